@@ -1,0 +1,107 @@
+// Package accesstoken keeps the access_token that calls to WeChat carry.
+//
+// A [Source] gives the token of the moment, and replaces one that WeChat has
+// refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
+// WeChat's two token endpoints) as seldom as possible, and shares what it gets
+// through a [Store] with all other instances of the function.
+//
+// What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
+// fetch. A refused token is replaced by compare-and-refresh: whoever comes late
+// gets the token that another has fetched. The margin before expiry follows the
+// token's life, so that a short life makes no storm of fetches. A fetch that
+// fails does no harm while the last token is still good. Nothing runs in the
+// background: a function is frozen between calls, so the clock is looked at in
+// each call.
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sotercall/internal/secret"
+)
+
+// Overlap is how long WeChat still accepts the token before the current one
+// (WeChat, getAccessToken and getStableAccessToken: 5 minutes).
+const Overlap = 5 * time.Minute
+
+// Token is an access_token and its times, by the clock on the wall.
+type Token struct {
+	Value secret.Text
+	// Renew is when to look for the next token, a margin before Expires.
+	Renew time.Time
+	// Expires is when WeChat stops accepting the token.
+	Expires time.Time
+	// CloudBase says that it is a cloudbase_access_token, which the platform
+	// gives its functions and which travels under that name.
+	CloudBase bool
+}
+
+// alive reports whether WeChat accepts t at the time now, as far as we know.
+func (t Token) alive(now time.Time) bool { return !t.Value.IsZero() && now.Before(t.Expires) }
+
+// Source gives access_tokens. It may be used concurrently; every method returns
+// when its context ends.
+type Source interface {
+	// Token returns the current token.
+	Token(ctx context.Context) (Token, error)
+	// Refresh replaces stale, a token that WeChat has refused, and returns the
+	// new one. If stale is not the current token any more, nothing is fetched.
+	Refresh(ctx context.Context, stale secret.Text) (Token, error)
+	// Holds reports whether accessToken is the current token, or the one before
+	// it during the overlap.
+	Holds(ctx context.Context, accessToken string) (bool, error)
+}
+
+// Grant is what a token endpoint answers.
+type Grant struct {
+	Value     secret.Text
+	ExpiresIn time.Duration
+}
+
+// Endpoint fetches a token from where tokens are made. With force set, the
+// current token is retired and a new one made; only getStableAccessToken knows
+// the difference.
+type Endpoint interface {
+	Fetch(ctx context.Context, force bool) (Grant, error)
+}
+
+// Refusal is the answer of a token endpoint that gives no token, in WeChat's
+// words.
+type Refusal struct {
+	ErrCode int
+	ErrMsg  string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("the token endpoint refused: errcode %d %s", r.ErrCode, r.ErrMsg)
+}
+
+// ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
+// itself refuses, and that the budget for forcing a new one is used up for now.
+var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
+
+// memory tells for how long the failure of a fetch is remembered instead of
+// fetching again: until a person has changed something, or until WeChat's quota
+// has recovered. It is kept short enough that the change is seen soon. Zero
+// means that the next call may try again at once.
+func memory(err error) time.Duration {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return 0
+	}
+	switch refusal.ErrCode {
+	case 40001, 40002, 40013, 40125, 40164, 40243, 41002, 41004, 43002,
+		48001, 50004, 50007, 61024, 89501, 89503, 89506, 89507:
+		return time.Minute
+	case 45011: // the minute's quota
+		return time.Minute
+	case 45009: // the day's quota, unless someone calls clear_quota
+		return 10 * time.Minute
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,166 @@
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sotercall/internal/secret"
+)
+
+// State is what all instances of a function know about the token of one appid.
+type State struct {
+	Current  Token
+	Previous Token // the one before Current; Expires is the end of the overlap
+	// Forced holds when the last forced refreshes were, oldest first.
+	Forced []time.Time
+}
+
+// next is the state after token has been fetched. A token that the endpoint
+// gave again replaces itself and leaves Previous alone.
+func (s State) next(token Token, now time.Time) State {
+	if !s.Current.Value.IsZero() && !s.Current.Value.Equal(token.Value) {
+		s.Previous = s.Current
+		if end := now.Add(Overlap); end.Before(s.Previous.Expires) {
+			s.Previous.Expires = end
+		}
+	}
+	s.Current = token
+	return s
+}
+
+// supersedes reports whether the store's state s spares an instance the fetch: it
+// holds a token that is neither the refused one nor the one the instance knows,
+// nor an older one, as a store that was away for a while may.
+func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
+	token := s.Current
+	return token.alive(now) && now.Before(token.Renew) &&
+		!token.Value.Equal(stale) && !token.Value.Equal(known.Current.Value) &&
+		!token.Expires.Before(known.Current.Expires)
+}
+
+// Limits of forced refreshes (WeChat, getStableAccessToken: 20 a day, 30 seconds
+// apart; sooner, nothing is refreshed).
+const (
+	forcedPerDay  = 20
+	forcedSpacing = 30 * time.Second
+)
+
+// mayForce reports whether the budget allows a forced refresh now.
+func (s State) mayForce(now time.Time) bool {
+	today := 0
+	for _, at := range s.Forced {
+		if now.Sub(at) < 24*time.Hour {
+			today++
+		}
+		if now.Sub(at) < forcedSpacing {
+			return false
+		}
+	}
+	return today < forcedPerDay
+}
+
+// forced is the state after a forced refresh was asked for at the time now.
+func (s State) forced(now time.Time) State {
+	times := append(append([]time.Time(nil), s.Forced...), now)
+	s.Forced = times[max(0, len(times)-forcedPerDay):]
+	return s
+}
+
+// Store keeps the State of one appid where all instances see it.
+//
+// The right to fetch is a [Lease]. Each Lease has a higher number than every one
+// before it, and Save refuses a State under a lower number than the last saved
+// one: an instance that was frozen during its fetch, and wakes up after another
+// has fetched, overwrites nothing.
+type Store interface {
+	// Load returns the State; the zero State if there is none yet.
+	Load(ctx context.Context) (State, error)
+	// Lease asks for the right to fetch, for at most life. It returns ErrLeased
+	// while somebody else has it.
+	Lease(ctx context.Context, life time.Duration) (Lease, error)
+	// Save replaces the State and gives the Lease back. It returns ErrOutrun, and
+	// saves nothing, if a later Lease has saved already.
+	Save(ctx context.Context, lease Lease, state State) error
+	// Release gives the Lease back without saving.
+	Release(ctx context.Context, lease Lease) error
+}
+
+// Lease is the right to fetch, until it is given back or its life ends.
+type Lease struct{ Number int64 }
+
+var (
+	// ErrLeased says that another instance is fetching.
+	ErrLeased = errors.New("another instance is fetching the token")
+	// ErrOutrun says that a later fetch has been saved already.
+	ErrOutrun = errors.New("a later fetch has been saved already")
+)
+
+// Memory is a Store within one process. The zero Memory is empty and ready.
+type Memory struct {
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+
+	mu     sync.Mutex
+	state  State     // guarded by mu, as all below
+	saved  int64     // number of the Lease that saved state
+	issued int64     // number of the last Lease given
+	holder int64     // number of the Lease in force; 0 if none
+	ends   time.Time // when holder's life ends
+}
+
+var _ Store = (*Memory)(nil)
+
+func (m *Memory) now() time.Time {
+	if m.Now == nil {
+		return time.Now()
+	}
+	return m.Now()
+}
+
+// Load implements [Store].
+func (m *Memory) Load(context.Context) (State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state, nil
+}
+
+// Lease implements [Store].
+func (m *Memory) Lease(_ context.Context, life time.Duration) (Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	if m.holder != 0 && now.Before(m.ends) {
+		return Lease{}, ErrLeased
+	}
+	m.issued++
+	m.holder, m.ends = m.issued, now.Add(life)
+	return Lease{Number: m.issued}, nil
+}
+
+// Save implements [Store].
+func (m *Memory) Save(_ context.Context, lease Lease, state State) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.release(lease)
+	if lease.Number < m.saved {
+		return ErrOutrun
+	}
+	m.state, m.saved = state, lease.Number
+	return nil
+}
+
+// Release implements [Store].
+func (m *Memory) Release(_ context.Context, lease Lease) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.release(lease)
+	return nil
+}
+
+func (m *Memory) release(lease Lease) {
+	if m.holder == lease.Number {
+		m.holder = 0
+	}
+}

@@ -1,0 +1,144 @@
+package emulator
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Limits of the Invoke API: AWS Lambda API reference, page "Invoke".
+const (
+	maxSyncPayload  = 6 << 20
+	maxAsyncPayload = 1 << 20
+)
+
+// InvokeAPI is AWS Lambda's own Invoke API for the given functions, by name:
+//
+//	POST /2015-03-31/functions/{name}/invocations
+//
+// so that `aws lambda invoke --endpoint-url` and every AWS SDK can call them, with whatever credentials. The name may
+// be an ARN and may carry a version or alias, which changes nothing: there is only $LATEST. X-Amz-Invocation-Type,
+// X-Amz-Log-Type, X-Amz-Client-Context and X-Amzn-Trace-Id are understood. An Event is invoked once, without retries.
+// Errors of the API itself are those of the AWS Lambda API reference, page "Invoke".
+func InvokeAPI(functions map[string]Runtime) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", func(w http.ResponseWriter, r *http.Request) {
+		name := functionName(r.PathValue("name"))
+		requestID := newRequestID()
+		w.Header().Set("X-Amzn-RequestId", requestID)
+		function, ok := functions[name]
+		if !ok {
+			refuseInvoke(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+functionARN(name))
+			return
+		}
+		call, failure := invokeCall(w, r)
+		if failure != nil {
+			refuseInvoke(w, failure.status, failure.code, failure.message)
+			return
+		}
+		call.RequestID = requestID
+
+		switch invocationType := r.Header.Get("X-Amz-Invocation-Type"); invocationType {
+		case "", "RequestResponse":
+			answer, err := function.Invoke(r.Context(), call)
+			if err != nil {
+				refuseInvoke(w, http.StatusInternalServerError, "ServiceException", err.Error())
+				return
+			}
+			writeInvokeAnswer(w, answer, r.Header.Get("X-Amz-Log-Type") == "Tail")
+		case "Event":
+			go func() { _, _ = function.Invoke(context.WithoutCancel(r.Context()), call) }()
+			w.WriteHeader(http.StatusAccepted)
+		case "DryRun":
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException",
+				fmt.Sprintf("X-Amz-Invocation-Type %q is none of RequestResponse, Event, DryRun", invocationType))
+		}
+	})
+	return mux
+}
+
+// functionName takes the name out of an ARN, a partial ARN (account:function:name) or name:qualifier.
+func functionName(identifier string) string {
+	if _, after, ok := strings.Cut(identifier, ":function:"); ok {
+		identifier = after
+	}
+	name, _, _ := strings.Cut(identifier, ":")
+	return name
+}
+
+type invokeFailure struct {
+	status        int
+	code, message string
+}
+
+func invokeCall(w http.ResponseWriter, r *http.Request) (Call, *invokeFailure) {
+	limit := int64(maxSyncPayload)
+	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
+		limit = maxAsyncPayload
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return Call{}, &invokeFailure{http.StatusRequestEntityTooLarge, "RequestTooLargeException",
+			fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
+	}
+	if err != nil {
+		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException", "Could not read the request body"}
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	if !isJSON(payload) {
+		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json"}
+	}
+	clientContext, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context"))
+	if err != nil || len(clientContext) > 0 && !isJSONObject(clientContext) {
+		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException",
+			"Client context must be a valid Base64-encoded JSON object."}
+	}
+	return Call{Payload: payload, ClientContext: clientContext, TraceID: r.Header.Get("X-Amzn-Trace-Id")}, nil
+}
+
+// isJSON is as lenient as the platforms: refusing duplicate names or bad UTF-8 is the function's business.
+func isJSON(payload []byte) bool {
+	return jsontext.Value(payload).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+func isJSONObject(value []byte) bool {
+	return isJSON(value) && jsontext.Value(value).Kind() == '{'
+}
+
+func writeInvokeAnswer(w http.ResponseWriter, answer Answer, withLog bool) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amz-Executed-Version", latestVersion)
+	if answer.FunctionError != "" {
+		h.Set("X-Amz-Function-Error", answer.FunctionError)
+	}
+	if withLog {
+		h.Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString(answer.LogTail))
+	}
+	_, _ = w.Write(answer.Payload)
+}
+
+func refuseInvoke(w http.ResponseWriter, status int, code, message string) {
+	side := "User"
+	if status >= http.StatusInternalServerError {
+		side = "Service"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-ErrorType", code)
+	w.WriteHeader(status)
+	_ = json.MarshalWrite(w, struct {
+		Type    string
+		Message string
+	}{side, message}, allowInvalidUTF8)
+}

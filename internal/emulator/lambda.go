@@ -1,0 +1,297 @@
+package emulator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	awsRegion  = "us-east-1"
+	awsAccount = "123456789012"
+)
+
+// lambdaReserved are the names that a function's configuration may not set: AWS Lambda developer guide, page "Working
+// with Lambda environment variables", defined runtime environment variables.
+var lambdaReserved = []string{
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
+	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
+	"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "TZ",
+}
+
+// Lambda is a [Runtime] that stands in for AWS Lambda with an OS-only runtime (provided.al2023). It runs one process
+// and gives it one invocation at a time; further calls wait for their turn.
+type Lambda struct {
+	function Function
+	life     context.Context // ends at Close, with ErrClosed
+	end      context.CancelCauseFunc
+	closing  sync.Once
+	turn     chan struct{} // full while an invocation, or Close, owns the sandbox
+	sandbox  *sandbox      // nil after a failure: the next invocation starts a new one
+}
+
+var _ Runtime = (*Lambda)(nil)
+
+// sandbox is an execution environment: a process and the Runtime API that it talks to.
+type sandbox struct {
+	process      *process
+	api          *runtimeAPI
+	initDuration time.Duration // not yet reported to a caller
+}
+
+// StartLambda starts the function and waits until it asks for its first invocation, for 10 s at most, which is the
+// limit of Lambda's INIT phase. A process that fails before is an error that carries the end of its log. ctx bounds
+// the start only.
+func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
+	f, err := f.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range lambdaReserved {
+		if _, set := f.Env[name]; set {
+			return nil, fmt.Errorf("emulator: function %s: variable %s is reserved by Lambda", f.Name, name)
+		}
+	}
+	s, err := newSandbox(f)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, initLimit, errNotReady)
+	defer cancel()
+	if err := s.initialise(ctx); err != nil {
+		s.destroy()
+		return nil, &initError{f.Name, err, s.process.log.since(0)}
+	}
+	life, end := context.WithCancelCause(context.Background())
+	return &Lambda{function: f, life: life, end: end, turn: make(chan struct{}, 1), sandbox: s}, nil
+}
+
+// Invoke implements [Runtime]. An invocation is complete when the process asks for the next one; a process that ends
+// after answering, without asking, has failed it, unless its answer was an error already.
+func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
+	if len(call.Environment) > 0 {
+		return Answer{}, errors.New("emulator: Lambda has no per-invocation environment")
+	}
+	if err := ctx.Err(); err != nil {
+		return Answer{}, context.Cause(ctx)
+	}
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return Answer{}, context.Cause(ctx)
+	case <-l.life.Done():
+		return Answer{}, ErrClosed
+	}
+	return await(ctx, func() (Answer, error) {
+		defer func() { <-l.turn }()
+		return l.serve(call)
+	})
+}
+
+// Close implements [Runtime].
+func (l *Lambda) Close() error {
+	l.closing.Do(func() {
+		l.end(ErrClosed)
+		l.turn <- struct{}{} // kept for ever
+		if l.sandbox != nil {
+			l.sandbox.destroy()
+		}
+	})
+	return nil
+}
+
+// serve runs one invocation in the sandbox, which it owns.
+func (l *Lambda) serve(call Call) (Answer, error) {
+	deadline := time.Now().Add(l.function.Timeout)
+	ctx, cancel := context.WithDeadlineCause(l.life, deadline, errTimedOut)
+	defer cancel()
+	if ctx.Err() != nil {
+		return Answer{}, context.Cause(ctx)
+	}
+	invocation := l.newInvocation(call, deadline)
+
+	// A new process after a failure is initialised within the invocation and within its timeout.
+	var logged int64
+	if l.sandbox == nil {
+		s, err := newSandbox(l.function)
+		if err != nil {
+			return Answer{}, err
+		}
+		l.sandbox = s
+		if err := s.initialise(ctx); err != nil {
+			return l.fail(invocation, err, time.Now(), 0)
+		}
+	} else {
+		logged = l.sandbox.process.log.position()
+	}
+
+	s := l.sandbox
+	started := time.Now()
+	s.api.offer(ctx, invocation)
+	if err := s.wait(ctx, invocation.completed); err != nil {
+		return l.fail(invocation, err, started, logged)
+	}
+	answer := Answer{RequestID: invocation.requestID, Duration: time.Since(started), InitDuration: s.initDuration}
+	s.initDuration = 0
+	s.process.log.sync()
+	answer.LogTail = s.process.log.since(logged)
+	payload, _, failed := s.api.outcome(invocation)
+	answer.Payload = payload
+	if failed {
+		answer.FunctionError = functionErrorUnhandled
+	}
+	return answer, nil
+}
+
+// fail ends the sandbox and words what became of the invocation as Lambda does.
+func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Time, logged int64) (Answer, error) {
+	s := l.sandbox
+	l.sandbox = nil
+	answer := Answer{
+		RequestID:     invocation.requestID,
+		FunctionError: functionErrorUnhandled,
+		Duration:      time.Since(started),
+		InitDuration:  s.initDuration,
+	}
+	s.destroy()
+	answer.LogTail = s.process.log.since(logged)
+
+	var exit *exitError
+	switch {
+	case errors.Is(cause, errTimedOut):
+		answer.Payload = lambdaError("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds",
+			invocation.requestID, l.function.Timeout.Seconds()))
+	case errors.As(cause, &exit):
+		answer.Payload = s.lastWords(invocation, exit)
+	default:
+		return Answer{}, cause
+	}
+	return answer, nil
+}
+
+// lastWords is the error that a process reported before it ended, or Lambda's word for its end. A Go function that
+// panics reports the panic and then exits.
+func (s *sandbox) lastWords(invocation *lambdaInvocation, exit *exitError) []byte {
+	if document := s.api.reportedInitError(); document != nil {
+		return document
+	}
+	if document, _, failed := s.api.outcome(invocation); failed {
+		return document
+	}
+	reason := "Runtime exited with error: " + exit.status
+	if exit.status == "exit status 0" {
+		reason = "Runtime exited without providing a reason"
+	}
+	return lambdaError("Runtime.ExitError", fmt.Sprintf("RequestId: %s Error: %s", invocation.requestID, reason))
+}
+
+func (l *Lambda) newInvocation(call Call, deadline time.Time) *lambdaInvocation {
+	i := &lambdaInvocation{
+		requestID:     call.RequestID,
+		payload:       call.Payload,
+		deadline:      deadline,
+		functionARN:   functionARN(l.function.Name),
+		traceID:       call.TraceID,
+		clientContext: call.ClientContext,
+		completed:     make(chan struct{}),
+	}
+	if i.requestID == "" {
+		i.requestID = newRequestID()
+	}
+	if i.traceID == "" {
+		i.traceID = newTraceID(time.Now()) + ";Sampled=0"
+	}
+	return i
+}
+
+func newSandbox(f Function) (*sandbox, error) {
+	api, err := startRuntimeAPI()
+	if err != nil {
+		return nil, err
+	}
+	p, err := startProcess(f, lambdaEnviron(f, api.address()))
+	if err != nil {
+		api.close()
+		return nil, err
+	}
+	return &sandbox{process: p, api: api}, nil
+}
+
+// initialise waits for the first request for an invocation.
+func (s *sandbox) initialise(ctx context.Context) error {
+	if err := s.wait(ctx, s.api.ready); err != nil {
+		if document := s.api.reportedInitError(); document != nil {
+			return fmt.Errorf("%w: %s", err, document)
+		}
+		return err
+	}
+	s.initDuration = time.Since(s.process.started)
+	return nil
+}
+
+// wait returns nil once done is closed, and otherwise says what came first: the process' end or that of ctx.
+func (s *sandbox) wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.process.exited:
+	}
+	select {
+	case <-done: // the last thing that it did
+		return nil
+	default:
+		return &exitError{s.process.status()}
+	}
+}
+
+func (s *sandbox) destroy() {
+	s.process.kill()
+	s.api.close()
+}
+
+// lambdaEnviron is the process environment that Lambda gives to an OS-only runtime, without credentials, and then the
+// function's own variables. AWS_EXECUTION_ENV is not defined for these runtimes.
+func lambdaEnviron(f Function, runtimeAPI string) []string {
+	environ := []string{
+		"PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"LANG=en_US.UTF-8",
+		"TZ=:UTC",
+		"_HANDLER=bootstrap",
+		"AWS_REGION=" + awsRegion,
+		"AWS_DEFAULT_REGION=" + awsRegion,
+		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
+		"AWS_LAMBDA_FUNCTION_NAME=" + f.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION=" + latestVersion,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=" + strconv.Itoa(f.MemoryMB),
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + f.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME=emulator",
+		"LAMBDA_TASK_ROOT=" + filepath.Dir(f.Binary),
+		"LAMBDA_RUNTIME_DIR=/var/runtime",
+	}
+	for name, value := range f.Env {
+		environ = append(environ, name+"="+value)
+	}
+	return environ // of two settings of one name os/exec uses the later: PATH and LANG may be configured
+}
+
+func functionARN(name string) string {
+	return "arn:aws:lambda:" + awsRegion + ":" + awsAccount + ":function:" + name
+}
+
+// newTraceID returns a root in the form of the X-Amzn-Trace-Id header.
+func newTraceID(now time.Time) string {
+	var b [12]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("Root=1-%08x-%s", now.Unix(), hex.EncodeToString(b[:]))
+}

@@ -1,0 +1,145 @@
+package emulator
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// buildDir holds the test functions' binaries, which are built when first needed.
+var buildDir string
+
+func TestMain(m *testing.M) {
+	if binary := os.Getenv(orphanBinary); binary != "" {
+		leaveOrphan(binary)
+	}
+	var err error
+	if buildDir, err = os.MkdirTemp("", "emulator"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(buildDir)
+		os.Exit(code)
+	}))
+}
+
+var (
+	buildLambda = sync.OnceValues(func() (string, error) { return build("lambdafunction") })
+	buildSCF    = sync.OnceValues(func() (string, error) { return build("scffunction") })
+)
+
+func build(program string) (string, error) {
+	binary := filepath.Join(buildDir, program)
+	output, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/"+program).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, output)
+	}
+	return binary, nil
+}
+
+func lambdaBinary(t *testing.T) string {
+	t.Helper()
+	binary, err := buildLambda()
+	require.NoError(t, err)
+	return binary
+}
+
+func scfBinary(t *testing.T) string {
+	t.Helper()
+	binary, err := buildSCF()
+	require.NoError(t, err)
+	return binary
+}
+
+// startLambda starts the test function. A generous timeout is the default: only tests about time-outs want a short one.
+func startLambda(t *testing.T, f Function) *Lambda {
+	t.Helper()
+	f = testFunction(f)
+	f.Binary = lambdaBinary(t)
+	l, err := StartLambda(t.Context(), f)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
+
+func startSCF(t *testing.T, f Function) *SCF {
+	t.Helper()
+	f = testFunction(f)
+	if f.Binary == "" {
+		f.Binary = scfBinary(t)
+	}
+	s, err := StartSCF(t.Context(), f)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func testFunction(f Function) Function {
+	if f.Name == "" {
+		f.Name = "verify"
+	}
+	if f.Timeout == 0 {
+		f.Timeout = time.Minute
+	}
+	return f
+}
+
+// do asks the test function to do something.
+func do(t *testing.T, rt Runtime, what, text string) Answer {
+	t.Helper()
+	answer, err := rt.Invoke(t.Context(), Call{Payload: event(t, what, text)})
+	require.NoError(t, err)
+	return answer
+}
+
+func event(t *testing.T, what, text string) []byte {
+	t.Helper()
+	payload, err := json.Marshal(map[string]string{"Do": what, "Text": text}, json.Deterministic(true))
+	require.NoError(t, err)
+	return payload
+}
+
+func requireEcho(t *testing.T, rt Runtime) Answer {
+	t.Helper()
+	answer, err := rt.Invoke(t.Context(), Call{Payload: []byte(`{"still":"there"}`)})
+	require.NoError(t, err)
+	require.Empty(t, answer.FunctionError, "%s", answer.Payload)
+	require.JSONEq(t, `{"still":"there"}`, string(answer.Payload))
+	return answer
+}
+
+// runtimeFunc is a Runtime without a process.
+type runtimeFunc func(ctx context.Context, call Call) (Answer, error)
+
+func (f runtimeFunc) Invoke(ctx context.Context, call Call) (Answer, error) { return f(ctx, call) }
+func (f runtimeFunc) Close() error                                          { return nil }
+
+// logBuffer is a Function.Log that says when something has been written.
+type logBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+	writes int
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.writes++
+	return b.buffer.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}

@@ -1,0 +1,41 @@
+package function
+
+import (
+	"net/http"
+	"strings"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
+)
+
+// Bearer is the gate of HTTP_AUTH=bearer: a request must carry one of tokens as
+// Authorization: Bearer. Without tokens the door is closed.
+func Bearer(tokens []secret.Text) openapi.Gate {
+	if len(tokens) == 0 {
+		return func(*http.Request) (int, *openapi.Error) {
+			return http.StatusForbidden, openapi.NewError(openapi.CodeNoPermission,
+				"the HTTP door is closed: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
+		}
+	}
+	return func(r *http.Request) (int, *openapi.Error) {
+		presented, isBearer := bearer(r.Header.Get("Authorization"))
+		admitted := false
+		for _, token := range tokens { // all of them, whichever matches
+			admitted = token.Matches(presented) || admitted
+		}
+		if !isBearer || !admitted {
+			return http.StatusUnauthorized, openapi.NewError(openapi.CodeNoPermission,
+				"send Authorization: Bearer with one of HTTP_BEARER_TOKENS", nil)
+		}
+		return 0, nil
+	}
+}
+
+func bearer(authorization string) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(authorization, " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// Platform is the gate of HTTP_AUTH=platform: the deployer has put IAM, CAM or
+// another authorizer in front of the door, so that whoever arrives is let in.
+func Platform(*http.Request) (int, *openapi.Error) { return 0, nil }

@@ -1,0 +1,82 @@
+package openapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Answer is what a question got: a Verdict, or an Error when Err is not nil.
+type Answer struct {
+	Verdict Verdict
+	Err     *Error
+}
+
+// IsOK reports whether the signature is genuine; never when there is an error.
+func (a Answer) IsOK() bool { return a.Err == nil && a.Verdict.IsGenuine() }
+
+// Code is the errCode: 0 when the question was answered.
+func (a Answer) Code() int {
+	if a.Err == nil {
+		return 0
+	}
+	return a.Err.Code
+}
+
+// CloudCall words the answer as wx-server-sdk does, keys in its order.
+func (a Answer) CloudCall() []byte {
+	message := Name + ":ok"
+	if a.Err != nil {
+		message = Name + ":fail " + a.Err.Message
+	}
+	b := []byte(`{"isOk":`)
+	b = strconv.AppendBool(b, a.IsOK())
+	b = append(b, `,"errMsg":`...)
+	b = appendString(b, message)
+	b = append(b, `,"errCode":`...)
+	b = strconv.AppendInt(b, int64(a.Code()), 10)
+	return append(b, '}')
+}
+
+// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok.
+func (a Answer) HTTPSCall() []byte {
+	message := "ok"
+	if a.Err != nil {
+		message = a.Err.Message
+	}
+	b := []byte(`{"errcode":`)
+	b = strconv.AppendInt(b, int64(a.Code()), 10)
+	b = append(b, `,"errmsg":`...)
+	b = appendString(b, message)
+	if a.Err == nil {
+		b = append(b, `,"is_ok":`...)
+		b = strconv.AppendBool(b, a.IsOK())
+	}
+	return append(b, '}')
+}
+
+// Status is the HTTP status of the answer at a camelCase HTTP door: 200 when
+// the question was answered, 4xx when the one who asked must change something,
+// 502 or 504 when the upstream failed or took too long.
+func (a Answer) Status() int {
+	switch a.Code() {
+	case 0:
+		return http.StatusOK
+	case CodeInvalidParam, weChatInvalidOpenID, weChatDataFormat:
+		return http.StatusBadRequest
+	case CodeNoPermission, CodeIllegalSource:
+		return http.StatusForbidden
+	case CodeTimeout:
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusBadGateway
+	}
+}
+
+// appendString writes s as a JSON string. Bytes that are not UTF-8 cannot come
+// from a parsed request or reply; should they, U+FFFD stands for them.
+func appendString(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
+}

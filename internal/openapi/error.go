@@ -1,0 +1,83 @@
+package openapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Codes of our own failures. They are the ones that users of wx-server-sdk know
+// (its src/config/error.config); WeChat's own codes pass through unchanged.
+const (
+	CodeInvalidParam  = -501007 // the question is wrong: do not ask it again
+	CodeNoPermission  = -604101 // the caller may not use this call
+	CodeTimeout       = -604102 // no time left: ask again
+	CodeSystem        = -604103 // the upstream failed or answered nonsense: ask again
+	CodeIllegalSource = -604104 // the caller asks about somebody else
+)
+
+var codeText = map[int]string{
+	CodeInvalidParam:  "invalid parameters",
+	CodeNoPermission:  "function has no permission to call this API",
+	CodeTimeout:       "call open API timeout",
+	CodeSystem:        "call open API system error",
+	CodeIllegalSource: "illegal source of invocation",
+}
+
+// Error says that a question was not answered. Code and Message are for the
+// caller; what caused it is for the log and is reached by errors.Unwrap.
+//
+// Neither may hold a secret.
+type Error struct {
+	// Code is one of ours, or WeChat's errcode. It is never 0.
+	Code int
+	// Message is one clear sentence of ours, or WeChat's errmsg as it came, rid
+	// included.
+	Message string
+
+	cause error
+}
+
+// NewError makes an Error of ours. The message is what the caller can do
+// something with; cause may be nil.
+func NewError(code int, message string, cause error) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf("%d %s. %s", code, codeText[code], message), cause: cause}
+}
+
+// Upstream makes an Error of an errcode that is not 0, and its errmsg, as WeChat
+// answered them.
+func Upstream(errcode int, errmsg string) *Error {
+	return &Error{Code: errcode, Message: errmsg}
+}
+
+// Error implements error, with the whole chain.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("errCode %d: %s", e.Code, e.Message)
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+func invalid(format string, args ...any) *Error {
+	return NewError(CodeInvalidParam, fmt.Sprintf(format, args...), nil)
+}
+
+// asError finds the Error in err's chain; an err that has none is worded for
+// the caller without any of its own text, which is for the log.
+func asError(err error) *Error {
+	var e *Error
+	switch found := errors.As(err, &e) && e != nil && e.Code != 0; {
+	case found && error(e) == err:
+		return e
+	case found:
+		return &Error{Code: e.Code, Message: e.Message, cause: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return NewError(CodeTimeout, "the time for this invocation is used up", err)
+	default:
+		return NewError(CodeSystem, "internal error, the log of the function says more", err)
+	}
+}

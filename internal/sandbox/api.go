@@ -1,0 +1,216 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxBody is the most bytes of a request that are read; a real verification
+// takes about one thousand.
+const maxBody = 1 << 20
+
+// WeChat's error codes, as far as the sandbox gives them by itself.
+const (
+	codeSystem           = -1
+	codeBadToken         = 40001
+	codeBadGrantType     = 40002
+	codeBadOpenID        = 40003
+	codeBadAppID         = 40013
+	codeBadURL           = 40066
+	codeBadSecret        = 40125
+	codeNoToken          = 41001
+	codeNoAppID          = 41002
+	codeNoSecret         = 41004
+	codeExpired          = 42001
+	codeGetRequired      = 43001
+	codePostRequired     = 43002
+	codeEmptyBody        = 44002
+	codeDailyQuota       = 45009
+	codeMalformedRequest = 47001
+)
+
+// texts are the words WeChat uses for its codes, up to the rid. A client must
+// not depend on them.
+var texts = map[int]string{
+	codeSystem:           "system error",
+	codeBadToken:         "invalid credential, access_token is invalid or not latest",
+	codeBadGrantType:     "invalid grant_type",
+	codeBadOpenID:        "invalid openid",
+	codeBadAppID:         "invalid appid",
+	40014:                "invalid access_token",
+	codeBadURL:           "invalid url",
+	codeBadSecret:        "invalid appsecret,",
+	40164:                "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
+	codeNoToken:          "access_token missing",
+	codeNoAppID:          "appid missing",
+	codeNoSecret:         "appsecret missing",
+	codeExpired:          "access_token expired",
+	codeGetRequired:      "require GET method",
+	codePostRequired:     "require POST method",
+	codeEmptyBody:        "empty post data",
+	codeDailyQuota:       "reach max api daily quota limit",
+	45011:                "api minute-quota reach limit, must slower, retry next minute",
+	codeMalformedRequest: "data format error",
+	48001:                "api unauthorized",
+	50002:                "user limited",
+}
+
+// apiError is an answer of WeChat with errcode ≠ 0.
+type apiError struct {
+	code int
+	text string // without the rid; "" means the usual text of code
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("errcode %d: %s", e.code, e.message()) }
+
+func (e *apiError) message() string {
+	if e.text != "" {
+		return e.text
+	}
+	if text, ok := texts[e.code]; ok {
+		return text
+	}
+	return "sandbox fault"
+}
+
+type failure struct {
+	ErrCode int    `json:"errcode"`
+	ErrMsg  string `json:"errmsg"`
+}
+
+// answerer answers an API request whose body has been read already. An error
+// that is not an *apiError means that the sandbox itself could not find out.
+type answerer func(r *http.Request, body []byte) (any, error)
+
+// answered puts the answer on the wire: HTTP status 200 whatever it says, which
+// is what WeChat does.
+func (s *Sandbox) answered(answer answerer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body) // in memory since observed
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		reply, err := answer(r, body)
+		if err != nil {
+			reply = s.failure(r, err)
+		}
+		s.write(w, r, reply)
+	})
+}
+
+// failure words an error as WeChat does, with a rid.
+func (s *Sandbox) failure(r *http.Request, err error) failure {
+	var refusal *apiError
+	if !errors.As(err, &refusal) {
+		s.log.Error("sandbox cannot answer", slog.String("path", r.URL.Path), slog.Any("error", err))
+		refusal = &apiError{code: codeSystem}
+	}
+	return failure{ErrCode: refusal.code, ErrMsg: refusal.message() + s.rid()}
+}
+
+func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
+	text, err := json.Marshal(reply)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
+	}
+	attrs := []any{slog.String("path", r.URL.Path)}
+	switch reply := reply.(type) {
+	case failure:
+		attrs = append(attrs, slog.Int("errcode", reply.ErrCode), slog.String("errmsg", reply.ErrMsg))
+	case verdict:
+		attrs = append(attrs, slog.Bool("is_ok", reply.IsOK))
+	}
+	s.log.Info("sandbox answered", attrs...)
+
+	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+	_, _ = w.Write(text) // a client that left needs no answer
+}
+
+// rid is the suffix of every failure: the Unix time in hex and two random
+// groups.
+func (s *Sandbox) rid() string {
+	return fmt.Sprintf(" rid: %08x-%08x-%08x", uint32(s.now().Unix()), rand.Uint32(), rand.Uint32())
+}
+
+// unknownURL is what WeChat answers under /cgi-bin/ for a path that it does not
+// have (wechatpy issues 179 and 289).
+func unknownURL(*http.Request, []byte) (any, error) { return nil, &apiError{code: codeBadURL} }
+
+// members are the members of a request body. The Content-Type is not looked at,
+// because clients send what they like: JSON typed as a form, or not typed at
+// all.
+type members map[string]jsontext.Value
+
+// parseMembers refuses, with 47001, everything that is not one strict JSON
+// object: duplicate names, invalid UTF-8 and lone surrogates included. How
+// WeChat treats those three is not documented; a client must not send them.
+func parseMembers(body []byte) (members, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, &apiError{code: codeEmptyBody}
+	}
+	var m members
+	if err := json.Unmarshal(body, &m); err != nil || m == nil {
+		return nil, &apiError{code: codeMalformedRequest}
+	}
+	return m, nil
+}
+
+// text returns a string member. An absent one and null read as "", as in
+// protobuf's JSON mapping, which the typed form of 47001 suggests WeChat uses.
+func (m members) text(name string) (string, error) {
+	value, ok := m[name]
+	if !ok || value.Kind() == 'n' {
+		return "", nil
+	}
+	if value.Kind() != '"' {
+		return "", wrongType(name, value)
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return "", &apiError{code: codeMalformedRequest}
+	}
+	return string(text), nil
+}
+
+// texts returns string members in the order of names.
+func (m members) texts(names ...string) ([]string, error) {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		if texts[i], err = m.text(name); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// flag returns a boolean member, false when it is absent or null.
+func (m members) flag(name string) (bool, error) {
+	value, ok := m[name]
+	if !ok || value.Kind() == 'n' {
+		return false, nil
+	}
+	if value.Kind() != 't' && value.Kind() != 'f' {
+		return false, wrongType(name, value)
+	}
+	return value.Kind() == 't', nil
+}
+
+var kindNames = map[jsontext.Kind]string{'"': "string", '0': "number", 't': "bool", 'f': "bool", '{': "object", '[': "array"}
+
+// wrongType is the typed form of 47001. WeChat also repeats the value; the
+// sandbox leaves it out, because it may be a secret in the wrong place.
+func wrongType(name string, value jsontext.Value) error {
+	return &apiError{
+		code: codeMalformedRequest,
+		text: fmt.Sprintf("data format error, field %q doesn't expect a %s value", name, kindNames[value.Kind()]),
+	}
+}

@@ -1,0 +1,254 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// FaultKind names what goes wrong.
+type FaultKind string
+
+// The faults. Unless it says otherwise, the request is not processed.
+const (
+	FaultErrCode   FaultKind = "errcode"   // WeChat's failure with ErrCode
+	FaultDelay     FaultKind = "delay"     // the right answer, DelayMS late
+	FaultReset     FaultKind = "reset"     // the connection is reset (RST) instead of an answer
+	FaultDrop      FaultKind = "drop"      // the connection is closed instead of an answer
+	FaultTruncated FaultKind = "truncated" // processed; the answer breaks off in the middle
+	FaultHTML      FaultKind = "html"      // 200 with a web page, as portals and proxies send
+	FaultStatus    FaultKind = "status"    // HTTP Status, without JSON
+	FaultEmpty     FaultKind = "empty"     // 200 without a body
+	FaultRedirect  FaultKind = "redirect"  // 302 to /cgi-bin/redirected; Requests tells whether a client went there
+	FaultBody      FaultKind = "body"      // 200 with Body in place of WeChat's JSON
+	FaultBare      FaultKind = "bare"      // processed; {"is_ok":true} or false without errcode and errmsg
+	FaultRevoke    FaultKind = "revoke"    // RevokeTokens, then processed
+	FaultRotate    FaultKind = "rotate"    // RotateTokens, then processed
+)
+
+// Fault is something that goes wrong on request. The first one, in the order of
+// injection, whose path fits strikes a request; the others wait.
+type Fault struct {
+	// Path is the API path it strikes, "" for each of them.
+	Path string `json:"path,omitzero"`
+
+	Kind FaultKind `json:"kind"`
+
+	// Times is how many requests it strikes; 0 is every one until ClearFaults.
+	Times int `json:"times,omitzero"`
+
+	// DelayMS is how many milliseconds it waits before it strikes, whatever its
+	// kind, ten minutes at most. A client that leaves ends the wait.
+	DelayMS int `json:"delay_ms,omitzero"`
+
+	// ErrCode is for FaultErrCode. ErrMsg is sent as it is, so that a text with
+	// a hint or without a rid can be had; "" means WeChat's text and a rid.
+	ErrCode int    `json:"errcode,omitzero"`
+	ErrMsg  string `json:"errmsg,omitzero"`
+
+	// Status is for FaultStatus, 400 to 599; 0 means 502.
+	Status int `json:"status,omitzero"`
+
+	// Body is for FaultBody, any text in UTF-8.
+	Body string `json:"body,omitzero"`
+}
+
+const maxDelayMS = 600_000
+
+var faultKinds = []FaultKind{
+	FaultErrCode, FaultDelay, FaultReset, FaultDrop, FaultTruncated, FaultHTML, FaultStatus,
+	FaultEmpty, FaultRedirect, FaultBody, FaultBare, FaultRevoke, FaultRotate,
+}
+
+func (f Fault) check() error {
+	switch {
+	case !slices.Contains(faultKinds, f.Kind):
+		return fmt.Errorf("%w: fault kind %q, want one of %q", ErrArgument, f.Kind, faultKinds)
+	case f.Path != "" && !strings.HasPrefix(f.Path, "/"):
+		return fmt.Errorf("%w: fault path %q, want it to begin with / or to be empty", ErrArgument, f.Path)
+	case strings.HasPrefix(f.Path, "/sandbox/"):
+		return fmt.Errorf("%w: fault path %q, control paths have no faults", ErrArgument, f.Path)
+	case f.Times < 0:
+		return fmt.Errorf("%w: fault times %d, want 0 (until cleared) or more", ErrArgument, f.Times)
+	case f.DelayMS < 0 || f.DelayMS > maxDelayMS:
+		return fmt.Errorf("%w: fault delay_ms %d, want 0 to %d", ErrArgument, f.DelayMS, maxDelayMS)
+	case f.Kind == FaultDelay && f.DelayMS == 0:
+		return fmt.Errorf("%w: fault delay without delay_ms", ErrArgument)
+	case f.Kind == FaultErrCode && f.ErrCode == 0:
+		return fmt.Errorf("%w: fault errcode without errcode", ErrArgument)
+	case f.Kind == FaultStatus && f.Status != 0 && (f.Status < 400 || f.Status > 599):
+		return fmt.Errorf("%w: fault status %d, want 400 to 599", ErrArgument, f.Status)
+	case !utf8.ValidString(f.Path + f.ErrMsg + f.Body):
+		return fmt.Errorf("%w: fault is not UTF-8", ErrArgument)
+	}
+	return nil
+}
+
+// Inject adds a fault. The error is ErrArgument.
+func (s *Sandbox) Inject(f Fault) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, f)
+	return nil
+}
+
+// Faults returns what can still strike, with the Times that are left.
+func (s *Sandbox) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.faults)
+}
+
+// ClearFaults removes all faults. Tokens that a fault revoked stay so.
+func (s *Sandbox) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// takeFault finds the fault for one request, and uses it up by one.
+func (s *Sandbox) takeFault(path string) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.faults, func(f Fault) bool { return f.Path == "" || f.Path == path })
+	if i < 0 {
+		return Fault{}, false
+	}
+	fault := s.faults[i]
+	if fault.Times == 1 {
+		s.faults = slices.Delete(s.faults, i, i+1)
+	} else if fault.Times > 1 {
+		s.faults[i].Times--
+	}
+	return fault, true
+}
+
+func (s *Sandbox) strike(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	s.log.Info("sandbox fault", slog.String("path", r.URL.Path), slog.String("kind", string(f.Kind)))
+	if !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
+		panic(http.ErrAbortHandler)
+	}
+	switch f.Kind {
+	case FaultErrCode:
+		reply := s.failure(r, &apiError{code: f.ErrCode})
+		if f.ErrMsg != "" {
+			reply.ErrMsg = f.ErrMsg
+		}
+		s.write(w, r, reply)
+	case FaultReset:
+		reset(w)
+	case FaultDrop:
+		panic(http.ErrAbortHandler)
+	case FaultTruncated:
+		truncate(w, capture(next, r))
+	case FaultHTML:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Please sign in.</body></html>"))
+	case FaultStatus:
+		status := f.Status
+		if status == 0 {
+			status = http.StatusBadGateway
+		}
+		http.Error(w, http.StatusText(status), status)
+	case FaultEmpty:
+		w.WriteHeader(http.StatusOK)
+	case FaultRedirect:
+		w.Header().Set("Location", "/cgi-bin/redirected")
+		w.WriteHeader(http.StatusFound)
+	case FaultBody:
+		w.Header().Set("Content-Type", "application/json; encoding=utf-8")
+		_, _ = w.Write([]byte(f.Body))
+	case FaultBare:
+		c := capture(next, r)
+		c.body = bytes.Replace(c.body, []byte(`"errcode":0,"errmsg":"ok",`), nil, 1)
+		c.send(w)
+	case FaultRevoke:
+		s.RevokeTokens()
+		next.ServeHTTP(w, r)
+	case FaultRotate:
+		s.RotateTokens()
+		next.ServeHTTP(w, r)
+	default: // FaultDelay
+		next.ServeHTTP(w, r)
+	}
+}
+
+// wait answers false when the client left first.
+func wait(r *http.Request, d time.Duration) bool {
+	if d == 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// reset closes the connection with an RST, where there is a TCP connection to
+// get hold of, and otherwise just breaks it.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	tcp := conn
+	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		tcp = tls.NetConn() // closing the TLS layer would say goodbye first
+	}
+	if lingering, ok := tcp.(interface{ SetLinger(sec int) error }); ok {
+		_ = lingering.SetLinger(0)
+	}
+	_ = tcp.Close()
+}
+
+// captured is an answer that has not been sent yet.
+type captured struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func capture(next http.Handler, r *http.Request) *captured {
+	c := &captured{header: make(http.Header), status: http.StatusOK}
+	next.ServeHTTP(c, r)
+	return c
+}
+
+func (c *captured) Header() http.Header    { return c.header }
+func (c *captured) WriteHeader(status int) { c.status = status }
+func (c *captured) Write(p []byte) (int, error) {
+	c.body = append(c.body, p...)
+	return len(p), nil
+}
+
+func (c *captured) send(w http.ResponseWriter) {
+	for name, values := range c.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(c.status)
+	_, _ = w.Write(c.body)
+}
+
+// truncate announces the whole answer, sends half of it, and breaks the
+// connection.
+func truncate(w http.ResponseWriter, c *captured) {
+	c.header.Set("Content-Length", strconv.Itoa(len(c.body)))
+	c.body = c.body[:len(c.body)/2]
+	c.send(w)
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,208 @@
+package sandbox
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"sotercall/internal/soter"
+)
+
+// ErrArgument says that a caller of this package gave it something it cannot
+// work with; the message names it.
+var ErrArgument = errors.New("sandbox: bad argument")
+
+const (
+	maxChallenge = 512 // characters, wx.startSoterAuthentication
+	maxOpenID    = 128 // bytes; WeChat's own have 28
+)
+
+// Phone is a software phone with one enrolled user. It does what the trusted
+// environment of a device does: it keeps the AuthKey, counts, and signs. It is
+// safe for concurrent use, and any number of Phones may stand for the same one.
+type Phone struct {
+	phones phones
+	record record
+	key    *rsa.PrivateKey
+}
+
+// Signed is what a Mini Program sends to its server after
+// wx.startSoterAuthentication succeeded: resultJSON and resultJSONSignature,
+// under the names that the function expects.
+type Signed struct {
+	OpenID        string `json:"openid"`
+	JSONString    string `json:"jsonString"`
+	JSONSignature string `json:"jsonSignature"`
+}
+
+// Phone returns the phone of that make which the user owns. The first call
+// enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
+// Options.Dir they outlive the process. verify_signature knows it from then on,
+// also in other processes on the same Dir.
+//
+// A user may own one phone of each make. openid is any text of 1 to 128 bytes
+// in UTF-8. The errors: ErrArgument, or the folder could not be used.
+func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
+	if err := checkOpenID(openid); err != nil {
+		return nil, err
+	}
+	if _, err := ParseDevice(string(device)); err != nil {
+		return nil, err
+	}
+	r, err := s.enrolled(openid, device)
+	if err != nil {
+		return nil, err
+	}
+	key, err := parsePrivateKey(r.PrivateKey)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", device, openid, err)
+	}
+	return &Phone{phones: s.phones, record: r, key: key}, nil
+}
+
+func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
+	records, err := s.phones.of(openid)
+	if err != nil {
+		return record{}, err
+	}
+	for _, r := range records {
+		if r.Device == device {
+			return r, nil
+		}
+	}
+	// The key is made before enrol takes the lock: it takes a tenth of a second.
+	key, err := s.newKey()
+	if err != nil {
+		return record{}, fmt.Errorf("sandbox: making an AuthKey: %w", err)
+	}
+	r, err := newRecord(openid, device, key)
+	if err != nil {
+		return record{}, err
+	}
+	return s.phones.enrol(r)
+}
+
+func newRecord(openid string, device Device, key *rsa.PrivateKey) (record, error) {
+	public, err := soter.NewPublicKey(&key.PublicKey)
+	if err != nil {
+		return record{}, fmt.Errorf("sandbox: making an AuthKey: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return record{}, fmt.Errorf("sandbox: making an AuthKey: %w", err)
+	}
+	r := record{
+		OpenID:     openid,
+		Device:     device,
+		AuthKey:    string(public.PEM()),
+		PrivateKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+		// Exporting the ASK and the AuthKey took the first two.
+		Counter: 2,
+	}
+	r.CPUID, r.UID, r.FID = device.identity()
+	return r, nil
+}
+
+func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("private key is not PEM")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("private key is a %T, want RSA", key)
+	}
+	return private, nil
+}
+
+// OpenID returns the owner.
+func (p *Phone) OpenID() string { return p.record.OpenID }
+
+// CPUID returns the cpu_id in everything that the phone signs.
+func (p *Phone) CPUID() string { return p.record.CPUID }
+
+// UID returns the uid in everything that the phone signs.
+func (p *Phone) UID() string { return p.record.UID }
+
+// AuthKey returns the public AuthKey in PEM, for a verifier that holds its keys
+// itself. WeChat never shows it to anybody.
+func (p *Phone) AuthKey() string { return p.record.AuthKey }
+
+// Sign is the fingerprint on the sensor: it signs a resultJSON with the
+// challenge, as wx.startSoterAuthentication does, and counts up. The challenge
+// has 1 to 512 characters (Unicode code points; the page does not say which
+// kind) in UTF-8, and any of them are carried, although some real Android
+// devices fail on a quotation mark.
+func (p *Phone) Sign(challenge string) (Signed, error) {
+	return p.sign(challenge, func(digest []byte) ([]byte, error) {
+		return rsa.SignPSS(rand.Reader, p.key, crypto.SHA256, digest, &rsa.PSSOptions{
+			SaltLength: int(p.record.Device.salt()),
+			Hash:       crypto.SHA256,
+		})
+	})
+}
+
+// SignPKCS1v15 is Sign with the genuine key and the wrong padding, PKCS #1 v1.5
+// in place of PSS. No device does this. It shows that a verifier keeps to one
+// scheme instead of trying whatever fits: WeChat, the sandbox and package soter
+// all have to refuse it.
+func (p *Phone) SignPKCS1v15(challenge string) (Signed, error) {
+	return p.sign(challenge, func(digest []byte) ([]byte, error) {
+		return rsa.SignPKCS1v15(nil, p.key, crypto.SHA256, digest)
+	})
+}
+
+func (p *Phone) sign(challenge string, signer func(digest []byte) ([]byte, error)) (Signed, error) {
+	if err := checkChallenge(challenge); err != nil {
+		return Signed{}, err
+	}
+	counter, err := p.phones.count(p.record.OpenID, p.record.Device)
+	if err != nil {
+		return Signed{}, err
+	}
+	text, err := p.record.resultJSON(challenge, counter)
+	if err != nil {
+		return Signed{}, err
+	}
+	digest := sha256.Sum256([]byte(text))
+	signature, err := signer(digest[:])
+	if err != nil {
+		return Signed{}, fmt.Errorf("sandbox: signing: %w", err)
+	}
+	return Signed{
+		OpenID:        p.record.OpenID,
+		JSONString:    text,
+		JSONSignature: base64.StdEncoding.EncodeToString(signature),
+	}, nil
+}
+
+func checkOpenID(openid string) error {
+	if !utf8.ValidString(openid) {
+		return fmt.Errorf("%w: openid is not UTF-8", ErrArgument)
+	}
+	if n := len(openid); n < 1 || n > maxOpenID {
+		return fmt.Errorf("%w: openid has %d bytes, want 1 to %d", ErrArgument, n, maxOpenID)
+	}
+	return nil
+}
+
+func checkChallenge(challenge string) error {
+	if !utf8.ValidString(challenge) {
+		return fmt.Errorf("%w: challenge is not UTF-8", ErrArgument)
+	}
+	if n := utf8.RuneCountInString(challenge); n < 1 || n > maxChallenge {
+		return fmt.Errorf("%w: challenge has %d characters, want 1 to %d", ErrArgument, n, maxChallenge)
+	}
+	return nil
+}

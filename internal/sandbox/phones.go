@@ -1,0 +1,224 @@
+package sandbox
+
+import (
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// record is a phone at rest. Everything but Counter stays as it was enrolled.
+type record struct {
+	OpenID     string `json:"openid"`
+	Device     Device `json:"device"`
+	CPUID      string `json:"cpu_id"`
+	UID        string `json:"uid"`
+	FID        string `json:"fid,omitzero"`
+	AuthKey    string `json:"auth_key"`    // PEM, SubjectPublicKeyInfo
+	PrivateKey string `json:"private_key"` // PEM, PKCS #8
+	Counter    uint64 `json:"counter"`     // of the newest signature
+}
+
+// phones is where the phones are kept. Implementations are safe for concurrent
+// use.
+type phones interface {
+	// of returns the phones of a user, none if nobody knows the user.
+	of(openid string) ([]record, error)
+
+	// enrol keeps r, unless the user has a phone of that make already, and
+	// returns the one that is kept.
+	enrol(r record) (record, error)
+
+	// count adds one to the counter and returns it; no two calls for the same
+	// phone return the same.
+	count(openid string, device Device) (uint64, error)
+}
+
+func openPhones(dir string) (phones, error) {
+	if dir == "" {
+		return &memoryPhones{records: make(map[string][]record)}, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("sandbox: folder of phones: %w", err)
+	}
+	return folderPhones{dir: dir}, nil
+}
+
+type memoryPhones struct {
+	mu      sync.Mutex
+	records map[string][]record // guarded by mu; by openid
+}
+
+func (m *memoryPhones) of(openid string) ([]record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.records[openid]), nil
+}
+
+func (m *memoryPhones) enrol(r record) (record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, kept := range m.records[r.OpenID] {
+		if kept.Device == r.Device {
+			return kept, nil
+		}
+	}
+	m.records[r.OpenID] = append(m.records[r.OpenID], r)
+	return r, nil
+}
+
+func (m *memoryPhones) count(openid string, device Device) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.records[openid] {
+		if kept := &m.records[openid][i]; kept.Device == device {
+			kept.Counter++
+			return kept.Counter, nil
+		}
+	}
+	return 0, fmt.Errorf("sandbox: %q has no %s phone", openid, device)
+}
+
+// folderPhones shares the phones between processes:
+//
+//	<dir>/<openid in lower-case base32>/<device>.json   one phone, with its private key
+//	<dir>/<openid in lower-case base32>/lock            held (flock) while a phone is written
+//
+// base32 keeps two openids apart that differ in case only, on any file system,
+// and leaves no way out of the folder. Files are replaced by renaming, so that
+// readers need no lock.
+type folderPhones struct {
+	dir string
+}
+
+// lockWait is far above the millisecond for which the lock is held.
+const lockWait = 10 * time.Second
+
+var fileNames = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+func (f folderPhones) folder(openid string) string {
+	return filepath.Join(f.dir, strings.ToLower(fileNames.EncodeToString([]byte(openid))))
+}
+
+func (f folderPhones) file(openid string, device Device) string {
+	return filepath.Join(f.folder(openid), string(device)+".json")
+}
+
+func (f folderPhones) of(openid string) ([]record, error) {
+	var records []record
+	for _, device := range devices {
+		r, err := f.read(openid, device)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+func (f folderPhones) enrol(r record) (record, error) {
+	if err := os.MkdirAll(f.folder(r.OpenID), 0o700); err != nil {
+		return record{}, fmt.Errorf("sandbox: folder of phones: %w", err)
+	}
+	kept := r
+	err := f.locked(r.OpenID, func() error {
+		found, err := f.read(r.OpenID, r.Device)
+		if errors.Is(err, fs.ErrNotExist) {
+			return f.write(r)
+		}
+		kept = found
+		return err
+	})
+	if err != nil {
+		return record{}, err
+	}
+	return kept, nil
+}
+
+func (f folderPhones) count(openid string, device Device) (uint64, error) {
+	var counter uint64
+	err := f.locked(openid, func() error {
+		r, err := f.read(openid, device)
+		if err != nil {
+			return err
+		}
+		r.Counter++
+		counter = r.Counter
+		return f.write(r)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return counter, nil
+}
+
+func (f folderPhones) read(openid string, device Device) (record, error) {
+	name := f.file(openid, device)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return record{}, fmt.Errorf("sandbox: reading a phone: %w", err)
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return record{}, fmt.Errorf("sandbox: reading a phone: %s: %w", name, err)
+	}
+	if r.OpenID != openid || r.Device != device {
+		return record{}, fmt.Errorf("sandbox: reading a phone: %s belongs to %q, a %s phone", name, r.OpenID, r.Device)
+	}
+	return r, nil
+}
+
+func (f folderPhones) write(r record) error {
+	text, err := json.Marshal(r, jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("sandbox: writing a phone: %w", err)
+	}
+	// CreateTemp makes it 0600.
+	file, err := os.CreateTemp(f.folder(r.OpenID), "new-*")
+	if err != nil {
+		return fmt.Errorf("sandbox: writing a phone: %w", err)
+	}
+	defer os.Remove(file.Name()) // finds nothing after the rename
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("sandbox: writing a phone: %w", err)
+	}
+	if err := os.Rename(file.Name(), f.file(r.OpenID, r.Device)); err != nil {
+		return fmt.Errorf("sandbox: writing a phone: %w", err)
+	}
+	return nil
+}
+
+// locked runs do while nobody else, in this process or another, runs one for
+// the same user. A process that dies gives its lock back.
+func (f folderPhones) locked(openid string, do func() error) error {
+	file, err := os.OpenFile(filepath.Join(f.folder(openid), "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("sandbox: locking a phone: %w", err)
+	}
+	defer file.Close() // which unlocks it
+	for deadline := time.Now().Add(lockWait); ; time.Sleep(time.Millisecond) {
+		ok, err := tryLock(file)
+		if err != nil {
+			return fmt.Errorf("sandbox: locking a phone: %w", err)
+		}
+		if ok {
+			return do()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("sandbox: locking a phone: %s is still taken after %v", file.Name(), lockWait)
+		}
+	}
+}

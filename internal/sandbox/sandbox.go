@@ -1,0 +1,174 @@
+// Package sandbox is a stand-in for WeChat on loopback: its HTTPS API, the
+// phone in the user's hand, and the faults of real life on request.
+//
+// Three kinds of visitor meet it:
+//
+//	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
+//	a person or a script    /sandbox/phone/sign, /sandbox/faults
+//	a Go test               New, Phone, Inject, Requests, RevokeTokens
+//
+// The signatures are real: a [Phone] holds an RSA-2048 AuthKey and signs like a
+// device, and verify_signature judges with the public half, as WeChat does with
+// the key it never publishes. Codes and texts are WeChat's own, so that any
+// client of WeChat can be pointed here by changing its base URL. What WeChat
+// documents nowhere is decided in favour of showing a careless client its
+// mistake, and said so beside the code.
+//
+// It is for laptops and tests. Whoever reaches its control paths can sign for
+// every user it knows, so listen on loopback only.
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The credentials that a Sandbox knows unless told otherwise. They open nothing
+// but a sandbox: they are no secrets, and shaped so that nobody takes them for
+// some (a real AppSecret is 32 hex digits).
+const (
+	DefaultAppID     = "wx5a4db0c55a4db0c5"
+	DefaultAppSecret = "sandbox-is-no-secret-sandbox-000"
+)
+
+const defaultExpiresIn = 7200 * time.Second
+
+// Options of a Sandbox. The zero value is a sandbox with WeChat's defaults that
+// forgets its phones when the process ends.
+type Options struct {
+	// Dir is the folder where phones are kept, so that another process, or the
+	// next one, meets the same phones. "" keeps them in memory. See Phone.
+	Dir string
+
+	// Now is the clock of tokens and rids, time.Now if nil. Delays of faults
+	// pass in real time.
+	Now func() time.Time
+
+	// AppID and AppSecret are the only credentials that the token endpoints
+	// take; DefaultAppID and DefaultAppSecret if empty.
+	AppID, AppSecret string
+
+	// ExpiresIn is the life of a token, in whole seconds; 0 means 7200 s.
+	ExpiresIn time.Duration
+
+	// Strict ends a token the moment its successor is handed out. Otherwise it
+	// lives five minutes more, as WeChat documents.
+	Strict bool
+
+	// HostileTokens hands out tokens that contain + / = and &, which only a
+	// client that escapes its URLs brings back whole. Otherwise tokens are made
+	// of [A-Za-z0-9_-], like WeChat's.
+	HostileTokens bool
+
+	// Log gets a line per API request, without a token in it; nil discards.
+	Log *slog.Logger
+}
+
+// Sandbox is an http.Handler that answers as WeChat. It is made by New and safe
+// for concurrent use.
+type Sandbox struct {
+	now              func() time.Time
+	appID, appSecret string
+	log              *slog.Logger
+	mux              *http.ServeMux
+	newKey           func() (*rsa.PrivateKey, error) // tests put ready-made keys here
+	tokens           *tokens
+	phones           phones
+
+	mu     sync.Mutex
+	faults []Fault            // guarded by mu; Times counts down, spent ones leave
+	counts map[string]int     // guarded by mu; API requests by path
+	last   map[string]Request // guarded by mu; the newest one by path
+}
+
+// New builds a Sandbox. It fails when Dir cannot be created or ExpiresIn is not
+// a whole number of seconds.
+func New(o Options) (*Sandbox, error) {
+	if o.ExpiresIn == 0 {
+		o.ExpiresIn = defaultExpiresIn
+	}
+	if o.ExpiresIn < 0 || o.ExpiresIn%time.Second != 0 {
+		return nil, fmt.Errorf("%w: ExpiresIn is %v, want whole seconds above 0", ErrArgument, o.ExpiresIn)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.AppID == "" {
+		o.AppID = DefaultAppID
+	}
+	if o.AppSecret == "" {
+		o.AppSecret = DefaultAppSecret
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	phones, err := openPhones(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+
+	s := &Sandbox{
+		now:       o.Now,
+		appID:     o.AppID,
+		appSecret: o.AppSecret,
+		log:       o.Log,
+		mux:       http.NewServeMux(),
+		newKey:    func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+		tokens:    newTokens(o),
+		phones:    phones,
+		counts:    make(map[string]int),
+		last:      make(map[string]Request),
+	}
+	s.routes()
+	return s, nil
+}
+
+// routes lists everything that is served. API paths go through observed, which
+// counts them and lets faults strike; control paths go through local.
+func (s *Sandbox) routes() {
+	api := map[string]answerer{
+		"/cgi-bin/token":                  s.token,
+		"/cgi-bin/stable_token":           s.stableToken,
+		"/cgi-bin/soter/verify_signature": s.verifySignature,
+		"/cgi-bin/":                       unknownURL,
+	}
+	for path, answer := range api {
+		s.mux.Handle(path, s.observed(s.answered(answer)))
+	}
+
+	control := http.NewServeMux()
+	control.HandleFunc("POST /sandbox/phone/sign", s.controlSign)
+	control.HandleFunc("GET /sandbox/faults", s.controlListFaults)
+	control.HandleFunc("POST /sandbox/faults", s.controlInject)
+	control.HandleFunc("DELETE /sandbox/faults", s.controlClearFaults)
+	s.mux.Handle("/sandbox/", local(control))
+}
+
+// Paths returns the patterns, as http.ServeMux takes them, under which a server
+// that is shared with others has to mount the Sandbox.
+func (s *Sandbox) Paths() []string { return []string{"/cgi-bin/", "/sandbox/"} }
+
+// ServeHTTP implements http.Handler. Under a fault it may panic with
+// http.ErrAbortHandler, which net/http turns into a broken connection.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// RevokeTokens refuses, from now on and with 40001, every token that was handed
+// out, and lays the same-token trap: a normal fetch from stable_token goes on
+// handing back the very token that is refused, until force_refresh or until it
+// is due. (Whether production does so is unknown; a client must survive it.)
+func (s *Sandbox) RevokeTokens() { s.tokens.revoke() }
+
+// RotateTokens refuses, from now on and with 40001, every token that was handed
+// out, as if somebody else had refreshed: the next fetch, forced or not, brings
+// a good one.
+func (s *Sandbox) RotateTokens() { s.tokens.rotate() }
+
+// CloudbaseAccessToken returns a new token for the URL parameter
+// cloudbase_access_token, valid for 30 minutes, such as a platform puts into
+// the environment of a function (WeChat cloud documentation, page "cloudcall").
+func (s *Sandbox) CloudbaseAccessToken() string { return s.tokens.cloudbase() }

@@ -1,0 +1,65 @@
+package sandbox
+
+import "net/http"
+
+// tokenReply is the success of both token endpoints: no errcode in it.
+type tokenReply struct {
+	AccessToken string `json:"access_token"`
+	ExpiresIn   int    `json:"expires_in"` // seconds
+}
+
+// token is getAccessToken: parameters in the URL, each call a new token.
+func (s *Sandbox) token(r *http.Request, _ []byte) (any, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return nil, &apiError{code: codeGetRequired}
+	}
+	q := r.URL.Query()
+	if err := s.checkCredentials(q.Get("grant_type"), q.Get("appid"), q.Get("secret")); err != nil {
+		return nil, err
+	}
+	return s.tokens.fetchClassic(), nil
+}
+
+// stableToken is getStableAccessToken: parameters in a JSON body.
+func (s *Sandbox) stableToken(r *http.Request, body []byte) (any, error) {
+	if r.Method != http.MethodPost {
+		return nil, &apiError{code: codePostRequired}
+	}
+	m, err := parseMembers(body)
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.texts("grant_type", "appid", "secret")
+	if err != nil {
+		return nil, err
+	}
+	force, err := m.flag("force_refresh")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkCredentials(p[0], p[1], p[2]); err != nil {
+		return nil, err
+	}
+	return s.tokens.fetchStable(force)
+}
+
+// checkCredentials answers a wrong secret with 40125. The classic endpoint is
+// also documented to say 40001 for it; inject that as a fault.
+func (s *Sandbox) checkCredentials(grantType, appID, secret string) error {
+	code := 0
+	switch {
+	case appID == "":
+		code = codeNoAppID
+	case secret == "":
+		code = codeNoSecret
+	case grantType != "client_credential":
+		code = codeBadGrantType
+	case appID != s.appID:
+		code = codeBadAppID
+	case secret != s.appSecret:
+		code = codeBadSecret
+	default:
+		return nil
+	}
+	return &apiError{code: code}
+}

@@ -1,0 +1,75 @@
+// Package secret keeps credentials out of everything that is printed.
+//
+// An AppSecret, an access_token or a client secret is a [Text] from the moment
+// it enters the program. However a Text is printed (any verb of fmt, slog,
+// encoding/json, alone or deep inside another value) the output is
+// "[redacted]" or a pointer, never the secret. Only [Text.Reveal] gives it
+// back, so a search for Reveal finds every place where a secret leaves.
+package secret
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// Text is a secret text. The zero Text is the absent secret.
+//
+// The content sits behind a pointer because fmt does not ask an unexported
+// field of a foreign struct how it wants to be printed; what it prints there is
+// an address.
+type Text struct {
+	content *string
+}
+
+// New makes a Text of s; the empty string makes the zero Text.
+func New(s string) Text {
+	if s == "" {
+		return Text{}
+	}
+	return Text{content: &s}
+}
+
+// Reveal returns the secret itself, to be sent to the one it is meant for.
+func (t Text) Reveal() string {
+	if t.content == nil {
+		return ""
+	}
+	return *t.content
+}
+
+// IsZero reports whether there is no secret.
+func (t Text) IsZero() bool { return t.content == nil }
+
+// Equal reports whether both hold the same secret, in a time that tells
+// nothing about where or in length they differ.
+func (t Text) Equal(other Text) bool { return t.Matches(other.Reveal()) }
+
+// Matches is Equal with a text that somebody presents. The absent secret
+// matches nothing, not even the empty text.
+func (t Text) Matches(presented string) bool {
+	a, b := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(presented))
+	same := subtle.ConstantTimeCompare(a[:], b[:]) == 1
+	return same && !t.IsZero()
+}
+
+// Format implements [fmt.Formatter], so that no verb reaches the content.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue implements [slog.LogValuer].
+func (t Text) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText implements [encoding.TextMarshaler], which every JSON package
+// asks before it looks inside.
+func (t Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]: configuration is read
+// straight into a Text.
+func (t *Text) UnmarshalText(text []byte) error {
+	*t = New(string(text))
+	return nil
+}

@@ -1,0 +1,177 @@
+package soter
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// memberReader takes the members of a JSON object one by one.
+type memberReader interface {
+	// member takes a string, a number or a literal, good until it returns.
+	member(name string, value jsontext.Token) error
+
+	// nested reads an object or an array off dec, or refuses it.
+	nested(name string, dec *jsontext.Decoder) error
+}
+
+// readFlat reads text as exactly one JSON object. Duplicate names, invalid
+// UTF-8 and trailing data are refused by jsontext's defaults.
+func readFlat(text []byte, r memberReader) error {
+	err := json.Unmarshal(text, &flatObject{r})
+	// Unmarshal names the Go type around our own reasons, which tells a caller
+	// nothing.
+	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) && semantic.Err != nil {
+		return semantic.Err
+	}
+	return err
+}
+
+func checkSize(text []byte, limit int) error {
+	if len(text) > limit {
+		return fmt.Errorf("has %d bytes, want at most %d", len(text), limit)
+	}
+	return nil
+}
+
+type flatObject struct{ memberReader }
+
+// UnmarshalJSONFrom is here for json.Unmarshal's pooled decoder; a decoder of
+// our own would cost more than the parse.
+func (o *flatObject) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '{' {
+		return errors.New("want a JSON object")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := o.read(token.String(), dec); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken() // the brace that closes the object, or what is wrong there
+	return err
+}
+
+func (o *flatObject) read(name string, dec *jsontext.Decoder) error {
+	if kind := dec.PeekKind(); kind == '{' || kind == '[' {
+		if err := o.nested(name, dec); err != nil {
+			return fmt.Errorf("%q %w", name, err)
+		}
+		return nil
+	}
+	value, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if err := o.member(name, value); err != nil {
+		return fmt.Errorf("%q %w", name, err)
+	}
+	return nil
+}
+
+// identity is what every SOTER text says of its device.
+type identity struct {
+	cpuID, uid string
+	counter    uint64
+	salt       Salt // 0 if not announced
+}
+
+func (id *identity) member(name string, value jsontext.Token) (err error) {
+	switch name {
+	case "cpu_id":
+		return readString(&id.cpuID, value)
+	case "uid":
+		id.uid, err = readUID(value)
+	case "counter":
+		id.counter, err = readCounter(value)
+	case "rsa_pss_saltlen":
+		id.salt, err = readSalt(value)
+	}
+	return err
+}
+
+func (id *identity) nested(string, *jsontext.Decoder) error {
+	return errors.New("is nested, want a flat object")
+}
+
+// complete asks for the members that no SOTER text goes without, and settles
+// the salt.
+func (id *identity) complete() error {
+	switch {
+	case strings.Trim(id.cpuID, "0-") == "": // software that plays SOTER likes to send zeros
+		return errors.New("cpu_id is missing, empty or all zeros")
+	case id.uid == "":
+		return errors.New("uid is missing or empty")
+	case id.counter == 0:
+		return errors.New("counter is missing")
+	case id.salt == 0:
+		id.salt = Salt20
+	}
+	return nil
+}
+
+func readString(target *string, value jsontext.Token) error {
+	if value.Kind() != '"' {
+		return errors.New("is not a string")
+	}
+	*target = value.String()
+	return nil
+}
+
+// readUID takes a number too, which the certificate form and emulators send.
+func readUID(value jsontext.Token) (string, error) {
+	switch value.Kind() {
+	case '"':
+		return value.String(), nil
+	case '0':
+		text := value.String()
+		if _, err := parseWhole(text); err != nil {
+			return "", err
+		}
+		return text, nil
+	}
+	return "", errors.New("is neither a string nor a number")
+}
+
+func readCounter(value jsontext.Token) (uint64, error) {
+	if kind := value.Kind(); kind != '0' && kind != '"' {
+		return 0, errors.New("is neither a number nor a string")
+	}
+	n, err := parseWhole(value.String())
+	if err == nil && n == 0 {
+		return 0, errors.New("is 0, which no device sends")
+	}
+	return n, err
+}
+
+// parseWhole reads the one decimal form of a uint64: no sign, no fraction, no
+// exponent and no leading zero.
+func parseWhole(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || text[0] == '0' && len(text) > 1 {
+		return 0, errors.New("is not a plain whole number below 2^64")
+	}
+	return n, nil
+}
+
+func readSalt(value jsontext.Token) (Salt, error) {
+	if value.Kind() == '0' {
+		switch value.String() {
+		case "20":
+			return Salt20, nil
+		case "32":
+			return Salt32, nil
+		}
+	}
+	return 0, errors.New("is neither 20 nor 32")
+}

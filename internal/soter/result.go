@@ -1,0 +1,83 @@
+package soter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxResult is the most bytes a resultJSON may have; those of real devices have
+// 105 to 576.
+const maxResult = 8 << 10
+
+// Result is what a resultJSON says. Nothing in it is to be believed before
+// VerifyResult accepted the signature.
+type Result struct {
+	Raw     string // the challenge, as the Mini Program passed it
+	Counter uint64 // grows with every signature on the device, never 0
+	CPUID   string // cpu_id, the device
+	UID     string // uid, the app on that device; a number is given as its decimal text
+	FID     string // fid, the finger, unique within one cpu_id; "" on iOS, may end in NUL
+
+	TEEName, TEEVersion string // tee_n, tee_v: the trusted environment; "" on iOS
+	FPName, FPVersion   string // fp_n, fp_v: the fingerprint sensor; "" on iOS
+
+	Salt Salt // rsa_pss_saltlen; Salt20 if the device does not say
+}
+
+// ParseResult reads a resultJSON without judging its signature: a flat JSON
+// object of at most 8 KiB, in UTF-8, with exact and unique names. It must have
+// raw, counter, cpu_id and uid; names it does not know may carry any string,
+// number or literal. The counter is a whole number above 0, also in quotes
+// (older iOS). rsa_pss_saltlen is absent, 20 or 32.
+//
+// The error is ErrMalformed, and the Result with it is the zero one.
+func ParseResult(jsonString string) (Result, error) {
+	return parseResult([]byte(jsonString))
+}
+
+func parseResult(jsonString []byte) (Result, error) {
+	var r resultReader
+	if err := r.read(jsonString); err != nil {
+		return Result{}, fmt.Errorf("resultJSON: %w: %w", ErrMalformed, err)
+	}
+	r.result.CPUID, r.result.UID, r.result.Counter, r.result.Salt = r.cpuID, r.uid, r.counter, r.salt
+	return r.result, nil
+}
+
+type resultReader struct {
+	identity
+	result Result
+}
+
+func (r *resultReader) read(jsonString []byte) error {
+	if err := checkSize(jsonString, maxResult); err != nil {
+		return err
+	}
+	if err := readFlat(jsonString, r); err != nil {
+		return err
+	}
+	if r.result.Raw == "" {
+		return errors.New("raw is missing or empty")
+	}
+	return r.complete()
+}
+
+func (r *resultReader) member(name string, value jsontext.Token) error {
+	switch name {
+	case "raw":
+		return readString(&r.result.Raw, value)
+	case "fid":
+		return readString(&r.result.FID, value)
+	case "tee_n":
+		return readString(&r.result.TEEName, value)
+	case "tee_v":
+		return readString(&r.result.TEEVersion, value)
+	case "fp_n":
+		return readString(&r.result.FPName, value)
+	case "fp_v":
+		return readString(&r.result.FPVersion, value)
+	}
+	return r.identity.member(name, value)
+}

@@ -1,0 +1,87 @@
+package soter
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Signature is an RSA-2048 signature, big-endian as RFC 8017 writes it.
+type Signature [256]byte
+
+// signatureText is how many characters of base64 a Signature takes.
+const signatureText = 344
+
+// ParseSignature reads jsonSignature: standard base64 with padding, in exactly
+// 344 characters, canonical. Line breaks, blanks and the URL-safe alphabet are
+// refused. The error is ErrMalformed.
+func ParseSignature(text string) (Signature, error) {
+	if len(text) != signatureText {
+		return Signature{}, fmt.Errorf("signature: %w: has %d characters, want %d of base64", ErrMalformed, len(text), signatureText)
+	}
+	if i := strings.IndexAny(text, " \r\n-_"); i >= 0 {
+		return Signature{}, fmt.Errorf("signature: %w: %s", ErrMalformed, base64Damage[text[i]])
+	}
+	// The decoder's buffer is larger than a Signature: 344 characters without
+	// padding would make 258 bytes.
+	var decoded [signatureText / 4 * 3]byte
+	n, err := base64.StdEncoding.Strict().Decode(decoded[:], []byte(text))
+	if err != nil || n != len(Signature{}) {
+		return Signature{}, fmt.Errorf("signature: %w: not canonical base64 of 256 bytes", ErrMalformed)
+	}
+	return Signature(decoded[:n]), nil
+}
+
+// base64Damage words what usually befalls a signature on its way.
+var base64Damage = map[byte]string{
+	' ':  `holds a blank, most likely a "+" that a form decoder took for one`,
+	'\r': "holds a line break, want one line of base64",
+	'\n': "holds a line break, want one line of base64",
+	'-':  "is in the URL-safe alphabet, want standard base64",
+	'_':  "is in the URL-safe alphabet, want standard base64",
+}
+
+// Verify answers nil when sig is the key's RSASSA-PSS signature (SHA-256,
+// MGF1-SHA-256, salt of exactly the given length) over message, and
+// ErrWrongSignature when it is not.
+func (k *PublicKey) Verify(message []byte, sig Signature, salt Salt) error {
+	// To crypto/rsa a length of 0 means "any": it must not get there.
+	if salt != Salt20 && salt != Salt32 {
+		return fmt.Errorf("%w: salt length %d, want 20 or 32", ErrMalformed, salt)
+	}
+	digest := sha256.Sum256(message)
+	err := rsa.VerifyPSS(&k.rsa, crypto.SHA256, digest[:], sig[:], &rsa.PSSOptions{SaltLength: int(salt), Hash: crypto.SHA256})
+	if errors.Is(err, rsa.ErrVerification) {
+		return ErrWrongSignature
+	}
+	if err != nil {
+		return fmt.Errorf("soter: verifying a signature: %w", err)
+	}
+	return nil
+}
+
+// VerifyResult parses what wx.startSoterAuthentication answered, resultJSON and
+// resultJSONSignature, and checks the signature over the bytes of jsonString
+// with the salt length that jsonString announces. It answers the zero Result
+// with ErrMalformed, before any arithmetic, or ErrWrongSignature.
+//
+// What remains to the caller: the challenge, the identity and the counter.
+func (k *PublicKey) VerifyResult(jsonString, jsonSignature string) (Result, error) {
+	sig, err := ParseSignature(jsonSignature)
+	if err != nil {
+		return Result{}, err
+	}
+	message := []byte(jsonString)
+	result, err := parseResult(message)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := k.Verify(message, sig, result.Salt); err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}

@@ -1,0 +1,100 @@
+package trigger
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Respond wraps an HTTP answer into the object that the door of e expects. A
+// body that is not UTF-8 travels as base64. For a door that is not HTTP it
+// returns body, the answer object itself.
+//
+// A header with several values keeps them apart where the door can carry that
+// (API Gateway; a load balancer with multi-value headers enabled) and is joined
+// by commas elsewhere. Set-Cookie cannot be joined: of several, do not set any
+// for the Tencent doors or a load balancer without that option.
+//
+// Shapes: API Gateway guides, "Lambda proxy integration response"; Elastic Load
+// Balancing guide, "Use Lambda functions as targets"; Tencent Cloud document
+// 583/96099; scf-go-lib events.APIGatewayResponse.
+func (e Event) Respond(status int, header http.Header, body []byte) []byte {
+	if !e.Door.HTTP() {
+		return body
+	}
+	header = sendable(header)
+	answer := response{StatusCode: status}
+	switch e.Door {
+	case FunctionURL, HTTPAPIv2:
+		answer.Cookies = header["Set-Cookie"]
+		delete(header, "Set-Cookie")
+		answer.Headers = joined(header)
+	case RESTv1, HTTPAPIv1:
+		answer.MultiValueHeaders = several(header)
+		answer.Headers = joined(header)
+	case ALB:
+		answer.StatusDescription = strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status)))
+		if e.multiValue { // the load balancer then ignores headers
+			answer.MultiValueHeaders = header
+		} else {
+			answer.Headers = joined(header)
+		}
+	default:
+		answer.Headers = joined(header)
+	}
+	answer.Body, answer.IsBase64Encoded = encode(body)
+	out, _ := json.Marshal(answer, json.Deterministic(true)) // only valid UTF-8 goes in, under distinct names
+	return out
+}
+
+type response struct {
+	StatusCode        int                 `json:"statusCode"`
+	StatusDescription string              `json:"statusDescription,omitzero"`
+	Headers           map[string]string   `json:"headers,omitzero"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
+	Cookies           []string            `json:"cookies,omitempty"`
+	Body              string              `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+}
+
+// sendable copies header under canonical names and makes it JSON-safe, since
+// bytes that are not UTF-8 would cost the whole answer.
+func sendable(header http.Header) http.Header {
+	clean := make(http.Header, len(header))
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		key := strings.ToValidUTF8(http.CanonicalHeaderKey(name), "\uFFFD")
+		for _, value := range header[name] {
+			clean[key] = append(clean[key], strings.ToValidUTF8(value, "\uFFFD"))
+		}
+	}
+	return clean
+}
+
+// several takes the headers that have more than one value out of header.
+func several(header http.Header) http.Header {
+	multi := maps.Clone(header)
+	maps.DeleteFunc(multi, func(_ string, values []string) bool { return len(values) < 2 })
+	maps.DeleteFunc(header, func(_ string, values []string) bool { return len(values) > 1 })
+	return multi
+}
+
+func joined(header http.Header) map[string]string {
+	single := make(map[string]string, len(header))
+	for name, values := range header {
+		single[name] = strings.Join(values, ", ")
+	}
+	return single
+}
+
+func encode(body []byte) (encoded string, isBase64 bool) {
+	if utf8.Valid(body) {
+		return string(body), false
+	}
+	return base64.StdEncoding.EncodeToString(body), true
+}

@@ -1,0 +1,81 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/secret"
+)
+
+const (
+	stableTokenPath  = "/cgi-bin/stable_token"
+	classicTokenPath = "/cgi-bin/token"
+)
+
+// Credentials are a Mini Program's.
+type Credentials struct {
+	AppID     string
+	AppSecret secret.Text
+}
+
+// StableToken is getStableAccessToken at base: while a token is valid it gives
+// the same one again, unless forced.
+func (c *Client) StableToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+	return endpoint(func(ctx context.Context, force bool) (accesstoken.Grant, error) {
+		body, err := json.Marshal(struct {
+			GrantType    string `json:"grant_type"`
+			AppID        string `json:"appid"`
+			Secret       string `json:"secret"`
+			ForceRefresh bool   `json:"force_refresh,omitzero"`
+		}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force})
+		if err != nil {
+			return accesstoken.Grant{}, errors.New("appid or secret is not valid UTF-8")
+		}
+		return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy})
+	})
+}
+
+// ClassicToken is getAccessToken at base: each fetch makes a new token and
+// retires the one before.
+func (c *Client) ClassicToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+	return endpoint(func(ctx context.Context, _ bool) (accesstoken.Grant, error) {
+		return c.grant(ctx, &request{method: "GET", url: base.JoinPath(classicTokenPath), again: isBusy, query: url.Values{
+			"grant_type": {"client_credential"},
+			"appid":      {credentials.AppID},
+			"secret":     {credentials.AppSecret.Reveal()},
+		}})
+	})
+}
+
+type endpoint func(ctx context.Context, force bool) (accesstoken.Grant, error)
+
+func (e endpoint) Fetch(ctx context.Context, force bool) (accesstoken.Grant, error) {
+	return e(ctx, force)
+}
+
+func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
+	raw, err := c.call(ctx, r)
+	if err != nil {
+		return accesstoken.Grant{}, err
+	}
+	var answer struct {
+		ErrCode     int         `json:"errcode"`
+		ErrMsg      string      `json:"errmsg"`
+		AccessToken secret.Text `json:"access_token"`
+		ExpiresIn   int64       `json:"expires_in"`
+	}
+	switch err := json.Unmarshal(raw, &answer); {
+	case err != nil:
+		// The parser's own words could quote a part of the token.
+		return accesstoken.Grant{}, fmt.Errorf("%s: the reply is not what the documentation says", r.name())
+	case answer.ErrCode != 0:
+		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: answer.ErrMsg}
+	}
+	return accesstoken.Grant{Value: answer.AccessToken, ExpiresIn: time.Duration(answer.ExpiresIn) * time.Second}, nil
+}

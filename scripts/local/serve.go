@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// serve keeps everything running until ctx ends.
+func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (err error) {
+	addr := flags.String("addr", "127.0.0.1:9000", "where to listen; an address of this computer only")
+	timeout := flags.Duration("timeout", 10*time.Second, "of one invocation")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := onLoopback(*addr); err != nil {
+		return err
+	}
+	folder, err := phonesFolder()
+	if err != nil {
+		return err
+	}
+	w, err := open(ctx, settings{addr: *addr, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	fmt.Fprintf(stdout, banner, w.base)
+	<-ctx.Done()
+	return nil
+}
+
+// onLoopback refuses an address that others could reach: whoever reaches this
+// server can sign for everybody.
+func onLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("-addr: %w", err)
+	}
+	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("-addr %s: only an address of this computer, such as 127.0.0.1:9000", addr)
+	}
+	return nil
+}
+
+const banner = `Serving on %[1]s until Ctrl-C.
+
+A phone signs; what it prints is ready to be an event:
+  curl -s %[1]s/sandbox/phone/sign -d '{"openid":"oLocal-User_0000000000000001","challenge":"hello","device":"android"}' > event.json
+
+The function on AWS Lambda (aws lambda invoke --endpoint-url %[1]s works too):
+  curl -s %[1]s/2015-03-31/functions/verify/invocations -d @event.json
+
+The same function on Tencent SCF:
+  curl -s %[1]s/scf/functions/verify/invocations -d @event.json
+
+Through an API Gateway HTTP API, as a backend calls it:
+  curl -s %[1]s/openapi/soter/verifySignature -d @event.json
+
+WeChat's own API (the sandbox):
+  curl -s %[1]s/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"sandbox-is-no-secret-sandbox-000"}'
+
+What goes wrong at WeChat, on request:
+  curl -s %[1]s/sandbox/faults -d '{"path":"/cgi-bin/soter/verify_signature","kind":"errcode","errCode":-1,"times":2}'
+
+`
