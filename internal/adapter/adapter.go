@@ -41,6 +41,21 @@ type Invocation struct {
 	Environment map[string]string
 }
 
+type invocationKey struct{}
+
+// WithInvocation returns a context that carries i, for what is asked of the
+// platform on the way to the answer.
+func WithInvocation(ctx context.Context, i Invocation) context.Context {
+	return context.WithValue(ctx, invocationKey{}, i)
+}
+
+// InvocationFrom returns the Invocation of ctx; the zero Invocation if there is
+// none.
+func InvocationFrom(ctx context.Context) Invocation {
+	i, _ := ctx.Value(invocationKey{}).(Invocation)
+	return i
+}
+
 // Handler is a function. Invoke may be called concurrently; ctx always has the
 // deadline of the invocation. An error is a function error to the platform and
 // leaves the function verbatim: it must hold no secret.

@@ -118,24 +118,26 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	}
 	invocation := l.newInvocation(call, deadline)
 
-	// A new process after a failure is initialised within the invocation and within its timeout.
 	var logged int64
-	if l.sandbox == nil {
-		s, err := newSandbox(l.function)
-		if err != nil {
+	if l.sandbox != nil && !l.sandbox.process.gone() {
+		logged = l.sandbox.process.log.position()
+	} else {
+		if err := l.renew(); err != nil {
 			return Answer{}, err
 		}
-		l.sandbox = s
-		if err := s.initialise(ctx); err != nil {
-			return l.fail(invocation, err, time.Now(), 0)
+		// Not the INIT phase any more: this counts as the invocation and against its timeout.
+		if err := l.sandbox.initialise(ctx); err != nil {
+			return l.fail(invocation, err, time.Now(), logged)
 		}
-	} else {
-		logged = l.sandbox.process.log.position()
 	}
 
 	s := l.sandbox
 	started := time.Now()
-	s.api.offer(ctx, invocation)
+	select {
+	case s.api.offers <- invocation:
+	case <-s.process.exited:
+	case <-ctx.Done():
+	}
 	if err := s.wait(ctx, invocation.completed); err != nil {
 		return l.fail(invocation, err, started, logged)
 	}
@@ -149,6 +151,16 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 		answer.FunctionError = functionErrorUnhandled
 	}
 	return answer, nil
+}
+
+// renew puts a new sandbox in the place of one that is gone.
+func (l *Lambda) renew() error {
+	if l.sandbox != nil {
+		l.sandbox.destroy()
+	}
+	s, err := newSandbox(l.function)
+	l.sandbox = s
+	return err
 }
 
 // fail ends the sandbox and words what became of the invocation as Lambda does.

@@ -273,3 +273,12 @@ func TestLambdaCloseEndsTheProcessOnce(t *testing.T) {
 	_, err := l.Invoke(t.Context(), Call{Payload: []byte("{}")})
 	require.ErrorIs(t, err, ErrClosed)
 }
+
+func TestLambdaProcessThatDiedBetweenCallsIsReplaced(t *testing.T) {
+	t.Parallel()
+	l := startLambda(t, Function{})
+	requireEcho(t, l)
+	require.NoError(t, l.sandbox.process.cmd.Process.Kill())
+	<-l.sandbox.process.exited
+	assert.Positive(t, requireEcho(t, l).InitDuration, "a new process")
+}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,9 +21,6 @@ import (
 var buildDir string
 
 func TestMain(m *testing.M) {
-	if binary := os.Getenv(orphanBinary); binary != "" {
-		leaveOrphan(binary)
-	}
 	var err error
 	if buildDir, err = os.MkdirTemp("", "emulator"); err != nil {
 		panic(err)
@@ -124,17 +122,21 @@ type runtimeFunc func(ctx context.Context, call Call) (Answer, error)
 func (f runtimeFunc) Invoke(ctx context.Context, call Call) (Answer, error) { return f(ctx, call) }
 func (f runtimeFunc) Close() error                                          { return nil }
 
-// logBuffer is a Function.Log that says when something has been written.
+// processExists says whether a process that we started has not ended yet.
+func processExists(pid int) bool {
+	p, err := os.FindProcess(pid)
+	return err == nil && p.Signal(syscall.Signal(0)) == nil
+}
+
+// logBuffer is a Function.Log to read from at any time.
 type logBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
-	writes int
 }
 
 func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.writes++
 	return b.buffer.Write(p)
 }
 

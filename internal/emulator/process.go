@@ -58,8 +58,8 @@ func (p *process) run(read, write *os.File, started chan<- error) {
 	}()
 	started <- nil
 
-	_ = p.cmd.Wait() // how it ended is in ProcessState
-	killGroup(p.cmd.Process)
+	_ = p.cmd.Wait()         // how it ended is in ProcessState
+	killGroup(p.cmd.Process) // whatever it has started and left behind
 	write.Close()
 	// A descendant that left the group may hold the pipe open for ever.
 	_ = read.SetReadDeadline(time.Now().Add(time.Second))
@@ -69,11 +69,18 @@ func (p *process) run(read, write *os.File, started chan<- error) {
 
 // kill ends the whole process group and returns when it is gone. It may be called more than once.
 func (p *process) kill() {
-	select {
-	case <-p.exited:
-	default:
+	if !p.gone() {
 		killGroup(p.cmd.Process)
 		<-p.exited
+	}
+}
+
+func (p *process) gone() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -2,8 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,21 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// orphanBinary makes the test binary start the SCF function that it names, and wait to be killed.
+// orphanBinary names, for a second run of this test binary, the function to start and to leave behind when killed.
 const orphanBinary = "EMULATOR_TEST_ORPHAN"
 
-func leaveOrphan(binary string) {
-	s, err := StartSCF(context.Background(), Function{Name: "orphan", Binary: binary})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(s.instance.process.cmd.Process.Pid)
-	select {}
-}
-
 func TestProcessDoesNotOutliveUsWhenWeAreKilled(t *testing.T) {
+	if binary := os.Getenv(orphanBinary); binary != "" {
+		s, err := StartSCF(t.Context(), Function{Name: "orphan", Binary: binary})
+		require.NoError(t, err)
+		fmt.Println(s.instance.process.cmd.Process.Pid)
+		select {}
+	}
 	t.Parallel()
-	us := exec.Command(os.Args[0])
+
+	us := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	us.Env = append(os.Environ(), orphanBinary+"="+scfBinary(t))
 	stdout, err := us.StdoutPipe()
 	require.NoError(t, err)
@@ -37,31 +33,39 @@ func TestProcessDoesNotOutliveUsWhenWeAreKilled(t *testing.T) {
 	var pid int
 	_, err = fmt.Fscan(stdout, &pid)
 	require.NoError(t, err)
-	require.True(t, processExists(pid))
+	require.True(t, isRunning(pid))
 	require.NoError(t, us.Process.Kill())
 	_ = us.Wait()
-	require.Eventually(t, func() bool { return !processExists(pid) }, 10*time.Second, 5*time.Millisecond)
+	requireGone(t, pid)
 }
 
-// processExists does not count a process that has ended and that nobody has waited for yet.
-func processExists(pid int) bool {
+func TestProcessTakesItsChildrenAlong(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"close", "exit"} {
+		l := startLambda(t, Function{})
+		child, err := strconv.Atoi(string(do(t, l, "fork", "").Payload))
+		require.NoError(t, err)
+		require.True(t, isRunning(child))
+		if end == "close" {
+			require.NoError(t, l.Close())
+		} else {
+			do(t, l, "exit", "")
+		}
+		requireGone(t, child)
+	}
+}
+
+func requireGone(t *testing.T, pid int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return !isRunning(pid) }, 10*time.Second, time.Millisecond)
+}
+
+// isRunning knows of strangers' processes too: one that has ended but that nobody has waited for does not run.
+func isRunning(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return false
 	}
-	_, after, _ := bytes.Cut(stat, []byte(") "))
-	return after[0] != 'Z'
-}
-
-func TestProcessGroupIsKilledAsAWhole(t *testing.T) {
-	t.Parallel()
-	var log logBuffer
-	f, err := Function{Name: "family", Binary: "/bin/sh", Log: &log}.withDefaults()
-	require.NoError(t, err)
-	p, err := startProcess(f, []string{"ENV="})
-	require.NoError(t, err)
-	p.kill()
-	p.kill()
-	require.NotEmpty(t, p.status())
-	_ = json.Valid
+	_, state, _ := bytes.Cut(stat, []byte(") "))
+	return !bytes.HasPrefix(state, []byte("Z"))
 }

@@ -34,9 +34,6 @@ type processLog struct {
 }
 
 func newProcessLog(out, pipe io.Writer) *processLog {
-	if out == nil {
-		out = io.Discard
-	}
 	return &processLog{out: out, pipe: pipe, mark: []byte("\x00" + rand.Text() + "\n")}
 }
 

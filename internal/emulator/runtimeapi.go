@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -24,8 +23,8 @@ type runtimeAPI struct {
 	listener net.Listener
 	server   http.Server
 	served   chan struct{}
-	offers   chan *lambdaInvocation
-	ready    chan struct{} // closed at the first request for an invocation: the process is initialised
+	offers   chan *lambdaInvocation // taken by the process in next
+	ready    chan struct{}          // closed at the first request for an invocation: the process is initialised
 
 	mu        sync.Mutex
 	isReady   bool
@@ -78,14 +77,6 @@ func (a *runtimeAPI) address() string { return a.listener.Addr().String() }
 func (a *runtimeAPI) close() {
 	_ = a.server.Close()
 	<-a.served
-}
-
-// offer hands the invocation to the process, which waits for one in next.
-func (a *runtimeAPI) offer(ctx context.Context, invocation *lambdaInvocation) {
-	select {
-	case a.offers <- invocation:
-	case <-ctx.Done():
-	}
 }
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {

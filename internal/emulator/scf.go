@@ -192,9 +192,7 @@ func (s *SCF) ready() (*instance, error) {
 		return nil, ErrClosed
 	}
 	defer func() { <-s.starting }()
-	select {
-	case <-s.instance.process.exited:
-	default:
+	if !s.instance.process.gone() {
 		return s.instance, nil
 	}
 	s.instance.destroy()

@@ -107,7 +107,9 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	h.prepare(invocation.Environment)
 	event := trigger.Read(payload)
 	entry.Set("door", string(event.Door))
-	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: trigger.CallerOf(invocation.Environment).OpenID})
+	ctx = adapter.WithInvocation(ctx, invocation)
+	caller := trigger.CallerOf(invocation.Environment)
+	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: caller.OpenID, FromPage: caller.FromPage()})
 	return h.answer(ctx, event, payload), nil
 }
 

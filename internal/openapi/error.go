@@ -70,7 +70,7 @@ func invalid(format string, args ...any) *Error {
 // the caller without any of its own text, which is for the log.
 func asError(err error) *Error {
 	var e *Error
-	switch found := errors.As(err, &e) && e != nil && e.Code != 0; {
+	switch found := errors.As(err, &e) && e.Code != 0; {
 	case found && error(e) == err:
 		return e
 	case found:

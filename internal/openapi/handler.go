@@ -58,6 +58,8 @@ func (h *Handler) observed(ctx context.Context, r Request, a Answer) Answer {
 // identify settles whose signature is asked about.
 func identify(r *Request, caller Caller, s spelling) *Error {
 	switch {
+	case caller.FromPage && caller.OpenID == "":
+		return NewError(CodeIllegalSource, "the call comes from a page, and the platform does not say whose", nil)
 	case caller.OpenID == "" && r.OpenID == "":
 		return invalid("parameter.%s is missing", s.openid)
 	case r.OpenID == "":

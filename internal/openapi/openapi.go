@@ -98,6 +98,9 @@ type Caller struct {
 	// from the platform's per-invocation context, never from a field that a
 	// client writes.
 	OpenID string
+	// FromPage says that a page made the call, whether or not the platform tells
+	// whose. A page does not choose the user it asks about.
+	FromPage bool
 }
 
 type callerKey struct{}

@@ -42,7 +42,9 @@ const defaultExpiresIn = 7200 * time.Second
 // forgets its phones when the process ends.
 type Options struct {
 	// Dir is the folder where phones are kept, so that another process, or the
-	// next one, meets the same phones. "" keeps them in memory. See Phone.
+	// next one, meets the same phones: <openid in base32>/<device>.json, with
+	// the private key in it, hence 0700 and 0600. It is created if need be. ""
+	// keeps the phones in memory; without flock (Windows) nothing else works.
 	Dir string
 
 	// Now is the clock of tokens and rids, time.Now if nil. Delays of faults

@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +36,7 @@ const (
 // ridForm is the suffix of the failures of the default clock.
 const ridForm = ` rid: 6922d3c0-[0-9a-f]{8}-[0-9a-f]{8}$`
 
-// clock starts at 2025-11-23 09:30:24 UTC, 0x6922d3c0, a Sunday afternoon in
+// clock starts at 2025-11-23 09:28:32 UTC, 0x6922d3c0, a Sunday afternoon in
 // Beijing.
 type clock struct{ nanos atomic.Int64 }
 
@@ -244,6 +246,24 @@ func TestUnknownURLIsACodeUnderCgiBinAndNotFoundElsewhere(t *testing.T) {
 
 	status, _, _ := c.send("GET", "/elsewhere", "")
 	assert.Equal(t, http.StatusNotFound, status)
+}
+
+func TestLogTellsTheAnswerAndNoToken(t *testing.T) {
+	var log bytes.Buffer
+	s := newSandbox(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	server := httptest.NewServer(s)
+	c := &client{t: t, s: s, http: server.Client(), url: server.URL}
+	token := c.classic().AccessToken
+	signed := demoSigned(t)
+	c.verify(token, signed)
+	c.verify(token+"x", signed)
+	server.Close() // the log is complete
+
+	assert.Contains(t, log.String(), "path="+verifyPath+" is_ok=true")
+	assert.Contains(t, log.String(), "path="+verifyPath+" errcode=40001")
+	assert.NotContains(t, log.String(), token)
+	assert.NotContains(t, log.String(), signed.JSONSignature)
+	assert.NotContains(t, log.String(), DefaultAppSecret)
 }
 
 func TestRequestsTellsWhatWeChatReceived(t *testing.T) {

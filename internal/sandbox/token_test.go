@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -133,7 +132,8 @@ func TestStrictEndsThePreviousTokenAtOnce(t *testing.T) {
 
 	stable := c.stable(false).AccessToken
 	now.Advance(7200*time.Second - overlap)
-	require.NotEqual(t, stable, c.stable(false).AccessToken)
+	assert.Zero(t, c.codeOf(stable))
+	assert.Zero(t, c.codeOf(c.stable(false).AccessToken))
 	assert.Equal(t, 40001, c.codeOf(stable))
 }
 
@@ -177,7 +177,9 @@ func TestShortLivedStableTokenIsHandedOutMoreThanOnce(t *testing.T) {
 	now.Advance(53 * time.Second)
 	assert.Equal(t, first.AccessToken, c.stable(false).AccessToken)
 	now.Advance(time.Second)
-	assert.NotEqual(t, first.AccessToken, c.stable(false).AccessToken)
+	next := c.stable(false)
+	assert.NotEqual(t, first.AccessToken, next.AccessToken)
+	assert.Equal(t, 60, next.ExpiresIn)
 }
 
 func TestForcedRefreshRetiresTheOldTokenAtOnce(t *testing.T) {
@@ -198,7 +200,9 @@ func TestForcedRefreshWithinThirtySecondsRefreshesNothing(t *testing.T) {
 	assert.Equal(t, first, c.stable(true).AccessToken)
 	assert.Zero(t, c.codeOf(first))
 	now.Advance(1)
-	assert.NotEqual(t, first, c.stable(true).AccessToken, "what came too soon did not restart the 30 s")
+	second := c.stable(true).AccessToken
+	assert.NotEqual(t, first, second, "what came too soon did not restart the 30 s")
+	assert.Zero(t, c.codeOf(second))
 }
 
 func TestForcedRefreshHasABudgetOfTwentyADay(t *testing.T) {
@@ -217,9 +221,11 @@ func TestForcedRefreshHasABudgetOfTwentyADay(t *testing.T) {
 	assert.Equal(t, token, c.stable(false).AccessToken, "normal fetches go on")
 	assert.Zero(t, c.codeOf(token))
 
-	// 17:40:24 in Beijing: six and a half hours later it is the next day there.
+	// 17:38:32 in Beijing: six and a half hours later it is the next day there.
 	now.Advance(6*time.Hour + 30*time.Minute)
-	assert.NotEqual(t, token, c.stable(true).AccessToken)
+	next := c.stable(true)
+	assert.Zero(t, next.code(), next.ErrMsg)
+	assert.NotEqual(t, token, next.AccessToken)
 }
 
 func TestTokenEndpointsAreIndependent(t *testing.T) {
@@ -306,5 +312,5 @@ func TestSimultaneousFetches(t *testing.T) {
 			good++
 		}
 	}
-	assert.Equal(t, 1, good, "strict: one classic token survives of %s", fmt.Sprint(len(classic)))
+	assert.Equal(t, 1, good, "strict: one of %d classic tokens survives", len(classic))
 }

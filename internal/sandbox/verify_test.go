@@ -104,7 +104,7 @@ func TestAKeyVouchesForItsOwnPhoneOnly(t *testing.T) {
 	phone, err := s.Phone(alice, Android)
 	require.NoError(t, err)
 	for name, forge := range map[string]func(r *record){
-		"cpu_id": func(r *record) { r.CPUID = strings.Repeat("0", 40) },
+		"cpu_id": func(r *record) { r.CPUID = strings.Repeat("ab", 20) },
 		"uid":    func(r *record) { r.UID = "1" },
 	} {
 		forged := *phone

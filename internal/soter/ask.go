@@ -59,15 +59,15 @@ type askReader struct {
 	certs []string
 }
 
-func (r *askReader) member(name string, value jsontext.Token) error {
-	if name == "certs" {
+func (r *askReader) member(name []byte, value jsontext.Token) error {
+	if string(name) == "certs" {
 		return errors.New("is not an array")
 	}
 	return r.keyReader.member(name, value)
 }
 
-func (r *askReader) nested(name string, dec *jsontext.Decoder) error {
-	if name != "certs" {
+func (r *askReader) nested(name []byte, dec *jsontext.Decoder) error {
+	if string(name) != "certs" {
 		return r.keyReader.nested(name, dec)
 	}
 	if err := json.UnmarshalDecode(dec, &r.certs); err != nil {

@@ -103,8 +103,8 @@ type keyReader struct {
 	pubKey string
 }
 
-func (r *keyReader) member(name string, value jsontext.Token) error {
-	if name == "pub_key" {
+func (r *keyReader) member(name []byte, value jsontext.Token) error {
+	if string(name) == "pub_key" {
 		return readString(&r.pubKey, value)
 	}
 	return r.identity.member(name, value)

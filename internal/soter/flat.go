@@ -12,11 +12,12 @@ import (
 
 // memberReader takes the members of a JSON object one by one.
 type memberReader interface {
-	// member takes a string, a number or a literal, good until it returns.
-	member(name string, value jsontext.Token) error
+	// member takes a string, a number or a literal. Neither argument is good
+	// after it returned.
+	member(name []byte, value jsontext.Token) error
 
 	// nested reads an object or an array off dec, or refuses it.
-	nested(name string, dec *jsontext.Decoder) error
+	nested(name []byte, dec *jsontext.Decoder) error
 }
 
 // readFlat reads text as exactly one JSON object. Duplicate names, invalid
@@ -49,12 +50,16 @@ func (o *flatObject) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
+	name := make([]byte, 0, 32) // for all members: a string each would double the allocations
 	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
+		quoted, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		if err := o.read(token.String(), dec); err != nil {
+		if name, err = jsontext.AppendUnquote(name[:0], quoted); err != nil {
+			return err
+		}
+		if err := o.read(name, dec); err != nil {
 			return err
 		}
 	}
@@ -62,7 +67,7 @@ func (o *flatObject) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-func (o *flatObject) read(name string, dec *jsontext.Decoder) error {
+func (o *flatObject) read(name []byte, dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind == '{' || kind == '[' {
 		if err := o.nested(name, dec); err != nil {
 			return fmt.Errorf("%q %w", name, err)
@@ -86,8 +91,8 @@ type identity struct {
 	salt       Salt // 0 if not announced
 }
 
-func (id *identity) member(name string, value jsontext.Token) (err error) {
-	switch name {
+func (id *identity) member(name []byte, value jsontext.Token) (err error) {
+	switch string(name) {
 	case "cpu_id":
 		return readString(&id.cpuID, value)
 	case "uid":
@@ -100,7 +105,7 @@ func (id *identity) member(name string, value jsontext.Token) (err error) {
 	return err
 }
 
-func (id *identity) nested(string, *jsontext.Decoder) error {
+func (id *identity) nested([]byte, *jsontext.Decoder) error {
 	return errors.New("is nested, want a flat object")
 }
 
@@ -108,7 +113,8 @@ func (id *identity) nested(string, *jsontext.Decoder) error {
 // the salt.
 func (id *identity) complete() error {
 	switch {
-	case strings.Trim(id.cpuID, "0-") == "": // software that plays SOTER likes to send zeros
+	// Zeros mark software that plays SOTER (DuckDetector, SoterAbuseAnalyzerTest).
+	case strings.Trim(id.cpuID, "0-") == "":
 		return errors.New("cpu_id is missing, empty or all zeros")
 	case id.uid == "":
 		return errors.New("uid is missing or empty")
@@ -149,7 +155,7 @@ func readCounter(value jsontext.Token) (uint64, error) {
 	}
 	n, err := parseWhole(value.String())
 	if err == nil && n == 0 {
-		return 0, errors.New("is 0, which no device sends")
+		return 0, errors.New("is 0, want a number above it")
 	}
 	return n, err
 }

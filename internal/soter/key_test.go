@@ -136,7 +136,7 @@ func TestParsePublicKeyRefusesWeakKeys(t *testing.T) {
 		"1024 bits":      {small.PublicKey, "1024 bits"},
 		"2047 bits":      {rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).SetBit(n, 2047, 0), 2046, 1), E: 65537}, "2047 bits"},
 		"2049 bits":      {rsa.PublicKey{N: new(big.Int).SetBit(n, 2048, 1), E: 65537}, "2049 bits"},
-		"4096 bits":      {rsa.PublicKey{N: new(big.Int).Mul(n, n), E: 65537}, "4096 bits"},
+		"4096 bits":      {rsa.PublicKey{N: new(big.Int).SetBit(n, 4095, 1), E: 65537}, "4096 bits"},
 		"e = 3":          {rsa.PublicKey{N: n, E: 3}, "exponent is 3"},
 		"e = 1":          {rsa.PublicKey{N: n, E: 1}, "exponent is 1"},
 		"e = 65536":      {rsa.PublicKey{N: n, E: 65536}, "exponent is 65536"},

@@ -64,8 +64,8 @@ func (r *resultReader) read(jsonString []byte) error {
 	return r.complete()
 }
 
-func (r *resultReader) member(name string, value jsontext.Token) error {
-	switch name {
+func (r *resultReader) member(name []byte, value jsontext.Token) error {
+	switch string(name) {
 	case "raw":
 		return readString(&r.result.Raw, value)
 	case "fid":

@@ -131,6 +131,7 @@ func TestParseResultRefuses(t *testing.T) {
 			got, err := ParseResult(strings.Replace(twinResult, c.old, c.new, 1))
 			require.ErrorIs(t, err, ErrMalformed)
 			require.ErrorContains(t, err, c.reason)
+			require.NotContains(t, err.Error(), "Go ", "names of Go types tell a caller nothing")
 			require.Zero(t, got)
 		})
 	}

@@ -23,31 +23,33 @@ func ParseSignature(text string) (Signature, error) {
 	if len(text) != signatureText {
 		return Signature{}, fmt.Errorf("signature: %w: has %d characters, want %d of base64", ErrMalformed, len(text), signatureText)
 	}
-	if i := strings.IndexAny(text, " \r\n-_"); i >= 0 {
-		return Signature{}, fmt.Errorf("signature: %w: %s", ErrMalformed, base64Damage[text[i]])
-	}
 	// The decoder's buffer is larger than a Signature: 344 characters without
 	// padding would make 258 bytes.
 	var decoded [signatureText / 4 * 3]byte
 	n, err := base64.StdEncoding.Strict().Decode(decoded[:], []byte(text))
-	if err != nil || n != len(Signature{}) {
-		return Signature{}, fmt.Errorf("signature: %w: not canonical base64 of 256 bytes", ErrMalformed)
+	if err != nil || n != len(Signature{}) { // fewer if it passed over line breaks
+		return Signature{}, fmt.Errorf("signature: %w: %s", ErrMalformed, base64Damage(text))
 	}
 	return Signature(decoded[:n]), nil
 }
 
 // base64Damage words what usually befalls a signature on its way.
-var base64Damage = map[byte]string{
-	' ':  `holds a blank, most likely a "+" that a form decoder took for one`,
-	'\r': "holds a line break, want one line of base64",
-	'\n': "holds a line break, want one line of base64",
-	'-':  "is in the URL-safe alphabet, want standard base64",
-	'_':  "is in the URL-safe alphabet, want standard base64",
+func base64Damage(text string) string {
+	switch {
+	case strings.ContainsRune(text, ' '):
+		return `holds a blank, most likely a "+" that a form decoder took for one`
+	case strings.ContainsAny(text, "\r\n"):
+		return "holds a line break, want one line of base64"
+	case strings.ContainsAny(text, "-_"):
+		return "is in the URL-safe alphabet, want standard base64"
+	}
+	return "is not canonical base64 of 256 bytes"
 }
 
 // Verify answers nil when sig is the key's RSASSA-PSS signature (SHA-256,
 // MGF1-SHA-256, salt of exactly the given length) over message, and
-// ErrWrongSignature when it is not.
+// ErrWrongSignature when it is not. Any salt but Salt20 and Salt32 is
+// ErrMalformed.
 func (k *PublicKey) Verify(message []byte, sig Signature, salt Salt) error {
 	// To crypto/rsa a length of 0 means "any": it must not get there.
 	if salt != Salt20 && salt != Salt32 {

@@ -231,6 +231,12 @@ func TestVerifyRefusesEverySaltLengthButTwo(t *testing.T) {
 	require.ErrorIs(t, key.Verify(tamperedMessage, sig, 0), ErrMalformed, "0 means any length to crypto/rsa")
 }
 
+func TestVerifyWithoutAKeyIsNoVerdict(t *testing.T) {
+	err := new(PublicKey).Verify(tamperedMessage, Signature{}, Salt20)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, ErrWrongSignature, "nothing was found out")
+}
+
 func TestVerifyRefusesEverySingleBitFlip(t *testing.T) {
 	key := publicKey(t, deviceKey())
 	sig := sign(t, deviceKey(), tamperedMessage, Salt20)

@@ -36,6 +36,14 @@ func CallerOf(environment map[string]string) Caller {
 	}
 }
 
+// FromPage reports whether a page of a Mini Program made this very call, on a
+// phone or in the developer tools. In a chain such as "wx_client,scf" the last
+// one called: a function, on its own account.
+func (c Caller) FromPage() bool {
+	last := c.Source[strings.LastIndex(c.Source, ",")+1:]
+	return last == "wx_client" || last == "wx_devtools"
+}
+
 // String is the caller as LogValue shows it, on one line.
 func (c Caller) String() string {
 	attrs := c.attrs()

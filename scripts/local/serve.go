@@ -65,6 +65,6 @@ WeChat's own API (the sandbox):
   curl -s %[1]s/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"sandbox-is-no-secret-sandbox-000"}'
 
 What goes wrong at WeChat, on request:
-  curl -s %[1]s/sandbox/faults -d '{"path":"/cgi-bin/soter/verify_signature","kind":"errcode","errCode":-1,"times":2}'
+  curl -s %[1]s/sandbox/faults -d '{"path":"/cgi-bin/soter/verify_signature","kind":"errcode","errcode":-1,"times":2}'
 
 `

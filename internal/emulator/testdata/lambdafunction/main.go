@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -45,6 +46,12 @@ func (handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		os.Exit(0)
 	case "hang":
 		time.Sleep(time.Hour)
+	case "fork":
+		child := exec.Command("sleep", "1000")
+		if err := child.Start(); err != nil {
+			return nil, err
+		}
+		return json.Marshal(child.Process.Pid)
 	case "large":
 		return json.Marshal(strings.Repeat("x", 7<<20))
 	}

@@ -63,6 +63,15 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // started is the environment before any call.
 var started = os.Environ()
 
+// first is nil for the first process only. The working directory is the binary's: the second finds the file there.
+func first() error {
+	file, err := os.OpenFile("once", os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
 func main() {
 	switch os.Getenv("FUNCTION_NAME") {
 	case "init-fails":
@@ -71,9 +80,12 @@ func main() {
 		log.Print("thinking")
 		time.Sleep(time.Hour)
 	case "starts-once":
-		// The working directory is the binary's: a second process finds the file there.
-		if _, err := os.OpenFile("once", os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		if err := first(); err != nil {
 			log.Fatal(err)
+		}
+	case "port-taken-once":
+		if first() == nil {
+			log.Fatal("listen tcp 0.0.0.0:1: bind: address already in use")
 		}
 	}
 	h := new(handler)

@@ -1,0 +1,96 @@
+package openapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"sotercall/internal/openapi"
+)
+
+type tokens struct{ err error }
+
+func (t tokens) Holds(_ context.Context, accessToken string) (bool, error) {
+	return accessToken == "GOOD", t.err
+}
+
+func open(*http.Request) (int, *openapi.Error) { return 0, nil }
+
+func closed(status int) openapi.Gate {
+	return func(*http.Request) (int, *openapi.Error) {
+		return status, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
+	}
+}
+
+func TestHTTPDoors(t *testing.T) {
+	const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+	for _, c := range []struct {
+		name, method, target, body string
+		gate                       openapi.Gate
+		tokens                     openapi.Tokens
+		status                     int
+		says                       string
+	}{
+		{"camelCase", "POST", "/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
+		{"camelCase at the root", "POST", "/", cloudCall, open, nil, 200, verified},
+		{"camelCase behind a base path", "POST", "/prod/v1/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
+		{"camelCase with a slash at the end", "POST", "/openapi/soter/verifySignature/", cloudCall, open, nil, 200, verified},
+		{"a bad question", "POST", "/", `{}`, open, nil, 400, `parameter.jsonString is missing`},
+		{"no credentials", "POST", "/", cloudCall, closed(401), nil, 401, `"errCode":-604101`},
+		{"a closed door", "POST", "/", cloudCall, closed(403), nil, 403, `"errCode":-604101`},
+		{"GET", "GET", "/", ``, open, nil, 405, `use POST`},
+		{"an unknown path", "POST", "/elsewhere", cloudCall, open, nil, 404, `there is no such path`},
+		{"a body that is too long", "POST", "/", strings.Repeat("x", openapi.MaxBody+1), open, nil, 413, `longer than 65536 bytes`},
+
+		{"snake_case", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case behind a base path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"without a token", "POST", "/cgi-bin/soter/verify_signature", httpsCall, open, tokens{}, 200,
+			`{"errcode":41001,"errmsg":"access_token missing"}`},
+		{"with another token", "POST", "/cgi-bin/soter/verify_signature?access_token=BAD", httpsCall, open, tokens{}, 200,
+			`{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}`},
+		{"where nobody holds tokens", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, nil, 200,
+			`{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}`},
+		{"when tokens cannot be told", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, tokens{errors.New("down")}, 200,
+			`"errcode":-604103`},
+		{"snake_case by GET", "GET", "/cgi-bin/soter/verify_signature?access_token=GOOD", ``, open, tokens{}, 200,
+			`{"errcode":43002,"errmsg":"require POST method"}`},
+		{"a bad snake_case question", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", cloudCall, open, tokens{}, 200,
+			`"errcode":-501007`},
+		{"a snake_case body that is too long", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", strings.Repeat("x", openapi.MaxBody+1), open, tokens{}, 200,
+			`"errcode":-501007`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := judge{verdict: openapi.Genuine()}
+			handler := &openapi.Handler{Verifier: &j}
+			w := httptest.NewRecorder()
+			handler.HTTP(c.gate, c.tokens).ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+			assert.Equal(t, c.status, w.Code)
+			assert.Contains(t, w.Body.String(), c.says)
+			assert.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"))
+			genuine := strings.Contains(w.Body.String(), `"isOk":true`) || strings.Contains(w.Body.String(), `"is_ok":true`)
+			assert.Equal(t, genuine, len(j.asked) == 1, "asked exactly when it answers")
+			assert.Equal(t, c.status == 401, w.Header().Get("WWW-Authenticate") == "Bearer")
+			assert.Equal(t, c.status == 405, w.Header().Get("Allow") == "POST")
+		})
+	}
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	handler := &openapi.Handler{Verifier: &judge{verdict: openapi.Genuine()}}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/", brokenReader{})
+	handler.HTTP(open, nil).ServeHTTP(w, r)
+	assert.Equal(t, 400, w.Code)
+	assert.Contains(t, w.Body.String(), "the body could not be read")
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("broken") }

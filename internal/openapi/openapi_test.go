@@ -1,0 +1,247 @@
+package openapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/openapi"
+)
+
+// judge is a Verifier that answers what it is told and remembers the question.
+type judge struct {
+	verdict openapi.Verdict
+	err     error
+	asked   []openapi.Request
+}
+
+func (j *judge) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, error) {
+	j.asked = append(j.asked, r)
+	return j.verdict, j.err
+}
+
+const (
+	cloudCall = `{"openid":"oUser","jsonString":"{\"raw\":\"c\"}","jsonSignature":"c2ln"}`
+	httpsCall = `{"openid":"oUser","json_string":"{\"raw\":\"c\"}","json_signature":"c2ln"}`
+)
+
+var question = openapi.Request{OpenID: "oUser", JSONString: `{"raw":"c"}`, JSONSignature: "c2ln"}
+
+func TestThreeOutcomesInBothSpellings(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		judge   judge
+		cloud   string
+		https   string
+		status  int
+		genuine bool
+	}{
+		{"genuine", judge{verdict: openapi.Genuine()},
+			`{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`,
+			`{"errcode":0,"errmsg":"ok","is_ok":true}`, 200, true},
+		{"wrong", judge{verdict: openapi.Wrong("forged")},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`,
+			`{"errcode":0,"errmsg":"ok","is_ok":false}`, 200, false},
+		{"WeChat's own error", judge{err: openapi.Upstream(45009, "reach max api daily quota limit rid: 1-2-3")},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail reach max api daily quota limit rid: 1-2-3","errCode":45009}`,
+			`{"errcode":45009,"errmsg":"reach max api daily quota limit rid: 1-2-3"}`, 502, false},
+		{"openid of nobody", judge{err: openapi.Upstream(40003, "invalid openid")},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail invalid openid","errCode":40003}`,
+			`{"errcode":40003,"errmsg":"invalid openid"}`, 400, false},
+		{"our own error, wrapped", judge{err: fmt.Errorf("verify: %w", openapi.NewError(openapi.CodeSystem, "no answer.", nil))},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. no answer.","errCode":-604103}`,
+			`{"errcode":-604103,"errmsg":"-604103 call open API system error. no answer."}`, 502, false},
+		{"no time left", judge{err: fmt.Errorf("waiting: %w", context.DeadlineExceeded)},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604102 call open API timeout. the time for this invocation is used up","errCode":-604102}`,
+			`{"errcode":-604102,"errmsg":"-604102 call open API timeout. the time for this invocation is used up"}`, 504, false},
+		{"an error that is nobody's to read", judge{err: errors.New("dial tcp 10.0.0.1: secret detail")},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. internal error, the log of the function says more","errCode":-604103}`,
+			`{"errcode":-604103,"errmsg":"-604103 call open API system error. internal error, the log of the function says more"}`, 502, false},
+		{"an error beside a genuine verdict", judge{verdict: openapi.Genuine(), err: errors.New("half done")},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. internal error, the log of the function says more","errCode":-604103}`,
+			`{"errcode":-604103,"errmsg":"-604103 call open API system error. internal error, the log of the function says more"}`, 502, false},
+		{"an Error without a code", judge{verdict: openapi.Genuine(), err: &openapi.Error{}},
+			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. internal error, the log of the function says more","errCode":-604103}`,
+			`{"errcode":-604103,"errmsg":"-604103 call open API system error. internal error, the log of the function says more"}`, 502, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			handler := &openapi.Handler{Verifier: &c.judge}
+			a := handler.CloudCall(t.Context(), []byte(cloudCall))
+			assert.Equal(t, c.cloud, string(a.CloudCall()))
+			assert.Equal(t, c.genuine, a.IsOK())
+			assert.Equal(t, c.status, a.Status())
+			assert.Equal(t, c.https, string(handler.HTTPSCall(t.Context(), []byte(httpsCall)).HTTPSCall()))
+			assert.Equal(t, []openapi.Request{question, question}, c.judge.asked)
+		})
+	}
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	genuine := judge{verdict: openapi.Genuine()}
+	handler := &openapi.Handler{Verifier: &genuine}
+	require.True(t, handler.CloudCall(t.Context(), []byte(cloudCall)).IsOK(), "the twin that passes")
+
+	long := strings.Repeat("x", openapi.MaxJSONString)
+	for _, c := range []struct{ name, body, says string }{
+		{"nothing", ``, "there is no question"},
+		{"blanks", " \n", "there is no question"},
+		{"null", `null`, "not null"},
+		{"an array", `[1]`, "not an array"},
+		{"a string", `"x"`, "not a string"},
+		{"no JSON", `openid=oUser&jsonString=x`, "not valid JSON, at byte 0"},
+		{"cut off", cloudCall[:40], "not valid JSON, at byte"},
+		{"text after it", cloudCall + `{}`, "not valid JSON, at byte"},
+		{"too long", `{"a":"` + strings.Repeat("x", openapi.MaxBody) + `"}`, "at most 65536 are read"},
+		{"bad UTF-8", strings.Replace(cloudCall, "raw", "r\xffw", 1), "not valid UTF-8"},
+		{"lone surrogate", strings.Replace(cloudCall, "raw", `r\ud800w`, 1), "surrogate"},
+		{"openid twice", strings.Replace(cloudCall, `"openid"`, `"openid":"oOther","openid"`, 1), "parameter.openid stands twice"},
+		{"jsonString twice", strings.Replace(cloudCall, `"jsonString"`, `"jsonString":"{}","jsonString"`, 1), "parameter.jsonString stands twice"},
+		{"another name twice", strings.Replace(cloudCall, `"openid"`, `"a":1,"a":1,"openid"`, 1), "a name stands twice"},
+		{"no openid", strings.Replace(cloudCall, `"openid":"oUser",`, ``, 1), "parameter.openid is missing"},
+		{"openid null", strings.Replace(cloudCall, `"oUser"`, `null`, 1), "parameter.openid is missing"},
+		{"openid a number", strings.Replace(cloudCall, `"oUser"`, `7`, 1), "parameter.openid must be a string, not a number"},
+		{"openid an object", strings.Replace(cloudCall, `"oUser"`, `{}`, 1), "parameter.openid must be a string, not an object"},
+		{"openid too long", strings.Replace(cloudCall, `oUser`, strings.Repeat("o", 129), 1), "parameter.openid has 129 bytes"},
+		{"other case", strings.Replace(cloudCall, `jsonString`, `JsonString`, 1), "parameter.jsonString is missing"},
+		{"no jsonString", strings.Replace(cloudCall, `"jsonString":"{\"raw\":\"c\"}",`, ``, 1), "parameter.jsonString is missing"},
+		{"jsonString empty", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `""`, 1), "parameter.jsonString is missing"},
+		{"jsonString an object", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `{"raw":"c"}`, 1), "parameter.jsonString is an object"},
+		{"jsonString an array", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `[]`, 1), "must be a string, not an array"},
+		{"jsonString a boolean", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `true`, 1), "must be a string, not a boolean"},
+		{"jsonString in quotes", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"\"{\\\"raw\\\":\\\"c\\\"}\""`, 1), "parameter.jsonString is escaped twice"},
+		{"jsonString with backslashes", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"{\\\"raw\\\":\\\"c\\\"}"`, 1), "parameter.jsonString is escaped twice"},
+		{"jsonString too long", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"`+long+`x"`, 1), "parameter.jsonString has 8193 bytes"},
+		{"snake_case in a Cloud Call", httpsCall, "parameter.jsonString is missing: this form of the call does not call it json_string"},
+		{"no signature", strings.Replace(cloudCall, `,"jsonSignature":"c2ln"`, ``, 1), "parameter.jsonSignature is missing"},
+		{"signature with a blank", strings.Replace(cloudCall, `c2ln`, `c2 n`, 1), "a + that went through a form"},
+		{"signature URL-safe", strings.Replace(cloudCall, `c2ln`, `c2_n`, 1), "URL-safe base64"},
+		{"signature too long", strings.Replace(cloudCall, `c2ln`, strings.Repeat("A", 513), 1), "parameter.jsonSignature has 513 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := len(genuine.asked)
+			a := handler.CloudCall(t.Context(), []byte(c.body))
+			assert.False(t, a.IsOK())
+			assert.Equal(t, openapi.CodeInvalidParam, a.Code())
+			assert.Equal(t, 400, a.Status())
+			assert.Contains(t, string(a.CloudCall()), "openapi.soter.verifySignature:fail -501007 invalid parameters. ")
+			assert.Contains(t, a.Err.Message, c.says)
+			assert.Len(t, genuine.asked, before, "nobody was asked")
+		})
+	}
+
+	a := handler.HTTPSCall(t.Context(), []byte(cloudCall))
+	assert.Contains(t, a.Err.Message, "parameter.json_string is missing: this form of the call does not call it jsonString")
+	a = handler.CloudCall(t.Context(), []byte(strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"`+long+`"`, 1)))
+	assert.True(t, a.IsOK(), "8192 bytes are allowed")
+}
+
+func TestUnknownFieldsAreAllowed(t *testing.T) {
+	j := judge{verdict: openapi.Genuine()}
+	handler := &openapi.Handler{Verifier: &j}
+	body := strings.Replace(cloudCall, `{`, `{"userInfo":{"appId":"wx1","openId":"oSomebodyElse"},"tcbContext":{},`, 1)
+	assert.True(t, handler.CloudCall(t.Context(), []byte(body)).IsOK())
+	assert.Equal(t, "oUser", j.asked[0].OpenID, "userInfo names nobody")
+}
+
+func TestWhoCalls(t *testing.T) {
+	withoutOpenID := strings.Replace(cloudCall, `"openid":"oUser",`, ``, 1)
+	for _, c := range []struct {
+		name   string
+		caller openapi.Caller
+		body   string
+		code   int
+		asks   string
+	}{
+		{"a backend names the user", openapi.Caller{}, cloudCall, 0, "oUser"},
+		{"a backend names nobody", openapi.Caller{}, withoutOpenID, openapi.CodeInvalidParam, ""},
+		{"a page names its user", openapi.Caller{OpenID: "oUser", FromPage: true}, cloudCall, 0, "oUser"},
+		{"a page names nobody", openapi.Caller{OpenID: "oUser", FromPage: true}, withoutOpenID, 0, "oUser"},
+		{"a page names another user", openapi.Caller{OpenID: "oEve", FromPage: true}, cloudCall, openapi.CodeIllegalSource, ""},
+		{"a page of nobody", openapi.Caller{FromPage: true}, cloudCall, openapi.CodeIllegalSource, ""},
+		{"a function called for a user names another", openapi.Caller{OpenID: "oEve"}, cloudCall, openapi.CodeIllegalSource, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := judge{verdict: openapi.Genuine()}
+			handler := &openapi.Handler{Verifier: &j}
+			a := handler.CloudCall(openapi.WithCaller(t.Context(), c.caller), []byte(c.body))
+			assert.Equal(t, c.code, a.Code())
+			assert.Equal(t, c.code == 0, a.IsOK())
+			if c.code != 0 {
+				assert.Empty(t, j.asked)
+				return
+			}
+			assert.Equal(t, c.asks, j.asked[0].OpenID)
+		})
+	}
+}
+
+func TestJSONStringArrivesByteForByte(t *testing.T) {
+	for _, text := range []string{
+		`{"raw":"<>&"}`, `{"fid":"00\u0000"}`, `{"raw":"a\/b"}`, "{\"raw\":\"\u2028\u2029\"}", `{"raw":"😀"}`,
+		`{"raw":"\\"}`, "{ \"raw\" : \"x\" }\n", "{\"raw\":\"\x7f\"}",
+	} {
+		j := judge{verdict: openapi.Genuine()}
+		body, err := json.Marshal(map[string]string{"openid": "o", "jsonString": text, "jsonSignature": "c2ln"})
+		require.NoError(t, err)
+		(&openapi.Handler{Verifier: &j}).CloudCall(t.Context(), body)
+		require.Len(t, j.asked, 1, text)
+		assert.Equal(t, text, j.asked[0].JSONString)
+	}
+}
+
+func TestObserverSeesEveryOutcome(t *testing.T) {
+	var seen []int
+	handler := &openapi.Handler{Verifier: &judge{}, Observe: func(_ context.Context, _ openapi.Request, a openapi.Answer) {
+		seen = append(seen, a.Code())
+	}}
+	handler.CloudCall(t.Context(), []byte(cloudCall))
+	handler.CloudCall(t.Context(), []byte(`{`))
+	handler.NoQuestion(t.Context())
+	assert.Equal(t, []int{0, openapi.CodeInvalidParam, openapi.CodeInvalidParam}, seen)
+}
+
+func TestQuestionIsLoggedWithoutItsSignature(t *testing.T) {
+	r := openapi.Request{OpenID: "oABCD-the-middle-1234", JSONString: "text", JSONSignature: "signature"}
+	assert.Equal(t, "[openid=oABC***1234]", r.LogValue().String())
+	assert.Equal(t, "***", openapi.MaskOpenID("oShort"))
+}
+
+// FuzzCloudCall: whatever comes in, the answer is one JSON object of the
+// documented shape, and isOk is true only for a question that was asked.
+func FuzzCloudCall(f *testing.F) {
+	f.Add([]byte(cloudCall))
+	f.Add([]byte(httpsCall))
+	f.Add([]byte(`{"openid":"\ud800"}`))
+	f.Add([]byte("\xff\x00[[[["))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		j := judge{verdict: openapi.Genuine()}
+		handler := &openapi.Handler{Verifier: &j}
+		for _, a := range []openapi.Answer{handler.CloudCall(t.Context(), body), handler.HTTPSCall(t.Context(), body)} {
+			var cloud struct {
+				IsOK    *bool   `json:"isOk"`
+				ErrMsg  *string `json:"errMsg"`
+				ErrCode *int    `json:"errCode"`
+			}
+			require.NoError(t, json.Unmarshal(a.CloudCall(), &cloud, json.RejectUnknownMembers(true)))
+			require.NotNil(t, cloud.IsOK)
+			require.NotNil(t, cloud.ErrMsg)
+			require.NotNil(t, cloud.ErrCode)
+			require.Equal(t, *cloud.ErrCode == 0, *cloud.IsOK, "the judge says genuine to whatever reaches it")
+			var https map[string]any
+			require.NoError(t, json.Unmarshal(a.HTTPSCall(), &https))
+			require.Equal(t, *cloud.ErrCode == 0, https["is_ok"] == true)
+		}
+		for _, r := range j.asked {
+			require.NotEmpty(t, r.OpenID)
+			require.NotEmpty(t, r.JSONString)
+			require.NotEmpty(t, r.JSONSignature)
+			require.LessOrEqual(t, len(r.JSONString), openapi.MaxJSONString)
+		}
+	})
+}
