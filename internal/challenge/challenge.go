@@ -17,9 +17,9 @@
 // Whoever cannot sign consumes nothing.
 //
 // The client's part is wx.startSoterAuthentication with the challenge as it was
-// issued. The server's duties follow Tencent/soter, server-docs (后台实现流程指引),
-// which asks for the first three and for the counter; WeChat's page of
-// verify_signature asks for none.
+// issued. That the server looks after challenge and counter is asked for by
+// Tencent/soter, server-docs (后台实现流程指引, points 1 and 2); WeChat's page of
+// wx.startSoterAuthentication does not mention it.
 package challenge
 
 import (

@@ -10,15 +10,15 @@ import (
 // CounterPolicy is what follows when the counter of a device has not grown,
 // which a copy of the device's keys would bring about, and other things too.
 //
-// The default is [LogCounter]. A challenge that counts once has stopped every
-// replay before the counter is looked at; what the counter adds is a sign of a
-// cloned device, and not a sure one. Two honest results of one phone that
-// overtake each other on the way arrive with falling counters. cpu_id is known
-// to change with an upgrade of the system, and whether a counter survives with
-// its cpu_id on every make is documented nowhere; on iOS there is no published
-// trusted environment that holds it. A user whom a
-// stored counter shuts out has no way back in, so that [EnforceCounter] is for
-// those who know their devices and have somebody to call.
+// The default is [LogCounter], because the counter is a sign of a clone and not a
+// sure one, and because a challenge that counts once has stopped every replay
+// before. Honest users send counters that did not grow: two results of one phone
+// may overtake each other on the way; a phone may come back from a repair or an
+// upgrade and count anew, and only of some is it known that cpu_id changes then
+// (WeChat's developer forum); results of iOS name no trusted environment that
+// would keep the count. A user whom a stored counter shuts out has no way back
+// in. [EnforceCounter] is for those who know their devices, and have somebody
+// whom such a user can call.
 type CounterPolicy int
 
 const (

@@ -10,9 +10,12 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -21,27 +24,32 @@ import (
 )
 
 const (
-	// timeout bounds a connect, and each exchange with the server.
-	timeout = 500 * time.Millisecond
+	// timeout bounds one command or script, a connect before it included. Within
+	// one network it takes a millisecond, with a cold TLS connect some tens.
+	timeout = time.Second
 	// doubtAfter is how long a connection may have been idle before it is tried
 	// with a PING: the function may have been frozen meanwhile, and the server
 	// may have hung up.
 	doubtAfter = time.Second
-	// idleLife is how long an idle connection is kept.
-	idleLife = time.Minute
+	// idleLife is how long an idle connection is kept: shorter than servers and
+	// the gateways between keep theirs.
+	idleLife = 30 * time.Second
 	maxIdle  = 8
 )
 
-// Store is a Redis server. It may be used concurrently. Make it with [Open].
+// Store is a Redis server, or a proxy that looks like one server. It may be used
+// concurrently. Make it with [Open].
 type Store struct{ pool *redis.Pool }
 
 // Open makes the Store of an address such as redis://:password@host:6379/0, or
-// rediss:// for TLS. It connects when the Store is used, not before.
+// rediss:// for TLS, which trusts the authorities of the operating system (and,
+// as everywhere in Go on Linux, those of SSL_CERT_FILE and SSL_CERT_DIR). It
+// connects when the Store is used, not before.
 func Open(address secret.Text) (*Store, error) {
-	u, err := url.Parse(address.Reveal())
-	// The parser's error quotes the address, and with it the password.
-	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" {
-		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…")
+	if !isAddress(address) {
+		// The parser's own words quote the address, and with it the password.
+		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…" +
+			" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
 	}
 	return &Store{pool: &redis.Pool{
 		MaxIdle:     maxIdle,
@@ -49,25 +57,52 @@ func Open(address secret.Text) (*Store, error) {
 		DialContext: func(ctx context.Context) (redis.Conn, error) {
 			return redis.DialURLContext(ctx, address.Reveal(),
 				redis.DialConnectTimeout(timeout), redis.DialTLSHandshakeTimeout(timeout),
-				redis.DialReadTimeout(timeout), redis.DialWriteTimeout(timeout))
+				redis.DialReadTimeout(timeout), redis.DialWriteTimeout(timeout),
+				redis.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
 		},
 		TestOnBorrowContext: func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
-			// By the clock on the wall: the other one stands still in a frozen function.
-			if time.Now().Round(0).Sub(lastUsed.Round(0)) < doubtAfter {
-				return nil
-			}
-			_, err := redis.DoContext(c, ctx, "PING")
-			return err
+			return test(ctx, c, time.Now().Round(0).Sub(lastUsed.Round(0)))
 		},
 	}}, nil
+}
+
+// isAddress is strict: in an address with an unescaped password, a part of the
+// password stands where the host, the port or the database should be, and would
+// be shown with the first failure to connect.
+func isAddress(address secret.Text) bool {
+	u, err := url.Parse(address.Reveal())
+	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" ||
+		u.ForceQuery || u.RawQuery != "" || strings.Contains(address.Reveal(), "#") {
+		return false
+	}
+	database := strings.TrimPrefix(u.Path, "/")
+	_, err = strconv.ParseUint(database, 10, 16)
+	return database == "" || err == nil
+}
+
+// test decides whether a connection that was idle for so long, by the clock on
+// the wall, may be used again. The other clock stands still in a frozen function,
+// so that the pool's own IdleTimeout may come late.
+func test(ctx context.Context, c redis.Conn, idle time.Duration) error {
+	switch {
+	case idle.Abs() < doubtAfter:
+		return nil
+	case idle.Abs() > idleLife:
+		return errors.New("idle for too long")
+	}
+	_, err := redis.DoContext(c, ctx, "PING")
+	return err
 }
 
 // Close hangs up all connections.
 func (s *Store) Close() error { return s.pool.Close() }
 
-// Do runs one command.
+// Do runs one command. The reply is nil, an int64, a string for a status, a
+// []byte, or a []any of these.
 func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
-	return s.with(ctx, func(c redis.Conn) (any, error) { return redis.DoContext(c, ctx, command, args...) })
+	return s.with(ctx, command, func(ctx context.Context, c redis.Conn) (any, error) {
+		return redis.DoContext(c, ctx, command, args...)
+	})
 }
 
 // Script is a Lua program that the server runs in one atomic step.
@@ -79,24 +114,40 @@ func NewScript(keys int, program string) *Script {
 	return &Script{script: redis.NewScript(keys, program)}
 }
 
-// Run runs a Script with its keys first, its arguments after.
+// Run runs a Script with its keys first, its arguments after. The reply is as
+// with [Store.Do]. After an error it is not known whether the script has run.
 func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
-	return s.with(ctx, func(c redis.Conn) (any, error) { return script.script.DoContext(ctx, c, keysAndArgs...) })
+	return s.with(ctx, "EVALSHA", func(ctx context.Context, c redis.Conn) (any, error) {
+		return script.script.DoContext(ctx, c, keysAndArgs...)
+	})
 }
 
-func (s *Store) with(ctx context.Context, exchange func(redis.Conn) (any, error)) (reply any, err error) {
+func (s *Store) with(ctx context.Context, command string, exchange func(context.Context, redis.Conn) (any, error)) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	c, err := s.pool.GetContext(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return nil, fmt.Errorf("redis: connect: %w", withoutQuotes(err))
 	}
-	defer func() {
-		if closeErr := c.Close(); closeErr != nil && err == nil {
-			err = fmt.Errorf("redis: %w", closeErr)
-		}
-	}()
-	reply, err = exchange(c)
+	defer c.Close()
+	reply, err := exchange(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %w", err)
+		return nil, fmt.Errorf("redis: %s: %w", command, withoutQuotes(err))
 	}
 	return reply, nil
+}
+
+// withoutQuotes keeps of an error reply what stands before the first quote: a
+// server that does not know a command quotes its arguments (Redis source,
+// server.c, "unknown command"), which may be a password or a token.
+func withoutQuotes(err error) error {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return err
+	}
+	text := string(reply)
+	if i := strings.IndexAny(text, "'`\""); i >= 0 {
+		text = strings.TrimSpace(text[:i]) + " …"
+	}
+	return errors.New("the server refuses: " + text)
 }

@@ -9,28 +9,34 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"sotercall/internal/secret"
 )
 
+// Password is what every [Server] asks for.
+const Password = "redis-test-password"
+
 // Server is a running redis-server with a password. What it holds is gone when it
 // stops.
 type Server struct {
+	// URL is its address, password included.
 	URL secret.Text
 
 	t       testing.TB
 	port    int
 	folder  string
+	options []string
 	process *exec.Cmd
+	exited  chan struct{} // closed when process has ended
 }
 
-const password = "redis-test-password"
-
-// Start runs a server until the test ends. Where redis-server is not installed
-// the test is skipped, in CI (the variable CI is set) it fails.
-func Start(t testing.TB) *Server {
+// Start runs a server until the test ends, with further options as on
+// redis-server's command line. Where redis-server is not installed the test is
+// skipped, in CI (the variable CI is set) it fails.
+func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") != "" {
@@ -38,34 +44,69 @@ func Start(t testing.TB) *Server {
 		}
 		t.Skip("redis-server is not installed: apt-get install redis-server")
 	}
-	s := &Server{t: t, port: freePort(t), folder: t.TempDir()}
-	s.URL = secret.New(fmt.Sprintf("redis://:%s@127.0.0.1:%d/0", password, s.port))
-	s.Run()
+	s := &Server{t: t, port: freePort(t), folder: t.TempDir(), options: options}
+	s.URL = secret.New(fmt.Sprintf("redis://:%s@%s/0", Password, s.addr()))
 	t.Cleanup(s.Kill)
+	s.Run()
 	return s
+}
+
+// StartTLS is Start with a server that speaks TLS and nothing else. Its
+// certificate is valid for 127.0.0.1; authority is the path of a PEM file with
+// the authority that vouches for it.
+func StartTLS(t testing.TB) (s *Server, authority string) {
+	t.Helper()
+	c := makeCertificate(t)
+	s = Start(t, "--tls-port", strconv.Itoa(freePort(t)), "--tls-auth-clients", "no",
+		"--tls-cert-file", c.certificate, "--tls-key-file", c.key, "--tls-ca-cert-file", c.authority)
+	s.URL = secret.New(fmt.Sprintf("rediss://:%s@127.0.0.1:%s/0", Password, s.options[1]))
+	return s, c.authority
 }
 
 // Run starts the server, empty, on its port; after Kill it is a restart.
 func (s *Server) Run() {
 	s.t.Helper()
 	log := filepath.Join(s.folder, "redis.log")
-	s.process = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port),
-		"--requirepass", password, "--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log)
+	s.process = exec.Command("redis-server", append([]string{
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--requirepass", Password,
+		"--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log,
+	}, s.options...)...)
+	s.process.SysProcAttr = endWithUs()
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		c, err := net.Dial("tcp", s.addr())
-		if err == nil {
-			_ = c.Close()
-			return
+	exited := make(chan struct{})
+	s.exited = exited
+	go func(p *exec.Cmd) {
+		defer close(exited)
+		_ = p.Wait()
+	}(s.process)
+
+	// Another process has nothing to wait on, so it is asked until it answers.
+	for tick, late := time.Tick(5*time.Millisecond), time.After(10*time.Second); !s.answers(); {
+		select {
+		case <-tick:
+		case <-exited:
+			s.t.Fatalf("redis-server has ended\n%s", read(log))
+		case <-late:
+			s.t.Fatalf("redis-server does not answer\n%s", read(log))
 		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log)
-			s.t.Fatalf("redis-server does not accept: %v\n%s", err, text)
-		}
-		time.Sleep(5 * time.Millisecond) // another process: there is nothing to wait on
 	}
+}
+
+// answers reports whether it is our server that listens, and not one that was
+// given the same port.
+func (s *Server) answers() bool {
+	c, err := net.Dial("tcp", s.addr())
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Second))
+	fmt.Fprintf(c, "AUTH %s\r\n", Password)
+	reply := make([]byte, 5)
+	_, err = c.Read(reply)
+	return err == nil && strings.HasPrefix(string(reply), "+OK")
 }
 
 // Kill ends the server at once, as a crash does. It may be called again.
@@ -74,7 +115,7 @@ func (s *Server) Kill() {
 		return
 	}
 	_ = s.process.Process.Kill()
-	_ = s.process.Wait()
+	<-s.exited
 	s.process = nil
 }
 
@@ -88,4 +129,9 @@ func freePort(t testing.TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+func read(name string) string {
+	text, _ := os.ReadFile(name)
+	return string(text)
 }

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/sandbox"
+)
+
+// TestFaults: what goes wrong at WeChat is told by its code, is never a positive
+// verdict, and leaves no secret in the log.
+func TestFaults(t *testing.T) {
+	const always = 0
+	h := host(t, 3*time.Second, nil)
+	genuine := sample(t)
+	event := marshal(t, genuine)
+	for _, c := range []struct {
+		name  string
+		fault sandbox.Fault
+		says  string
+	}{
+		{"busy twice", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 2}, verified},
+		{"HTTP 502 once", sandbox.Fault{Kind: sandbox.FaultStatus, Times: 1}, verified},
+		{"reset once", sandbox.Fault{Kind: sandbox.FaultReset, Times: 1}, verified},
+		{"revoked token", sandbox.Fault{Kind: sandbox.FaultRotate, Times: 1}, verified},
+		{"not granted", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 48001, Times: always}, `"errCode":48001`},
+		{"HTML", sandbox.Fault{Kind: sandbox.FaultHTML, Times: always}, `"errCode":-604103`},
+		{"truncated", sandbox.Fault{Kind: sandbox.FaultTruncated, Times: always}, `"errCode":-604103`},
+		{"HTTP 500 for ever", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 500, Times: always}, `"errCode":-604103`},
+		{"never an answer", sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: 60_000, Times: always}, `"errCode":-604102`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for platform, runtime := range h.on {
+				c.fault.Path = verifyPath
+				require.NoError(t, h.Inject(c.fault))
+				answer := string(invoke(t, runtime, event, nil))
+				assert.Contains(t, answer, c.says, platform)
+				assert.Equal(t, c.says == verified, isOK(answer), platform)
+				h.ClearFaults()
+				assert.Equal(t, verified, string(invoke(t, runtime, event, nil)), "the twin")
+			}
+		})
+	}
+	written := h.logs.String()
+	assert.NotEmpty(t, written)
+	for name, secret := range map[string]string{
+		"AppSecret": sandbox.DefaultAppSecret, "signature": genuine.JSONSignature, "token": stableToken(t, h), "openid": genuine.OpenID,
+		"bearer token": bearerToken,
+	} {
+		assert.NotContains(t, written, secret, name)
+	}
+}
+
+func TestLogLine(t *testing.T) {
+	h := host(t, 10*time.Second, nil)
+	invoke(t, h.on["lambda"], marshal(t, sample(t)), nil)
+	require.NoError(t, h.on["lambda"].Close())
+	written := h.logs.String()
+	assert.Equal(t, 1, strings.Count(written, `"msg":"invocation"`))
+	for _, field := range []string{`"request_id":"`, `"platform":"lambda"`, `"door":"direct"`, `"cold":true`, `"errCode":0`,
+		`"isOk":true`, `"openid":"oSan***0001"`, `"upstream_attempts":2`, `"total_ms":`, `"upstream_ms":`, `"token_ms":`} {
+		assert.Contains(t, written, field)
+	}
+}
+
+func TestHTTPDoorAsksForItsToken(t *testing.T) {
+	h := host(t, 10*time.Second, nil)
+	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
+	defer gateway.Close()
+	url := gateway.URL + "/openapi/soter/verifySignature"
+	body := marshal(t, sample(t))
+	status, answer := post(t, url, body, http.Header{"Authorization": {"Bearer " + bearerToken}})
+	assert.Equal(t, 200, status)
+	assert.Equal(t, verified, answer)
+	status, answer = post(t, url, body, http.Header{"Authorization": {"bearer " + bearerToken}})
+	assert.Equal(t, 200, status, answer)
+	for _, authorization := range []string{"", "Bearer", "Bearer x", "Basic " + bearerToken, bearerToken} {
+		status, answer = post(t, url, body, http.Header{"Authorization": {authorization}})
+		assert.Equal(t, 401, status, authorization)
+		assert.Contains(t, answer, `"errCode":-604101`)
+	}
+	status, answer = post(t, gateway.URL+"/cgi-bin/soter/verify_signature?access_token="+bearerToken, body, nil)
+	assert.Equal(t, 200, status)
+	assert.Contains(t, answer, `"errcode":40001`)
+}
+
+func TestHTTPDoorIsClosedUnlessOpened(t *testing.T) {
+	h := host(t, 10*time.Second, map[string]string{"HTTP_BEARER_TOKENS": ""})
+	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
+	defer gateway.Close()
+	status, answer := post(t, gateway.URL, marshal(t, sample(t)), http.Header{"Authorization": {"Bearer "}})
+	assert.Equal(t, 403, status)
+	assert.Contains(t, answer, "set HTTP_BEARER_TOKENS")
+}
+
+func TestWrongConfigurationIsNamed(t *testing.T) {
+	for name, variables := range map[string]map[string]string{
+		"WECHAT_APPID is not set":                 {"WECHAT_APPID": ""},
+		"WECHAT_APPSECRET is not set":             {"WECHAT_APPSECRET": ""},
+		"WECHAT_API_BASE must be an https":        {"WECHAT_API_BASE": "http://api.weixin.qq.com"},
+		"WECHAT_TOKEN_BASE must be an https":      {"WECHAT_TOKEN_BASE": "ftp://127.0.0.1"},
+		"ACCESS_TOKEN_MODE must be one of stable": {"ACCESS_TOKEN_MODE": "fast"},
+		"SOTER_VERIFIER must be one of":           {"SOTER_VERIFIER": "trust"},
+		"HTTP_AUTH must be one of":                {"HTTP_AUTH": "none"},
+		"LOG_LEVEL must be one of":                {"LOG_LEVEL": "loud"},
+	} {
+		h := host(t, 10*time.Second, variables)
+		for platform, runtime := range h.on {
+			answer := string(invoke(t, runtime, marshal(t, sample(t)), nil))
+			assert.Contains(t, answer, name, platform)
+			assert.Contains(t, answer, `"errCode":-604103`)
+			assert.Contains(t, answer, `"isOk":false`)
+		}
+	}
+}
+
+func TestStartedByHandItSaysHowToRunIt(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, binary)
+	command.Env = []string{}
+	said, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	require.True(t, errors.As(err, &exit))
+	assert.Equal(t, 2, exit.ExitCode())
+	assert.Contains(t, string(said), "go run ./scripts/local demo")
+}
