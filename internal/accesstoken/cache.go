@@ -18,6 +18,9 @@ const (
 	fetchTimeout = 5 * time.Second
 	// flightTimeout bounds the fetch together with the wait for the right to it.
 	flightTimeout = 8 * time.Second
+	// settleTimeout bounds what is left to do with the store after a fetch, however
+	// much time the fetch took.
+	settleTimeout = time.Second
 	// patience is how long a renewal may make calls wait that have a token which
 	// is still good.
 	patience = time.Second
@@ -45,7 +48,8 @@ type Cache struct {
 	failure  error       // of the last fetch
 	quiet    time.Time   // until then nothing is fetched, failure is the answer
 	hopeless secret.Text // the token for which the last Refresh came to ErrStale
-	asked    time.Time   // when Holds last looked for a token it does not know
+	gaveUp   time.Time   // when it did
+	looked   time.Time   // when Holds last looked for a token it does not know
 }
 
 var _ Source = (*Cache)(nil)
@@ -80,17 +84,14 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 	c.mu.Lock()
 	now := c.clock()
 	current := c.state.Current
+	failure := c.remembered(now)
 	switch {
-	case current.alive(now) && now.Before(current.Renew):
+	case current.alive(now) && (now.Before(current.Renew) || failure != nil):
 		c.mu.Unlock()
 		return current, nil
-	case c.failure != nil && now.Before(c.quiet):
-		err := c.failure
+	case failure != nil:
 		c.mu.Unlock()
-		if current.alive(now) {
-			return current, nil
-		}
-		return Token{}, err
+		return Token{}, failure
 	}
 	f := c.board(ctx, now, secret.Text{})
 	c.mu.Unlock()
@@ -98,12 +99,17 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 	if !current.alive(now) {
 		return f.wait(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience-now.Sub(f.began))
+	patient, cancel := context.WithTimeout(ctx, patience-now.Sub(f.began))
 	defer cancel()
-	if token, err := f.wait(ctx); err == nil {
+	token, err := f.wait(patient)
+	switch {
+	case err == nil:
 		return token, nil
+	case current.alive(c.clock()):
+		return current, nil
+	default: // its life has ended meanwhile
+		return f.wait(ctx)
 	}
-	return current, nil
 }
 
 // Refresh implements [Source]. When the endpoint gives the very token that was
@@ -113,16 +119,15 @@ func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
 	for {
 		c.mu.Lock()
 		now := c.clock()
-		current := c.state.Current
+		current, failure := c.state.Current, c.remembered(now)
 		switch {
 		case current.alive(now) && !current.Value.Equal(stale):
 			c.mu.Unlock()
 			return current, nil
-		case c.failure != nil && now.Before(c.quiet):
-			err := c.failure
+		case failure != nil:
 			c.mu.Unlock()
-			return Token{}, err
-		case c.hopeless.Equal(stale) && !c.state.mayForce(now):
+			return Token{}, failure
+		case c.isHopeless(stale, now):
 			c.mu.Unlock()
 			return Token{}, ErrStale
 		}
@@ -139,48 +144,73 @@ func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
 	}
 }
 
-// Holds implements [Source].
+// remembered returns the failure of the last fetch while it is too early for the
+// next one. c.mu is held.
+func (c *Cache) remembered(now time.Time) error {
+	if now.Before(c.quiet) {
+		return c.failure
+	}
+	return nil
+}
+
+// isHopeless reports whether a fetch has just failed to replace stale, and nothing
+// has changed since: there is no forced refresh left, and a normal fetch, which
+// would see it if somebody else had forced one, is not due again. c.mu is held.
+func (c *Cache) isHopeless(stale secret.Text, now time.Time) bool {
+	return c.hopeless.Equal(stale) && !c.state.mayForce(now) && now.Sub(c.gaveUp).Abs() < forcedSpacing
+}
+
+// Holds implements [Source]. For a token that it does not know, it finds out at
+// most every few seconds whether another instance, or WeChat, has gone on to the
+// next one.
 func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
 	if _, err := c.Token(ctx); err != nil {
 		return false, err
 	}
 	c.mu.Lock()
 	now := c.clock()
-	known := c.knows(accessToken, now)
-	if known || now.Sub(c.asked) < recheck {
-		c.mu.Unlock()
+	known, looked := c.knows(accessToken, now), now.Sub(c.looked).Abs() < recheck
+	c.mu.Unlock()
+	if known || looked {
 		return known, nil
 	}
-	c.asked = now
-	c.mu.Unlock()
 	if err := c.look(ctx); err != nil {
 		return false, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.knows(accessToken, c.clock()), nil
+	c.looked = c.clock()
+	return c.knows(accessToken, c.looked), nil
 }
 
-// look finds out whether another instance, or WeChat, has gone on to the next
-// token.
+// look brings what this instance knows up to date.
 func (c *Cache) look(ctx context.Context) error {
 	if c.config.Classic {
-		state, err := c.config.Store.Load(ctx)
-		if err != nil {
-			return err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if state.Current.alive(c.clock()) {
-			c.state = state
-		}
-		return nil
+		return c.lookInStore(ctx)
 	}
 	c.mu.Lock()
-	f := c.board(ctx, c.clock(), secret.Text{})
+	now := c.clock()
+	if err := c.remembered(now); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	f := c.board(ctx, now, secret.Text{})
 	c.mu.Unlock()
 	_, err := f.wait(ctx)
 	return err
+}
+
+func (c *Cache) lookInStore(ctx context.Context) error {
+	state, err := c.config.Store.Load(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state.supersedes(c.state, secret.Text{}, c.clock()) {
+		c.state = state.with(c.state)
+	}
+	return nil
 }
 
 func (c *Cache) knows(accessToken string, now time.Time) bool {
@@ -248,15 +278,22 @@ func (c *Cache) land(f *flight, state State, err error, stale secret.Text) {
 	}
 	c.state.Forced = state.Forced
 	if errors.Is(err, ErrStale) {
-		c.hopeless = stale
+		c.hopeless, c.gaveUp = stale, now
 		return
 	}
-	quiet := memory(err)
-	if quiet == 0 && c.state.Current.alive(now) {
-		quiet = retryRenewal
+	c.failure, c.quiet = err, now.Add(memory(err))
+	if current := c.state.Current; memory(err) == 0 && current.alive(now) {
+		// The last moment of a token is not one to keep quiet in.
+		c.quiet = earlier(now.Add(retryRenewal), current.Expires)
 	}
-	c.failure, c.quiet = err, now.Add(quiet)
-	c.config.Log.Warn("no new access_token", "error", err.Error(), "until_next_fetch", quiet.String())
+	c.config.Log.Warn("no new access_token", "error", err.Error(), "until_next_fetch", c.quiet.Sub(now).String())
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // fly brings a token that is not stale: the store's, if another instance has
@@ -268,17 +305,22 @@ func (c *Cache) fly(ctx context.Context, stale secret.Text) (State, error) {
 
 	lease, state, err := c.lease(ctx, known, stale)
 	switch {
-	case err == nil && lease == nil:
-		return state, nil // another instance has fetched it
+	case errors.Is(err, ErrLeased):
+		return known, err
 	case err != nil:
 		// Without the store this instance goes on with what it has in memory.
 		c.storeDown(err)
 		return c.fetch(ctx, known, stale)
+	case lease == nil:
+		return state, nil // another instance has fetched it
 	}
 	next, err := c.fetch(ctx, state, stale)
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
 	switch {
 	case err == nil:
-		return c.save(ctx, *lease, next), nil
+		next = c.save(ctx, *lease, next, stale)
 	case !slices.Equal(next.Forced, state.Forced):
 		c.storeDown(c.config.Store.Save(ctx, *lease, next)) // what was spent is spent
 	default:
@@ -287,23 +329,24 @@ func (c *Cache) fly(ctx context.Context, stale secret.Text) (State, error) {
 	return next, err
 }
 
-// save puts what was fetched into the store, and returns what stands there.
-func (c *Cache) save(ctx context.Context, lease Lease, next State) State {
+// save puts what was fetched into the store. It returns what is to be used: next,
+// or what stands in the store if that is newer.
+func (c *Cache) save(ctx context.Context, lease Lease, next State, stale secret.Text) State {
 	err := c.config.Store.Save(ctx, lease, next)
 	if !errors.Is(err, ErrOutrun) {
 		c.storeDown(err)
 		return next
 	}
 	newer, err := c.config.Store.Load(ctx)
-	if err == nil && newer.Current.alive(c.clock()) {
-		return newer
-	}
 	c.storeDown(err)
+	if newer.supersedes(next, stale, c.clock()) {
+		return newer.with(next)
+	}
 	return next
 }
 
 func (c *Cache) storeDown(err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrOutrun) {
 		c.config.Log.Warn("the token store does not answer", "error", err.Error())
 	}
 }
@@ -317,17 +360,15 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 			return nil, State{}, err
 		}
 		state, loadErr := c.config.Store.Load(ctx)
-		if loadErr != nil {
-			return nil, State{}, loadErr
+		spared := loadErr != nil || state.supersedes(known, stale, c.clock())
+		switch {
+		case err == nil && !spared:
+			return &lease, state.with(known), nil
+		case err == nil:
+			c.storeDown(c.config.Store.Release(ctx, lease))
 		}
-		if state.supersedes(known, stale, c.clock()) {
-			if err == nil {
-				c.storeDown(c.config.Store.Release(ctx, lease))
-			}
-			return nil, state, nil
-		}
-		if err == nil {
-			return &lease, state, nil
+		if spared {
+			return nil, state.with(known), loadErr
 		}
 		select {
 		case <-time.After(leasePoll):
@@ -337,7 +378,8 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 	}
 }
 
-// fetch asks the endpoint, and once more with force if it gives stale again.
+// fetch asks the endpoint, and once more with force if it gives stale again. With
+// an error the State is still the one to keep: it has what was spent.
 func (c *Cache) fetch(ctx context.Context, state State, stale secret.Text) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -345,21 +387,20 @@ func (c *Cache) fetch(ctx context.Context, state State, stale secret.Text) (Stat
 	if err != nil {
 		return state, err
 	}
-	if !token.Value.Equal(stale) {
-		return state.next(token, c.clock()), nil
+	if token.Value.Equal(stale) {
+		if c.config.Classic || !state.mayForce(c.clock()) {
+			return state, ErrStale
+		}
+		state = state.forced(c.clock())
+		token, err = c.ask(ctx, true)
+		switch {
+		case err != nil:
+			return state, err
+		case token.Value.Equal(stale):
+			return state, ErrStale
+		}
 	}
-	if !state.mayForce(c.clock()) {
-		return state, ErrStale
-	}
-	state = state.forced(c.clock())
-	token, err = c.ask(ctx, true)
-	switch {
-	case err != nil:
-		return state, err
-	case token.Value.Equal(stale):
-		return state, ErrStale
-	}
-	return state.next(token, c.clock()), nil
+	return state.without(stale).next(token, c.clock()), nil
 }
 
 func (c *Cache) ask(ctx context.Context, force bool) (Token, error) {

@@ -3,6 +3,7 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,14 +31,46 @@ func (s State) next(token Token, now time.Time) State {
 	return s
 }
 
+// without is the state without a token that WeChat has refused: it is not valid
+// for the time of an overlap either.
+func (s State) without(stale secret.Text) State {
+	if s.Current.Value.Equal(stale) {
+		s.Current = Token{}
+	}
+	if s.Previous.Value.Equal(stale) {
+		s.Previous = Token{}
+	}
+	return s
+}
+
 // supersedes reports whether the store's state s spares an instance the fetch: it
-// holds a token that is neither the refused one nor the one the instance knows,
-// nor an older one, as a store that was away for a while may.
+// holds a token that is neither the refused one nor an older one than the
+// instance knows, as a store that was away for a while may; the same one helps
+// if somebody has asked for it again since, and was told a later end.
 func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
-	token := s.Current
-	return token.alive(now) && now.Before(token.Renew) &&
-		!token.Value.Equal(stale) && !token.Value.Equal(known.Current.Value) &&
-		!token.Expires.Before(known.Current.Expires)
+	token, old := s.Current, known.Current
+	switch {
+	case !token.alive(now), !now.Before(token.Renew), token.Value.Equal(stale):
+		return false
+	case token.Value.Equal(old.Value):
+		return token.Renew.After(old.Renew)
+	default:
+		return !token.Expires.Before(old.Expires)
+	}
+}
+
+// with is what the store's state s and what an instance knows come to together: a
+// store that was away, or has lost its data, is behind.
+func (s State) with(known State) State {
+	older := s.Current.Expires.Before(known.Current.Expires)
+	if s.Current.Value.Equal(known.Current.Value) {
+		older = s.Current.Renew.Before(known.Current.Renew)
+	}
+	if older {
+		s.Current, s.Previous = known.Current, known.Previous
+	}
+	s.Forced = lastForced(slices.Concat(s.Forced, known.Forced))
+	return s
 }
 
 // Limits of forced refreshes (WeChat, getStableAccessToken: 20 a day, 30 seconds
@@ -47,15 +80,18 @@ const (
 	forcedSpacing = 30 * time.Second
 )
 
-// mayForce reports whether the budget allows a forced refresh now.
+// mayForce reports whether the budget allows a forced refresh now. A time in the
+// future, which a clock that is wrong has left behind, counts for as long as one
+// in the past, not for ever.
 func (s State) mayForce(now time.Time) bool {
 	today := 0
 	for _, at := range s.Forced {
-		if now.Sub(at) < 24*time.Hour {
-			today++
-		}
-		if now.Sub(at) < forcedSpacing {
+		age := now.Sub(at).Abs()
+		if age < forcedSpacing {
 			return false
+		}
+		if age < 24*time.Hour {
+			today++
 		}
 	}
 	return today < forcedPerDay
@@ -63,9 +99,16 @@ func (s State) mayForce(now time.Time) bool {
 
 // forced is the state after a forced refresh was asked for at the time now.
 func (s State) forced(now time.Time) State {
-	times := append(append([]time.Time(nil), s.Forced...), now)
-	s.Forced = times[max(0, len(times)-forcedPerDay):]
+	s.Forced = lastForced(append(slices.Clone(s.Forced), now))
 	return s
+}
+
+// lastForced sorts times in place and returns as many of the last as the budget
+// looks at, each once.
+func lastForced(times []time.Time) []time.Time {
+	slices.SortFunc(times, time.Time.Compare)
+	times = slices.CompactFunc(times, time.Time.Equal)
+	return times[max(0, len(times)-forcedPerDay):]
 }
 
 // Store keeps the State of one appid where all instances see it.
@@ -112,11 +155,12 @@ type Memory struct {
 
 var _ Store = (*Memory)(nil)
 
+// now reads the clock without its monotonic part, as [Cache] does.
 func (m *Memory) now() time.Time {
 	if m.Now == nil {
-		return time.Now()
+		return time.Now().Round(0)
 	}
-	return m.Now()
+	return m.Now().Round(0)
 }
 
 // Load implements [Store].

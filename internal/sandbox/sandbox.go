@@ -67,6 +67,10 @@ type Options struct {
 	// of [A-Za-z0-9_-], like WeChat's.
 	HostileTokens bool
 
+	// FirstToken is the text of the first access_token that is handed out, so
+	// that a recorded event can carry it; "" makes it like the others.
+	FirstToken string
+
 	// Log gets a line per API request, without a token in it; nil discards.
 	Log *slog.Logger
 }

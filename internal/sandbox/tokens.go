@@ -25,6 +25,7 @@ type tokens struct {
 	now             func() time.Time
 	life            time.Duration
 	strict, hostile bool
+	first           string // the text of the first one; "" is like any other
 
 	mu         sync.Mutex
 	issued     map[string]*accessToken // guarded by mu, as is everything below
@@ -54,6 +55,7 @@ func newTokens(o Options) *tokens {
 		life:    o.ExpiresIn,
 		strict:  o.Strict,
 		hostile: o.HostileTokens,
+		first:   o.FirstToken,
 		issued:  make(map[string]*accessToken),
 	}
 }
@@ -152,6 +154,10 @@ func (t *tokens) mint(life time.Duration) *accessToken {
 // newText makes 136 characters, about as many as a token of WeChat has, that
 // say where they come from.
 func (t *tokens) newText() string {
+	if first := t.first; first != "" {
+		t.first = ""
+		return first
+	}
 	if t.hostile {
 		random := make([]byte, 91) // not a multiple of 3: the base64 ends in "="
 		_, _ = rand.Read(random)   // never fails, see crypto/rand

@@ -38,6 +38,7 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	timeout := flags.Duration("timeout", 10*time.Second, "of the invocation")
 	caller := environment{}
 	flags.Var(caller, "env", "NAME=VALUE that SCF sends with this invocation, such as WX_OPENID=…; may be repeated")
+	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder()
+	folder, err := phonesFolder(*phones)
 	if err != nil {
 		return err
 	}
@@ -93,6 +94,7 @@ func sign(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	openid := flags.String("openid", "oLocal-User_0000000000000001", "who signs")
 	challenge := flags.String("challenge", "", "what is signed, 1 to 512 characters")
 	deviceName := flags.String("device", "android", "android, huawei or ios")
+	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func sign(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder()
+	folder, err := phonesFolder(*phones)
 	if err != nil {
 		return err
 	}

@@ -14,13 +14,14 @@ import (
 func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (err error) {
 	addr := flags.String("addr", "127.0.0.1:9000", "where to listen; an address of this computer only")
 	timeout := flags.Duration("timeout", 10*time.Second, "of one invocation")
+	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := onLoopback(*addr); err != nil {
 		return err
 	}
-	folder, err := phonesFolder()
+	folder, err := phonesFolder(*phones)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -41,6 +42,10 @@ type settings struct {
 	variable map[string]string // added to every function's own
 }
 
+// eventToken is the access_token that stands in deploy/events: the sandbox of a
+// world hands it out first, so that those events can be invoked as they are.
+const eventToken = "ACCESS_TOKEN"
+
 // functionNames are the functions of this project, by the folder they stand in.
 var functionNames = []string{"verify"}
 
@@ -52,7 +57,7 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones}); err != nil {
+	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: eventToken}); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", s.addr)
@@ -155,8 +160,15 @@ func build(ctx context.Context) (folder string, err error) {
 	return folder, nil
 }
 
-// phonesFolder is where phones live between commands: .sandbox/ beside go.mod.
-func phonesFolder() (string, error) {
+func phonesFlag(flags *flag.FlagSet) *string {
+	return flags.String("phones", "", "folder where the phones' keys are kept between commands (default .sandbox beside go.mod)")
+}
+
+// phonesFolder is where phones live between commands.
+func phonesFolder(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("go env GOMOD: %w", err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ type Server struct {
 	port    int
 	folder  string
 	options []string
-	process *exec.Cmd
+	process *exec.Cmd     // nil after Kill
 	exited  chan struct{} // closed when process has ended
 }
 
@@ -51,7 +52,7 @@ func Start(t testing.TB, options ...string) *Server {
 	return s
 }
 
-// StartTLS is Start with a server that speaks TLS and nothing else. Its
+// StartTLS is Start with a server that speaks TLS on the port of URL. Its
 // certificate is valid for 127.0.0.1; authority is the path of a PEM file with
 // the authority that vouches for it.
 func StartTLS(t testing.TB) (s *Server, authority string) {
@@ -71,26 +72,35 @@ func (s *Server) Run() {
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--requirepass", Password,
 		"--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log,
 	}, s.options...)...)
-	s.process.SysProcAttr = endWithUs()
-	if err := s.process.Start(); err != nil {
+	started := make(chan error)
+	s.exited = make(chan struct{})
+	go run(s.process, started, s.exited)
+	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
-	exited := make(chan struct{})
-	s.exited = exited
-	go func(p *exec.Cmd) {
-		defer close(exited)
-		_ = p.Wait()
-	}(s.process)
 
 	// Another process has nothing to wait on, so it is asked until it answers.
 	for tick, late := time.Tick(5*time.Millisecond), time.After(10*time.Second); !s.answers(); {
 		select {
 		case <-tick:
-		case <-exited:
+		case <-s.exited:
 			s.t.Fatalf("redis-server has ended\n%s", read(log))
 		case <-late:
 			s.t.Fatalf("redis-server does not answer\n%s", read(log))
 		}
+	}
+}
+
+// run runs a process to its end, on a thread that lives as long: what endWithUs
+// asks for is bound to the thread that starts the process.
+func run(process *exec.Cmd, started chan<- error, exited chan<- struct{}) {
+	runtime.LockOSThread()
+	defer close(exited)
+	process.SysProcAttr = endWithUs()
+	err := process.Start()
+	started <- err
+	if err == nil {
+		_ = process.Wait()
 	}
 }
 
@@ -114,7 +124,9 @@ func (s *Server) Kill() {
 	if s.process == nil {
 		return
 	}
-	_ = s.process.Process.Kill()
+	if s.process.Process != nil {
+		_ = s.process.Process.Kill()
+	}
 	<-s.exited
 	s.process = nil
 }

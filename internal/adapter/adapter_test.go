@@ -1,0 +1,84 @@
+package adapter
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tencentyun/scf-go-lib/functioncontext"
+)
+
+// seen is a Handler that remembers what it was given.
+type seen struct {
+	invocation Invocation
+	event      string
+	left       time.Duration
+	err        error
+}
+
+func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return nil, assert.AnError
+	}
+	s.invocation, s.event, s.left, s.err = i, string(event), time.Until(deadline), ctx.Err()
+	return []byte("answer"), nil
+}
+
+func TestLambda(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+	//lint:ignore SA1029 it is the library's own key
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1")
+	s := new(seen)
+	answer, err := onLambda{s}.Invoke(ctx, []byte("event"))
+	require.NoError(t, err)
+	assert.Equal(t, "answer", string(answer))
+	assert.Equal(t, Invocation{Platform: Lambda, RequestID: "id-1", TraceID: "Root=1"}, s.invocation)
+	assert.Equal(t, "event", s.event)
+}
+
+func TestSCF(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	environment := map[string]string{"WX_OPENID": "oUser"}
+	ctx = functioncontext.NewContext(ctx, &functioncontext.FunctionContext{
+		RequestID: "id-2", FunctionTrace: "trace", Environment: environment, TimeLimitInMs: 1000})
+	s := new(seen)
+	_, err := onSCF{s}.Invoke(ctx, []byte("event"))
+	require.NoError(t, err)
+	assert.Equal(t, Invocation{Platform: SCF, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
+	assert.InDelta(t, time.Minute, s.left, float64(10*time.Second), "the deadline counts, not the limit")
+}
+
+// scf-go-lib turns a request without a deadline into a context that ended in 1970.
+func TestSCFWithoutADeadlineHasTheLimit(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	for limit, want := range map[int32]time.Duration{60_000: time.Minute, 0: timeLimit} {
+		s := new(seen)
+		_, err := onSCF{s}.Invoke(functioncontext.NewContext(ctx, &functioncontext.FunctionContext{TimeLimitInMs: limit}), nil)
+		require.NoError(t, err)
+		require.NoError(t, s.err)
+		assert.InDelta(t, want, s.left, float64(2*time.Second))
+	}
+}
+
+func TestStartedByHand(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_RUNTIME_API", "")
+	t.Setenv("_LAMBDA_SERVER_PORT", "")
+	var said bytes.Buffer
+	assert.Equal(t, NotHosted, Start(new(seen), &said))
+	assert.Contains(t, said.String(), "go run ./scripts/local demo")
+}
+
+func TestInvocationTravelsInTheContext(t *testing.T) {
+	i := Invocation{Platform: SCF, RequestID: "id"}
+	assert.Equal(t, i, InvocationFrom(WithInvocation(t.Context(), i)))
+	assert.Zero(t, InvocationFrom(t.Context()))
+}

@@ -1,0 +1,265 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"sotercall/internal/redis"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/secret"
+)
+
+// pingAddress names the variable with which the test runs itself, as a process
+// whose system trusts other authorities.
+const pingAddress = "REDIS_TEST_PING"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(pingAddress); address != "" {
+		fmt.Print(ping(address))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func ping(address string) string {
+	store, err := redis.Open(secret.New(address))
+	if err != nil {
+		return err.Error()
+	}
+	defer store.Close()
+	reply, err := store.Do(context.Background(), "PING")
+	if err != nil {
+		return err.Error()
+	}
+	return reply.(string)
+}
+
+func open(t *testing.T, address secret.Text) *redis.Store {
+	t.Helper()
+	store, err := redis.Open(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+var add = redis.NewScript(1, `return redis.call('INCRBY', KEYS[1], ARGV[1])`)
+
+func TestCommandsAndScriptsRunOnTheServer(t *testing.T) {
+	server := redistest.Start(t)
+	store := open(t, server.URL)
+	reply, err := store.Do(t.Context(), "SET", "k", 40)
+	require.NoError(t, err)
+	assert.Equal(t, "OK", reply)
+	reply, err = store.Run(t.Context(), add, "k", 2)
+	require.NoError(t, err, "the first time, the server does not know the script")
+	assert.Equal(t, int64(42), reply)
+
+	other := open(t, server.URL)
+	reply, err = other.Run(t.Context(), add, "k", 1)
+	require.NoError(t, err)
+	assert.Equal(t, int64(43), reply, "both Stores are one server")
+	reply, err = other.Do(t.Context(), "GET", "absent")
+	require.NoError(t, err)
+	assert.Nil(t, reply)
+}
+
+func TestDatabaseOfTheAddressIsUsed(t *testing.T) {
+	server := redistest.Start(t)
+	zero := open(t, server.URL)
+	three := open(t, secret.New(strings.TrimSuffix(server.URL.Reveal(), "0")+"3"))
+	_, err := three.Do(t.Context(), "SET", "k", "three")
+	require.NoError(t, err)
+	reply, err := zero.Do(t.Context(), "GET", "k")
+	require.NoError(t, err)
+	assert.Nil(t, reply)
+	reply, err = three.Do(t.Context(), "GET", "k")
+	require.NoError(t, err)
+	assert.Equal(t, []byte("three"), reply)
+}
+
+func TestAddressIsRefusedWithoutBeingQuoted(t *testing.T) {
+	for name, address := range map[string]string{
+		"empty":                          "",
+		"no scheme":                      "host:6379",
+		"another scheme":                 "http://:s3cret@host:6379/0",
+		"no host":                        "redis://:s3cret@:6379/0",
+		"opaque":                         "redis:s3cret",
+		"bad escape":                     "redis://:s3cret%zz@host:6379/0",
+		"slash in the password":          "redis://:s3cret/x@host:6379/0",
+		"slash after a digit password":   "redis://default:1234/s3cret@host:6379/0",
+		"question mark in the password":  "redis://default:1234?s3cret@host:6379/0",
+		"number sign in the password":    "redis://default:1234#s3cret@host:6379/0",
+		"a database that is no number":   "redis://:s3cret@host:6379/first",
+		"a database that is no database": "redis://:s3cret@host:6379/99999999",
+		"an option that nothing reads":   "redis://:s3cret@host:6379/0?timeout=1",
+	} {
+		store, err := redis.Open(secret.New(address))
+		if assert.Error(t, err, name) {
+			assert.Nil(t, store, name)
+			assert.Contains(t, err.Error(), "not an address of the form", name)
+			assert.NotContains(t, err.Error(), "s3cret", name)
+		}
+	}
+	for _, address := range []string{
+		"redis://host", "redis://host/", "redis://host:6379", "redis://:pass%2Fword@host:6379/15",
+		"rediss://user:s3cret@host:6380/0", "redis://:s3cret@[::1]:6379/0",
+	} {
+		_, err := redis.Open(secret.New(address))
+		assert.NoError(t, err, address)
+	}
+}
+
+func TestPasswordIsAskedForAndNeverInAnError(t *testing.T) {
+	server := redistest.Start(t)
+	wrong := strings.Replace(server.URL.Reveal(), redistest.Password, "s3cret-and-wrong", 1)
+	_, err := open(t, secret.New(wrong)).Do(t.Context(), "PING")
+	require.ErrorContains(t, err, "WRONGPASS")
+	assert.NotContains(t, err.Error(), "s3cret")
+
+	none := strings.Replace(server.URL.Reveal(), ":"+redistest.Password+"@", "", 1)
+	_, err = open(t, secret.New(none)).Do(t.Context(), "PING")
+	require.ErrorContains(t, err, "NOAUTH")
+
+	assert.Equal(t, "PONG", ping(server.URL.Reveal()), "the twin: the right one")
+}
+
+// A server may have renamed AUTH or EVAL, and then quotes what it was sent.
+func TestArgumentsThatAServerQuotesAreNotInAnError(t *testing.T) {
+	server := redistest.Start(t)
+	_, err := open(t, server.URL).Do(t.Context(), "NOTACOMMAND", "s3cret")
+	require.ErrorContains(t, err, "redis: NOTACOMMAND: the server refuses: ERR unknown command")
+	for ; err != nil; err = unwrap(err) {
+		assert.NotContains(t, fmt.Sprintf("%+v", err), "s3cret")
+	}
+
+	withoutAuth := listen(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 512))
+		_, _ = io.WriteString(c, "-ERR unknown command 'AUTH', with args beginning with: 's3cret' \r\n")
+	})
+	_, err = open(t, secret.New("redis://:s3cret@"+withoutAuth)).Do(t.Context(), "PING")
+	require.ErrorContains(t, err, "redis: connect: the server refuses: ERR unknown command")
+	assert.NotContains(t, err.Error(), "s3cret")
+}
+
+func unwrap(err error) error {
+	wrapper, ok := err.(interface{ Unwrap() error })
+	if !ok {
+		return nil
+	}
+	return wrapper.Unwrap()
+}
+
+func TestTLS(t *testing.T) {
+	server, authority := redistest.StartTLS(t)
+	child := func(address secret.Text, environment ...string) string {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), os.Args[0])
+		command.Env = append(append(os.Environ(), pingAddress+"="+address.Reveal(),
+			"GORACE=atexit_sleep_ms=0"), environment...)
+		output, err := command.CombinedOutput()
+		require.NoError(t, err, string(output))
+		return string(output)
+	}
+	trusting := "SSL_CERT_FILE=" + authority
+
+	assert.Equal(t, "PONG", child(server.URL, trusting))
+	assert.Contains(t, child(server.URL), "certificate signed by unknown authority")
+
+	byName := secret.New(strings.Replace(server.URL.Reveal(), "127.0.0.1", "localhost", 1))
+	assert.Contains(t, child(byName, trusting), "certificate is not valid for any names", "the host is checked too")
+
+	wrong := secret.New(strings.Replace(server.URL.Reveal(), redistest.Password, "s3cret-and-wrong", 1))
+	refusal := child(wrong, trusting)
+	assert.Contains(t, refusal, "WRONGPASS")
+	assert.NotContains(t, refusal, "s3cret")
+
+	plain := secret.New(strings.Replace(server.URL.Reveal(), "rediss:", "redis:", 1))
+	refusal = child(plain, trusting)
+	assert.Contains(t, refusal, "redis: connect: ", "nothing is sent in the clear on the way of a downgrade")
+	assert.NotContains(t, refusal, redistest.Password)
+}
+
+func TestServerThatIsKilledAndStartedAgainIsFoundAgain(t *testing.T) {
+	server := redistest.Start(t)
+	store := open(t, server.URL)
+	_, err := store.Run(t.Context(), add, "k", 1)
+	require.NoError(t, err)
+
+	server.Kill()
+	_, err = store.Run(t.Context(), add, "k", 1)
+	require.Error(t, err)
+	_, err = store.Run(t.Context(), add, "k", 1)
+	require.ErrorContains(t, err, "connection refused")
+
+	server.Run()
+	reply, err := store.Run(t.Context(), add, "k", 1)
+	require.NoError(t, err, "the restarted server has forgotten the script, too")
+	assert.Equal(t, int64(1), reply)
+}
+
+// A server that takes connections and never answers is what an overloaded or
+// frozen one, or a wrong security group, looks like.
+func TestSilentServerCostsLittleTime(t *testing.T) {
+	t.Parallel()
+	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	for _, scheme := range []string{"redis", "rediss"} {
+		store := open(t, secret.New(scheme+"://:s3cret@"+silent))
+		began := time.Now()
+		_, err := store.Do(t.Context(), "PING")
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "s3cret")
+		assert.Less(t, time.Since(began), 3*time.Second)
+	}
+}
+
+func TestDeadlineOfTheCallerCounts(t *testing.T) {
+	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := open(t, secret.New("redis://"+silent)).Do(ctx, "PING")
+	require.ErrorIs(t, err, context.Canceled)
+
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = open(t, secret.New("redis://:s3cret@"+silent)).Do(ctx, "PING")
+	require.Error(t, err)
+	assert.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded), err)
+}
+
+// listen serves each connection with serve until the test ends.
+func listen(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		serving.Wait()
+	})
+	return l.Addr().String()
+}
