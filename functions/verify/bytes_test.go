@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"sotercall/internal/hostedtest"
 	"sotercall/internal/sandbox"
 )
 
@@ -33,7 +34,7 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 		require.NoError(t, err)
 		answer, err := h.on[platform].Invoke(h.context(), call(event))
 		require.NoError(t, err)
-		require.Equal(t, verified, string(answer.Payload), "challenge %q", challenge)
+		require.Equal(t, hostedtest.Verified, string(answer.Payload), "challenge %q", challenge)
 		received, ok := h.LastRequest(verifyPath)
 		require.True(t, ok)
 		var body struct {
@@ -68,8 +69,8 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 // Every other byte is another text: WeChat gets it as it came and refuses it.
 func TestChangedByteIsRefused(t *testing.T) {
 	h := host(t, 20*time.Second, nil)
-	genuine := sample(t)
-	assert.Equal(t, verified, string(invoke(t, h.on["lambda"], marshal(t, genuine), nil)))
+	genuine := hostedtest.Sample(t)
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, h.on["lambda"], hostedtest.JSON(t, genuine), nil))
 	rapid.Check(t, func(rt *rapid.T) {
 		forged := genuine
 		text := []byte(forged.JSONString)

@@ -1,83 +1,55 @@
 package main
 
 import (
-	"errors"
-	"net"
+	"log/slog"
 	"net/url"
-	"slices"
-	"strings"
 
-	"github.com/caarlos0/env/v11"
-
+	"sotercall/internal/challenge"
+	"sotercall/internal/config"
 	"sotercall/internal/secret"
 )
 
-// config is all that the function can be told, by environment variables. README,
-// "Configuration", explains each.
-type config struct {
-	AppID           string        `env:"WECHAT_APPID"`
-	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
-	APIBaseText     string        `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com"`
-	TokenBaseText   string        `env:"WECHAT_TOKEN_BASE"`
-	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
-	Verifier        string        `env:"SOTER_VERIFIER" envDefault:"wechat"`
-	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
-	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
-	LogLevel        string        `env:"LOG_LEVEL" envDefault:"info"`
+// settings are all that the function can be told, by environment variables.
+// README, "Configuration", explains each.
+type settings struct {
+	AppID           string                  `env:"WECHAT_APPID"`
+	AppSecret       secret.Text             `env:"WECHAT_APPSECRET"`
+	APIBase         string                  `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com"`
+	TokenBase       string                  `env:"WECHAT_TOKEN_BASE"`
+	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
+	Verifier        string                  `env:"SOTER_VERIFIER" envDefault:"wechat"`
+	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
+	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log"`
+	AuthKeysFile    string                  `env:"AUTHKEYS_FILE"`
+	RedisURL        secret.Text             `env:"REDIS_URL"`
+	HTTPAuth        string                  `env:"HTTP_AUTH" envDefault:"bearer"`
+	BearerTokens    []secret.Text           `env:"HTTP_BEARER_TOKENS"`
+	LogLevel        slog.Level              `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBase, tokenBase *url.URL
 }
 
-// readConfig reads the configuration, and refuses what cannot work with a
-// message that names the variables and no value.
-func readConfig(environment map[string]string) (config, error) {
-	var c config
-	if err := env.ParseWithOptions(&c, env.Options{Environment: environment}); err != nil {
-		return config{}, errors.New("the variables cannot be read") // the library quotes values
+// readSettings reads the variables, and refuses what cannot work.
+func readSettings(environment map[string]string) (settings, error) {
+	var s settings
+	if err := config.Read(&s, environment); err != nil {
+		return settings{}, err
 	}
-	if c.TokenBaseText == "" {
-		c.TokenBaseText = c.APIBaseText
+	if s.TokenBase == "" {
+		s.TokenBase = s.APIBase
 	}
-	var problems [8]string
-	c.apiBase, problems[0] = address("WECHAT_API_BASE", c.APIBaseText)
-	c.tokenBase, problems[1] = address("WECHAT_TOKEN_BASE", c.TokenBaseText)
-	problems[2] = required("WECHAT_APPID", c.AppID != "")
-	problems[3] = required("WECHAT_APPSECRET", !c.AppSecret.IsZero())
-	problems[4] = oneOf("ACCESS_TOKEN_MODE", c.AccessTokenMode, "stable", "classic")
-	problems[5] = oneOf("SOTER_VERIFIER", c.Verifier, "wechat")
-	problems[6] = oneOf("HTTP_AUTH", c.HTTPAuth, "bearer", "platform")
-	problems[7] = oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
-	found := slices.DeleteFunc(problems[:], func(p string) bool { return p == "" })
-	if len(found) > 0 {
-		return config{}, errors.New(strings.Join(found, "; "))
+	var check config.Check
+	s.apiBase = check.Address("WECHAT_API_BASE", s.APIBase)
+	s.tokenBase = check.Address("WECHAT_TOKEN_BASE", s.TokenBase)
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase")
+	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
+	check.OneOf("HTTP_AUTH", s.HTTPAuth, "bearer", "platform")
+	if s.Verifier == "wechat" && s.AccessTokenMode != "cloudbase" {
+		check.Required("WECHAT_APPID", s.AppID != "")
+		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
-	return c, nil
-}
-
-func required(name string, present bool) string {
-	if present {
-		return ""
+	if s.Verifier == "local" {
+		check.Required("AUTHKEYS_FILE or REDIS_URL", s.AuthKeysFile != "" || !s.RedisURL.IsZero())
 	}
-	return name + " is not set"
-}
-
-// address reads the base address of an API. Secrets travel there: in the clear
-// to this machine only.
-func address(name, text string) (*url.URL, string) {
-	base, err := url.Parse(text)
-	if err == nil {
-		host := base.Hostname()
-		loopback := host == "localhost" || net.ParseIP(host).IsLoopback()
-		if host != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback) {
-			return base, ""
-		}
-	}
-	return nil, name + " must be an https address (http only to this machine)"
-}
-
-func oneOf(name, value string, allowed ...string) string {
-	if slices.Contains(allowed, value) {
-		return ""
-	}
-	return name + " must be one of " + strings.Join(allowed, ", ")
+	return s, check.Err()
 }

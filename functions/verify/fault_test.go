@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/hostedtest"
 	"sotercall/internal/sandbox"
 )
 
@@ -22,17 +23,17 @@ import (
 func TestFaults(t *testing.T) {
 	const always = 0
 	h := host(t, 3*time.Second, nil)
-	genuine := sample(t)
-	event := marshal(t, genuine)
+	genuine := hostedtest.Sample(t)
+	event := hostedtest.JSON(t, genuine)
 	for _, c := range []struct {
 		name  string
 		fault sandbox.Fault
 		says  string
 	}{
-		{"busy twice", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 2}, verified},
-		{"HTTP 502 once", sandbox.Fault{Kind: sandbox.FaultStatus, Times: 1}, verified},
-		{"reset once", sandbox.Fault{Kind: sandbox.FaultReset, Times: 1}, verified},
-		{"revoked token", sandbox.Fault{Kind: sandbox.FaultRotate, Times: 1}, verified},
+		{"busy twice", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 2}, hostedtest.Verified},
+		{"HTTP 502 once", sandbox.Fault{Kind: sandbox.FaultStatus, Times: 1}, hostedtest.Verified},
+		{"reset once", sandbox.Fault{Kind: sandbox.FaultReset, Times: 1}, hostedtest.Verified},
+		{"revoked token", sandbox.Fault{Kind: sandbox.FaultRotate, Times: 1}, hostedtest.Verified},
 		{"not granted", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 48001, Times: always}, `"errCode":48001`},
 		{"HTML", sandbox.Fault{Kind: sandbox.FaultHTML, Times: always}, `"errCode":-604103`},
 		{"truncated", sandbox.Fault{Kind: sandbox.FaultTruncated, Times: always}, `"errCode":-604103`},
@@ -43,11 +44,11 @@ func TestFaults(t *testing.T) {
 			for platform, runtime := range h.on {
 				c.fault.Path = verifyPath
 				require.NoError(t, h.Inject(c.fault))
-				answer := string(invoke(t, runtime, event, nil))
+				answer := hostedtest.Invoke(t, runtime, event, nil)
 				assert.Contains(t, answer, c.says, platform)
-				assert.Equal(t, c.says == verified, isOK(answer), platform)
+				assert.Equal(t, c.says == hostedtest.Verified, isOK(answer), platform)
 				h.ClearFaults()
-				assert.Equal(t, verified, string(invoke(t, runtime, event, nil)), "the twin")
+				assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, nil), "the twin")
 			}
 		})
 	}
@@ -63,7 +64,7 @@ func TestFaults(t *testing.T) {
 
 func TestLogLine(t *testing.T) {
 	h := host(t, 10*time.Second, nil)
-	invoke(t, h.on["lambda"], marshal(t, sample(t)), nil)
+	hostedtest.Invoke(t, h.on["lambda"], hostedtest.JSON(t, hostedtest.Sample(t)), nil)
 	require.NoError(t, h.on["lambda"].Close())
 	written := h.logs.String()
 	assert.Equal(t, 1, strings.Count(written, `"msg":"invocation"`))
@@ -78,18 +79,18 @@ func TestHTTPDoorAsksForItsToken(t *testing.T) {
 	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
 	defer gateway.Close()
 	url := gateway.URL + "/openapi/soter/verifySignature"
-	body := marshal(t, sample(t))
-	status, answer := post(t, url, body, http.Header{"Authorization": {"Bearer " + bearerToken}})
+	body := hostedtest.JSON(t, hostedtest.Sample(t))
+	status, answer := hostedtest.Post(t, url, body, http.Header{"Authorization": {"Bearer " + bearerToken}})
 	assert.Equal(t, 200, status)
-	assert.Equal(t, verified, answer)
-	status, answer = post(t, url, body, http.Header{"Authorization": {"bearer " + bearerToken}})
+	assert.Equal(t, hostedtest.Verified, answer)
+	status, answer = hostedtest.Post(t, url, body, http.Header{"Authorization": {"bearer " + bearerToken}})
 	assert.Equal(t, 200, status, answer)
 	for _, authorization := range []string{"", "Bearer", "Bearer x", "Basic " + bearerToken, bearerToken} {
-		status, answer = post(t, url, body, http.Header{"Authorization": {authorization}})
+		status, answer = hostedtest.Post(t, url, body, http.Header{"Authorization": {authorization}})
 		assert.Equal(t, 401, status, authorization)
 		assert.Contains(t, answer, `"errCode":-604101`)
 	}
-	status, answer = post(t, gateway.URL+"/cgi-bin/soter/verify_signature?access_token="+bearerToken, body, nil)
+	status, answer = hostedtest.Post(t, gateway.URL+"/cgi-bin/soter/verify_signature?access_token="+bearerToken, body, nil)
 	assert.Equal(t, 200, status)
 	assert.Contains(t, answer, `"errcode":40001`)
 }
@@ -98,7 +99,7 @@ func TestHTTPDoorIsClosedUnlessOpened(t *testing.T) {
 	h := host(t, 10*time.Second, map[string]string{"HTTP_BEARER_TOKENS": ""})
 	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
 	defer gateway.Close()
-	status, answer := post(t, gateway.URL, marshal(t, sample(t)), http.Header{"Authorization": {"Bearer "}})
+	status, answer := hostedtest.Post(t, gateway.URL, hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer "}})
 	assert.Equal(t, 403, status)
 	assert.Contains(t, answer, "set HTTP_BEARER_TOKENS")
 }
@@ -112,11 +113,15 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"ACCESS_TOKEN_MODE must be one of stable": {"ACCESS_TOKEN_MODE": "fast"},
 		"SOTER_VERIFIER must be one of":           {"SOTER_VERIFIER": "trust"},
 		"HTTP_AUTH must be one of":                {"HTTP_AUTH": "none"},
-		"LOG_LEVEL must be one of":                {"LOG_LEVEL": "loud"},
+		"LOG_LEVEL cannot be read":                {"LOG_LEVEL": "loud"},
+		"COUNTER_POLICY cannot be read":           {"COUNTER_POLICY": "maybe"},
+		"AUTHKEYS_FILE or REDIS_URL is not set":   {"SOTER_VERIFIER": "local"},
+		"not an address of the form redis://":     {"REDIS_URL": "http://127.0.0.1"},
+		"32":                                      {"CHALLENGE_SECRET": "short"},
 	} {
 		h := host(t, 10*time.Second, variables)
 		for platform, runtime := range h.on {
-			answer := string(invoke(t, runtime, marshal(t, sample(t)), nil))
+			answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
 			assert.Contains(t, answer, name, platform)
 			assert.Contains(t, answer, `"errCode":-604103`)
 			assert.Contains(t, answer, `"isOk":false`)
@@ -127,7 +132,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 func TestStartedByHandItSaysHowToRunIt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary)
+	command := exec.CommandContext(ctx, hostedtest.Binary("verify"))
 	command.Env = []string{}
 	said, err := command.CombinedOutput()
 	var exit *exec.ExitError

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/hostedtest"
 )
 
 func (h *hosted) context() context.Context { return context.Background() }
@@ -51,7 +52,7 @@ func TestEveryByteStringIsAnswered(t *testing.T) {
 	}
 	for name, input := range inputs {
 		for platform, runtime := range h.on {
-			answer := string(invoke(t, runtime, input, nil))
+			answer := hostedtest.Invoke(t, runtime, input, nil)
 			assert.True(t, jsontext.Value(answer).IsValid(), "%s on %s: %.200s", name, platform, answer)
 			assert.False(t, isOK(answer), "%s on %s: %.200s", name, platform, answer)
 			assert.Regexp(t, `\\?"errCode\\?":-?[1-9]`, answer, "%s on %s", name, platform)
@@ -59,7 +60,7 @@ func TestEveryByteStringIsAnswered(t *testing.T) {
 	}
 	// The twin: the same processes verify.
 	for _, runtime := range h.on {
-		assert.Equal(t, verified, string(invoke(t, runtime, marshal(t, sample(t)), nil)))
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
 	}
 	assert.NotContains(t, h.logs.String(), `"panic"`)
 }

@@ -5,68 +5,58 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
-	"time"
 
-	"sotercall/internal/accesstoken"
-	"sotercall/internal/adapter"
+	"sotercall/internal/authkeys"
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
-	"sotercall/internal/wechat"
 )
 
-func main() {
-	var level slog.LevelVar
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: &level}))
-	handler := function.New(func(environment map[string]string) function.API {
-		config, err := readConfig(environment)
-		if err != nil {
-			log.Error("the configuration cannot be used", "error", err.Error())
-			return api(unconfigured{err}, function.Bearer(nil), nil)
-		}
-		_ = level.UnmarshalText([]byte(config.LogLevel)) // readConfig has checked it
-		return build(config, log)
-	}, log)
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
-		handler.Prepare()
-	}
-	os.Exit(adapter.Start(handler, os.Stderr))
-}
+func main() { function.Main(build) }
 
 // build wires the function as it is configured.
-func build(c config, log *slog.Logger) function.API {
-	client := wechat.New(time.Now)
-	credentials := wechat.Credentials{AppID: c.AppID, AppSecret: c.AppSecret}
-	endpoint := client.StableToken(c.tokenBase, credentials)
-	if c.AccessTokenMode == "classic" {
-		endpoint = client.ClassicToken(c.tokenBase, credentials)
+func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
+	s, err := readSettings(environment)
+	var p parts
+	if err == nil {
+		level.Set(s.LogLevel)
+		p, err = assemble(s, log)
 	}
-	tokens := accesstoken.NewCache(accesstoken.Config{
-		Endpoint: endpoint,
-		Store:    new(accesstoken.Memory),
-		Classic:  c.AccessTokenMode == "classic",
-		Now:      time.Now,
-		Log:      log,
-	})
-	gate := function.Bearer(c.BearerTokens)
-	if c.HTTPAuth == "platform" {
-		gate = function.Platform
+	if err != nil {
+		log.Error("the configuration cannot be used", "error", err.Error())
+		p = parts{verifier: unconfigured{err}, gate: function.Bearer(nil)}
 	}
-	return api(client.Verifier(c.apiBase, tokens), gate, tokens)
+	return api(p)
 }
 
-func api(verifier openapi.Verifier, gate openapi.Gate, tokens openapi.Tokens) function.API {
-	handler := &openapi.Handler{Verifier: verifier, Observe: observe}
+// api puts the call behind the doors.
+func api(p parts) function.API {
+	handler := &openapi.Handler{Verifier: p.verifier, Observe: observe}
+	direct := func(ctx context.Context, event []byte) []byte { return handler.CloudCall(ctx, event).CloudCall() }
+	if p.enroll != nil {
+		direct = orEnroll(p.enroll, direct)
+	}
+	http := handler.HTTP(p.gate, p.tokens)
+	if p.platformToken {
+		http = withPlatformToken(http)
+	}
 	return function.API{
-		Direct: func(ctx context.Context, event []byte) []byte {
-			return handler.CloudCall(ctx, event).CloudCall()
-		},
-		HTTP:       handler.HTTP(gate, tokens),
+		Direct:     direct,
+		HTTP:       http,
 		BadRequest: handler.BadRequest,
 		Timer: func(ctx context.Context, _ []byte) []byte {
 			return handler.NoQuestion(ctx).CloudCall()
 		},
+	}
+}
+
+// orEnroll serves the second call of the direct door, where keys are our own.
+func orEnroll(enroll *authkeys.EnrollHandler, verify func(context.Context, []byte) []byte) func(context.Context, []byte) []byte {
+	return func(ctx context.Context, event []byte) []byte {
+		if authkeys.IsEnroll(event) {
+			return enroll.Call(ctx, event)
+		}
+		return verify(ctx, event)
 	}
 }
 

@@ -208,7 +208,7 @@ func (c *Cache) lookInStore(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if state.supersedes(c.state, secret.Text{}, c.clock()) {
-		c.state = state.with(c.state)
+		c.state = state.with(c.state, c.clock())
 	}
 	return nil
 }
@@ -340,7 +340,7 @@ func (c *Cache) save(ctx context.Context, lease Lease, next State, stale secret.
 	newer, err := c.config.Store.Load(ctx)
 	c.storeDown(err)
 	if newer.supersedes(next, stale, c.clock()) {
-		return newer.with(next)
+		return newer.with(next, c.clock())
 	}
 	return next
 }
@@ -360,15 +360,18 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 			return nil, State{}, err
 		}
 		state, loadErr := c.config.Store.Load(ctx)
-		spared := loadErr != nil || state.supersedes(known, stale, c.clock())
-		switch {
-		case err == nil && !spared:
-			return &lease, state.with(known), nil
-		case err == nil:
+		leased := err == nil
+		spared := loadErr == nil && state.supersedes(known, stale, c.clock())
+		if leased && (spared || loadErr != nil) {
 			c.storeDown(c.config.Store.Release(ctx, lease))
 		}
-		if spared {
-			return nil, state.with(known), loadErr
+		switch {
+		case loadErr != nil:
+			return nil, State{}, loadErr
+		case spared:
+			return nil, state.with(known, c.clock()), nil
+		case leased:
+			return &lease, state.with(known, c.clock()), nil
 		}
 		select {
 		case <-time.After(leasePoll):

@@ -61,7 +61,7 @@ func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
 
 // with is what the store's state s and what an instance knows come to together: a
 // store that was away, or has lost its data, is behind.
-func (s State) with(known State) State {
+func (s State) with(known State, now time.Time) State {
 	older := s.Current.Expires.Before(known.Current.Expires)
 	if s.Current.Value.Equal(known.Current.Value) {
 		older = s.Current.Renew.Before(known.Current.Renew)
@@ -69,7 +69,7 @@ func (s State) with(known State) State {
 	if older {
 		s.Current, s.Previous = known.Current, known.Previous
 	}
-	s.Forced = lastForced(slices.Concat(s.Forced, known.Forced))
+	s.Forced = lastDay(slices.Concat(s.Forced, known.Forced), now)
 	return s
 }
 
@@ -80,32 +80,27 @@ const (
 	forcedSpacing = 30 * time.Second
 )
 
-// mayForce reports whether the budget allows a forced refresh now. A time in the
-// future, which a clock that is wrong has left behind, counts for as long as one
-// in the past, not for ever.
+// mayForce reports whether the budget allows a forced refresh now.
 func (s State) mayForce(now time.Time) bool {
-	today := 0
 	for _, at := range s.Forced {
-		age := now.Sub(at).Abs()
-		if age < forcedSpacing {
+		if now.Sub(at).Abs() < forcedSpacing {
 			return false
 		}
-		if age < 24*time.Hour {
-			today++
-		}
 	}
-	return today < forcedPerDay
+	return len(lastDay(slices.Clone(s.Forced), now)) < forcedPerDay
 }
 
 // forced is the state after a forced refresh was asked for at the time now.
 func (s State) forced(now time.Time) State {
-	s.Forced = lastForced(append(slices.Clone(s.Forced), now))
+	s.Forced = lastDay(append(slices.Clone(s.Forced), now), now)
 	return s
 }
 
-// lastForced sorts times in place and returns as many of the last as the budget
-// looks at, each once.
-func lastForced(times []time.Time) []time.Time {
+// lastDay keeps of times, in place, what the budget looks at: each once, sorted,
+// and none that is a day or more away. The future counts like the past, because
+// clocks differ; far in the future it is the trace of a clock that was wrong.
+func lastDay(times []time.Time, now time.Time) []time.Time {
+	times = slices.DeleteFunc(times, func(at time.Time) bool { return now.Sub(at).Abs() >= 24*time.Hour })
 	slices.SortFunc(times, time.Time.Compare)
 	times = slices.CompactFunc(times, time.Time.Equal)
 	return times[max(0, len(times)-forcedPerDay):]

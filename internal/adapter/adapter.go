@@ -63,6 +63,16 @@ type Handler interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)
 }
 
+// VariablesAtStart reports whether the process has the function's variables from
+// the start, as on Lambda. On SCF they come with each invocation.
+func VariablesAtStart() bool { return os.Getenv(lambdaVariable) != "" }
+
+// The variables by which a process knows its platform.
+const (
+	lambdaVariable = "AWS_LAMBDA_RUNTIME_API"
+	scfVariable    = "_LAMBDA_SERVER_PORT"
+)
+
 // timeLimit stands in where a platform tells neither a deadline nor a limit; it
 // is what both set by default.
 const timeLimit = 3 * time.Second
@@ -78,9 +88,9 @@ const NotHosted = 2
 // only Lambda sets.
 func Start(h Handler, stderr io.Writer) int {
 	switch {
-	case os.Getenv("AWS_LAMBDA_RUNTIME_API") != "":
+	case os.Getenv(lambdaVariable) != "":
 		lambda.Start(onLambda{h})
-	case os.Getenv("_LAMBDA_SERVER_PORT") != "":
+	case os.Getenv(scfVariable) != "":
 		cloudfunction.StartHandler(onSCF{h})
 	}
 	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it. To try it here: go run ./scripts/local demo")

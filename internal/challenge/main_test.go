@@ -37,8 +37,10 @@ type clock struct {
 	now time.Time
 }
 
-// newClock starts at a time that milliseconds express exactly.
-func newClock() *clock { return &clock{now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)} }
+// newClock starts at a time that milliseconds express exactly, and seconds do not.
+func newClock() *clock {
+	return &clock{now: time.Date(2026, 9, 1, 12, 0, 0, int(789*time.Millisecond), time.UTC)}
+}
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Bounds of a Memory. A mark takes about a hundred bytes.
+// Bounds of a Memory.
 const (
 	maxMarks    = 1 << 16
 	maxCounters = 1 << 16 // in each of the two generations
@@ -21,9 +21,9 @@ var ErrFull = errors.New("too many consumed challenges to remember another")
 // Memory is a [Ledger] of one process. The zero Memory is empty and ready.
 //
 // Behind a function it is the best that can be done without a shared store, and
-// no more: every instance has its own, and each forgets all when it ends. A
-// challenge counts once in each instance, so that as often as there are
-// instances, within its ttl. Where that matters, use [Redis].
+// no more: every instance has its own and forgets all when it ends. While it
+// lives, a challenge may count as often as there are instances, and the counter
+// of a device starts anew with each. Where that matters, use [Redis].
 //
 // It holds at most 65,536 consumed challenges at a time and answers ErrFull
 // beyond. Of counters it holds those of the last 65,536 devices at least, and
@@ -76,7 +76,7 @@ func (m *Memory) makeRoom(now time.Time) error {
 	// Twice what is left: so many marks come before the next sweep that each
 	// pays for a few looks at most.
 	m.sweepAt = min(max(firstSweep, 2*len(m.marks)), maxMarks)
-	if len(m.marks) == maxMarks {
+	if len(m.marks) >= maxMarks {
 		return ErrFull
 	}
 	return nil

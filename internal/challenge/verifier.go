@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -22,8 +23,10 @@ const (
 // Verifier implements [openapi.Verifier]: a signature is genuine if Next says so
 // and it is the first answer to a challenge that Issuer issued to the user. The
 // fields are set before the first use and not changed after; it may be used
-// concurrently. All but OnPossibleClone and Policy must be set.
+// concurrently. Next and Ledger must be set.
 type Verifier struct {
+	// Issuer recognizes challenges; nil leaves challenges to whoever asks, and
+	// only counters are looked after.
 	Issuer *Issuer
 	// Next is asked about the signature, after the challenge was found good.
 	Next   openapi.Verifier
@@ -46,6 +49,9 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // wrong if it was. The user then signs a new challenge.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	result, err := soter.ParseResult(r.JSONString)
+	if v.Issuer == nil {
+		return v.count(ctx, r, result, err)
+	}
 	if err != nil {
 		// What the sender wrote may stand in it, at any length.
 		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
@@ -75,12 +81,40 @@ func (v *Verifier) consume(ctx context.Context, openid string, ticket Ticket, re
 		Device:    DevicePseudonym(result.CPUID),
 		Counter:   result.Counter,
 	}
+	return v.book(ctx, openid, use)
+}
+
+// count is Verify without challenges. A text that does not tell its counter
+// (unreadable says why) is no reason to refuse a genuine signature, unless
+// counters are enforced.
+func (v *Verifier) count(ctx context.Context, r openapi.Request, result soter.Result, unreadable error) (openapi.Verdict, error) {
+	verdict, err := v.Next.Verify(ctx, r)
+	switch {
+	case err != nil:
+		return openapi.Verdict{}, err
+	case !verdict.IsGenuine():
+		return verdict, nil
+	case unreadable != nil && v.Policy != LogCounter:
+		return openapi.Wrong(fmt.Sprintf("the counter cannot be read: %.200s", unreadable)), nil
+	case unreadable != nil:
+		return verdict, nil
+	}
+	return v.book(ctx, r.OpenID, Use{
+		Challenge: rand.Text(), // nobody else's, so that it is the first
+		Keep:      time.Millisecond,
+		Device:    DevicePseudonym(result.CPUID),
+		Counter:   result.Counter,
+	})
+}
+
+// book enters a use in the ledger and judges by what stood there.
+func (v *Verifier) book(ctx context.Context, openid string, use Use) (openapi.Verdict, error) {
 	outcome, err := v.Ledger.Consume(ctx, use)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to consume the challenge", err)
 	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed", err)
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed: ask again, or have a new challenge signed", err)
 	case !outcome.First:
 		return openapi.Wrong("the challenge was used before"), nil
 	case use.Counter > outcome.Highest:

@@ -237,3 +237,32 @@ func TestNoTimeForTheStoreIsATimeout(t *testing.T) {
 	assert.Zero(t, verdict)
 	d.assertFresh(t, text)
 }
+
+// brokenLedger fails, and says nonsense beside.
+type brokenLedger struct{ err error }
+
+func (b brokenLedger) Consume(context.Context, challenge.Use) (challenge.Outcome, error) {
+	return challenge.Outcome{First: true}, b.err
+}
+
+// A store gives up by its own clock while the invocation has time left: then it is
+// the store that failed.
+func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {
+	for name, failure := range map[string]error{
+		"full":     challenge.ErrFull,
+		"too slow": context.DeadlineExceeded,
+		"canceled": context.Canceled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, brokenLedger{failure})
+			verdict, err := d.Verify(context.Background(), question(alice, resultJSON(issue(t, d.Issuer, alice), 1)))
+			var system *openapi.Error
+			require.ErrorAs(t, err, &system)
+			assert.Equal(t, openapi.CodeSystem, system.Code)
+			assert.ErrorIs(t, err, failure)
+			assert.Zero(t, verdict)
+		})
+	}
+	sound := newDesk(t, brokenLedger{nil})
+	assert.Equal(t, openapi.Genuine(), sound.verify(t, question(alice, resultJSON(issue(t, sound.Issuer, alice), 1))))
+}

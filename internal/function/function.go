@@ -61,10 +61,6 @@ func New(build func(environment map[string]string) API, log *slog.Logger) *Handl
 	return &Handler{build: build, log: log, now: time.Now}
 }
 
-// Prepare builds the API before the first invocation, where the process has all
-// the variables already, as on Lambda.
-func (h *Handler) Prepare() { h.prepare(nil) }
-
 func (h *Handler) prepare(environment map[string]string) {
 	h.once.Do(func() {
 		all := map[string]string{}
@@ -77,6 +73,22 @@ func (h *Handler) prepare(environment map[string]string) {
 		}
 		h.api = h.build(all)
 	})
+}
+
+// Builder makes the API of a function from its variables. The log is where the
+// function writes; its level may be set.
+type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) API
+
+// Main hosts a function on the platform that has started the process, and does
+// not return. Logs go to stderr as JSON, which both platforms collect.
+func Main(build Builder) {
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	h := New(func(environment map[string]string) API { return build(environment, log, level) }, log)
+	if adapter.VariablesAtStart() {
+		h.prepare(nil)
+	}
+	os.Exit(adapter.Start(h, os.Stderr))
 }
 
 // errBug is all that a caller learns of a bug.

@@ -43,8 +43,8 @@ func TestEachDoorReachesItsPartOfTheAPI(t *testing.T) {
 	for event, want := range map[string]string{
 		`{"a":1}`: `direct {"a":1}`,
 		`junk`:    `direct junk`,
-		`{"httpMethod":"PUT","path":"/x","headers":{}}`: `"statusCode":201`,
-		`{"httpMethod":"PUT","path":"/x","headers":7}`:  `"statusCode":400`,
+		`{"httpMethod":"PUT","path":"/x","headers":{}}`:                                 `"statusCode":201`,
+		`{"httpMethod":"PUT","path":"/x","headers":7}`:                                  `"statusCode":400`,
 		`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`: `timer`,
 	} {
 		answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(event))

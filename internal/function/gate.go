@@ -8,6 +8,14 @@ import (
 	"sotercall/internal/secret"
 )
 
+// Gate is the gate that HTTP_AUTH names: "bearer" or "platform".
+func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
+	if httpAuth == "platform" {
+		return Platform
+	}
+	return Bearer(tokens)
+}
+
 // Bearer is the gate of HTTP_AUTH=bearer: a request must carry one of tokens as
 // Authorization: Bearer. Without tokens the door is closed.
 func Bearer(tokens []secret.Text) openapi.Gate {

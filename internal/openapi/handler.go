@@ -32,7 +32,7 @@ func (h *Handler) NoQuestion(ctx context.Context) Answer {
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) Answer {
 	r, e := s.parse(body)
 	if e == nil {
-		e = identify(&r, CallerFrom(ctx), s)
+		r.OpenID, e = CallerFrom(ctx).Names(r.OpenID)
 	}
 	if e != nil {
 		return h.refuse(ctx, r, e)
@@ -53,19 +53,4 @@ func (h *Handler) observed(ctx context.Context, r Request, a Answer) Answer {
 		h.Observe(ctx, r, a)
 	}
 	return a
-}
-
-// identify settles whose signature is asked about.
-func identify(r *Request, caller Caller, s spelling) *Error {
-	switch {
-	case caller.FromPage && caller.OpenID == "":
-		return NewError(CodeIllegalSource, "the call comes from a page, and the platform does not say whose", nil)
-	case caller.OpenID == "" && r.OpenID == "":
-		return invalid("parameter.%s is missing", s.openid)
-	case r.OpenID == "":
-		r.OpenID = caller.OpenID
-	case caller.OpenID != "" && r.OpenID != caller.OpenID:
-		return NewError(CodeIllegalSource, "parameter.openid is not the user who calls", nil)
-	}
-	return nil
 }

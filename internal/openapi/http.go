@@ -2,10 +2,7 @@ package openapi
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
-	"strings"
 )
 
 // Paths of the two forms at the HTTP doors. Whatever stands before them (a
@@ -25,10 +22,6 @@ const (
 	weChatDataFormat    = 47001
 )
 
-// Gate lets an HTTP request in by returning nil. Otherwise the status and the
-// error are the answer; a 401 carries the challenge that HTTP asks for.
-type Gate func(r *http.Request) (status int, refused *Error)
-
 // Tokens tells whether an access_token is one that WeChat would accept from us.
 type Tokens interface {
 	Holds(ctx context.Context, accessToken string) (bool, error)
@@ -42,38 +35,22 @@ type Tokens interface {
 // a WeChat SDK can be pointed at it by changing its base URL. Without tokens
 // nobody holds a token, and everybody is refused there.
 func (h *Handler) HTTP(gate Gate, tokens Tokens) http.Handler {
+	cloudCall := Endpoint{
+		Path: CloudCallPath,
+		Gate: gate,
+		Call: func(ctx context.Context, body []byte) (int, []byte) {
+			a := h.CloudCall(ctx, body)
+			return a.Status(), a.CloudCall()
+		},
+		Refuse: func(ctx context.Context, e *Error) []byte { return h.refuse(ctx, Request{}, e).CloudCall() },
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := strings.TrimSuffix(r.URL.Path, "/"); {
-		case strings.HasSuffix(path, HTTPSCallPath):
+		if at(r, HTTPSCallPath) {
 			h.serveHTTPSCall(w, r, tokens)
-		case path == "", strings.HasSuffix(path, CloudCallPath):
-			h.serveCloudCall(w, r, gate)
-		default:
-			h.refuseHTTP(w, r, http.StatusNotFound, invalid("there is no such path: POST to %s", CloudCallPath))
+			return
 		}
+		cloudCall.ServeHTTP(w, r)
 	})
-}
-
-func (h *Handler) serveCloudCall(w http.ResponseWriter, r *http.Request, gate Gate) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		h.refuseHTTP(w, r, http.StatusMethodNotAllowed, invalid("use POST"))
-		return
-	}
-	if status, refused := gate(r); refused != nil {
-		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
-		h.refuseHTTP(w, r, status, refused)
-		return
-	}
-	body, status, refused := readBody(r)
-	if refused != nil {
-		h.refuseHTTP(w, r, status, refused)
-		return
-	}
-	a := h.CloudCall(r.Context(), body)
-	writeJSON(w, a.Status(), a.CloudCall())
 }
 
 func (h *Handler) serveHTTPSCall(w http.ResponseWriter, r *http.Request, tokens Tokens) {
@@ -86,7 +63,7 @@ func (h *Handler) serveHTTPSCall(w http.ResponseWriter, r *http.Request, tokens 
 			a = h.HTTPSCall(r.Context(), body)
 		}
 	}
-	writeJSON(w, http.StatusOK, a.HTTPSCall())
+	WriteJSON(w, http.StatusOK, a.HTTPSCall())
 }
 
 // authorizeHTTPSCall reports done when its answer is the whole answer.
@@ -114,32 +91,6 @@ func (h *Handler) authorizeHTTPSCall(r *http.Request, tokens Tokens) (a Answer, 
 
 // BadRequest answers a request that could not be read at the door at all.
 func (h *Handler) BadRequest(w http.ResponseWriter, r *http.Request, err error) {
-	h.refuseHTTP(w, r, http.StatusBadRequest, NewError(CodeInvalidParam, "the HTTP request in the event is broken", err))
-}
-
-func (h *Handler) refuseHTTP(w http.ResponseWriter, r *http.Request, status int, e *Error) {
-	a := h.refuse(r.Context(), Request{}, e)
-	writeJSON(w, status, a.CloudCall())
-}
-
-func readBody(r *http.Request) (body []byte, status int, refused *Error) {
-	if r.Body == nil {
-		return nil, 0, nil
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, http.StatusRequestEntityTooLarge, invalid("the body is longer than %d bytes", MaxBody)
-	case err != nil:
-		return nil, http.StatusBadRequest, NewError(CodeInvalidParam, "the body could not be read", err)
-	}
-	return body, 0, nil
-}
-
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	e := NewError(CodeInvalidParam, "the HTTP request in the event is broken", err)
+	WriteJSON(w, http.StatusBadRequest, h.refuse(r.Context(), Request{}, e).CloudCall())
 }

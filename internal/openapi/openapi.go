@@ -103,6 +103,22 @@ type Caller struct {
 	FromPage bool
 }
 
+// Names settles whom a question is about that names openid, which may be empty:
+// the caller's own user, if the platform vouches for one, and nobody else.
+func (c Caller) Names(openid string) (string, *Error) {
+	switch {
+	case c.FromPage && c.OpenID == "":
+		return "", NewError(CodeIllegalSource, "the call comes from a page, and the platform does not say whose", nil)
+	case c.OpenID == "" && openid == "":
+		return "", invalid("parameter.openid is missing")
+	case c.OpenID != "" && openid != "" && openid != c.OpenID:
+		return "", NewError(CodeIllegalSource, "parameter.openid is not the user who calls", nil)
+	case openid == "":
+		return c.OpenID, nil
+	}
+	return openid, nil
+}
+
 type callerKey struct{}
 
 // WithCaller returns a context in which c is the one who calls.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"sotercall/internal/cloudcall"
 )
 
 // FaultKind names what goes wrong.
@@ -35,6 +37,12 @@ const (
 
 // Fault is something that goes wrong on request. The first one, in the order of
 // injection, whose path fits strikes a request; the others wait.
+//
+// Of the faults of the Cloud Call gateway, /admin, an errcode, body or bare is
+// what WeChat answers behind it; the others strike the gateway's own answer. A
+// fault of /cgi-bin/soter/verify_signature strikes what the gateway asks there,
+// too: one that breaks the connection or changes the status makes it refuse with
+// -604103, a delay of more than three seconds with -604102, at once.
 type Fault struct {
 	// Path is the API path it strikes, "" for each of them.
 	Path string `json:"path,omitzero"`
@@ -118,9 +126,13 @@ func (s *Sandbox) ClearFaults() {
 
 // takeFault finds the fault for one request, and uses it up by one.
 func (s *Sandbox) takeFault(path string) (Fault, bool) {
+	return s.takeFirstFault(func(f Fault) bool { return f.Path == "" || f.Path == path })
+}
+
+func (s *Sandbox) takeFirstFault(fits func(f Fault) bool) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.faults, func(f Fault) bool { return f.Path == "" || f.Path == path })
+	i := slices.IndexFunc(s.faults, fits)
 	if i < 0 {
 		return Fault{}, false
 	}
@@ -134,6 +146,14 @@ func (s *Sandbox) takeFault(path string) (Fault, bool) {
 }
 
 func (s *Sandbox) strike(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == cloudcall.Path && f.isWeChats() {
+		s.serveGateway(w, r, f)
+		return
+	}
+	s.strikeConnection(f, next, w, r)
+}
+
+func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	s.log.Info("sandbox fault", slog.String("path", r.URL.Path), slog.String("kind", string(f.Kind)))
 	if !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
 		panic(http.ErrAbortHandler)

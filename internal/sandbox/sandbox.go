@@ -1,9 +1,11 @@
-// Package sandbox is a stand-in for WeChat on loopback: its HTTPS API, the
-// phone in the user's hand, and the faults of real life on request.
+// Package sandbox is a stand-in for WeChat on loopback: its HTTPS API, CloudBase's
+// gateway to it, the phone in the user's hand, and the faults of real life on
+// request.
 //
 // Three kinds of visitor meet it:
 //
 //	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
+//	the same by Cloud Call  /admin, the gateway that wx-server-sdk speaks to
 //	a person or a script    /sandbox/phone/sign, /sandbox/faults
 //	a Go test               New, Phone, Inject, Requests, RevokeTokens
 //
@@ -26,6 +28,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"sotercall/internal/cloudcall"
 )
 
 // The credentials that a Sandbox knows unless told otherwise. They open nothing
@@ -71,6 +75,17 @@ type Options struct {
 	// that a recorded event can carry it; "" makes it like the others.
 	FirstToken string
 
+	// CloudSecretID and CloudSecretKey are the only credentials with which a Cloud
+	// Call may be signed. Without them its Authorization is not looked at, so that
+	// the SDK runs with any.
+	CloudSecretID, CloudSecretKey string
+
+	// FunctionConfig is the content of the config.json of the function that makes
+	// Cloud Calls: they are refused with -604101 unless permissions.openapi lists
+	// soter.verifySignature. nil permits them, for a function that is being tried
+	// on a laptop and has not been uploaded anywhere.
+	FunctionConfig []byte
+
 	// Log gets a line per API request, without a token in it; nil discards.
 	Log *slog.Logger
 }
@@ -84,6 +99,7 @@ type Sandbox struct {
 	mux              *http.ServeMux
 	newKey           func() (*rsa.PrivateKey, error) // tests put ready-made keys here
 	tokens           *tokens
+	gateway          gateway
 	phones           phones
 
 	mu     sync.Mutex
@@ -92,8 +108,9 @@ type Sandbox struct {
 	last   map[string]Request // guarded by mu; the newest one by path
 }
 
-// New builds a Sandbox. It fails when Dir cannot be created or ExpiresIn is not
-// a whole number of seconds.
+// New builds a Sandbox. It fails when Dir cannot be created, and with ErrArgument
+// when ExpiresIn is not a whole number of seconds, one of the two cloud secrets
+// is missing or FunctionConfig is not JSON.
 func New(o Options) (*Sandbox, error) {
 	if o.ExpiresIn == 0 {
 		o.ExpiresIn = defaultExpiresIn
@@ -113,6 +130,10 @@ func New(o Options) (*Sandbox, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	gateway, err := newGateway(o)
+	if err != nil {
+		return nil, err
+	}
 	phones, err := openPhones(o.Dir)
 	if err != nil {
 		return nil, err
@@ -126,6 +147,7 @@ func New(o Options) (*Sandbox, error) {
 		mux:       http.NewServeMux(),
 		newKey:    func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
 		tokens:    newTokens(o),
+		gateway:   gateway,
 		phones:    phones,
 		counts:    make(map[string]int),
 		last:      make(map[string]Request),
@@ -146,6 +168,9 @@ func (s *Sandbox) routes() {
 	for path, answer := range api {
 		s.mux.Handle(path, s.observed(s.answered(answer)))
 	}
+	s.mux.Handle(cloudcall.Path, s.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serveGateway(w, r, Fault{})
+	})))
 
 	control := http.NewServeMux()
 	control.HandleFunc("POST /sandbox/phone/sign", s.controlSign)
@@ -157,7 +182,7 @@ func (s *Sandbox) routes() {
 
 // Paths returns the patterns, as http.ServeMux takes them, under which a server
 // that is shared with others has to mount the Sandbox.
-func (s *Sandbox) Paths() []string { return []string{"/cgi-bin/", "/sandbox/"} }
+func (s *Sandbox) Paths() []string { return []string{"/cgi-bin/", cloudcall.Path, "/sandbox/"} }
 
 // ServeHTTP implements http.Handler. Under a fault it may panic with
 // http.ErrAbortHandler, which net/http turns into a broken connection.

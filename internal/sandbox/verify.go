@@ -57,6 +57,11 @@ func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.judge(m)
+}
+
+// judge answers a question whose parameters have been read.
+func (s *Sandbox) judge(m members) (any, error) {
 	p, err := m.texts("openid", "json_string", "json_signature")
 	if err != nil {
 		return nil, err

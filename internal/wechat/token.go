@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"time"
 
@@ -22,6 +23,29 @@ const (
 type Credentials struct {
 	AppID     string
 	AppSecret secret.Text
+}
+
+// TokenConfig says where access_tokens come from.
+type TokenConfig struct {
+	// Base is where they are fetched: WeChat's API, or a token function.
+	Base        *url.URL
+	Credentials Credentials
+	// Classic fetches by getAccessToken instead of getStableAccessToken.
+	Classic bool
+	// Store is shared by all that fetch for the same appid.
+	Store accesstoken.Store
+	Log   *slog.Logger
+}
+
+// Tokens makes the Source of access_tokens that c fetches.
+func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
+	endpoint := c.StableToken(config.Base, config.Credentials)
+	if config.Classic {
+		endpoint = c.ClassicToken(config.Base, config.Credentials)
+	}
+	return accesstoken.NewCache(accesstoken.Config{
+		Endpoint: endpoint, Store: config.Store, Classic: config.Classic, Now: c.now, Log: config.Log,
+	})
 }
 
 // StableToken is getStableAccessToken at base: while a token is valid it gives

@@ -1,0 +1,48 @@
+'use strict';
+
+// Makes the Serverless Framework at home with a Go program: `package` and
+// `deploy` build the zips with scripts/package, and `invoke local`, which would
+// want Docker, goes to scripts/local, where the function meets the sandbox.
+
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+class GoFunctions {
+  constructor(serverless, options) {
+    this.serverless = serverless;
+    this.options = options;
+    this.hooks = {
+      initialize: () => this.takeOverInvokeLocal(),
+      'before:package:createDeploymentArtifacts': () => this.go('./scripts/package'),
+    };
+  }
+
+  // go runs a command of the repository, which is one folder above this service.
+  go(command, args = [], input) {
+    const { status, error } = spawnSync('go', ['run', command, ...args], {
+      cwd: path.resolve(this.serverless.serviceDir, '..'),
+      stdio: [input === undefined ? 'inherit' : 'pipe', command === './scripts/local' ? 'inherit' : 2, 'inherit'],
+      input,
+    });
+    if (error || status !== 0) {
+      throw new this.serverless.classes.Error(`go run ${command}: ${error ? error.message : `exit status ${status}`}`);
+    }
+  }
+
+  takeOverInvokeLocal() {
+    const local = this.serverless.pluginManager.plugins.find((p) => p.constructor.name === 'AwsInvokeLocal');
+    if (!local) return;
+    const { service, serviceDir } = this.serverless;
+    local.extendedValidate = async () => {};
+    local.loadEnvVars = async () => {}; // scripts/local sets the variables: those of the sandbox
+    local.invokeLocal = async () => {
+      const { function: name, path: file, data } = this.options;
+      const { timeout } = { ...service.provider, ...service.getFunction(name) };
+      const args = ['invoke', '-platform', 'lambda', '-function', name, '-timeout', `${timeout}s`];
+      if (data === undefined && file) args.push('-e', path.resolve(serviceDir, file));
+      this.go('./scripts/local', args, data);
+    };
+  }
+}
+
+module.exports = GoFunctions;

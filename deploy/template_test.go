@@ -1,0 +1,127 @@
+package deploy_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// functionsOf are the functions of template.yaml by logical id, and the folder
+// below functions/ where each stands.
+var functionsOf = map[string]string{
+	"VerifyFunction":    "verify",
+	"TokenFunction":     "token",
+	"ChallengeFunction": "challenge",
+}
+
+func resources(t *testing.T, template object, kind string) map[string]object {
+	t.Helper()
+	found := map[string]object{}
+	for id, resource := range at(t, template, "Resources").(object) {
+		if at(t, resource, "Type") == kind {
+			found[id] = at(t, resource, "Properties").(object)
+		}
+	}
+	return found
+}
+
+func TestCFNLintFindsNothing(t *testing.T) {
+	lint := tool(t, "cfn-lint")
+	output(t.Context(), t, ".", nil, lint, "--info", "--", "template.yaml") // exits with a status at the first finding
+}
+
+func TestTemplateHasEveryFunction(t *testing.T) {
+	found := map[string]string{}
+	for id, properties := range resources(t, load(t, "template.yaml"), "AWS::Serverless::Function") {
+		uri := at(t, properties, "CodeUri").(string)
+		assert.FileExists(t, filepath.Join(uri, "main.go"), id)
+		found[id] = filepath.Base(uri)
+	}
+	assert.Equal(t, functionsOf, found)
+	folders, err := filepath.Glob("../functions/*/main.go")
+	require.NoError(t, err)
+	assert.Len(t, found, len(folders), "a function of the repository is missing")
+}
+
+func TestFunctionsRunTheSmallestThing(t *testing.T) {
+	globals := at(t, load(t, "template.yaml"), "Globals", "Function")
+	assert.Equal(t, object{
+		"Runtime": "provided.al2023", "Architectures": []any{"arm64"}, "Handler": "bootstrap",
+		"MemorySize": 128, "Timeout": 10, // an HTTP API waits 30 seconds
+	}, globals)
+}
+
+func TestEveryFunctionHasItsLogRoleLimitAndAlarms(t *testing.T) {
+	template := load(t, "template.yaml")
+	all := at(t, template, "Resources").(object)
+	for id, properties := range resources(t, template, "AWS::Serverless::Function") {
+		name := strings.TrimSuffix(id, "Function")
+		condition, hasCondition := all[id].(object)["Condition"]
+		for _, part := range []string{"Logs", "Role", "Errors", "Throttles", "Permission", "Integration"} {
+			resource := at(t, all, name+part).(object)
+			if hasCondition {
+				assert.Equal(t, condition, resource["Condition"], name+part)
+			}
+		}
+		assert.Equal(t, object{"Ref": name + "Logs"}, at(t, properties, "LoggingConfig", "LogGroup"))
+		assert.Equal(t, object{"Fn::GetAtt": name + "Role.Arn"}, at(t, properties, "Role"))
+		assert.Equal(t, []any{"Reserves" + name, object{"Ref": name + "Concurrency"}, object{"Ref": "AWS::NoValue"}},
+			at(t, properties, "ReservedConcurrentExecutions", "Fn::If"))
+		for _, metric := range []string{"Errors", "Throttles"} {
+			alarm := at(t, all, name+metric, "Properties").(object)
+			assert.Equal(t, metric, alarm["MetricName"])
+			assert.Equal(t, []any{object{"Name": "FunctionName", "Value": object{"Ref": id}}}, alarm["Dimensions"])
+			assert.Equal(t, "notBreaching", alarm["TreatMissingData"], "no call is no failure")
+		}
+	}
+	for id, group := range resources(t, template, "AWS::Logs::LogGroup") {
+		assert.Equal(t, object{"Ref": "LogRetentionDays"}, group["RetentionInDays"], id)
+	}
+}
+
+func TestRolesAllowTheLogAndTheVPC(t *testing.T) {
+	network := []any{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface"}
+	for id, role := range resources(t, load(t, "template.yaml"), "AWS::IAM::Role") {
+		assert.NotContains(t, role, "ManagedPolicyArns", id)
+		for _, policy := range at(t, role, "Policies").([]any) {
+			if choice, ok := policy.(object)["Fn::If"].([]any); ok {
+				policy = choice[1]
+				statement := at(t, policy, "PolicyDocument", "Statement").([]any)
+				require.Len(t, statement, 1)
+				assert.Equal(t, network, at(t, statement[0], "Action"), id)
+				continue
+			}
+			assert.Equal(t, []any{object{
+				"Effect": "Allow", "Action": []any{"logs:CreateLogStream", "logs:PutLogEvents"},
+				"Resource": object{"Fn::GetAtt": strings.TrimSuffix(id, "Role") + "Logs.Arn"},
+			}}, at(t, policy, "PolicyDocument", "Statement"), id)
+		}
+	}
+}
+
+// Some parameters steer no function, and a misspelt one steers nothing.
+func TestEveryParameterAndConditionIsUsed(t *testing.T) {
+	text, err := os.ReadFile("template.yaml")
+	require.NoError(t, err)
+	template := load(t, "template.yaml")
+	for name := range at(t, template, "Parameters").(object) {
+		used := regexp.MustCompile(`!Ref ` + name + `\b|\$\{` + name + `\}`)
+		assert.Regexp(t, used, string(text))
+	}
+	for name := range at(t, template, "Conditions").(object) {
+		used := regexp.MustCompile(`!If \[` + name + `,|Condition:? ` + name + `\b|- ` + name + `\n`)
+		assert.Regexp(t, used, string(text))
+	}
+}
+
+func TestWhatIsCountedAsUnansweredIsWhatTheLogSays(t *testing.T) {
+	filters := resources(t, load(t, "template.yaml"), "AWS::Logs::MetricFilter")
+	pattern := at(t, filters["Unanswered"], "FilterPattern").(string)
+	assert.Equal(t, object{"Ref": "VerifyLogs"}, filters["Unanswered"]["LogGroupName"])
+	assert.Regexp(t, `^\{ (\$\.errCode = -?\d+( \|\| )?)+ \}$`, pattern, "errCode is the name in verify's log line")
+}

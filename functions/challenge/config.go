@@ -1,0 +1,31 @@
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"sotercall/internal/config"
+	"sotercall/internal/secret"
+)
+
+// settings are all that the function can be told, by environment variables.
+// README, "Configuration", explains each.
+type settings struct {
+	ChallengeSecret []secret.Text `env:"CHALLENGE_SECRET"`
+	ChallengeTTL    time.Duration `env:"CHALLENGE_TTL" envDefault:"2m"`
+	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
+	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
+	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+}
+
+// readSettings reads the variables, and refuses what cannot work.
+func readSettings(environment map[string]string) (settings, error) {
+	var s settings
+	if err := config.Read(&s, environment); err != nil {
+		return settings{}, err
+	}
+	var check config.Check
+	check.Required("CHALLENGE_SECRET", len(s.ChallengeSecret) > 0)
+	check.OneOf("HTTP_AUTH", s.HTTPAuth, "bearer", "platform")
+	return s, check.Err()
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"log/slog"
+	"net/url"
+
+	"sotercall/internal/config"
+	"sotercall/internal/secret"
+)
+
+// settings are all that the function can be told, by environment variables.
+// README, "Configuration", explains each.
+type settings struct {
+	AppID           string        `env:"WECHAT_APPID"`
+	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
+	APIBase         string        `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com"`
+	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
+	RedisURL        secret.Text   `env:"REDIS_URL"`
+	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
+	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+
+	apiBase *url.URL
+}
+
+// readSettings reads the variables, and refuses what cannot work.
+func readSettings(environment map[string]string) (settings, error) {
+	var s settings
+	if err := config.Read(&s, environment); err != nil {
+		return settings{}, err
+	}
+	var check config.Check
+	s.apiBase = check.Address("WECHAT_API_BASE", s.APIBase)
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
+	check.Required("WECHAT_APPID", s.AppID != "")
+	check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
+	for _, client := range s.ClientSecrets {
+		check.That(!client.Equal(s.AppSecret), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
+	}
+	return s, check.Err()
+}

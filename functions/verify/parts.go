@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/adapter"
+	"sotercall/internal/authkeys"
+	"sotercall/internal/challenge"
+	"sotercall/internal/cloudcall"
+	"sotercall/internal/function"
+	"sotercall/internal/journal"
+	"sotercall/internal/openapi"
+	"sotercall/internal/redis"
+	"sotercall/internal/secret"
+	"sotercall/internal/wechat"
+)
+
+// parts are what the function is made of.
+type parts struct {
+	verifier openapi.Verifier
+	gate     openapi.Gate
+	tokens   openapi.Tokens          // nil: nobody holds a token at the HTTPS Call door
+	enroll   *authkeys.EnrollHandler // nil: no keys of our own
+	// platformToken says that a request may bring the platform's access_token.
+	platformToken bool
+}
+
+// assemble chooses the parts by the settings.
+func assemble(s settings, log *slog.Logger) (parts, error) {
+	var store *redis.Store // nil without REDIS_URL
+	if !s.RedisURL.IsZero() {
+		var err error
+		if store, err = redis.Open(s.RedisURL); err != nil {
+			return parts{}, err
+		}
+	}
+	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
+	client := wechat.New(time.Now)
+	source := tokenSource(s, client, store, log)
+	if source != nil {
+		p.tokens = source
+	}
+	switch s.Verifier {
+	case "cloudcall":
+		p.verifier = cloudcall.New(invocationEnvironment, time.Now)
+	case "local":
+		keys := keyStore(s, store)
+		p.verifier = authkeys.NewVerifier(keys)
+		p.enroll = &authkeys.EnrollHandler{Store: keys}
+	default:
+		p.verifier = client.Verifier(s.apiBase, source)
+	}
+	if err := once(&p, s, store); err != nil {
+		return parts{}, err
+	}
+	return p, nil
+}
+
+// tokenSource is where access_tokens come from; nil where none is needed.
+func tokenSource(s settings, client *wechat.Client, store *redis.Store, log *slog.Logger) accesstoken.Source {
+	if s.AccessTokenMode == "cloudbase" {
+		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}
+	}
+	if s.AppID == "" || s.AppSecret.IsZero() {
+		return nil
+	}
+	return client.Tokens(wechat.TokenConfig{
+		Base:        s.tokenBase,
+		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
+		Classic:     s.AccessTokenMode == "classic",
+		Store:       accesstoken.StoreOf(store, s.AppID),
+		Log:         log,
+	})
+}
+
+func keyStore(s settings, store *redis.Store) authkeys.Store {
+	if s.AuthKeysFile != "" {
+		return authkeys.NewFile(s.AuthKeysFile)
+	}
+	return authkeys.NewRedis(store)
+}
+
+// once makes a genuine signature count once, as far as the settings ask for it:
+// challenges with CHALLENGE_SECRET, counters with a store.
+func once(p *parts, s settings, store *redis.Store) error {
+	if len(s.ChallengeSecret) == 0 && store == nil {
+		return nil
+	}
+	v := &challenge.Verifier{Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy, OnPossibleClone: reportClone}
+	if len(s.ChallengeSecret) > 0 {
+		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, time.Now)
+		if err != nil {
+			return err
+		}
+		v.Issuer = issuer
+	}
+	if store != nil {
+		v.Ledger = challenge.NewRedis(store)
+	}
+	p.verifier = v
+	return nil
+}
+
+func reportClone(ctx context.Context, c challenge.PossibleClone) {
+	journal.From(ctx).Set("possible_clone", c)
+}
+
+// invocationEnvironment is what the platform sent with this invocation alone.
+func invocationEnvironment(ctx context.Context) map[string]string {
+	return adapter.InvocationFrom(ctx).Environment
+}
+
+// withPlatformToken takes the token that WeChat's gateway puts into a request.
+func withPlatformToken(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := secret.New(r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
+		next.ServeHTTP(w, r.WithContext(accesstoken.WithCloudBase(r.Context(), token)))
+	})
+}

@@ -1,0 +1,163 @@
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/secret"
+)
+
+// refuse is an endpoint that answers with an errcode.
+func refuse(code int) func(context.Context) (Grant, error) {
+	return func(context.Context) (Grant, error) { return Grant{}, &Refusal{ErrCode: code, ErrMsg: "in words"} }
+}
+
+var outages = map[string]func(context.Context) (Grant, error){
+	"-1":             refuse(-1),
+	"45009":          refuse(45009),
+	"45011":          refuse(45011),
+	"40164":          refuse(40164),
+	"HTML":           func(context.Context) (Grant, error) { return Grant{}, errors.New("the reply is not JSON") },
+	"an empty token": func(context.Context) (Grant, error) { return Grant{ExpiresIn: time.Hour}, nil },
+	"a dead token": func(context.Context) (Grant, error) {
+		return Grant{Value: secret.New("dead"), ExpiresIn: 0}, nil
+	},
+	"nothing": func(ctx context.Context) (Grant, error) {
+		<-ctx.Done()
+		return Grant{}, ctx.Err()
+	},
+}
+
+func TestCallsGoOnDuringAnOutageAsLongAsTheTokenLives(t *testing.T) {
+	for name, outage := range outages {
+		for _, classic := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, classic %t", name, classic), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					w, c, token := warm(t, func(w *wechat) { w.classic = classic })
+					w.set(func() { w.outage = outage })
+					time.Sleep(time.Until(token.Renew) - time.Minute)
+					var waited time.Duration
+					for time.Until(token.Expires) > time.Second+patience {
+						began := time.Now()
+						require.NoError(t, w.call(t.Context(), c))
+						waited = max(waited, time.Since(began))
+						time.Sleep(500 * time.Millisecond)
+					}
+					assert.LessOrEqual(t, waited, patience)
+					normal, forced := w.fetches()
+					assert.Positive(t, normal)
+					assert.LessOrEqual(t, normal, int(maxMargin/retryRenewal)+1, "no fetch per call")
+					assert.Zero(t, forced)
+
+					time.Sleep(time.Until(token.Expires))
+					require.Error(t, w.call(t.Context(), c), "without a token there is none to go on with")
+
+					w.set(func() { w.outage = nil })
+					time.Sleep(10 * time.Minute)
+					require.NoError(t, w.call(t.Context(), c))
+				})
+			})
+		}
+	}
+}
+
+func TestOutageThatEndsInTheMarginIsNoticed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, c, token := warm(t, func(w *wechat) { w.classic = true })
+		time.Sleep(time.Until(token.Renew))
+		w.set(func() { w.outage = refuse(-1) })
+		require.NoError(t, w.call(t.Context(), c))
+		w.set(func() { w.outage = nil })
+		time.Sleep(retryRenewal)
+		again, err := c.Token(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, token, again)
+	})
+}
+
+// A failed renewal is remembered while there is a token, not beyond its end.
+func TestFailedRenewalDoesNotOutliveTheToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, c, token := warm(t, nil)
+		time.Sleep(time.Until(token.Expires) - retryRenewal/2)
+		w.set(func() { w.outage = refuse(-1) })
+		require.NoError(t, w.call(t.Context(), c))
+		w.requireFetches(t, 1, 0)
+		w.set(func() { w.outage = nil })
+		time.Sleep(time.Until(token.Expires))
+		require.NoError(t, w.call(t.Context(), c))
+		w.requireFetches(t, 1, 0)
+	})
+}
+
+func TestFailureThatOnlyAPersonCanMendIsRememberedBriefly(t *testing.T) {
+	for code, quiet := range map[int]time.Duration{
+		40001: time.Minute, 40002: time.Minute, 40013: time.Minute, 40125: time.Minute, 40164: time.Minute,
+		40243: time.Minute, 41002: time.Minute, 41004: time.Minute, 50007: time.Minute, 89503: time.Minute,
+		89506: time.Minute, 89507: time.Minute, 45011: time.Minute, 45009: 10 * time.Minute,
+	} {
+		bubble(t, func(t *testing.T) {
+			w := newWechat()
+			c := w.cache(new(Memory))
+			w.set(func() { w.outage = refuse(code) })
+			began := time.Now()
+			for time.Since(began) < quiet {
+				_, err := c.Token(t.Context())
+				requireRefusal(t, code, err)
+				_, err = c.Refresh(t.Context(), secret.New("stale"))
+				requireRefusal(t, code, err)
+				_, err = c.Holds(t.Context(), "presented")
+				requireRefusal(t, code, err)
+				time.Sleep(quiet / 100)
+			}
+			w.requireFetches(t, 1, 0)
+
+			w.set(func() { w.outage = nil })
+			require.NoError(t, w.call(t.Context(), c), "it is forgotten after %s", quiet)
+			w.requireFetches(t, 1, 0)
+		})
+	}
+}
+
+func requireRefusal(t *testing.T, code int, err error) {
+	t.Helper()
+	var refusal *Refusal
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, code, refusal.ErrCode)
+}
+
+func TestPassingFailureIsNotRememberedWithoutAToken(t *testing.T) {
+	for _, name := range []string{"-1", "HTML", "an empty token", "a dead token", "nothing"} {
+		bubble(t, func(t *testing.T) {
+			w := newWechat()
+			c := w.cache(new(Memory))
+			w.set(func() { w.outage = outages[name] })
+			assert.Equal(t, 1000, w.calls(t, 1000, c), name)
+			w.requireFetches(t, 1, 0)
+			w.set(func() { w.outage = nil })
+			require.NoError(t, w.call(t.Context(), c), name)
+		})
+	}
+}
+
+func TestRefusedTokenIsNotReplacedDuringAnOutage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, c, _ := warm(t, nil)
+		w.revoke()
+		w.set(func() { w.outage = refuse(-1) })
+		for range 10 {
+			assert.Equal(t, 100, w.calls(t, 100, c))
+		}
+		w.requireFetches(t, 1, 0)
+		w.set(func() { w.outage = nil })
+		time.Sleep(retryRenewal)
+		assert.Zero(t, w.calls(t, 100, c))
+		w.requireFetches(t, 1, 1)
+	})
+}

@@ -1,0 +1,72 @@
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"sotercall/internal/secret"
+)
+
+// CloudBaseFile is where WeChat cloud hosting mounts the platform's token, for a
+// service whose cloud-call token is switched on: renewed every 10 minutes, good
+// for 30 (WeChat cloud hosting, "cloudcall").
+const CloudBaseFile = "/.tencentcloudbase/wx/cloudbase_access_token"
+
+// cloudBaseVariable is where the platform puts the token of one invocation of a
+// cloud function (@cloudbase/node-sdk, utils/wxCloudToken).
+const cloudBaseVariable = "WX_CLOUDBASE_ACCESSTOKEN"
+
+type cloudBaseKey struct{}
+
+// WithCloudBase returns a context whose invocation came with token, as the header
+// X-WX-CLOUDBASE-ACCESS-TOKEN of a request that WeChat's gateway has let through.
+// The header is a credential that anybody can write: it counts only behind a door
+// that is guarded.
+func WithCloudBase(ctx context.Context, token secret.Text) context.Context {
+	return context.WithValue(ctx, cloudBaseKey{}, token)
+}
+
+// CloudBase is the Source of the token that the platform itself gives to what it
+// runs. It needs no AppSecret: nothing is fetched.
+type CloudBase struct {
+	// Environment is what came with the invocation of a context.
+	Environment func(ctx context.Context) map[string]string
+	// File is read when the invocation brought none; usually CloudBaseFile.
+	File string
+}
+
+var _ Source = (*CloudBase)(nil)
+
+var errNoCloudBase = errors.New("the platform gave no cloudbase_access_token: neither with the invocation nor as a file")
+
+// Token implements [Source]. The file is read each time: the platform replaces it
+// when it likes.
+func (c *CloudBase) Token(ctx context.Context) (Token, error) {
+	if value, _ := ctx.Value(cloudBaseKey{}).(secret.Text); !value.IsZero() {
+		return Token{Value: value, CloudBase: true}, nil
+	}
+	if value := secret.New(c.Environment(ctx)[cloudBaseVariable]); !value.IsZero() {
+		return Token{Value: value, CloudBase: true}, nil
+	}
+	text, err := os.ReadFile(c.File)
+	if err != nil || len(text) == 0 {
+		return Token{}, errNoCloudBase
+	}
+	// Verbatim, as @cloudbase/node-sdk sends it.
+	return Token{Value: secret.New(string(text)), CloudBase: true}, nil
+}
+
+// Refresh implements [Source]: it looks again, and the platform may have put a new
+// token there.
+func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
+	token, err := c.Token(ctx)
+	if err == nil && token.Value.Equal(stale) {
+		return Token{}, ErrStale
+	}
+	return token, err
+}
+
+// Holds implements [Source]. The platform's token is for this function alone:
+// nobody can present it.
+func (c *CloudBase) Holds(context.Context, string) (bool, error) { return false, nil }

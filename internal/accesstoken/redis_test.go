@@ -1,0 +1,185 @@
+package accesstoken
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/secret"
+)
+
+func do(t testing.TB, r *Redis, command string, args ...any) any {
+	t.Helper()
+	reply, err := r.store.Do(t.Context(), command, args...)
+	require.NoError(t, err)
+	return reply
+}
+
+// Whatever stands where our data should be, the next lease is given and the next
+// State saved.
+func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
+	r := openRedis(t, redistest.Start(t))
+	for name, spoil := range map[string]func(){
+		"state is not JSON":      func() { do(t, r, "HSET", r.state, "state", "not JSON") },
+		"state is another JSON":  func() { do(t, r, "HSET", r.state, "state", `{"current":[1,2]}`) },
+		"state is cut off":       func() { do(t, r, "HSET", r.state, "state", `{"current":{"access_token":"x`) },
+		"state is not UTF-8":     func() { do(t, r, "HSET", r.state, "state", "{\"current\":{\"access_token\":\"\xff\"}}") },
+		"state is gone":          func() { do(t, r, "HDEL", r.state, "state") },
+		"numbers are words":      func() { do(t, r, "HSET", r.state, "saved", "many", "issued", "") },
+		"numbers are NaN":        func() { do(t, r, "HSET", r.state, "saved", "nan", "issued", "nan") },
+		"numbers are huge":       func() { do(t, r, "HSET", r.state, "saved", "1e300", "issued", "9223372036854775807") },
+		"numbers are infinite":   func() { do(t, r, "HSET", r.state, "saved", "inf", "issued", "-inf") },
+		"the hash is a text":     func() { do(t, r, "SET", r.state, "text") },
+		"the hash is a list":     func() { do(t, r, "DEL", r.state); do(t, r, "RPUSH", r.state, "x") },
+		"the lease is a hash":    func() { do(t, r, "DEL", r.lease); do(t, r, "HSET", r.lease, "a", "b") },
+		"the lease has no end":   func() { do(t, r, "SET", r.lease, "1") },
+		"everything is gone":     func() { do(t, r, "FLUSHALL") },
+		"nothing (the twin)":     func() {},
+		"the numbers are deeper": func() { do(t, r, "HSET", r.state, "saved", "1.5", "issued", "0x10") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("before")))
+			spoil()
+			state, err := r.Load(t.Context())
+			require.NoError(t, err)
+			if !state.Current.Value.IsZero() {
+				require.True(t, state.Current.Value.Matches("before"))
+			}
+			next := lease(t, r)
+			require.Positive(t, next.Number)
+			require.NoError(t, r.Save(t.Context(), next, stateOf("after")))
+			state, err = r.Load(t.Context())
+			require.NoError(t, err)
+			require.True(t, state.Current.Value.Matches("after"))
+			require.Greater(t, lease(t, r).Number, next.Number)
+			do(t, r, "FLUSHALL")
+		})
+	}
+}
+
+// A lease from before the loss is older than every lease after it.
+func TestRedisThatHasLostItsDataStillFences(t *testing.T) {
+	server := redistest.Start(t)
+	r := openRedis(t, server)
+	frozen := lease(t, r)
+	server.Kill()
+	server.Run()
+	r = openRedis(t, server)
+	r.Now = func() time.Time { return time.Now().Add(time.Millisecond) }
+
+	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newer")))
+	require.ErrorIs(t, r.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
+	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newest")))
+}
+
+// An instance whose clock is ahead leaves high numbers behind.
+func TestRedisNumbersGrowWhateverTheClocksSay(t *testing.T) {
+	server := redistest.Start(t)
+	ahead, behind := openRedis(t, server), openRedis(t, server)
+	ahead.Now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
+	behind.Now = func() time.Time { return time.Time{} }
+	var last Lease
+	for _, r := range []*Redis{behind, ahead, behind, ahead, behind} {
+		next := lease(t, r)
+		require.Greater(t, next.Number, last.Number)
+		require.NoError(t, r.Save(t.Context(), next, stateOf("token")))
+		last = next
+	}
+}
+
+func TestRedisForgetsADayAfterTheToken(t *testing.T) {
+	r := openRedis(t, redistest.Start(t))
+	life := func(key string) time.Duration {
+		return time.Duration(do(t, r, "PTTL", key).(int64)) * time.Millisecond
+	}
+	held := lease(t, r)
+	assert.InDelta(t, longLife, life(r.lease), float64(10*time.Second))
+	assert.InDelta(t, keep, life(r.state), float64(10*time.Second), "the number of a lease is not kept for ever either")
+	require.NoError(t, r.Save(t.Context(), held, stateOf("token")))
+	assert.InDelta(t, 2*time.Hour+keep, life(r.state), float64(10*time.Second))
+	lease(t, r)
+	assert.InDelta(t, 2*time.Hour+keep, life(r.state), float64(10*time.Second), "a lease does not shorten it")
+
+	expired := State{Current: Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
+	do(t, r, "DEL", r.lease)
+	require.NoError(t, r.Save(t.Context(), lease(t, r), expired))
+	assert.InDelta(t, keep, life(r.state), float64(10*time.Second))
+}
+
+func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
+	one := openRedis(t, redistest.Start(t))
+	other := NewRedis(one.store, "wxother")
+	require.NoError(t, one.Save(t.Context(), lease(t, one), stateOf("one")))
+	held := lease(t, one)
+	requireStored(t, State{}, other)
+	require.NoError(t, other.Save(t.Context(), lease(t, other), stateOf("other")))
+	require.NoError(t, one.Release(t.Context(), held))
+	for _, key := range []string{one.state, one.lease} {
+		assert.True(t, strings.HasPrefix(key, "sotercall:token:{wx0123456789abcdef}"), key)
+	}
+}
+
+func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
+	server := redistest.Start(t)
+	r := openRedis(t, server)
+	held := lease(t, r)
+	check := func(err error, what string) {
+		t.Helper()
+		require.ErrorContains(t, err, what)
+		require.NotErrorIs(t, err, ErrLeased)
+		require.NotErrorIs(t, err, ErrOutrun)
+		assert.NotContains(t, err.Error(), "s3cret-token")
+		assert.NotContains(t, err.Error(), redistest.Password)
+	}
+	state := stateOf("s3cret-token")
+	do(t, r, "ACL", "SETUSER", "default", "-evalsha", "-eval")
+	check(r.Save(t.Context(), held, state), "save the token: redis: EVALSHA: the server refuses: NOPERM")
+	_, err := r.Load(t.Context())
+	check(err, "load the token: redis: EVALSHA: the server refuses: NOPERM")
+
+	server.Kill()
+	check(r.Save(t.Context(), held, state), "save the token: redis: ")
+	_, err = r.Load(t.Context())
+	check(err, "load the token: redis: connect: ")
+	_, err = r.Lease(t.Context(), longLife)
+	check(err, "lease the token: redis: connect: ")
+	check(r.Release(t.Context(), held), "release the token: redis: connect: ")
+
+	state.Current.Value = secret.New("s3cret-token\xff")
+	check(r.Save(t.Context(), held, state), "save the token: the state has no JSON form")
+}
+
+func TestStateSurvivesRedis(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		state := drawState(t)
+		content, err := marshalState(state)
+		require.NoError(t, err)
+		requireSame(t, state, unmarshalState(content))
+	})
+}
+
+// What is read is either nothing, or a State that reads the same when it is
+// written and read again.
+func FuzzUnmarshalState(f *testing.F) {
+	content, err := marshalState(State{Current: stateOf("token").Current, Forced: []time.Time{noon}})
+	require.NoError(f, err)
+	for _, seed := range []string{
+		string(content), "", "{}", "null", "[]", `{"current":{"access_token":"a"},"current":{}}`,
+		`{"forced":["2026-11-22T12:00:00.5+08:00"]}`, `{"current":{"expires":"9999-12-31T23:59:59-12:00"}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		state := unmarshalState(content)
+		again, err := marshalState(state)
+		if err != nil {
+			t.Fatalf("a State that can be read can be written: %v", err)
+		}
+		requireSame(t, state, unmarshalState(again))
+	})
+}

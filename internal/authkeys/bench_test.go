@@ -1,0 +1,126 @@
+package authkeys_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/authkeys"
+	"sotercall/internal/openapi"
+)
+
+// warm is a verification with all that is done once behind it, and the bare
+// rsa.VerifyPSS in it.
+type warm struct {
+	verify    func() // Verifier.Verify
+	cloudCall func() // event bytes in, answer bytes out
+	handler   func() // cloudCall with a Verifier that believes everything
+	bare      func()
+}
+
+type believer struct{}
+
+func (believer) Verify(context.Context, openapi.Request) (openapi.Verdict, error) {
+	return openapi.Genuine(), nil
+}
+
+func newWarm(t testing.TB) warm {
+	p, file := newHuaweiPhone(t), authkeys.NewFile(filepath.Join(t.TempDir(), "keys.json"))
+	require.NoError(t, authkeys.Enroll(t.Context(), file, p.enrolment(t)))
+	r := p.answer(t, 241)
+	event := []byte(fmt.Sprintf(`{"openid":%s,"jsonString":%s,"jsonSignature":%s}`, quote(t, r.OpenID), quote(t, r.JSONString), quote(t, r.JSONSignature)))
+	verifier := authkeys.NewVerifier(file)
+	handler := &openapi.Handler{Verifier: verifier}
+	believing := &openapi.Handler{Verifier: believer{}}
+	signature, err := base64.StdEncoding.DecodeString(r.JSONSignature)
+	require.NoError(t, err)
+	digest := sha256.Sum256([]byte(r.JSONString))
+	options := &rsa.PSSOptions{SaltLength: int(p.salt), Hash: crypto.SHA256}
+	ctx := t.Context()
+	return warm{
+		verify: func() {
+			if v, err := verifier.Verify(ctx, r); err != nil || !v.IsGenuine() {
+				t.Error(v.Reason(), err)
+			}
+		},
+		cloudCall: func() {
+			if authkeys.IsEnroll(event) {
+				t.Error("no enrolment")
+			}
+			if answer := handler.CloudCall(ctx, event).CloudCall(); string(answer[:12]) != `{"isOk":true` {
+				t.Errorf("%s", answer)
+			}
+		},
+		handler: func() {
+			if answer := believing.CloudCall(ctx, event).CloudCall(); string(answer[:12]) != `{"isOk":true` {
+				t.Errorf("%s", answer)
+			}
+		},
+		bare: func() {
+			if err := rsa.VerifyPSS(&p.authKey.PublicKey, crypto.SHA256, digest[:], signature, options); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+}
+
+// benchmarkRatio reports what work costs as a multiple of rsa.VerifyPSS. The two
+// run in turns and the best of each counts, so that the ratio holds on a busy
+// machine; ns/op is both together.
+func benchmarkRatio(b *testing.B, work, bare func()) {
+	best, bareBest := time.Hour, time.Hour
+	for b.Loop() {
+		start := time.Now()
+		work()
+		middle := time.Now()
+		bare()
+		best, bareBest = min(best, middle.Sub(start)), min(bareBest, time.Since(middle))
+	}
+	b.ReportMetric(float64(best)/float64(bareBest), "x-VerifyPSS")
+	b.ReportMetric(float64(best.Nanoseconds()), "ns/best")
+	b.ReportMetric(testing.AllocsPerRun(100, work), "allocs/work")
+}
+
+func BenchmarkVerify(b *testing.B)      { w := newWarm(b); benchmarkRatio(b, w.verify, w.bare) }
+func BenchmarkCloudCall(b *testing.B)   { w := newWarm(b); benchmarkRatio(b, w.cloudCall, w.bare) }
+func BenchmarkHandlerOnly(b *testing.B) { w := newWarm(b); benchmarkRatio(b, w.handler, w.bare) }
+
+// BenchmarkThroughput reports how much of cores / VerifyPSS so many concurrent
+// invocations reach.
+func BenchmarkThroughput(b *testing.B) {
+	w := newWarm(b)
+	for _, n := range []int{1, 2, 8, 64} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			bare := perSecond(n, b.N, w.bare)
+			b.ResetTimer()
+			whole := perSecond(n, b.N, w.cloudCall)
+			b.ReportMetric(whole/bare, "of-VerifyPSS")
+			b.ReportMetric(whole/float64(min(n, runtime.GOMAXPROCS(0))), "per-s-core")
+		})
+	}
+}
+
+func perSecond(concurrent, calls int, work func()) float64 {
+	each := calls/concurrent + 1
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range concurrent {
+		wg.Go(func() {
+			for range each {
+				work()
+			}
+		})
+	}
+	wg.Wait()
+	return float64(each*concurrent) / time.Since(start).Seconds()
+}

@@ -1,0 +1,24 @@
+package authkeys
+
+import "time"
+
+// For the tests: what only time or another process brings about.
+var (
+	ParseFile  = parseFile
+	FormatFile = formatFile
+	Lock       = lock
+)
+
+const (
+	Believed  = believed
+	MaxFile   = maxFile
+	MaxParsed = maxParsed
+)
+
+func (f *File) SetClock(now func() time.Time) { f.now = now }
+
+func (v *Verifier) Parsed() int {
+	v.keys.mu.RLock()
+	defer v.keys.mu.RUnlock()
+	return len(v.keys.byText)
+}

@@ -1,0 +1,107 @@
+package authkeys
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/redis"
+)
+
+// Redis is a [Store] of all who share a server. It asks the server once for each
+// verification, so that an AuthKey counts, or counts no longer, from the moment
+// it is written or deleted there.
+//
+// Each user has one hash, with openid, cpu_id and uid escaped as in a query
+// (net/url, QueryEscape), which leaves them as they are on all known devices:
+//
+//	sotercall:authkeys:{<openid>}
+//	    key <cpu_id> <uid>    the AuthKey as JSON, an entry of [File]
+//	    counter <cpu_id>      the highest counter enrolled, in 20 digits
+//
+// DEL forgets a user, HDEL one device; they never expire. Give the server
+// maxmemory-policy noeviction and persistence: users whose AuthKeys it loses have
+// to enrol again, and old exports would be taken then. A hash takes about 800
+// bytes for each device.
+type Redis struct{ store *redis.Store }
+
+var _ Store = (*Redis)(nil)
+
+// NewRedis makes a Redis of a store, which remains the caller's to close.
+func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
+
+// Find implements [Store]. The errors are those of the server and of the way to
+// it, and what is wrong with an entry that is none of ours.
+func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
+	reply, err := r.store.Do(ctx, "HGET", userKey(id), keyField(id))
+	if err != nil {
+		return AuthKey{}, fmt.Errorf("finding an AuthKey: %w", err)
+	}
+	if reply == nil {
+		return AuthKey{}, ErrNotEnrolled
+	}
+	content, ok := reply.([]byte)
+	if !ok {
+		return AuthKey{}, fmt.Errorf("finding an AuthKey: the server answered a %T", reply)
+	}
+	var key AuthKey
+	if err := json.Unmarshal(content, &key, json.RejectUnknownMembers(true)); err != nil {
+		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry is not readable: %w", err)
+	}
+	if err := key.complete(); err != nil {
+		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry %w", err)
+	}
+	return key, nil
+}
+
+// put answers nil if it kept the AuthKey, else the highest counter. Counters are
+// compared as texts of 20 digits: Lua's numbers are doubles, which are inexact
+// from 2^53 on.
+var put = redis.NewScript(1, `
+local highest = redis.call('HGET', KEYS[1], ARGV[1])
+if highest and (#highest ~= 20 or highest >= ARGV[2]) then
+	return highest
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+return false
+`)
+
+// Put implements [Store]. The errors are as with Find.
+func (r *Redis) Put(ctx context.Context, key AuthKey) error {
+	if err := key.complete(); err != nil {
+		return fmt.Errorf("the AuthKey %w", err)
+	}
+	content, err := json.Marshal(key)
+	if err != nil {
+		return fmt.Errorf("encoding an AuthKey: %w", err)
+	}
+	reply, err := r.store.Run(ctx, put, userKey(key.ID), counterField(key.ID), fmt.Sprintf("%020d", key.Counter), keyField(key.ID), content)
+	if err != nil {
+		return err
+	}
+	if reply == nil {
+		return nil
+	}
+	highest, ok := reply.([]byte)
+	if !ok {
+		return fmt.Errorf("the server answered a %T", reply)
+	}
+	n, err := strconv.ParseUint(string(highest), 10, 64)
+	if err != nil || len(highest) != 20 {
+		return fmt.Errorf("the stored counter is none")
+	}
+	return &NotNewerError{Counter: key.Counter, Enrolled: n}
+}
+
+// userKey has a hash tag (Redis documentation, Redis cluster specification): the
+// escaped openid has no brace.
+func userKey(id ID) string { return "sotercall:authkeys:{" + url.QueryEscape(id.OpenID) + "}" }
+
+func keyField(id ID) string {
+	return "key " + url.QueryEscape(id.CPUID) + " " + url.QueryEscape(id.UID)
+}
+
+func counterField(id ID) string { return "counter " + url.QueryEscape(id.CPUID) }

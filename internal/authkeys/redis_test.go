@@ -1,0 +1,92 @@
+package authkeys_test
+
+import (
+	"context"
+	"testing"
+
+	redigo "github.com/gomodule/redigo/redis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/authkeys"
+	"sotercall/internal/redis"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/soter"
+)
+
+func do(t *testing.T, store *redis.Store, command string, args ...any) any {
+	t.Helper()
+	reply, err := store.Do(context.Background(), command, args...)
+	require.NoError(t, err)
+	return reply
+}
+
+func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
+	store := openRedis(t, redistest.Start(t))
+	require.NoError(t, authkeys.Enroll(t.Context(), authkeys.NewRedis(store), newPhone(t).enrolment(t)))
+	const hash = "sotercall:authkeys:{" + user + "}"
+	keys, err := redigo.Strings(do(t, store, "KEYS", "*"), nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{hash}, keys)
+	assert.Equal(t, int64(-1), do(t, store, "PTTL", hash), "never expires")
+
+	fields, err := redigo.StringMap(do(t, store, "HGETALL", hash), nil)
+	require.NoError(t, err)
+	require.Len(t, fields, 2)
+	assert.Equal(t, "00000000000000000240", fields["counter "+cpuID])
+	assert.JSONEq(t, `{"openid":"`+user+`","cpu_id":"`+cpuID+`","uid":"10115","counter":240,"rsa_pss_saltlen":20,"pub_key":`+
+		quote(t, pemText(t, authKey()))+`}`, fields["key "+cpuID+" 10115"])
+	size, err := redigo.Int(do(t, store, "MEMORY", "USAGE", hash), nil)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, size, 1100)
+	t.Log("bytes of a hash with one device:", size)
+}
+
+func TestRedisForgetsAtOnce(t *testing.T) {
+	store := openRedis(t, redistest.Start(t))
+	keys, p := authkeys.NewRedis(store), newPhone(t)
+	require.NoError(t, authkeys.Enroll(t.Context(), keys, p.enrolment(t)))
+	v := authkeys.NewVerifier(keys)
+	requireGenuine(t, v, p.answer(t, 241))
+	do(t, store, "DEL", "sotercall:authkeys:{"+user+"}")
+	requireWrong(t, v, p.answer(t, 242), "no AuthKey is enrolled")
+}
+
+func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
+	store := openRedis(t, redistest.Start(t))
+	keys := authkeys.NewRedis(store)
+	good := key("u", "c", "1", 5)
+	require.NoError(t, keys.Put(t.Context(), good))
+	content := do(t, store, "HGET", "sotercall:authkeys:{u}", "key c 1")
+	for name, set := range map[string][]any{
+		"no JSON":         {"HSET", "sotercall:authkeys:{u}", "key c 1", "junk"},
+		"incomplete":      {"HSET", "sotercall:authkeys:{u}", "key c 1", "{}"},
+		"an unknown name": {"HSET", "sotercall:authkeys:{u}", "key c 1", string(content.([]byte)[:len(content.([]byte))-1]) + `,"x":1}`},
+		"another type":    {"SET", "sotercall:authkeys:{u}", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			do(t, store, set[0].(string), set[1:]...)
+			got, err := keys.Find(t.Context(), good.ID)
+			require.Error(t, err)
+			require.NotErrorIs(t, err, authkeys.ErrNotEnrolled)
+			require.Zero(t, got)
+
+			do(t, store, "DEL", "sotercall:authkeys:{u}")
+			do(t, store, "HSET", "sotercall:authkeys:{u}", "key c 1", content)
+			requireKept(t, keys, good)
+		})
+	}
+}
+
+func TestRedisReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
+	store := openRedis(t, redistest.Start(t))
+	keys := authkeys.NewRedis(store)
+	for _, broken := range []string{"7", "x", "", "0000000000000000000x", "99999999999999999999"} {
+		do(t, store, "HSET", "sotercall:authkeys:{u}", "counter c", broken)
+		err := keys.Put(t.Context(), key("u", "c", "1", 1<<63))
+		require.ErrorContains(t, err, "the stored counter is none", broken)
+		require.NotErrorIs(t, err, soter.ErrMismatch)
+	}
+	do(t, store, "HSET", "sotercall:authkeys:{u}", "counter c", "00000000000000000007")
+	require.NoError(t, keys.Put(t.Context(), key("u", "c", "1", 8)), "the twin")
+}

@@ -1,0 +1,84 @@
+package authkeys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/soter"
+)
+
+// Verifier implements [openapi.Verifier] with the AuthKeys of a Store. It may be
+// used concurrently. Make it with [NewVerifier].
+type Verifier struct {
+	store Store
+	keys  parsedKeys
+}
+
+var _ openapi.Verifier = (*Verifier)(nil)
+
+// NewVerifier makes a Verifier.
+func NewVerifier(store Store) *Verifier { return &Verifier{store: store} }
+
+// Verify implements [openapi.Verifier]. A signature is genuine if the AuthKey
+// that is enrolled for the openid, and for the cpu_id and uid of jsonString, made
+// it over the bytes of jsonString, with the salt length that jsonString announces
+// and the AuthKey announced too, and with a counter above the one that the
+// AuthKey was exported with. Whether challenge and counter are used for the first
+// time is not asked here (package challenge).
+//
+// A user, device or app without an enrolled AuthKey is Wrong: the store has
+// answered, so that all keys which could make the signature right are known, and
+// none of them did. A store that does not answer leaves that open, and is an
+// [*openapi.Error]: -604102 if ctx has ended, else -604103; so is an AuthKey that
+// lies there in an unusable form.
+func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
+	signature, err := soter.ParseSignature(r.JSONSignature)
+	if err != nil {
+		return openapi.Wrong(err.Error()), nil
+	}
+	result, err := soter.ParseResult(r.JSONString)
+	if err != nil {
+		// What the sender wrote may stand in it, at any length.
+		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
+	}
+	id := ID{OpenID: r.OpenID, CPUID: result.CPUID, UID: result.UID}
+	enrolled, err := v.store.Find(ctx, id)
+	if errors.Is(err, ErrNotEnrolled) {
+		return openapi.Wrong(ErrNotEnrolled.Error()), nil
+	}
+	if err != nil {
+		return openapi.Verdict{}, storeError(ctx, err)
+	}
+	if enrolled.ID != id {
+		return openapi.Verdict{}, storeError(ctx, errors.New("the AuthKey in this place is that of another user, device or app"))
+	}
+	key, err := v.keys.parse(enrolled.PubKey)
+	if err != nil {
+		return openapi.Verdict{}, storeError(ctx, fmt.Errorf("an enrolled AuthKey is unusable: %w", err))
+	}
+	return judge(enrolled, key, result, r.JSONString, signature)
+}
+
+func judge(enrolled AuthKey, key *soter.PublicKey, result soter.Result, jsonString string, signature soter.Signature) (openapi.Verdict, error) {
+	if result.Salt != enrolled.Salt {
+		return openapi.Wrong(fmt.Sprintf("resultJSON announces a salt of %d bytes, its AuthKey %d", result.Salt, enrolled.Salt)), nil
+	}
+	switch err := key.Verify([]byte(jsonString), signature, result.Salt); {
+	case errors.Is(err, soter.ErrWrongSignature):
+		return openapi.Wrong(err.Error()), nil
+	case err != nil:
+		return openapi.Verdict{}, fmt.Errorf("judging a signature: %w", err)
+	case result.Counter <= enrolled.Counter:
+		return openapi.Wrong(fmt.Sprintf("counter %d is not above %d, that of the AuthKey at its enrolment", result.Counter, enrolled.Counter)), nil
+	}
+	return openapi.Genuine(), nil
+}
+
+func storeError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return openapi.NewError(openapi.CodeTimeout, "no time was left to read the AuthKeys", err)
+	}
+	return openapi.NewError(openapi.CodeSystem, "the AuthKeys could not be read", err)
+}

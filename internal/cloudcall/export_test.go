@@ -1,0 +1,34 @@
+package cloudcall
+
+import (
+	"context"
+	"net"
+)
+
+// FixBoundary makes every form of v have this boundary.
+func (v *Verifier) FixBoundary(boundary string) { v.boundary = func() string { return boundary } }
+
+// DialOnly makes v connect to address whatever the URL says.
+func (v *Verifier) DialOnly(address string) {
+	v.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
+// CloseConnections ends what v keeps open.
+func (v *Verifier) CloseConnections() { v.transport.CloseIdleConnections() }
+
+var (
+	Read         = read
+	Quote        = quote
+	GatewayCodes = gatewayCodes
+)
+
+// GatewayOf returns the address that an invocation's environment leads to.
+func GatewayOf(environment map[string]string) (string, error) {
+	i, err := readInvocation(environment)
+	if err != nil {
+		return "", err
+	}
+	return i.gateway.String(), nil
+}

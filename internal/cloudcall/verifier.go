@@ -1,0 +1,187 @@
+package cloudcall
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sotercall/internal/openapi"
+)
+
+const (
+	// timeout bounds a call whose context has more time, or no deadline at all. It
+	// is the SDK's.
+	timeout = 15 * time.Second
+	// maxReply bounds what is read of a reply. Real ones have less than 1 KiB.
+	maxReply = 64 << 10
+	// connectionLife is how long an idle connection is kept; the SDK keeps one for
+	// 4.8 s.
+	connectionLife = 4800 * time.Millisecond
+
+	// The signature covers what these two say, and the platform has only ever seen
+	// this call from the SDK, so the call says what the SDK says.
+	userAgent  = "tcb-node-sdk/3.17.2"
+	sdkVersion = "wx-server-sdk/4.0.2"
+)
+
+// Verifier asks WeChat by Cloud Call whether a signature is genuine. It
+// implements [openapi.Verifier] and may be used concurrently. Make it with
+// [New].
+type Verifier struct {
+	environment func(ctx context.Context) map[string]string
+	now         func() time.Time
+	boundary    func() string
+	transport   *http.Transport
+
+	calls   atomic.Int64 // numbers the calls of the process, as the SDK does
+	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
+}
+
+var _ openapi.Verifier = (*Verifier)(nil)
+
+// New makes a Verifier. now is the clock.
+//
+// environment returns the variables that came with the invocation of ctx, and
+// they are the only ones that count. The process environment must not stand in
+// for them: scf-go-lib copies the variables of each invocation there and clears
+// none (cloudfunction, Invoke), so that os.Getenv may return the token of the
+// caller before, or of another that is being served at the same time, and the
+// question would be asked in his name.
+func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
+	transport.IdleConnTimeout = connectionLife
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetHTTP1(true)
+	return &Verifier{environment: environment, now: now, boundary: boundary, transport: transport}
+}
+
+// boundary has the form that the SDK's form-data gives it.
+func boundary() string {
+	random := make([]byte, 12)
+	_, _ = rand.Read(random) // never fails (crypto/rand)
+	return strings.Repeat("-", 26) + hex.EncodeToString(random)
+}
+
+// Verify implements [openapi.Verifier]. Errors:
+//
+//   - WeChat's errcode, as it came;
+//   - the code with which the platform refused, -604101 above all;
+//   - the -501xxx code of an error of the gateway itself;
+//   - [openapi.CodeTimeout] when time ran out;
+//   - [openapi.CodeSystem] when the gateway could not be asked, or its answer
+//     does not say whether the signature is genuine.
+func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
+	i, err := readInvocation(v.environment(ctx))
+	if err != nil {
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, err.Error(), nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := v.request(ctx, i, r)
+	if err != nil {
+		return openapi.Verdict{}, err
+	}
+	status, contentType, body, err := v.send(req)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
+	case err != nil:
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway could not be asked", err)
+	}
+	return read(status, contentType, body)
+}
+
+// request builds the call as wx-server-sdk 4.0.2 does at this time of the clock.
+func (v *Verifier) request(ctx context.Context, i invocation, r openapi.Request) (*http.Request, error) {
+	requestData, err := marshalRequest(r)
+	if err != nil {
+		return nil, openapi.NewError(openapi.CodeInvalidParam, "a parameter is not valid UTF-8", err)
+	}
+	now := v.now()
+	milliseconds := now.UnixMilli()
+	form := i.form(requestData)
+	boundary := v.boundary()
+	target := i.target(strconv.FormatInt(milliseconds, 16) + "_" + strconv.FormatInt(v.calls.Add(1), 16))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(form.Encode(boundary)))
+	if err != nil {
+		return nil, openapi.NewError(openapi.CodeSystem, "the call to the gateway could not be built", nil)
+	}
+	req.Header.Set("Content-Type", "multipart/form-data; boundary="+boundary)
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("X-TCB-Source", i.source+",scf")
+	req.Header.Set("X-Client-Timestamp", strconv.FormatInt(milliseconds, 10))
+	req.Header.Set("X-SDK-Version", sdkVersion)
+	if i.traceLog != "" {
+		req.Header.Set("X-TCB-Tracelog", i.traceLog)
+	}
+	if i.region != "" {
+		req.Header.Set("X-TCB-Region", i.region)
+	}
+	signedAt := time.Unix(now.Unix()-1, 0) // a clock that is a little fast does no harm
+	req.Header.Set("Authorization", i.credentials.Sign(Message{
+		Host: target.Host, Path: target.EscapedPath(), RawQuery: target.RawQuery, Header: req.Header, Form: form,
+	}, signedAt))
+	req.Header.Set(headerExpires, strconv.Itoa(int(MaxAge/time.Second)))
+	req.Header.Set(headerTimestamp, strconv.FormatInt(signedAt.Unix(), 10))
+	return req, nil
+}
+
+func marshalRequest(r openapi.Request) ([]byte, error) {
+	var pairs []Pair
+	for _, parameter := range []struct{ key, value string }{
+		{KeyOpenID, r.OpenID}, {KeyJSONString, r.JSONString}, {KeyJSONSignature, r.JSONSignature},
+	} {
+		value, err := quote(parameter.value)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, Pair{Key: parameter.key, Value: value})
+	}
+	return MarshalCall(pairs...), nil
+}
+
+// send makes the call and reads the reply whole. It calls RoundTrip, which
+// unlike http.Client follows no redirect and puts no address into its errors.
+//
+// The empty header, which is not sent, tells the transport that a second call
+// would do no harm: it then repeats one that met a connection which had died
+// while it was idle, on a new connection and for no other reason (net/http,
+// Transport).
+func (v *Verifier) send(req *http.Request) (status int, contentType string, body []byte, err error) {
+	v.dropOldConnections()
+	req.Header["Idempotency-Key"] = nil
+	resp, err := v.transport.RoundTrip(req)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	defer resp.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	switch {
+	case err != nil:
+		return 0, "", nil, fmt.Errorf("the reply broke off: %w", err)
+	case len(body) > maxReply:
+		return 0, "", nil, fmt.Errorf("the reply is longer than %d bytes", maxReply)
+	}
+	v.lastUse.Store(v.now().UnixNano())
+	return resp.StatusCode, resp.Header.Get("Content-Type"), body, nil
+}
+
+// dropOldConnections closes what has been idle for longer than a connection
+// lives by the clock on the wall: while the function was frozen, the transport's
+// own timer stood still.
+func (v *Verifier) dropOldConnections() {
+	if last := v.lastUse.Load(); last != 0 && v.now().UnixNano()-last > int64(connectionLife) {
+		v.transport.CloseIdleConnections()
+		v.lastUse.Store(0)
+	}
+}

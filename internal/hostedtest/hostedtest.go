@@ -1,0 +1,172 @@
+// Package hostedtest runs the functions for tests as they are deployed: as
+// binaries, on stand-ins for AWS Lambda and Tencent SCF, in front of a sandbox.
+package hostedtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/sandbox"
+)
+
+// folder holds the binaries, from Main to the end of the tests.
+var folder string
+
+// Main is the TestMain of a package: it builds functions, by the names of their
+// folders, runs the tests, and does not return.
+func Main(m *testing.M, functions ...string) {
+	os.Exit(func() int {
+		var err error
+		if folder, err = os.MkdirTemp("", "hostedtest-"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		for _, name := range functions {
+			build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", Binary(name), "sotercall/functions/"+name)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
+				panic(fmt.Sprintf("go build %s: %v\n%s", name, err, out))
+			}
+		}
+		return m.Run()
+	}())
+}
+
+// Binary is the path of a function that Main has built.
+func Binary(function string) string { return filepath.Join(folder, function) }
+
+// Log collects what functions write; it may be shared.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String is all that has been written so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Sandbox is a sandbox that serves real HTTP until the test ends.
+type Sandbox struct {
+	*sandbox.Sandbox
+	URL string
+}
+
+// NewSandbox starts a Sandbox.
+func NewSandbox(t testing.TB, o sandbox.Options) Sandbox {
+	t.Helper()
+	s, err := sandbox.New(o)
+	require.NoError(t, err)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return Sandbox{Sandbox: s, URL: server.URL}
+}
+
+// Variables are what a function needs to reach s.
+func (s Sandbox) Variables() map[string]string {
+	return map[string]string{
+		"WECHAT_APPID":     sandbox.DefaultAppID,
+		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
+		"WECHAT_API_BASE":  s.URL,
+	}
+}
+
+// With returns variables with others added or put in their place.
+func With(variables, others map[string]string) map[string]string {
+	all := maps.Clone(variables)
+	maps.Copy(all, others)
+	return all
+}
+
+// Lambda hosts a function on AWS Lambda until the test ends.
+func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.Lambda {
+	t.Helper()
+	runtime, err := emulator.StartLambda(t.Context(), definition(function, variables, timeout, log))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	return runtime
+}
+
+// SCF hosts a function on Tencent SCF until the test ends.
+func SCF(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.SCF {
+	t.Helper()
+	runtime, err := emulator.StartSCF(t.Context(), definition(function, variables, timeout, log))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	return runtime
+}
+
+// Both hosts a function on both platforms, by their names.
+func Both(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) map[string]emulator.Runtime {
+	t.Helper()
+	return map[string]emulator.Runtime{
+		"lambda": Lambda(t, function, variables, timeout, log),
+		"scf":    SCF(t, function, variables, timeout, log),
+	}
+}
+
+func definition(function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Function {
+	return emulator.Function{Name: function, Binary: Binary(function), Env: variables, Timeout: timeout, Log: log}
+}
+
+// Invoke runs one event, which must not end in a function error. The environment
+// is what SCF sends with this invocation alone.
+func Invoke(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
+	t.Helper()
+	answer, err := runtime.Invoke(context.Background(), emulator.Call{Payload: event, Environment: environment})
+	require.NoError(t, err)
+	require.Empty(t, answer.FunctionError, "%s", answer.Payload)
+	return string(answer.Payload)
+}
+
+// JSON is v as an event.
+func JSON(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
+
+// Sample is the event in deploy/events that the sandbox's demo user has signed.
+// It is for tests that run two folders below the root.
+func Sample(t testing.TB) sandbox.Signed {
+	t.Helper()
+	data, err := os.ReadFile("../../deploy/events/direct.json")
+	require.NoError(t, err)
+	var signed sandbox.Signed
+	require.NoError(t, json.Unmarshal(data, &signed))
+	return signed
+}
+
+// Verified is the Cloud Call's answer to a genuine signature.
+const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+
+// PageCaller is what Tencent's platform adds to an invocation that a user's page
+// makes.
+func PageCaller(openid string) map[string]string {
+	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
+		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}
+}

@@ -1,0 +1,230 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/cloudcall"
+	"sotercall/internal/secret"
+)
+
+// Codes with which the platform refuses a call in place of WeChat's answer
+// (wx-server-sdk, src/config/error.config).
+const (
+	refusalNoSuchAPI    = -604100
+	refusalNoPermission = -604101
+	refusalTimeout      = -604102
+	refusalSystem       = -604103
+)
+
+// upstreamPath is what the gateway asks WeChat; faults of this path strike
+// behind the gateway, too.
+const upstreamPath = "/cgi-bin/soter/verify_signature"
+
+// gatewayPatienceMS is how late WeChat's answer may come. How long the platform
+// waits is documented nowhere; functions have 3 s by default.
+const gatewayPatienceMS = 3000
+
+// gateway is CloudBase's gateway for Cloud Calls: wx-server-sdk comes here when
+// TCB_CONTEXT_CNFG={"URL":"http://127.0.0.1:…/admin"} is in its environment,
+// and so does package cloudcall.
+type gateway struct {
+	credentials cloudcall.Credentials // the zero ones let everybody in
+	permitted   bool
+}
+
+func newGateway(o Options) (gateway, error) {
+	if (o.CloudSecretID == "") != (o.CloudSecretKey == "") {
+		return gateway{}, fmt.Errorf("%w: CloudSecretID and CloudSecretKey go together", ErrArgument)
+	}
+	g := gateway{
+		credentials: cloudcall.Credentials{SecretID: secret.New(o.CloudSecretID), SecretKey: secret.New(o.CloudSecretKey)},
+		permitted:   true,
+	}
+	if o.FunctionConfig == nil {
+		return g, nil
+	}
+	var config struct {
+		Permissions struct {
+			OpenAPI []string `json:"openapi"`
+		} `json:"permissions"`
+	}
+	if err := json.Unmarshal(o.FunctionConfig, &config); err != nil {
+		return gateway{}, fmt.Errorf("%w: FunctionConfig: %w", ErrArgument, err)
+	}
+	g.permitted = slices.Contains(config.Permissions.OpenAPI, cloudcall.API)
+	return g, nil
+}
+
+// gatewayError is a refusal by the gateway itself. Codes that the SDK does not
+// know become -501001 there.
+type gatewayError struct{ code, message string }
+
+func (e *gatewayError) Error() string { return e.code + ": " + e.message }
+
+// serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or
+// FaultBare that was injected for the gateway's path is WeChat's answer behind
+// it; the zero Fault is none.
+func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "a Cloud Call is a POST", http.StatusMethodNotAllowed)
+		return
+	}
+	response, err := s.cloudCall(r, fault)
+	if err != nil {
+		s.refuseCall(w, r, err)
+		return
+	}
+	if response.ErrorCode != 0 {
+		s.log.Info("sandbox refused", slog.String("path", r.URL.Path), slog.Int("errorCode", int(response.ErrorCode)))
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(response.Marshal())
+}
+
+func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, err error) {
+	refusal := &gatewayError{code: "SYS_ERR", message: "system error"}
+	if !errors.As(err, &refusal) {
+		s.log.Error("sandbox cannot answer", slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	s.log.Info("sandbox refused", slog.String("path", r.URL.Path), slog.String("code", refusal.code), slog.String("message", refusal.message))
+	text, err := json.Marshal(cloudcall.GatewayError{
+		Code:      refusal.code,
+		Message:   refusal.message,
+		RequestID: fmt.Sprintf("sandbox-%016x", rand.Uint64()),
+	})
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: a refusal has no JSON form: %v", err))
+	}
+	w.Header().Set("Content-Type", cloudcall.ErrorType)
+	_, _ = w.Write(text)
+}
+
+// cloudCall reads and judges a call. The order of the checks is not documented.
+func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (cloudcall.Response, error) {
+	body, err := io.ReadAll(r.Body) // in memory since observed
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	form, err := cloudcall.ReadForm(r.Header.Get("Content-Type"), body)
+	if err != nil {
+		return cloudcall.Response{}, &gatewayError{"INVALID_COMMON_PARAM", err.Error()}
+	}
+	if err := s.checkSignature(r, form); err != nil {
+		return cloudcall.Response{}, err
+	}
+	switch {
+	case string(form.Get(cloudcall.FieldAction)) != cloudcall.Action:
+		return cloudcall.Response{}, &gatewayError{"INVALID_PARAM", "action is not " + cloudcall.Action}
+	case string(form.Get(cloudcall.FieldAPI)) != cloudcall.API:
+		return cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
+	case !s.gateway.permitted:
+		return cloudcall.Response{ErrorCode: refusalNoPermission}, nil
+	}
+	question, err := readQuestion(form.Get(cloudcall.FieldRequestData))
+	if err != nil {
+		return cloudcall.Response{}, err
+	}
+	return s.askWeChat(r, question, fault), nil
+}
+
+// checkSignature refuses in the words that CloudBase is seen to use
+// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired").
+func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
+	if s.gateway.credentials.SecretID.IsZero() {
+		return nil
+	}
+	err := s.gateway.credentials.Verify(cloudcall.Message{
+		Host:     r.Host,
+		Path:     r.URL.EscapedPath(),
+		RawQuery: r.URL.RawQuery,
+		Header:   r.Header,
+		Form:     form,
+	}, s.now())
+	if err != nil {
+		return &gatewayError{"SIGN_PARAM_INVALID", err.Error()}
+	}
+	return nil
+}
+
+// readQuestion reads the parameters, and misses them in the words of our own
+// function, so that a developer learns the same from both.
+func readQuestion(requestData []byte) (members, error) {
+	pairs, err := cloudcall.UnmarshalCall(requestData)
+	if err != nil {
+		return nil, &gatewayError{"INVALID_PARAM", "requestData: " + err.Error()}
+	}
+	m := members{}
+	for _, p := range pairs {
+		value := jsontext.Value(p.Value)
+		if _, twice := m[p.Key]; twice || !value.IsValid() {
+			return nil, &gatewayError{"INVALID_PARAM", "a parameter stands twice or is not JSON text"}
+		}
+		m[p.Key] = value
+	}
+	for _, parameter := range []struct{ key, name string }{
+		{cloudcall.KeyJSONString, "jsonString"},
+		{cloudcall.KeyJSONSignature, "jsonSignature"},
+		{cloudcall.KeyOpenID, "openid"},
+	} {
+		if text, err := m.text(parameter.key); err == nil && text == "" {
+			return nil, &gatewayError{"INVALID_PARAM", "parameter." + parameter.name + " is missing"}
+		}
+	}
+	return m, nil
+}
+
+// askWeChat is the call behind the gateway. The platform's credentials are
+// always good there, and whatever WeChat says is passed on as it is; only no
+// reply, an HTTP status other than 200 and a reply that comes too late become
+// refusals. Nobody sleeps for the last: that WeChat will be late is known.
+func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) cloudcall.Response {
+	if fault.Kind == "" {
+		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath })
+	}
+	if fault.DelayMS > gatewayPatienceMS {
+		return cloudcall.Response{ErrorCode: refusalTimeout}
+	}
+	reply := captureStruck(func(w http.ResponseWriter) {
+		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.judge(question) })
+		if fault.Kind == "" {
+			upstream.ServeHTTP(w, r)
+			return
+		}
+		s.strikeConnection(fault, upstream, w, r)
+	})
+	if reply == nil || reply.status != http.StatusOK {
+		return cloudcall.Response{ErrorCode: refusalSystem}
+	}
+	return cloudcall.Response{Data: reply.body, ContentType: reply.header.Get("Content-Type")}
+}
+
+// captureStruck returns what answer wrote, nil if it broke the connection.
+func captureStruck(answer func(w http.ResponseWriter)) (reply *captured) {
+	reply = &captured{header: make(http.Header), status: http.StatusOK}
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler {
+				panic(p)
+			}
+			reply = nil
+		}
+	}()
+	answer(reply)
+	return reply
+}
+
+// isWeChats tells the faults that are an answer of WeChat: injected for the
+// gateway, they happen behind it.
+func (f Fault) isWeChats() bool {
+	return f.Kind == FaultErrCode || f.Kind == FaultBody || f.Kind == FaultBare
+}

@@ -1,0 +1,14 @@
+const cloud = require('wx-server-sdk')
+cloud.init()
+exports.main = async (event, context) => {
+  try {
+    const result = await cloud.openapi.soter.verifySignature({
+        openid: '$openid',
+        jsonString: '$resultJSON',
+        jsonSignature: '$resultJSONSignature'
+      })
+    return result
+  } catch (err) {
+    return err
+  }
+}

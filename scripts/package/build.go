@@ -1,0 +1,141 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// buildFlags are those of every deployed binary; deploy/Makefile has the same.
+// Paths and version control stay out of it, so that the folder does not show.
+var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
+
+// cloud is where a function goes.
+type cloud struct {
+	name   string   // the folder below dist
+	arch   string   // GOARCH
+	binary string   // the name that the platform wants
+	beside []string // files of the function's folder that go along, where they exist
+}
+
+// artifact is one zip.
+type artifact struct {
+	name   string // below the output folder
+	size   int64  // bytes
+	sha256 string // hexadecimal
+}
+
+// buildAll builds every function for both clouds: out/lambda/verify.zip and so
+// on. The folder of the same name beside each zip holds what is in it, for
+// tools that zip by themselves.
+func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
+	names, err := functions(root)
+	if err != nil {
+		return nil, err
+	}
+	var artifacts []artifact
+	for _, c := range []cloud{
+		{name: "lambda", arch: arch, binary: "bootstrap"},
+		{name: "scf", arch: "amd64", binary: "main", beside: []string{"config.json"}},
+	} {
+		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil { // what is gone from the source goes here too
+			return nil, err
+		}
+		for _, function := range names {
+			a, err := c.build(ctx, root, out, function)
+			if err != nil {
+				return nil, fmt.Errorf("%s for %s: %w", function, c.name, err)
+			}
+			artifacts = append(artifacts, a)
+		}
+	}
+	return artifacts, nil
+}
+
+func (c cloud) build(ctx context.Context, root, out, function string) (artifact, error) {
+	source := filepath.Join(root, "functions", function)
+	folder, err := filepath.Abs(filepath.Join(out, c.name, function))
+	if err != nil {
+		return artifact{}, err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return artifact{}, err
+	}
+	if err := compile(ctx, root, source, filepath.Join(folder, c.binary), c.arch); err != nil {
+		return artifact{}, err
+	}
+	files := []string{c.binary}
+	for _, name := range c.beside {
+		content, err := os.ReadFile(filepath.Join(source, name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return artifact{}, err
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+			return artifact{}, err
+		}
+		files = append(files, name)
+	}
+	packed, err := pack(folder, files)
+	if err != nil {
+		return artifact{}, err
+	}
+	name := filepath.Join(c.name, function+".zip")
+	sum := sha256.Sum256(packed)
+	return artifact{name: name, size: int64(len(packed)), sha256: hex.EncodeToString(sum[:])},
+		os.WriteFile(filepath.Join(out, name), packed, 0o644)
+}
+
+func compile(ctx context.Context, root, source, target, arch string) error {
+	args := append([]string{"build", "-o", target}, buildFlags...)
+	command := exec.CommandContext(ctx, "go", append(args, source)...)
+	command.Dir = root
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// packedAt is the time that every file in a zip carries: the first that the
+// format can hold.
+var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// pack zips files of folder. The first is the program; all may be read, and the
+// program run, by everybody, since the platforms' users differ.
+func pack(folder string, files []string) ([]byte, error) {
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	for i, name := range files {
+		header := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: packedAt}
+		header.SetMode(fs.FileMode(0o644))
+		if i == 0 {
+			header.SetMode(fs.FileMode(0o755))
+		}
+		content, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		entry, err := w.CreateHeader(header)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := entry.Write(content); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}

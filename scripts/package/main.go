@@ -1,0 +1,102 @@
+// Command package builds what is uploaded to the clouds: one zip per function
+// and cloud, below dist/.
+//
+//	go run ./scripts/package               all functions; Lambda on arm64
+//	go run ./scripts/package -arch amd64   the same, Lambda on x86_64
+//
+// The same source gives the same bytes, on every run and in every folder, so
+// that whoever has the source can check by SHA-256 what is deployed. The Go
+// version belongs to the source: go.mod names it.
+//
+// AWS Lambda (provided.al2023) wants an executable named bootstrap at the root
+// of the zip. Tencent SCF (Go1) wants one for linux/amd64 with the name of the
+// handler, main; config.json beside it carries the permissions for Cloud Call.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "package:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("package", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	arch := flags.String("arch", "arm64", "what Lambda runs on: arm64, or amd64 (which AWS calls x86_64)")
+	out := flags.String("out", "", "folder for the zips (default dist, beside go.mod)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *arch != "arm64" && *arch != "amd64" {
+		return fmt.Errorf("-arch %s: arm64 or amd64", *arch)
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	if *out == "" {
+		*out = filepath.Join(root, "dist")
+	}
+	artifacts, err := buildAll(ctx, root, *out, *arch)
+	if err != nil {
+		return err
+	}
+	return list(artifacts, *out, stdout)
+}
+
+// moduleRoot is the folder of go.mod.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	file := strings.TrimSpace(string(out))
+	if filepath.Base(file) != "go.mod" {
+		return "", fmt.Errorf("run it inside the repository: there is no go.mod here")
+	}
+	return filepath.Dir(file), nil
+}
+
+// functions are the folders below functions/ that hold a program.
+func functions(root string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there are no functions in %s", root)
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, filepath.Base(filepath.Dir(file)))
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// list prints the artifacts, and writes the checksums where sha256sum -c finds
+// them.
+func list(artifacts []artifact, out string, stdout io.Writer) error {
+	var sums strings.Builder
+	for _, a := range artifacts {
+		fmt.Fprintf(stdout, "%9d  %s  %s\n", a.size, a.sha256, filepath.Join(out, a.name))
+		fmt.Fprintf(&sums, "%s  %s\n", a.sha256, filepath.ToSlash(a.name))
+	}
+	return os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()), 0o644)
+}
