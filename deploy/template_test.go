@@ -32,7 +32,7 @@ func resources(t *testing.T, template object, kind string) map[string]object {
 
 func TestCFNLintFindsNothing(t *testing.T) {
 	lint := tool(t, "cfn-lint")
-	output(t.Context(), t, ".", nil, lint, "--info", "--", "template.yaml") // exits with a status at the first finding
+	output(t.Context(), t, ".", nil, lint, "template.yaml") // its status tells
 }
 
 func TestTemplateHasEveryFunction(t *testing.T) {

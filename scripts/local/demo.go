@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -38,44 +37,78 @@ func demo(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stder
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	log := io.Discard
+	s := settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true}
 	if *verbose {
-		log = stderr
+		s.log = stderr
 	}
-	w, err := open(ctx, settings{addr: "127.0.0.1:0", log: log, lambda: true, scf: true})
+	w, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	t := &teller{out: stdout}
+
+	t.say("A phone signs, WeChat (here: the sandbox) judges, the function answers.\n")
 	scenes, err := scenes(w.sandbox)
 	if err != nil {
 		return err
 	}
-
-	fmt.Fprint(stdout, "A phone signs, WeChat (here: the sandbox) judges, the function answers.\n\n")
-	begin, wrong := time.Now(), 0
 	for _, s := range scenes {
-		for _, on := range []struct {
-			platform string
-			runtime  emulator.Runtime
-		}{{"lambda", w.lambda["verify"]}, {"scf", w.scf["verify"]}} {
-			answer, ok, err := s.play(ctx, on.runtime)
-			if err != nil {
+		for _, platform := range platforms(w) {
+			if err := t.play(ctx, s, platform); err != nil {
 				return err
 			}
-			mark := "as it must be"
-			if !ok {
-				mark = "WRONG"
-				wrong++
-			}
-			fmt.Fprintf(stdout, "%-28s %-6s  %s  %s\n", s.title, on.platform, answer, mark)
 		}
 	}
-	fmt.Fprintf(stdout, "\n%d answers in %d ms, %d of them not as they must be.\n",
-		2*len(scenes), time.Since(begin).Milliseconds(), wrong)
-	if wrong > 0 {
+	t.say("\nFor these %d questions the token function fetched %d access_token from WeChat.\n",
+		t.answers, w.sandbox.Requests("/cgi-bin/stable_token"))
+
+	s.challenges, s.binaries = true, w.binaries
+	strict, err := open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, strict.close()) }()
+	t.say("With CHALLENGE_SECRET set, the signature must answer our question, once.\n")
+	if err := challengeScenes(ctx, strict, t); err != nil {
+		return err
+	}
+
+	t.say("\n%d answers, %d of them not as they must be.\n", t.answers, t.wrong)
+	if t.wrong > 0 {
 		return errFailed
 	}
+	return nil
+}
+
+// platform is where a function runs.
+type platform struct {
+	name      string
+	functions map[string]emulator.Runtime
+}
+
+func platforms(w *world) []platform { return []platform{{"lambda", w.lambda}, {"scf", w.scf}} }
+
+// teller prints what happens, and counts.
+type teller struct {
+	out            io.Writer
+	answers, wrong int
+}
+
+func (t *teller) say(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
+
+func (t *teller) play(ctx context.Context, s scene, on platform) error {
+	answer, ok, err := s.play(ctx, on.functions["verify"])
+	if err != nil {
+		return err
+	}
+	mark := "as it must be"
+	t.answers++
+	if !ok {
+		mark = "WRONG"
+		t.wrong++
+	}
+	t.say("%-28s %-6s  %s  %s", s.title, on.name, answer, mark)
 	return nil
 }
 

@@ -38,6 +38,7 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	timeout := flags.Duration("timeout", 10*time.Second, "of the invocation")
 	caller := environment{}
 	flags.Var(caller, "env", "NAME=VALUE that SCF sends with this invocation, such as WX_OPENID=…; may be repeated")
+	challenges := challengesFlag(flags)
 	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -50,7 +51,7 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	if err != nil {
 		return err
 	}
-	s := settings{addr: "127.0.0.1:0", phones: folder, log: stderr, timeout: *timeout}
+	s := settings{addr: "127.0.0.1:0", phones: folder, log: stderr, timeout: *timeout, challenges: *challenges}
 	switch *platform {
 	case "lambda":
 		s.lambda = true

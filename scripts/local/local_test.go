@@ -57,10 +57,11 @@ func command(t *testing.T, stdin io.Reader, args ...string) (stdout, stderr stri
 func TestDemo(t *testing.T) {
 	out, _, err := command(t, nil, "demo")
 	require.NoError(t, err, out)
-	assert.Equal(t, 6, strings.Count(out, verified), "three devices on two platforms")
-	assert.GreaterOrEqual(t, strings.Count(out, `"isOk":false`), 10)
+	assert.Equal(t, 8, strings.Count(out, verified), "three devices and a challenge on two platforms")
+	assert.Equal(t, 18, strings.Count(out, `"isOk":false`))
+	assert.Contains(t, out, "For these 16 questions the token function fetched 1 access_token from WeChat.")
 	assert.NotContains(t, out, "WRONG")
-	assert.Contains(t, out, "0 of them not as they must be")
+	assert.Contains(t, out, "26 answers, 0 of them not as they must be")
 }
 
 // A demo that cannot fail would show nothing.
@@ -117,7 +118,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 	}{
 		{`there is no command "dance"`, []string{"dance"}},
 		{"lambda or scf", []string{"invoke", "-platform", "azure", "-e", "../../deploy/events/direct.json"}},
-		{"there is verify", []string{"invoke", "-function", "nothing", "-e", "../../deploy/events/direct.json"}},
+		{"there is token, challenge, verify", []string{"invoke", "-function", "nothing", "-e", "../../deploy/events/direct.json"}},
 		{"no such file", []string{"invoke", "-e", "missing.json"}},
 		{"only an address of this computer", []string{"serve", "-addr", "0.0.0.0:0"}},
 		{"only an address of this computer", []string{"-addr", "192.0.2.1:9000"}},
@@ -153,7 +154,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	lines := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(out.String(), -1)
-	require.Len(t, lines, 6)
+	require.Len(t, lines, 8)
 	folder := t.TempDir()
 	var answers []string
 	for _, line := range lines {
@@ -164,8 +165,10 @@ func TestServe(t *testing.T) {
 		answers = append(answers, string(answer))
 	}
 	assert.Equal(t, []string{"", verified, verified, verified}, answers[:4])
-	assert.Contains(t, answers[4], `"expires_in":`)
-	assert.Contains(t, answers[5], `"errcode":-1`)
+	assert.Contains(t, answers[4], `"errMsg":"openapi.soter.issueChallenge:ok"`)
+	assert.Contains(t, answers[5], `"access_token":"ACCESS_TOKEN","expires_in":`)
+	assert.Contains(t, answers[6], `"expires_in":`)
+	assert.Contains(t, answers[7], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
 	stop()

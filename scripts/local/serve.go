@@ -14,6 +14,7 @@ import (
 func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (err error) {
 	addr := flags.String("addr", "127.0.0.1:9000", "where to listen; an address of this computer only")
 	timeout := flags.Duration("timeout", 10*time.Second, "of one invocation")
+	challenges := challengesFlag(flags)
 	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -25,7 +26,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err != nil {
 		return err
 	}
-	w, err := open(ctx, settings{addr: *addr, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true})
+	w, err := open(ctx, settings{addr: *addr, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges})
 	if err != nil {
 		return err
 	}
@@ -33,6 +34,10 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	fmt.Fprintf(stdout, banner, w.base)
 	<-ctx.Done()
 	return nil
+}
+
+func challengesFlag(flags *flag.FlagSet) *bool {
+	return flags.Bool("challenges", false, "verify takes only challenges that the challenge function has issued, and each of them once")
 }
 
 // onLoopback refuses an address that others could reach: whoever reaches this
@@ -61,6 +66,12 @@ The same function on Tencent SCF:
 
 Through an API Gateway HTTP API, as a backend calls it:
   curl -s %[1]s/openapi/soter/verifySignature -d @event.json
+
+A challenge for a user (start with -challenges, and verify takes no others):
+  curl -s %[1]s/2015-03-31/functions/challenge/invocations -d '{"openid":"oLocal-User_0000000000000001"}'
+
+The token function, as WeChat's stable_token; base URL for a WeChat SDK: %[1]s/functions
+  curl -s %[1]s/functions/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"local-client-secret-is-no-secret"}'
 
 WeChat's own API (the sandbox):
   curl -s %[1]s/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"sandbox-is-no-secret-sandbox-000"}'

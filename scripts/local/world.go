@@ -27,31 +27,44 @@ type world struct {
 	lambda  map[string]emulator.Runtime // by function name
 	scf     map[string]emulator.Runtime
 
+	mux      *http.ServeMux
 	server   *http.Server
-	binaries string // folder of the functions' binaries, removed by close
+	binaries string // folder of the functions' binaries
+	ours     bool   // whether close removes it
 }
 
 // settings of a world.
 type settings struct {
-	addr     string    // where to listen
-	phones   string    // folder where phones are kept; "" keeps them in memory
-	log      io.Writer // of the functions
-	lambda   bool      // which platforms to start
-	scf      bool
-	timeout  time.Duration
-	variable map[string]string // added to every function's own
+	addr       string    // where to listen
+	phones     string    // folder where phones are kept; "" keeps them in memory
+	log        io.Writer // of the functions
+	lambda     bool      // which platforms to start
+	scf        bool
+	timeout    time.Duration
+	challenges bool   // verify takes only challenges that the challenge function issued
+	binaries   string // of another world, to use again
 }
+
+// functionNames are the functions of this project, by the folders they stand in.
+// Each needs only those before it.
+var functionNames = []string{"token", "challenge", "verify"}
+
+// What the functions of a world trust each other with. It opens nothing else.
+const (
+	clientSecret    = "local-client-secret-is-no-secret"
+	challengeSecret = "local-challenge-secret-is-no-secret"
+)
 
 // eventToken is the access_token that stands in deploy/events: the sandbox of a
 // world hands it out first, so that those events can be invoked as they are.
 const eventToken = "ACCESS_TOKEN"
 
-// functionNames are the functions of this project, by the folder they stand in.
-var functionNames = []string{"verify"}
-
 // open builds and starts everything. Whoever opens a world closes it.
 func open(ctx context.Context, s settings) (_ *world, err error) {
-	w := &world{lambda: map[string]emulator.Runtime{}, scf: map[string]emulator.Runtime{}}
+	w := &world{
+		lambda: map[string]emulator.Runtime{}, scf: map[string]emulator.Runtime{},
+		mux: http.NewServeMux(), binaries: s.binaries,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -65,57 +78,97 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 		return nil, err
 	}
 	w.base = "http://" + listener.Addr().String()
-	if w.binaries, err = build(ctx); err != nil {
-		return nil, errors.Join(err, listener.Close())
-	}
-	mux := http.NewServeMux()
-	for _, path := range w.sandbox.Paths() {
-		mux.Handle(path, w.sandbox)
-	}
-	w.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	w.server = &http.Server{Handler: w.mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = w.server.Serve(listener) }()
-
+	for _, path := range w.sandbox.Paths() {
+		w.mux.Handle(path, w.sandbox)
+	}
+	if w.binaries == "" {
+		w.ours = true
+		if w.binaries, err = build(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range functionNames {
-		f := emulator.Function{
-			Name:     name,
-			Binary:   filepath.Join(w.binaries, name),
-			Env:      w.variables(s.variable),
-			Timeout:  s.timeout,
-			MemoryMB: 128,
-			Log:      s.log,
-		}
-		if s.lambda {
-			if w.lambda[name], err = emulator.StartLambda(ctx, f); err != nil {
-				return nil, err
-			}
-		}
-		if s.scf {
-			if w.scf[name], err = emulator.StartSCF(ctx, f); err != nil {
-				return nil, err
-			}
+		if err := w.start(ctx, name, s); err != nil {
+			return nil, err
 		}
 	}
-	mux.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
-	mux.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
-	if s.lambda {
-		mux.Handle("/", emulator.HTTPAPI(w.lambda["verify"]))
-	}
+	w.mux.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
+	w.mux.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
+	w.mux.Handle("/", emulator.HTTPAPI(w.front("verify")))
 	return w, nil
 }
 
-// variables are those that every function gets: this world's WeChat, and doors
-// that stand open because nobody but this computer comes to them.
-func (w *world) variables(more map[string]string) map[string]string {
-	all := map[string]string{
-		"WECHAT_APPID":     sandbox.DefaultAppID,
-		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
-		"WECHAT_API_BASE":  w.base,
-		"HTTP_AUTH":        "platform",
+// start hosts one function, and puts it behind the one base URL of all functions.
+func (w *world) start(ctx context.Context, name string, s settings) (err error) {
+	f := emulator.Function{
+		Name:     name,
+		Binary:   filepath.Join(w.binaries, name),
+		Env:      w.variables(name, s.challenges),
+		Timeout:  s.timeout,
+		MemoryMB: 128,
+		Log:      s.log,
 	}
-	for name, value := range more {
-		all[name] = value
+	if s.lambda {
+		if w.lambda[name], err = emulator.StartLambda(ctx, f); err != nil {
+			delete(w.lambda, name)
+			return err
+		}
 	}
-	return all
+	if s.scf {
+		if w.scf[name], err = emulator.StartSCF(ctx, f); err != nil {
+			delete(w.scf, name)
+			return err
+		}
+	}
+	for _, path := range httpPaths[name] {
+		w.mux.Handle("/functions"+path, emulator.HTTPAPI(w.front(name)))
+	}
+	return nil
+}
+
+// httpPaths are the HTTP doors of each function.
+var httpPaths = map[string][]string{
+	"token":     {"/cgi-bin/token", "/cgi-bin/stable_token"},
+	"challenge": {"/openapi/soter/issueChallenge"},
+	"verify":    {"/openapi/soter/verifySignature", "/cgi-bin/soter/verify_signature"},
+}
+
+// front is the runtime that a function's HTTP door leads to.
+func (w *world) front(name string) emulator.Runtime {
+	if runtime, ok := w.lambda[name]; ok {
+		return runtime
+	}
+	return w.scf[name]
+}
+
+// variables are what a function gets: this world's WeChat for the token function,
+// the token function for verify, and doors that stand open because nobody but
+// this computer comes to them.
+func (w *world) variables(name string, challenges bool) map[string]string {
+	switch name {
+	case "token":
+		return map[string]string{
+			"WECHAT_APPID":         sandbox.DefaultAppID,
+			"WECHAT_APPSECRET":     sandbox.DefaultAppSecret,
+			"WECHAT_API_BASE":      w.base,
+			"TOKEN_CLIENT_SECRETS": clientSecret,
+		}
+	case "challenge":
+		return map[string]string{"CHALLENGE_SECRET": challengeSecret, "HTTP_AUTH": "platform"}
+	}
+	verify := map[string]string{
+		"WECHAT_APPID":      sandbox.DefaultAppID,
+		"WECHAT_APPSECRET":  clientSecret,
+		"WECHAT_API_BASE":   w.base,
+		"WECHAT_TOKEN_BASE": w.base + "/functions",
+		"HTTP_AUTH":         "platform",
+	}
+	if challenges {
+		verify["CHALLENGE_SECRET"] = challengeSecret
+	}
+	return verify
 }
 
 // close ends everything that open has started, and removes what it has made.
@@ -129,7 +182,7 @@ func (w *world) close() error {
 	if w.server != nil {
 		errs = append(errs, w.server.Close())
 	}
-	if w.binaries != "" {
+	if w.ours && w.binaries != "" {
 		errs = append(errs, os.RemoveAll(w.binaries))
 	}
 	return errors.Join(errs...)

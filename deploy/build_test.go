@@ -1,0 +1,50 @@
+package deploy_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSAMBuild runs make as `sam build` does (aws-sam-cli
+// samcli/lib/build/app_builder.py, aws-lambda-builders workflows/custom_make):
+// the Makefile of ContextPath and the WorkingDirectory, both relative to the
+// template's folder, a WorkingDirectory that is not inside CodeUri is used where
+// it is, and ARTIFACTS_DIR in the environment.
+func TestSAMBuild(t *testing.T) {
+	make := tool(t, "make")
+	packages := t.TempDir()
+	output(t.Context(), t, "..", nil, "go", "run", "./scripts/package", "-out", packages)
+
+	template := load(t, "template.yaml")
+	for id, function := range functionsOf {
+		metadata := at(t, template, "Resources", id, "Metadata").(object)
+		require.Equal(t, "makefile", metadata["BuildMethod"], id)
+		makefile, err := filepath.Abs(filepath.Join(metadata["ContextPath"].(string), "Makefile"))
+		require.NoError(t, err)
+		working, err := filepath.Abs(metadata["WorkingDirectory"].(string))
+		require.NoError(t, err)
+		source, err := filepath.Abs(at(t, template, "Resources", id, "Properties", "CodeUri").(string))
+		require.NoError(t, err)
+		inside, err := filepath.Rel(source, working)
+		require.NoError(t, err)
+		require.False(t, filepath.IsLocal(inside), "SAM would build a copy, without go.mod")
+
+		artifacts := t.TempDir()
+		output(t.Context(), t, working, []string{"ARTIFACTS_DIR=" + artifacts}, make, "--makefile", makefile, "build-"+id)
+		built, err := os.ReadFile(filepath.Join(artifacts, "bootstrap"))
+		require.NoError(t, err)
+		packed, err := os.ReadFile(filepath.Join(packages, "lambda", function, "bootstrap"))
+		require.NoError(t, err)
+		assert.True(t, string(built) == string(packed), "%s differs from scripts/package's", id)
+		info, err := os.Stat(filepath.Join(artifacts, "bootstrap"))
+		require.NoError(t, err)
+		assert.NotZero(t, info.Mode()&0o111, "%s: bootstrap is not executable", id)
+		entries, err := os.ReadDir(artifacts)
+		require.NoError(t, err)
+		assert.Len(t, entries, 1, "only bootstrap goes up")
+	}
+}

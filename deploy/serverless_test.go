@@ -1,0 +1,124 @@
+package deploy_test
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// npm installs once for all tests; the install is kept until the lock file
+// changes.
+var npm sync.Once
+
+// nodeTools returns the folder of the Node tools, installed. Without Node, or
+// without a registry on a developer's computer, the test is skipped.
+func nodeTools(t *testing.T) string {
+	t.Helper()
+	tool(t, "node")
+	program := tool(t, "npm")
+	folder, err := filepath.Abs("../scripts/deploytest")
+	require.NoError(t, err)
+	npm.Do(func() {
+		lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+		require.NoError(t, err)
+		installed := filepath.Join(folder, "node_modules", ".installed")
+		want := fmt.Sprintf("%x", sha256.Sum256(lock))
+		if have, err := os.ReadFile(installed); err == nil && string(have) == want {
+			return
+		}
+		command := exec.CommandContext(t.Context(), program, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
+		command.Dir = folder
+		if said, err := command.CombinedOutput(); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatalf("npm ci: %v\n%s", err, said)
+			}
+			t.Logf("npm ci: %v\n%s", err, said)
+			return
+		}
+		require.NoError(t, os.WriteFile(installed, []byte(want), 0o644))
+	})
+	if _, err := os.Stat(filepath.Join(folder, "node_modules", ".installed")); err != nil {
+		t.Skip("npm could not install")
+	}
+	return folder
+}
+
+// osls runs the Serverless Framework's fork as the README says, without an
+// account.
+func osls(t *testing.T, args ...string) string {
+	t.Helper()
+	program := filepath.Join(nodeTools(t), "node_modules", ".bin", "osls")
+	home := t.TempDir()
+	return output(t.Context(), t, ".", []string{
+		"HOME=" + home, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=true",
+		"GOPATH=" + goEnv(t, "GOPATH"), "GOCACHE=" + goEnv(t, "GOCACHE"), "GOENV=" + goEnv(t, "GOENV"),
+	}, program, append(args, "-c", "serverless.aws.yml")...)
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	return strings.TrimSpace(output(t.Context(), t, ".", nil, "go", "env", name))
+}
+
+func TestServerlessPrint(t *testing.T) {
+	printed := osls(t, "print", "--param", "appId=wx0123456789abcdef", "--param", "redis=yes")
+	assert.Contains(t, printed, "WECHAT_APPID: wx0123456789abcdef\n")
+	assert.Contains(t, printed, "REDIS_URL: '{{resolve:secretsmanager:sotercall:SecretString:REDIS_URL::}}'\n")
+	assert.Contains(t, printed, "CHALLENGE_SECRET: ''\n")
+	assert.NotContains(t, printed, "${")
+}
+
+func TestServerlessPackage(t *testing.T) {
+	folder := t.TempDir()
+	osls(t, "package", "--package", folder)
+	content, err := os.ReadFile(filepath.Join(folder, "cloudformation-template-update-stack.json"))
+	require.NoError(t, err)
+	var stack object
+	require.NoError(t, json.Unmarshal(content, &stack))
+
+	for id, function := range resources(t, stack, "AWS::Lambda::Function") {
+		assert.Equal(t, "provided.al2023", function["Runtime"], id)
+		assert.Equal(t, []any{"arm64"}, function["Architectures"], id)
+		assert.Equal(t, "bootstrap", function["Handler"], id)
+	}
+	found := map[string]route{}
+	for id, properties := range resources(t, stack, "AWS::ApiGatewayV2::Route") {
+		authorization, ok := properties["AuthorizationType"].(string)
+		require.True(t, ok, id)
+		target := fmt.Sprint(properties["Target"])
+		for name := range map[string]bool{"verify": true, "token": true, "challenge": true} {
+			if strings.Contains(strings.ToLower(target), "integration"+name) {
+				found[properties["RouteKey"].(string)] = route{authorization, name}
+			}
+		}
+	}
+	assert.Equal(t, doors, found)
+	for _, integration := range resources(t, stack, "AWS::ApiGatewayV2::Integration") {
+		assert.Equal(t, "2.0", integration["PayloadFormatVersion"])
+	}
+	for _, function := range functionsOf {
+		packed, err := zip.OpenReader(filepath.Join("..", "dist", "lambda", function+".zip"))
+		require.NoError(t, err)
+		assert.Equal(t, "bootstrap", packed.File[0].Name)
+		require.NoError(t, packed.Close())
+	}
+}
+
+func TestServerlessInvokeLocal(t *testing.T) {
+	const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}` + "\n"
+	assert.Equal(t, verified, osls(t, "invoke", "local", "-f", "verify", "-p", "events/direct.json"))
+	answer := osls(t, "invoke", "local", "-f", "verify", "-p", "events/http-api-v2.json")
+	assert.Contains(t, answer, `"statusCode":200`)
+	assert.Contains(t, answer, `\"isOk\":true`)
+	assert.Contains(t, osls(t, "invoke", "local", "-f", "verify", "-d", `{"openid":"x"}`), "parameter.jsonString is missing")
+}
