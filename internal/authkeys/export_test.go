@@ -16,6 +16,7 @@ const (
 )
 
 func (f *File) SetClock(now func() time.Time) { f.now = now }
+func (f *File) Now() time.Time                { return f.now() }
 
 func (v *Verifier) Parsed() int {
 	v.keys.mu.RLock()

@@ -40,8 +40,8 @@ func (p *parsedKeys) remember(text string, key *soter.PublicKey) {
 		p.byText = make(map[string]*soter.PublicKey)
 	}
 	if len(p.byText) >= maxParsed {
-		for any := range p.byText { // a random one, near enough
-			delete(p.byText, any)
+		for another := range p.byText { // a random one, near enough
+			delete(p.byText, another)
 			break
 		}
 	}

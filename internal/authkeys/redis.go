@@ -62,7 +62,7 @@ func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
 // from 2^53 on.
 var put = redis.NewScript(1, `
 local highest = redis.call('HGET', KEYS[1], ARGV[1])
-if highest and (#highest ~= 20 or highest >= ARGV[2]) then
+if highest and (#highest ~= 20 or string.find(highest, '%D') or highest >= ARGV[2]) then
 	return highest
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])

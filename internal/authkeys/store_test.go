@@ -194,17 +194,19 @@ func TestStoreKeepsTheNewestOfManyAtOnce(t *testing.T) {
 				if err != nil && !errors.Is(err, soter.ErrMismatch) {
 					t.Error(err)
 				}
-				mine := key(fmt.Sprint("u", i), "c", "1", 1)
-				assert.NoError(t, store.Put(t.Context(), mine))
-				got, err := store.Find(t.Context(), mine.ID)
-				assert.NoError(t, err)
-				assert.Equal(t, mine, got, "who has put a key finds it")
+				for counter := range uint64(3) {
+					mine := key(fmt.Sprint("u", i), "c", "1", counter+1)
+					assert.NoError(t, store.Put(t.Context(), mine))
+					got, err := store.Find(t.Context(), mine.ID)
+					assert.NoError(t, err)
+					assert.Equal(t, mine, got, "who has put a key finds it")
+				}
 			})
 		}
 		wg.Wait()
 		requireKept(t, store, key("u", "c", "1", many))
 		for i := range many {
-			requireKept(t, store, key(fmt.Sprint("u", i), "c", "1", 1))
+			requireKept(t, store, key(fmt.Sprint("u", i), "c", "1", 3))
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package cloudcall
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -79,7 +80,7 @@ func readWeChat(text []byte) (openapi.Verdict, error) {
 	case reply.ErrCode != 0:
 		return openapi.Verdict{}, openapi.Upstream(reply.ErrCode, reply.ErrMsg)
 	case reply.IsOK == nil:
-		return nonsense(fmt.Errorf("WeChat's reply has no is_ok"))
+		return nonsense(errors.New("WeChat's reply has no is_ok"))
 	case *reply.IsOK:
 		return openapi.Genuine(), nil
 	default:

@@ -50,12 +50,14 @@ var _ openapi.Verifier = (*Verifier)(nil)
 
 // New makes a Verifier. now is the clock.
 //
-// environment returns the variables that came with the invocation of ctx, and
-// they are the only ones that count. The process environment must not stand in
+// environment returns the variables for the invocation of ctx, and they are the
+// only ones that count. Those that belong to a caller (WX_…, TCB_…, TRIGGER_SRC)
+// must have come with this invocation. The process environment must not stand in
 // for them: scf-go-lib copies the variables of each invocation there and clears
 // none (cloudfunction, Invoke), so that os.Getenv may return the token of the
 // caller before, or of another that is being served at the same time, and the
-// question would be asked in his name.
+// question would be asked in his name. Those that belong to the function
+// (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -64,12 +63,6 @@ func newGateway(o Options) (gateway, error) {
 	return g, nil
 }
 
-// gatewayError is a refusal by the gateway itself. Codes that the SDK does not
-// know become -501001 there.
-type gatewayError struct{ code, message string }
-
-func (e *gatewayError) Error() string { return e.code + ": " + e.message }
-
 // serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or
 // FaultBare that was injected for the gateway's path is WeChat's answer behind
 // it; the zero Fault is none.
@@ -79,9 +72,9 @@ func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fau
 		http.Error(w, "a Cloud Call is a POST", http.StatusMethodNotAllowed)
 		return
 	}
-	response, err := s.cloudCall(r, fault)
-	if err != nil {
-		s.refuseCall(w, r, err)
+	response, refusal := s.cloudCall(r, fault)
+	if refusal != nil {
+		s.refuseCall(w, r, refusal)
 		return
 	}
 	if response.ErrorCode != 0 {
@@ -91,17 +84,11 @@ func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fau
 	_, _ = w.Write(response.Marshal())
 }
 
-func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, err error) {
-	refusal := &gatewayError{code: "SYS_ERR", message: "system error"}
-	if !errors.As(err, &refusal) {
-		s.log.Error("sandbox cannot answer", slog.String("path", r.URL.Path), slog.Any("error", err))
-	}
-	s.log.Info("sandbox refused", slog.String("path", r.URL.Path), slog.String("code", refusal.code), slog.String("message", refusal.message))
-	text, err := json.Marshal(cloudcall.GatewayError{
-		Code:      refusal.code,
-		Message:   refusal.message,
-		RequestID: fmt.Sprintf("sandbox-%016x", rand.Uint64()),
-	})
+func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, refusal *cloudcall.GatewayError) {
+	refusal.RequestID = fmt.Sprintf("sandbox-%016x", rand.Uint64())
+	s.log.Info("sandbox refused", slog.String("path", r.URL.Path),
+		slog.String("code", refusal.Code), slog.String("message", refusal.Message))
+	text, err := json.Marshal(refusal)
 	if err != nil {
 		panic(fmt.Sprintf("sandbox: a refusal has no JSON form: %v", err))
 	}
@@ -110,64 +97,65 @@ func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, err error) 
 }
 
 // cloudCall reads and judges a call. The order of the checks is not documented.
-func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (cloudcall.Response, error) {
+func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (cloudcall.Response, *cloudcall.GatewayError) {
 	body, err := io.ReadAll(r.Body) // in memory since observed
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	form, err := cloudcall.ReadForm(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		return cloudcall.Response{}, &gatewayError{"INVALID_COMMON_PARAM", err.Error()}
+		return cloudcall.Response{}, &cloudcall.GatewayError{Code: "INVALID_COMMON_PARAM", Message: err.Error()}
 	}
 	if err := s.checkSignature(r, form); err != nil {
-		return cloudcall.Response{}, err
+		return cloudcall.Response{}, &cloudcall.GatewayError{Code: "SIGN_PARAM_INVALID", Message: err.Error()}
 	}
 	switch {
 	case string(form.Get(cloudcall.FieldAction)) != cloudcall.Action:
-		return cloudcall.Response{}, &gatewayError{"INVALID_PARAM", "action is not " + cloudcall.Action}
+		return cloudcall.Response{}, invalidParam("action is not " + cloudcall.Action)
 	case string(form.Get(cloudcall.FieldAPI)) != cloudcall.API:
 		return cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:
 		return cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
-	question, err := readQuestion(form.Get(cloudcall.FieldRequestData))
-	if err != nil {
-		return cloudcall.Response{}, err
+	question, refusal := readQuestion(form.Get(cloudcall.FieldRequestData))
+	if refusal != nil {
+		return cloudcall.Response{}, refusal
 	}
 	return s.askWeChat(r, question, fault), nil
 }
 
+func invalidParam(message string) *cloudcall.GatewayError {
+	return &cloudcall.GatewayError{Code: "INVALID_PARAM", Message: message}
+}
+
 // checkSignature refuses in the words that CloudBase is seen to use
-// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired").
+// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK
+// makes -501001 of that code, as of all that it does not know.
 func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
 	if s.gateway.credentials.SecretID.IsZero() {
 		return nil
 	}
-	err := s.gateway.credentials.Verify(cloudcall.Message{
+	return s.gateway.credentials.Verify(cloudcall.Message{
 		Host:     r.Host,
 		Path:     r.URL.EscapedPath(),
 		RawQuery: r.URL.RawQuery,
 		Header:   r.Header,
 		Form:     form,
 	}, s.now())
-	if err != nil {
-		return &gatewayError{"SIGN_PARAM_INVALID", err.Error()}
-	}
-	return nil
 }
 
 // readQuestion reads the parameters, and misses them in the words of our own
 // function, so that a developer learns the same from both.
-func readQuestion(requestData []byte) (members, error) {
+func readQuestion(requestData []byte) (members, *cloudcall.GatewayError) {
 	pairs, err := cloudcall.UnmarshalCall(requestData)
 	if err != nil {
-		return nil, &gatewayError{"INVALID_PARAM", "requestData: " + err.Error()}
+		return nil, invalidParam("requestData: " + err.Error())
 	}
 	m := members{}
 	for _, p := range pairs {
 		value := jsontext.Value(p.Value)
 		if _, twice := m[p.Key]; twice || !value.IsValid() {
-			return nil, &gatewayError{"INVALID_PARAM", "a parameter stands twice or is not JSON text"}
+			return nil, invalidParam("a parameter stands twice or is not JSON text")
 		}
 		m[p.Key] = value
 	}
@@ -177,7 +165,7 @@ func readQuestion(requestData []byte) (members, error) {
 		{cloudcall.KeyOpenID, "openid"},
 	} {
 		if text, err := m.text(parameter.key); err == nil && text == "" {
-			return nil, &gatewayError{"INVALID_PARAM", "parameter." + parameter.name + " is missing"}
+			return nil, invalidParam("parameter." + parameter.name + " is missing")
 		}
 	}
 	return m, nil

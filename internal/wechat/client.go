@@ -96,7 +96,11 @@ func (c *Client) call(ctx context.Context, r *request) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
 		}
 		// A connection that was found dead is no sign of an overloaded server: the
-		// first time, there is nothing to wait for.
+		// first time, there is nothing to wait for. Those beside it have been frozen
+		// as long, so that the next attempt gets a new one.
+		if isDisconnect(err) {
+			c.transport.CloseIdleConnections()
+		}
 		if attempt > 1 || !isDisconnect(err) {
 			wait := backoff/2 + rand.N(backoff)
 			if !c.leaves(ctx, wait) {
@@ -132,11 +136,6 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
-	// The calls change nothing at WeChat that a second one would change again, so
-	// the transport may repeat them; the empty header is not sent (net/http,
-	// Transport).
-	req.Header["Idempotency-Key"] = nil
-
 	begin := time.Now()
 	defer func() {
 		journal.From(ctx).Count("upstream_attempts", 1)
