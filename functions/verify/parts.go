@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"os"
 	"time"
 
 	"sotercall/internal/accesstoken"
@@ -46,7 +48,7 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	}
 	switch s.Verifier {
 	case "cloudcall":
-		p.verifier = cloudcall.New(invocationEnvironment, time.Now)
+		p.verifier = cloudcall.New(cloudEnvironment, time.Now)
 	case "local":
 		keys := keyStore(s, store)
 		p.verifier = authkeys.NewVerifier(keys)
@@ -112,6 +114,24 @@ func reportClone(ctx context.Context, c challenge.PossibleClone) {
 // invocationEnvironment is what the platform sent with this invocation alone.
 func invocationEnvironment(ctx context.Context) map[string]string {
 	return adapter.InvocationFrom(ctx).Environment
+}
+
+// cloudEnvironment is what a Cloud Call is made with: who calls, from the
+// invocation alone; who we are and where the gateway is, from the process too,
+// where SCF puts what is the same for all callers
+// (Tencent Cloud documentation, SCF environment variables).
+func cloudEnvironment(ctx context.Context) map[string]string {
+	environment := map[string]string{}
+	for _, name := range []string{
+		"TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN", "TENCENTCLOUD_REGION",
+		"SCF_NAMESPACE", "TCB_ENV", "TCB_CONTEXT_CNFG",
+	} {
+		if value := os.Getenv(name); value != "" {
+			environment[name] = value
+		}
+	}
+	maps.Copy(environment, invocationEnvironment(ctx))
+	return environment
 }
 
 // withPlatformToken takes the token that WeChat's gateway puts into a request.

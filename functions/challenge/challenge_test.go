@@ -1,0 +1,178 @@
+package main
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/sandbox"
+)
+
+func TestMain(m *testing.M) { hostedtest.Main(m, "challenge", "verify") }
+
+const (
+	secretText = "a-challenge-secret-of-this-test-1"
+	alice      = "oAlice_000000000000000000001"
+	bob        = "oBob___000000000000000000002"
+	verifyPath = "/cgi-bin/soter/verify_signature"
+	refused    = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+)
+
+// fleet is the challenge function, and two instances of verify that take only its
+// challenges and share a Redis.
+type fleet struct {
+	hostedtest.Sandbox
+	challenge emulator.Runtime
+	verify    []emulator.Runtime
+	redis     *redistest.Server
+	logs      *hostedtest.Log
+}
+
+func newFleet(t *testing.T, variables map[string]string) *fleet {
+	t.Helper()
+	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), redis: redistest.Start(t), logs: new(hostedtest.Log)}
+	f.challenge = hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, f.logs)
+	all := hostedtest.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText, "REDIS_URL": f.redis.URL.Reveal()})
+	for range 2 {
+		f.verify = append(f.verify, hostedtest.SCF(t, "verify", hostedtest.With(all, variables), 20*time.Second, f.logs))
+	}
+	return f
+}
+
+// issue asks the challenge function.
+func (f *fleet) issue(t *testing.T, event string, environment map[string]string) string {
+	t.Helper()
+	var a struct {
+		Challenge string `json:"challenge"`
+		ErrMsg    string `json:"errMsg"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(hostedtest.Invoke(t, f.challenge, []byte(event), environment)), &a))
+	require.Equal(t, "openapi.soter.issueChallenge:ok", a.ErrMsg)
+	return a.Challenge
+}
+
+// sign has a user's phone sign a challenge.
+func (f *fleet) sign(t *testing.T, openid, challenge string) []byte {
+	t.Helper()
+	phone, err := f.Phone(openid, sandbox.Android)
+	require.NoError(t, err)
+	signed, err := phone.Sign(challenge)
+	require.NoError(t, err)
+	return hostedtest.JSON(t, signed)
+}
+
+func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
+	f := newFleet(t, nil)
+	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	var wg sync.WaitGroup
+	answers := make([]string, 100)
+	for i := range answers {
+		wg.Go(func() { answers[i] = hostedtest.Invoke(t, f.verify[i%2], event, nil) })
+	}
+	wg.Wait()
+	counts := map[string]int{}
+	for _, answer := range answers {
+		counts[answer]++
+	}
+	assert.Equal(t, map[string]int{hostedtest.Verified: 1, refused: 99}, counts)
+	assert.Contains(t, f.logs.String(), "the challenge was used before")
+}
+
+func TestPageGetsAChallengeOfItsOwn(t *testing.T) {
+	f := newFleet(t, nil)
+	event := f.sign(t, alice, f.issue(t, `{}`, hostedtest.PageCaller(alice)))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, hostedtest.PageCaller(alice)))
+}
+
+func TestWrongChallengesAreRefusedWithoutAskingWeChat(t *testing.T) {
+	f := newFleet(t, nil)
+	for reason, event := range map[string][]byte{
+		"not one that we issued":    f.sign(t, alice, "123456"),
+		"issued to another user":    f.sign(t, bob, f.issue(t, `{"openid":"`+alice+`"}`, nil)),
+		"the name raw stands twice": []byte(strings.Replace(string(f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))), `{\"raw\"`, `{\"raw\":\"x\",\"raw\"`, 1)),
+	} {
+		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), reason)
+		assert.Zero(t, f.Requests(verifyPath), reason)
+	}
+	assert.Contains(t, f.logs.String(), "not one that we issued")
+	assert.Contains(t, f.logs.String(), "issued to another user")
+	good := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], good, nil), "the twin")
+}
+
+func TestForgedSignatureConsumesNothing(t *testing.T) {
+	f := newFleet(t, nil)
+	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	var forged sandbox.Signed
+	require.NoError(t, json.Unmarshal(event, &forged))
+	forged.JSONSignature = strings.Repeat("A", 342) + "=="
+	assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], hostedtest.JSON(t, forged), nil))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[1], event, nil))
+}
+
+func TestStoreThatIsDownIsNoVerdict(t *testing.T) {
+	f := newFleet(t, nil)
+	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	f.redis.Kill()
+	answer := hostedtest.Invoke(t, f.verify[0], event, nil)
+	assert.Contains(t, answer, `"isOk":false`)
+	assert.Contains(t, answer, `"errCode":-604103`)
+	f.redis.Run()
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin")
+}
+
+// The counter of a device that was copied does not grow.
+func TestCounterPolicies(t *testing.T) {
+	for policy, want := range map[string]string{"log": hostedtest.Verified, "enforce": refused} {
+		f := newFleet(t, map[string]string{"COUNTER_POLICY": policy})
+		first := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+		second := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], second, nil))
+		assert.Equal(t, want, hostedtest.Invoke(t, f.verify[1], first, nil), "its counter is lower: %s", policy)
+		assert.Contains(t, f.logs.String(), "possible_clone")
+	}
+}
+
+func TestRotatedSecretIsTaken(t *testing.T) {
+	f := newFleet(t, map[string]string{"CHALLENGE_SECRET": "the-secret-that-comes-after-this-1," + secretText})
+	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil))
+	f = newFleet(t, map[string]string{"CHALLENGE_SECRET": "the-secret-that-comes-after-this-1"})
+	event = f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin: without the old one")
+}
+
+func TestHTTPDoorIsGuarded(t *testing.T) {
+	log := new(hostedtest.Log)
+	event := `{"httpMethod":"POST","path":"/openapi/soter/issueChallenge","headers":{"authorization":"Bearer %"},"body":"{\"openid\":\"oUser\"}"}`
+	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "token"}, 5*time.Second, log)
+	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "token", 1)), nil), `"statusCode":200`)
+	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "other", 1)), nil), `"statusCode":401`)
+	closed := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, log)
+	assert.Contains(t, hostedtest.Invoke(t, closed, []byte(strings.Replace(event, "%", "token", 1)), nil), `"statusCode":403`)
+	assert.NotContains(t, log.String(), secretText)
+}
+
+func TestWrongConfigurationIsNamed(t *testing.T) {
+	for says, variables := range map[string]map[string]string{
+		"CHALLENGE_SECRET is not set": {},
+		"fewer than 32 bytes":         {"CHALLENGE_SECRET": "short"},
+		"CHALLENGE_TTL cannot be read": {
+			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "soon"},
+		"HTTP_AUTH must be one of": {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
+	} {
+		for _, runtime := range hostedtest.Both(t, "challenge", variables, 5*time.Second, new(hostedtest.Log)) {
+			answer := hostedtest.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)
+			assert.Contains(t, answer, says)
+			assert.NotContains(t, answer, `"challenge"`)
+		}
+	}
+}
