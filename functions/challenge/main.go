@@ -13,7 +13,7 @@ import (
 	"sotercall/internal/openapi"
 )
 
-func main() { function.Main(build) }
+func main() { function.Main("challenge", build) }
 
 // build wires the function as it is configured.
 func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
@@ -45,8 +45,10 @@ func observe(ctx context.Context, openid string, e *openapi.Error) {
 	}
 	if e == nil {
 		entry.Set("errCode", 0)
+		entry.Set("outcome", "ok")
 		return
 	}
+	entry.Set("outcome", "error")
 	entry.Set("errCode", e.Code)
 	entry.Set("error", e.Error())
 }

@@ -17,7 +17,7 @@ import (
 	"sotercall/internal/wechat"
 )
 
-func main() { function.Main(build) }
+func main() { function.Main("token", build) }
 
 // build wires the function as it is configured.
 func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
@@ -37,6 +37,7 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		HTTP:       handler,
 		BadRequest: handler.BadRequest,
 		Timer:      handler.Timer,
+		Prepare:    func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
 	}
 }
 
@@ -61,7 +62,9 @@ func source(s settings, log *slog.Logger) (tokenapi.Source, error) {
 func observe(ctx context.Context, errCode int, err error) {
 	entry := journal.From(ctx)
 	entry.Set("errCode", errCode)
+	entry.Set("outcome", "ok")
 	if err != nil {
+		entry.Set("outcome", "error")
 		entry.Set("error", err.Error())
 	}
 }

@@ -64,13 +64,46 @@ func TestFaults(t *testing.T) {
 
 func TestLogLine(t *testing.T) {
 	h := host(t, 10*time.Second, nil)
-	hostedtest.Invoke(t, h.on["lambda"], hostedtest.JSON(t, hostedtest.Sample(t)), nil)
-	require.NoError(t, h.on["lambda"].Close())
-	written := h.logs.String()
-	assert.Equal(t, 1, strings.Count(written, `"msg":"invocation"`))
-	for _, field := range []string{`"request_id":"`, `"platform":"lambda"`, `"door":"direct"`, `"cold":true`, `"errCode":0`,
-		`"isOk":true`, `"openid":"oSan***0001"`, `"upstream_attempts":2`, `"total_ms":`, `"upstream_ms":`, `"token_ms":`} {
-		assert.Contains(t, written, field)
+	answers := map[string][]string{
+		// Token and connection were there before the first call.
+		"lambda": {`"upstream_attempts":1`, `"trace_id":"Root=`, `"_aws":{`},
+		"scf":    {`"upstream_attempts":2`, `"token_ms":`, `"token_fetches":1`},
+	}
+	for platform, fields := range answers {
+		hostedtest.Invoke(t, h.on[platform], hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+		require.NoError(t, h.on[platform].Close())
+		var line string
+		for candidate := range strings.Lines(h.logs.String()) {
+			if strings.Contains(candidate, `"msg":"invocation"`) && strings.Contains(candidate, `"platform":"`+platform+`"`) {
+				require.Empty(t, line, "one line for each invocation")
+				line = candidate
+			}
+		}
+		for _, field := range append(fields, `"function":"verify"`, `"request_id":"`, `"door":"direct"`, `"cold":true`, `"errCode":0`,
+			`"isOk":true`, `"outcome":"genuine"`, `"openid":"oSan***0001"`, `"total_ms":`, `"upstream_ms":`) {
+			assert.Contains(t, line, field)
+		}
+	}
+	last, _ := h.LastRequest(verifyPath)
+	assert.Equal(t, "", last.Header.Get("X-Amzn-Trace-Id"), "SCF gave none")
+}
+
+func TestFailingUpstreamDoesNotFailTheInit(t *testing.T) {
+	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	require.NoError(t, s.Inject(sandbox.Fault{Kind: sandbox.FaultReset, Times: 3}))
+	runtime := hostedtest.Lambda(t, "verify", s.Variables(), 10*time.Second, new(hostedtest.Log))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	last, _ := s.LastRequest(verifyPath)
+	assert.Contains(t, last.Header.Get("X-Amzn-Trace-Id"), "Root=", "the trace header is passed on")
+}
+
+func TestLogLevel(t *testing.T) {
+	for level, want := range map[string]int{"info": 1, "warn": 0} {
+		s, log := hostedtest.NewSandbox(t, sandbox.Options{}), new(hostedtest.Log)
+		runtime := hostedtest.SCF(t, "verify", hostedtest.With(s.Variables(), map[string]string{"LOG_LEVEL": level}), 10*time.Second, log)
+		hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+		require.NoError(t, runtime.Close())
+		assert.Equal(t, want, strings.Count(log.String(), `"msg":"invocation"`))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"sotercall/internal/openapi"
 )
 
-func main() { function.Main(build) }
+func main() { function.Main("verify", build) }
 
 // build wires the function as it is configured.
 func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
@@ -47,6 +47,7 @@ func api(p parts) function.API {
 		Timer: func(ctx context.Context, _ []byte) []byte {
 			return handler.NoQuestion(ctx).CloudCall()
 		},
+		Prepare: p.prepare,
 	}
 }
 
@@ -65,6 +66,7 @@ func observe(ctx context.Context, r openapi.Request, a openapi.Answer) {
 	entry := journal.From(ctx)
 	entry.Set("errCode", a.Code())
 	entry.Set("isOk", a.IsOK())
+	entry.Set("outcome", outcome(a))
 	if r.OpenID != "" {
 		entry.Set("openid", openapi.MaskOpenID(r.OpenID))
 	}
@@ -73,6 +75,18 @@ func observe(ctx context.Context, r openapi.Request, a openapi.Answer) {
 	}
 	if a.Err != nil {
 		entry.Set("error", a.Err.Error())
+	}
+}
+
+// outcome names the three ways in which a question ends.
+func outcome(a openapi.Answer) string {
+	switch {
+	case a.Err != nil:
+		return "error"
+	case a.IsOK():
+		return "genuine"
+	default:
+		return "wrong"
 	}
 }
 

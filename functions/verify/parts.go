@@ -27,6 +27,8 @@ type parts struct {
 	gate     openapi.Gate
 	tokens   openapi.Tokens          // nil: nobody holds a token at the HTTPS Call door
 	enroll   *authkeys.EnrollHandler // nil: no keys of our own
+	// prepare does early what the first question would wait for; nil: nothing.
+	prepare func(ctx context.Context)
 	// platformToken says that a request may bring the platform's access_token.
 	platformToken bool
 }
@@ -42,6 +44,7 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
+	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	source := tokenSource(s, client, store, log)
 	if source != nil {
 		p.tokens = source
@@ -55,6 +58,7 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 		p.enroll = &authkeys.EnrollHandler{Store: keys}
 	default:
 		p.verifier = client.Verifier(s.apiBase, source)
+		p.prepare = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }
 	}
 	if err := once(&p, s, store); err != nil {
 		return parts{}, err

@@ -30,8 +30,9 @@ const (
 	// leasePoll is how often the store is asked whether the fetch of another
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
-	// recheck is how often, at most, a presented token that is not known makes
-	// Holds ask where tokens come from whether it is the next one.
+	// recheck is how often, at most, it is asked whether there is a next token: when
+	// Holds is presented one that is not known, and when the current one is refused
+	// and no forced refresh is left.
 	recheck = 5 * time.Second
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
 	// minutes before its end.
@@ -157,7 +158,7 @@ func (c *Cache) remembered(now time.Time) error {
 // has changed since: there is no forced refresh left, and a normal fetch, which
 // would see it if somebody else had forced one, is not due again. c.mu is held.
 func (c *Cache) isHopeless(stale secret.Text, now time.Time) bool {
-	return c.hopeless.Equal(stale) && !c.state.mayForce(now) && now.Sub(c.gaveUp).Abs() < forcedSpacing
+	return c.hopeless.Equal(stale) && !c.state.mayForce(now) && now.Sub(c.gaveUp).Abs() < recheck
 }
 
 // Holds implements [Source]. For a token that it does not know, it finds out at

@@ -40,10 +40,14 @@ type API struct {
 	BadRequest func(w http.ResponseWriter, r *http.Request, err error)
 	// Timer answers a timer or a schedule.
 	Timer func(ctx context.Context, event []byte) []byte
+	// Prepare, if set, does early what the first call would wait for: it fetches
+	// a token, it connects. Where it fails, the call will try itself.
+	Prepare func(ctx context.Context)
 }
 
 // Handler runs an API. It implements [adapter.Handler].
 type Handler struct {
+	name  string
 	build func(environment map[string]string) API
 	log   *slog.Logger
 	now   func() time.Time
@@ -57,8 +61,8 @@ var _ adapter.Handler = (*Handler)(nil)
 
 // New makes a Handler. build makes the API from the function's variables; it is
 // called once, when they are known: on SCF that is with the first invocation.
-func New(build func(environment map[string]string) API, log *slog.Logger) *Handler {
-	return &Handler{build: build, log: log, now: time.Now}
+func New(name string, build func(environment map[string]string) API, log *slog.Logger) *Handler {
+	return &Handler{name: name, build: build, log: log, now: time.Now}
 }
 
 func (h *Handler) prepare(environment map[string]string) {
@@ -79,16 +83,34 @@ func (h *Handler) prepare(environment map[string]string) {
 // function writes; its level may be set.
 type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) API
 
-// Main hosts a function on the platform that has started the process, and does
+// Main hosts the function called name on the platform that has started the process, and does
 // not return. Logs go to stderr as JSON, which both platforms collect.
-func Main(build Builder) {
+func Main(name string, build Builder) {
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	h := New(func(environment map[string]string) API { return build(environment, log, level) }, log)
+	h := New(name, func(environment map[string]string) API { return build(environment, log, level) }, log)
 	if adapter.VariablesAtStart() {
 		h.prepare(nil)
+		h.goAhead()
 	}
 	os.Exit(adapter.Start(h, os.Stderr))
+}
+
+// preparation bounds what is done before the first call. The platform gives the
+// init phase 10 seconds (AWS Lambda, "Lambda runtime environment").
+const preparation = 5 * time.Second
+
+// goAhead prepares beside the start of the runtime, which must not wait for the
+// network. The first call joins what is under way.
+func (h *Handler) goAhead() {
+	if h.api.Prepare == nil {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), preparation)
+		defer cancel()
+		h.api.Prepare(ctx)
+	}()
 }
 
 // errBug is all that a caller learns of a bug.
@@ -98,6 +120,7 @@ var errBug = errors.New("internal error, the log of the function says more")
 func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, payload []byte) (answer []byte, err error) {
 	begin := h.now()
 	ctx, entry := journal.New(ctx)
+	entry.Set("function", h.name)
 	entry.Set("request_id", invocation.RequestID)
 	entry.Set("platform", string(invocation.Platform))
 	if invocation.TraceID != "" {
@@ -111,7 +134,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 			entry.Set("stack", string(debug.Stack()))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
-		h.write(ctx, entry, err)
+		h.write(ctx, invocation.Platform, entry, err)
 	}()
 
 	ctx, cancel := h.leaveTimeToAnswer(ctx)
@@ -156,12 +179,18 @@ func (h *Handler) leaveTimeToAnswer(ctx context.Context) (context.Context, conte
 	return context.WithDeadline(ctx, deadline.Add(-min(left/10, 500*time.Millisecond)))
 }
 
-func (h *Handler) write(ctx context.Context, entry *journal.Entry, err error) {
+// write writes the invocation's line. On Lambda it holds the same figures as
+// metrics too.
+func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *journal.Entry, err error) {
 	level := slog.LevelInfo
 	if err != nil {
 		level = slog.LevelError
 	}
-	h.log.LogAttrs(ctx, level, "invocation", entry.Attrs()...)
+	attrs := entry.Attrs()
+	if platform == adapter.Lambda {
+		attrs = append(attrs, metrics(attrs, h.now()))
+	}
+	h.log.LogAttrs(ctx, level, "invocation", attrs...)
 }
 
 // panicText tells a runtime error in full; of any other value only the type,

@@ -3,11 +3,13 @@ package function_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +26,7 @@ import (
 func newHandler(api function.API) (*function.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
 	build := func(map[string]string) function.API { return api }
-	return function.New(build, slog.New(slog.NewJSONHandler(&log, nil))), &log
+	return function.New("verify", build, slog.New(slog.NewJSONHandler(&log, nil))), &log
 }
 
 func TestEachDoorReachesItsPartOfTheAPI(t *testing.T) {
@@ -106,7 +108,7 @@ func TestVariablesOfTheInvocationWinAndAreReadOnce(t *testing.T) {
 	t.Setenv("FUNCTION_TEST", "process")
 	t.Setenv("FUNCTION_OTHER", "process")
 	var got []map[string]string
-	h := function.New(func(environment map[string]string) function.API {
+	h := function.New("verify", func(environment map[string]string) function.API {
 		got = append(got, environment)
 		return function.API{Direct: func(context.Context, []byte) []byte { return nil }}
 	}, slog.New(slog.DiscardHandler))
@@ -136,4 +138,44 @@ func TestBearer(t *testing.T) {
 	assert.Contains(t, refused.Message, "HTTP_BEARER_TOKENS")
 	_, refused = function.Platform(httptest.NewRequest("POST", "/", nil))
 	assert.Nil(t, refused)
+}
+
+// What CloudWatch takes as metrics must stand in the line that it points into.
+func TestLambdaLineHoldsMetrics(t *testing.T) {
+	h, log := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
+		journal.From(ctx).Set("outcome", "genuine")
+		journal.From(ctx).Set("openid", "oABC***1234")
+		journal.From(ctx).Count("upstream_attempts", 1)
+		return nil
+	}})
+	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
+	require.NoError(t, err)
+	var line struct {
+		Function string  `json:"function"`
+		Outcome  string  `json:"outcome"`
+		Total    float64 `json:"total_ms"`
+		Attempts int     `json:"upstream_attempts"`
+		AWS      struct {
+			Timestamp         int64
+			CloudWatchMetrics []struct {
+				Namespace  string
+				Dimensions [][]string
+				Metrics    []struct{ Name, Unit string }
+			}
+		} `json:"_aws"`
+	}
+	require.NoError(t, json.Unmarshal(log.Bytes(), &line))
+	require.Len(t, line.AWS.CloudWatchMetrics, 1)
+	metrics := line.AWS.CloudWatchMetrics[0]
+	assert.Equal(t, "sotercall", metrics.Namespace)
+	assert.Equal(t, [][]string{{"function"}, {"function", "outcome"}}, metrics.Dimensions)
+	assert.Equal(t, []struct{ Name, Unit string }{{"total_ms", "Milliseconds"}, {"upstream_attempts", "Count"}}, metrics.Metrics)
+	assert.Equal(t, "verify", line.Function)
+	assert.Equal(t, "genuine", line.Outcome)
+	assert.Equal(t, 1, line.Attempts)
+	assert.InDelta(t, time.Now().UnixMilli(), line.AWS.Timestamp, 60_000)
+
+	_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(log.String(), "_aws"), "on SCF they are fields of the log")
 }

@@ -22,11 +22,30 @@ var (
 // be named. A form reads the fields of its own spelling; the others are there to
 // tell a caller who mixed them up.
 type parameters struct {
-	OpenID             jsontext.Value `json:"openid"`
-	JSONString         jsontext.Value `json:"jsonString"`
-	JSONSignature      jsontext.Value `json:"jsonSignature"`
-	SnakeJSONString    jsontext.Value `json:"json_string"`
-	SnakeJSONSignature jsontext.Value `json:"json_signature"`
+	OpenID             value `json:"openid"`
+	JSONString         value `json:"jsonString"`
+	JSONSignature      value `json:"jsonSignature"`
+	SnakeJSONString    value `json:"json_string"`
+	SnakeJSONSignature value `json:"json_signature"`
+}
+
+// value is a string, or the kind of what stands in its place: 0 if nothing does.
+type value struct {
+	kind jsontext.Kind
+	text string
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v.kind = dec.PeekKind()
+	if v.kind != '"' {
+		return dec.SkipValue()
+	}
+	token, err := dec.ReadToken()
+	if err == nil {
+		v.text = token.String()
+	}
+	return err
 }
 
 // parse reads a question. Fields it does not know are allowed: the platform adds
@@ -55,7 +74,7 @@ func (s spelling) parse(body []byte) (Request, *Error) {
 	}
 	var r Request
 	var e *Error
-	if r.OpenID, e = stringParameter(s.openid, p.OpenID, "", nil, MaxOpenID); e != nil {
+	if r.OpenID, e = stringParameter(s.openid, p.OpenID, "", value{}, MaxOpenID); e != nil {
 		return Request{}, e
 	}
 	if r.JSONString, e = stringParameter(s.jsonString, text, other.jsonString, otherText, MaxJSONString); e != nil {
@@ -99,25 +118,20 @@ func escapedTwice(text string) bool {
 
 // stringParameter decodes one parameter. An absent one is the empty string; if
 // the other spelling's parameter stands in its place, that is the mistake to name.
-func stringParameter(name string, value jsontext.Value, otherName string, other jsontext.Value, limit int) (string, *Error) {
-	switch kind := value.Kind(); {
-	case len(value) == 0 && len(other) != 0:
+func stringParameter(name string, v value, otherName string, other value, limit int) (string, *Error) {
+	switch {
+	case v.kind == 0 && other.kind != 0:
 		return "", invalid("parameter.%s is missing: this form of the call does not call it %s", name, otherName)
-	case len(value) == 0, kind == 'n':
+	case v.kind == 0, v.kind == 'n':
 		return "", nil
-	case kind == '{' && limit == MaxJSONString:
+	case v.kind == '{' && limit == MaxJSONString:
 		return "", invalid("parameter.%s is an object: send the text of resultJSON as it is, not parsed", name)
-	case kind != '"':
-		return "", invalid("parameter.%s must be a string, not %s", name, kindText(kind))
+	case v.kind != '"':
+		return "", invalid("parameter.%s must be a string, not %s", name, kindText(v.kind))
+	case len(v.text) > limit:
+		return "", invalid("parameter.%s has %d bytes, at most %d are allowed", name, len(v.text), limit)
 	}
-	text, err := jsontext.AppendUnquote(nil, value)
-	if err != nil {
-		return "", invalid("parameter.%s is not a JSON string", name)
-	}
-	if len(text) > limit {
-		return "", invalid("parameter.%s has %d bytes, at most %d are allowed", name, len(text), limit)
-	}
-	return string(text), nil
+	return v.text, nil
 }
 
 // describe names the mistake in a body that is not JSON as RFC 8259 and I-JSON

@@ -38,6 +38,10 @@ const (
 
 // Client calls WeChat. It may be used concurrently. Make it with [New].
 type Client struct {
+	// Trace, if set, finds the trace header of the invocation in a context; it is
+	// passed on as X-Amzn-Trace-Id. Set it before the first use.
+	Trace func(ctx context.Context) string
+
 	transport *http.Transport
 	now       func() time.Time
 	pause     func(ctx context.Context, d time.Duration) error
@@ -136,6 +140,12 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
+	if c.Trace != nil {
+		if trace := c.Trace(ctx); trace != "" {
+			req.Header.Set("X-Amzn-Trace-Id", trace)
+		}
+	}
+
 	begin := time.Now()
 	defer func() {
 		journal.From(ctx).Count("upstream_attempts", 1)

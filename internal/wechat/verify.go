@@ -3,7 +3,9 @@ package wechat
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,6 +30,27 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // Verifier makes a Verifier that asks at base with tokens' access_tokens.
 func (c *Client) Verifier(base *url.URL, tokens accesstoken.Source) *Verifier {
 	return &Verifier{client: c, base: base, tokens: tokens}
+}
+
+// Prepare does what the first question at base would wait for: it fetches a
+// token and, beside that, opens a connection. Failures are nobody's: the question
+// will meet them itself.
+func (c *Client) Prepare(ctx context.Context, base *url.URL, tokens accesstoken.Source) {
+	var wg sync.WaitGroup
+	wg.Go(func() { c.connect(ctx, base) })
+	_, _ = tokens.Token(ctx)
+	wg.Wait()
+}
+
+// connect leaves an open connection behind, by a request for nothing in particular.
+func (c *Client) connect(ctx context.Context, base *url.URL) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
+	if err != nil {
+		return
+	}
+	if resp, err := c.transport.RoundTrip(req); err == nil {
+		resp.Body.Close()
+	}
 }
 
 // Verify implements [openapi.Verifier]. A token that WeChat refuses is replaced
