@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/sandbox"
 )
 
 // variablesOf reads from a function's config.go which environment variables it
@@ -134,6 +136,28 @@ func TestSecretReferencesAreWellFormed(t *testing.T) {
 					if strings.HasPrefix(text, "{{") {
 						assert.Regexp(t, `^\{\{resolve:secretsmanager:\$\{Secrets\}:SecretString:[A-Z_]+::\$\{SecretsVersion\}\}\}$`, text, "%s: %s of %s", file, name, function)
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestSAMLocalMeetsTheSandbox: what `sam local -n` sets instead of what the
+// template refers to, for a sandbox started by `go run ./scripts/local`.
+func TestSAMLocalMeetsTheSandbox(t *testing.T) {
+	template := environments(t)["template.yaml"]
+	for id, variables := range load(t, "sam-local.json") {
+		declared := template[functionsOf[id]]
+		require.NotNil(t, declared, id)
+		assert.Equal(t, sandbox.DefaultAppID, at(t, variables, "WECHAT_APPID"))
+		assert.Equal(t, sandbox.DefaultAppSecret, at(t, variables, "WECHAT_APPSECRET"))
+		for name := range variables.(object) {
+			assert.Contains(t, declared, name, "SAM sets only what the template declares")
+		}
+		for name, value := range declared {
+			for _, text := range references(value) {
+				if strings.Contains(text, "{{resolve:") || strings.Contains(text, "${Api}") {
+					assert.Contains(t, variables, name, "%s: SAM would hand over the reference itself", id)
 				}
 			}
 		}

@@ -70,6 +70,18 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(output(t.Context(), t, ".", nil, "go", "env", name))
 }
 
+// serverless 3 and osls give up a folder whose serverless.yml, or that of a
+// folder below, names a component (lib/cli/triage.js).
+func TestServerlessTakesTheFolderForItsOwn(t *testing.T) {
+	assert.NoFileExists(t, "serverless.yml")
+	below, err := filepath.Glob("*/serverless.yml")
+	require.NoError(t, err)
+	assert.NotEmpty(t, below)
+	for _, file := range below {
+		assert.NotContains(t, load(t, file), "component", file)
+	}
+}
+
 func TestServerlessPrint(t *testing.T) {
 	printed := osls(t, "print", "--param", "appId=wx0123456789abcdef", "--param", "redis=yes")
 	assert.Contains(t, printed, "WECHAT_APPID: wx0123456789abcdef\n")

@@ -78,6 +78,18 @@ func observe(ctx context.Context, r openapi.Request, a openapi.Answer) {
 	}
 }
 
+func observeEnrolment(ctx context.Context, openid string, e *openapi.Error) {
+	entry := journal.From(ctx)
+	entry.Set("call", authkeys.EnrollName)
+	entry.Set("openid", openapi.MaskOpenID(openid))
+	entry.Set("outcome", "enrolled")
+	if e != nil {
+		entry.Set("outcome", "error")
+		entry.Set("errCode", e.Code)
+		entry.Set("error", e.Error())
+	}
+}
+
 // outcome names the three ways in which a question ends.
 func outcome(a openapi.Answer) string {
 	switch {

@@ -55,7 +55,7 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	case "local":
 		keys := keyStore(s, store)
 		p.verifier = authkeys.NewVerifier(keys)
-		p.enroll = &authkeys.EnrollHandler{Store: keys}
+		p.enroll = &authkeys.EnrollHandler{Store: keys, Observe: observeEnrolment}
 	default:
 		p.verifier = client.Verifier(s.apiBase, source)
 		p.prepare = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }

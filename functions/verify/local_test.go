@@ -1,0 +1,129 @@
+package main
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/sandbox"
+)
+
+// With SOTER_VERIFIER=local nobody is asked: no sandbox runs here.
+func TestLocalVerifierFromAFile(t *testing.T) {
+	s, err := sandbox.New(sandbox.Options{})
+	require.NoError(t, err)
+	phone, err := s.Phone("oLocal", sandbox.Huawei)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "authkeys.json")
+	require.NoError(t, os.WriteFile(file, hostedtest.JSON(t, map[string]any{"authKeys": []any{map[string]any{
+		"openid": "oLocal", "cpu_id": phone.CPUID(), "uid": phone.UID(), "pub_key": phone.AuthKey(), "counter": 1, "rsa_pss_saltlen": 32,
+	}}}), 0o600))
+	signed, err := phone.Sign("challenge")
+	require.NoError(t, err)
+	log := new(hostedtest.Log)
+	for _, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, 10*time.Second, log) {
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, signed), nil))
+		forged := signed
+		forged.JSONString = strings.Replace(forged.JSONString, "challenge", "ch4llenge", 1)
+		assert.Contains(t, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, forged), nil), `"isOk":false`)
+		stranger := signed
+		stranger.OpenID = "oStranger"
+		assert.Contains(t, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, stranger), nil), `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`)
+	}
+	assert.Contains(t, log.String(), `"reason":`, "why is in the log")
+}
+
+// openSourceSOTER is the chain that an app with Tencent/soter has on its hands.
+type openSourceSOTER struct{ ask, authKey *rsa.PrivateKey }
+
+func newChain(t *testing.T) openSourceSOTER {
+	t.Helper()
+	ask, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	authKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return openSourceSOTER{ask, authKey}
+}
+
+func keyJSON(t *testing.T, key *rsa.PrivateKey, counter int) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(t, err)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	return string(hostedtest.JSON(t, map[string]any{"pub_key": string(text), "cpu_id": "c0ffee", "counter": counter, "uid": "10115"}))
+}
+
+func sign(t *testing.T, key *rsa.PrivateKey, text string) string {
+	t.Helper()
+	digest := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: 20})
+	require.NoError(t, err)
+	return base64.StdEncoding.EncodeToString(signature)
+}
+
+func (c openSourceSOTER) enrolment(t *testing.T) map[string]string {
+	authKeyJSON := keyJSON(t, c.authKey, 5)
+	return map[string]string{"call": "openapi.soter.enrollAuthKey", "openid": "oOwn", "askJson": keyJSON(t, c.ask, 4),
+		"authKeyJson": authKeyJSON, "authKeySignature": sign(t, c.ask, authKeyJSON)}
+}
+
+func (c openSourceSOTER) result(t *testing.T, counter int) []byte {
+	text := fmt.Sprintf(`{"raw":"challenge","fid":"1","counter":%d,"cpu_id":"c0ffee","uid":"10115"}`, counter)
+	return hostedtest.JSON(t, sandbox.Signed{OpenID: "oOwn", JSONString: text, JSONSignature: sign(t, c.authKey, text)})
+}
+
+func TestEnrolledKeyVerifiesInTheWholeFleet(t *testing.T) {
+	server, chain := redistest.Start(t), newChain(t)
+	variables := map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": server.URL.Reveal(), "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"}
+	on := hostedtest.Both(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
+	enrolment := hostedtest.JSON(t, chain.enrolment(t))
+
+	assert.Contains(t, hostedtest.Invoke(t, on["scf"], chain.result(t, 6), nil), `"isOk":false`, "not enrolled yet")
+	assert.Contains(t, hostedtest.Invoke(t, on["scf"], enrolment, hostedtest.PageCaller("oOwn")), `"errCode":-604104`, "not by a page")
+	overHTTP := hostedtest.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "headers": map[string]string{}, "body": string(enrolment)})
+	assert.Contains(t, hostedtest.Invoke(t, on["scf"], overHTTP, nil), `-501007`, "not over HTTP")
+	assert.Contains(t, hostedtest.Invoke(t, on["lambda"], chain.result(t, 6), nil), `"isOk":false`, "still not")
+
+	assert.Equal(t, `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`, hostedtest.Invoke(t, on["lambda"], enrolment, nil))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, on["scf"], chain.result(t, 7), nil))
+	assert.Contains(t, hostedtest.Invoke(t, on["lambda"], chain.result(t, 7), nil), `"isOk":false`, "the counter has not grown")
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, on["lambda"], chain.result(t, 8), nil))
+
+	server.Kill()
+	down := hostedtest.Invoke(t, on["lambda"], chain.result(t, 9), nil)
+	assert.Contains(t, down, `"errCode":-604103`)
+	assert.Contains(t, down, `"isOk":false`)
+}
+
+// The platform's own token needs no AppSecret anywhere.
+func TestCloudBaseTokenOfTheInvocation(t *testing.T) {
+	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	token := s.CloudbaseAccessToken()
+	log := new(hostedtest.Log)
+	runtime := hostedtest.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, 10*time.Second, log)
+	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token}))
+	last, _ := s.LastRequest(verifyPath)
+	assert.True(t, strings.HasPrefix(last.RawQuery, "cloudbase_access_token="))
+	assert.Contains(t, hostedtest.Invoke(t, runtime, event, nil), `"errCode":-604103`, "not the one of the invocation before")
+
+	header := hostedtest.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "body": string(event),
+		"headers": map[string]string{"x-wx-cloudbase-access-token": token}})
+	assert.Contains(t, hostedtest.Invoke(t, runtime, header, nil), `\"isOk\":true`)
+	assert.NotContains(t, log.String(), token)
+}
