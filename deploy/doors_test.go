@@ -130,7 +130,7 @@ func (oneToken) Holds(_ context.Context, token string) (bool, error) {
 // verify is the function behind HTTP_AUTH=platform, with a verifier in place of
 // WeChat.
 func verify(verifier openapi.Verifier, gate openapi.Gate) *function.Handler {
-	return function.New(func(map[string]string) function.API {
+	return function.New("verify", func(map[string]string) function.API {
 		handler := &openapi.Handler{Verifier: verifier}
 		return function.API{
 			Direct:     func(ctx context.Context, event []byte) []byte { return handler.CloudCall(ctx, event).CloudCall() },

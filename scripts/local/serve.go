@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 )
 
@@ -14,6 +15,7 @@ import (
 func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (err error) {
 	addr := flags.String("addr", "127.0.0.1:9000", "where to listen; an address of this computer only")
 	timeout := flags.Duration("timeout", 10*time.Second, "of one invocation")
+	permissions := flags.String("config", "", "config.json of a function whose Cloud Calls the gateway permits; without it, all are")
 	challenges := challengesFlag(flags)
 	phones := phonesFlag(flags)
 	if err := flags.Parse(args); err != nil {
@@ -26,7 +28,13 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err != nil {
 		return err
 	}
-	w, err := open(ctx, settings{addr: *addr, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges})
+	var config []byte
+	if *permissions != "" {
+		if config, err = os.ReadFile(*permissions); err != nil {
+			return err
+		}
+	}
+	w, err := open(ctx, settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges})
 	if err != nil {
 		return err
 	}
@@ -75,6 +83,9 @@ The token function, as WeChat's stable_token; base URL for a WeChat SDK: %[1]s/f
 
 WeChat's own API (the sandbox):
   curl -s %[1]s/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"sandbox-is-no-secret-sandbox-000"}'
+
+The Cloud Call gateway, for a Node function with wx-server-sdk (README, "Moving over from Node"):
+  export TCB_CONTEXT_CNFG='{"URL":"%[1]s/admin"}' TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any
 
 What goes wrong at WeChat, on request:
   curl -s %[1]s/sandbox/faults -d '{"path":"/cgi-bin/soter/verify_signature","kind":"errcode","errcode":-1,"times":2}'

@@ -36,6 +36,7 @@ type world struct {
 // settings of a world.
 type settings struct {
 	addr       string    // where to listen
+	config     []byte    // config.json that the Cloud Call gateway goes by; nil permits all
 	phones     string    // folder where phones are kept; "" keeps them in memory
 	log        io.Writer // of the functions
 	lambda     bool      // which platforms to start
@@ -70,7 +71,7 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: eventToken}); err != nil {
+	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: eventToken, FunctionConfig: s.config}); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", s.addr)
