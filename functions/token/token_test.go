@@ -218,7 +218,7 @@ func TestNothingWrittenHoldsASecret(t *testing.T) {
 	for _, path := range []string{tokenPath, verifyPath} {
 		p.wechat.RotateTokens()
 		for _, fault := range []sandbox.Fault{
-			{Kind: sandbox.FaultErrCode, ErrCode: 40001, Times: 1}, {Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 1},
+			{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 1}, {Kind: sandbox.FaultErrCode, ErrCode: 42001, Times: 1},
 			{Kind: sandbox.FaultReset, Times: 5}, {Kind: sandbox.FaultTruncated, Times: 1}, {Kind: sandbox.FaultHTML, Times: 1},
 			{Kind: sandbox.FaultStatus, Times: 5}, {Kind: sandbox.FaultEmpty, Times: 1}, {Kind: sandbox.FaultRedirect, Times: 1},
 			{Kind: sandbox.FaultDelay, DelayMS: 30_000, Times: 1},

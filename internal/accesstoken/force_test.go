@@ -1,0 +1,62 @@
+package accesstoken_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/secret"
+)
+
+// mint makes tokens as WeChat's endpoints do: classic a new one each time, stable
+// a new one when forced.
+type mint struct {
+	classic         bool
+	number, fetches int
+}
+
+func (m *mint) Fetch(_ context.Context, force bool) (accesstoken.Grant, error) {
+	m.fetches++
+	if m.classic || force || m.number == 0 {
+		m.number++
+	}
+	return accesstoken.Grant{Value: secret.New(fmt.Sprintf("token-%d", m.number)), ExpiresIn: 2 * time.Hour}, nil
+}
+
+func TestForceIsSubjectToTheBudget(t *testing.T) {
+	for _, classic := range []bool{false, true} {
+		now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		m := &mint{classic: classic}
+		c := accesstoken.NewCache(accesstoken.Config{
+			Endpoint: m, Store: &accesstoken.Memory{Now: func() time.Time { return now }}, Classic: classic,
+			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		})
+		force := func() string {
+			token, err := c.Force(t.Context())
+			require.NoError(t, err)
+			return token.Value.Reveal()
+		}
+		assert.Equal(t, "token-2", force(), "the first one, replaced")
+		assert.Equal(t, "token-2", force(), "29 seconds are too soon")
+		now = now.Add(29 * time.Second)
+		assert.Equal(t, "token-2", force())
+		now = now.Add(time.Second)
+		assert.Equal(t, "token-3", force(), "30 are not")
+		for range 30 {
+			now = now.Add(time.Minute)
+			force()
+		}
+		assert.Equal(t, "token-21", force(), "20 in a day")
+		before := m.fetches
+		force()
+		assert.Equal(t, before, m.fetches, "and then nothing is asked")
+		now = now.Add(24 * time.Hour)
+		assert.NotEqual(t, "token-21", force(), "the next day")
+	}
+}
