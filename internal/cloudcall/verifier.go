@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,14 +13,13 @@ import (
 	"time"
 
 	"sotercall/internal/openapi"
+	"sotercall/internal/upstream"
 )
 
 const (
 	// timeout bounds a call whose context has more time, or no deadline at all. It
 	// is the SDK's.
 	timeout = 15 * time.Second
-	// maxReply bounds what is read of a reply. Real ones have less than 1 KiB.
-	maxReply = 64 << 10
 	// connectionLife is how long an idle connection is kept; the SDK keeps one for
 	// 4.8 s.
 	connectionLife = 4800 * time.Millisecond
@@ -40,10 +37,9 @@ type Verifier struct {
 	environment func(ctx context.Context) map[string]string
 	now         func() time.Time
 	boundary    func() string
-	transport   *http.Transport
+	line        *upstream.Line
 
-	calls   atomic.Int64 // numbers the calls of the process, as the SDK does
-	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
+	calls atomic.Int64 // numbers the calls of the process, as the SDK does
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
@@ -59,12 +55,7 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // question would be asked in his name. Those that belong to the function
 // (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
-	transport.IdleConnTimeout = connectionLife
-	transport.Protocols = new(http.Protocols)
-	transport.Protocols.SetHTTP1(true)
-	return &Verifier{environment: environment, now: now, boundary: boundary, transport: transport}
+	return &Verifier{environment: environment, now: now, boundary: boundary, line: upstream.New(connectionLife, now)}
 }
 
 // boundary has the form that the SDK's form-data gives it.
@@ -93,14 +84,18 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, err
 	}
-	status, contentType, body, err := v.send(req)
+	// The empty header, which is not sent, tells the transport that a second call
+	// would do no harm: it then repeats one that met a connection which had died
+	// while it was idle (net/http, Transport).
+	req.Header["Idempotency-Key"] = nil
+	reply, err := v.line.Send(req)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
 	case err != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway could not be asked", err)
 	}
-	return read(status, contentType, body)
+	return read(reply.Status, reply.ContentType, reply.Body)
 }
 
 // request builds the call as wx-server-sdk 4.0.2 does at this time of the clock.
@@ -150,40 +145,4 @@ func marshalRequest(r openapi.Request) ([]byte, error) {
 		pairs = append(pairs, Pair{Key: parameter.key, Value: value})
 	}
 	return MarshalCall(pairs...), nil
-}
-
-// send makes the call and reads the reply whole. It calls RoundTrip, which
-// unlike http.Client follows no redirect and puts no address into its errors.
-//
-// The empty header, which is not sent, tells the transport that a second call
-// would do no harm: it then repeats one that met a connection which had died
-// while it was idle, on a new connection and for no other reason (net/http,
-// Transport).
-func (v *Verifier) send(req *http.Request) (status int, contentType string, body []byte, err error) {
-	v.dropOldConnections()
-	req.Header["Idempotency-Key"] = nil
-	resp, err := v.transport.RoundTrip(req)
-	if err != nil {
-		return 0, "", nil, err
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
-	switch {
-	case err != nil:
-		return 0, "", nil, fmt.Errorf("the reply broke off: %w", err)
-	case len(body) > maxReply:
-		return 0, "", nil, fmt.Errorf("the reply is longer than %d bytes", maxReply)
-	}
-	v.lastUse.Store(v.now().UnixNano())
-	return resp.StatusCode, resp.Header.Get("Content-Type"), body, nil
-}
-
-// dropOldConnections closes what has been idle for longer than a connection
-// lives by the clock on the wall: while the function was frozen, the transport's
-// own timer stood still.
-func (v *Verifier) dropOldConnections() {
-	if last := v.lastUse.Load(); last != 0 && v.now().UnixNano()-last > int64(connectionLife) {
-		v.transport.CloseIdleConnections()
-		v.lastUse.Store(0)
-	}
 }

@@ -18,15 +18,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"sotercall/internal/journal"
+	"sotercall/internal/upstream"
 )
 
 const (
-	// maxReply bounds what is read of a reply. Real ones have less than 1 KiB.
-	maxReply = 64 << 10
 	// maxAttempts bounds how often a request is sent, the first time included.
 	maxAttempts = 4
 	// firstBackoff is the pause before the second attempt; it doubles after.
@@ -42,23 +40,14 @@ type Client struct {
 	// passed on as X-Amzn-Trace-Id. Set it before the first use.
 	Trace func(ctx context.Context) string
 
-	transport *http.Transport
-	now       func() time.Time
-	pause     func(ctx context.Context, d time.Duration) error
-
-	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
+	line  *upstream.Line
+	now   func() time.Time
+	pause func(ctx context.Context, d time.Duration) error
 }
 
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
-	transport.IdleConnTimeout = connectionLife
-	// One HTTP/1.1 connection per concurrent call: one request at a time is what a
-	// function makes, and a dead connection is noticed at once.
-	transport.Protocols = new(http.Protocols)
-	transport.Protocols.SetHTTP1(true)
-	return &Client{transport: transport, now: now, pause: pause}
+	return &Client{line: upstream.New(connectionLife, now), now: now, pause: pause}
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -103,7 +92,7 @@ func (c *Client) call(ctx context.Context, r *request) ([]byte, error) {
 		// first time, there is nothing to wait for. Those beside it have been frozen
 		// as long, so that the next attempt gets a new one.
 		if isDisconnect(err) {
-			c.transport.CloseIdleConnections()
+			c.line.HangUp()
 		}
 		if attempt > 1 || !isDisconnect(err) {
 			wait := backoff/2 + rand.N(backoff)
@@ -126,7 +115,6 @@ func (c *Client) leaves(ctx context.Context, d time.Duration) bool {
 
 // attempt sends r once.
 func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
-	c.dropOldConnections()
 	u := *r.url
 	u.RawQuery = r.query.Encode()
 	var body io.Reader
@@ -151,44 +139,15 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 		journal.From(ctx).Count("upstream_attempts", 1)
 		journal.From(ctx).Spend("upstream_ms", time.Since(begin))
 	}()
-	// RoundTrip, unlike http.Client, follows no redirect and puts no URL, whose
-	// query holds secrets, into its errors.
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return nil, &disconnect{call: r.name(), err: err}
-	}
-	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	reply, err := c.line.Send(req)
 	switch {
-	case resp.StatusCode != http.StatusOK:
-		return nil, &badStatus{call: r.name(), status: resp.StatusCode}
 	case err != nil:
-		return nil, fmt.Errorf("%s: the reply broke off: %w", r.name(), err)
-	case len(reply) > maxReply:
-		return nil, fmt.Errorf("%s: the reply is longer than %d bytes", r.name(), maxReply)
+		return nil, fmt.Errorf("%s: %w", r.name(), err)
+	case reply.Status != http.StatusOK:
+		return nil, &badStatus{call: r.name(), status: reply.Status}
 	}
-	c.lastUse.Store(c.now().UnixNano())
-	return reply, nil
+	return reply.Body, nil
 }
-
-// dropOldConnections closes what has been idle for longer than a connection
-// lives by the clock on the wall: while the function was frozen, the transport's
-// own timer stood still.
-func (c *Client) dropOldConnections() {
-	if last := c.lastUse.Load(); last != 0 && c.now().UnixNano()-last > int64(connectionLife) {
-		c.transport.CloseIdleConnections()
-		c.lastUse.Store(0)
-	}
-}
-
-// disconnect says that no reply came.
-type disconnect struct {
-	call string
-	err  error
-}
-
-func (e *disconnect) Error() string { return e.call + ": no reply: " + e.err.Error() }
-func (e *disconnect) Unwrap() error { return e.err }
 
 // badStatus says that a reply came that is none of the API's, which always
 // answers 200.
@@ -200,7 +159,7 @@ type badStatus struct {
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }
 
 func isDisconnect(err error) bool {
-	var e *disconnect
+	var e *upstream.NoReply
 	return errors.As(err, &e)
 }
 

@@ -48,9 +48,7 @@ func (c *Client) connect(ctx context.Context, base *url.URL) {
 	if err != nil {
 		return
 	}
-	if resp, err := c.transport.RoundTrip(req); err == nil {
-		resp.Body.Close()
-	}
+	_, _ = c.line.Send(req)
 }
 
 // Verify implements [openapi.Verifier]. A token that WeChat refuses is replaced

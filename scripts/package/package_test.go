@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -18,54 +19,49 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheSameSourceGivesTheSameBytesInAnyFolder builds two copies of the source
-// that share nothing but their content.
+// TestTheSameSourceGivesTheSameBytesInAnyFolder packages two copies of the
+// source that share nothing but their content. The command runs as a process of
+// its own: with the race detector in it, compressing would take a minute.
 func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "a longer path", "with blanks")
 	copySource(t, "../..", here)
 	copySource(t, here, there) // not ../.. again: somebody may be at work there
-	first, err := buildAll(t.Context(), here, filepath.Join(here, "dist"), "arm64")
-	require.NoError(t, err)
-	second, err := buildAll(t.Context(), there, t.TempDir(), "arm64")
-	require.NoError(t, err)
-	require.NotEmpty(t, first)
-	assert.Equal(t, first, second)
+	stale := filepath.Join(here, "dist", "scf", "gone.zip")
+	require.NoError(t, os.MkdirAll(filepath.Dir(stale), 0o755))
+	require.NoError(t, os.WriteFile(stale, nil, 0o644))
 
-	t.Run("the zips hold what the platforms want", func(t *testing.T) {
-		names, err := functions(here)
-		require.NoError(t, err)
-		for _, function := range names {
-			inspect(t, filepath.Join(here, "dist", "lambda", function+".zip"), "bootstrap", elf.EM_AARCH64, "arm64")
-			inspect(t, filepath.Join(here, "dist", "scf", function+".zip"), "main", elf.EM_X86_64, "amd64")
+	listing := goRun(t, here, "./scripts/package")
+	goRun(t, there, "./scripts/package", "-out", "elsewhere")
+	assert.NoFileExists(t, stale, "what is gone from the source is gone from dist")
+	sums := readFile(t, filepath.Join(here, "dist", "SHA256SUMS"))
+	assert.Equal(t, sums, readFile(t, filepath.Join(there, "elsewhere", "SHA256SUMS")))
+
+	names, err := functions(here)
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, function := range names {
+		for cloud, program := range map[string]string{"lambda": "bootstrap", "scf": "main"} {
+			name := filepath.Join(cloud, function+".zip")
+			packed := readFile(t, filepath.Join(here, "dist", name))
+			assert.True(t, packed == readFile(t, filepath.Join(there, "elsewhere", name)), "%s differs", name)
+			assert.Contains(t, sums, fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(packed)), filepath.ToSlash(name)))
+			assert.Contains(t, listing, fmt.Sprintf("%9d  %x  %s\n", len(packed), sha256.Sum256([]byte(packed)), filepath.Join(here, "dist", name)))
+			inspect(t, filepath.Join(here, "dist", name), program, map[string]string{"lambda": "arm64", "scf": "amd64"}[cloud])
 		}
-	})
-	t.Run("a permission for Cloud Call goes along, to Tencent only", func(t *testing.T) {
-		want, err := os.ReadFile(filepath.Join(here, "functions", "verify", "config.json"))
-		require.NoError(t, err)
-		assert.Equal(t, want, contents(t, filepath.Join(here, "dist", "scf", "verify.zip"))["config.json"])
-		assert.NotContains(t, contents(t, filepath.Join(here, "dist", "lambda", "verify.zip")), "config.json")
-	})
-	t.Run("the listing names sizes and sums", func(t *testing.T) {
-		var stdout bytes.Buffer
-		out := filepath.Join(here, "dist")
-		require.NoError(t, list(first, out, &stdout))
-		sums, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
-		require.NoError(t, err)
-		for _, a := range first {
-			packed, err := os.ReadFile(filepath.Join(out, a.name))
-			require.NoError(t, err)
-			assert.Contains(t, string(sums), fmt.Sprintf("%x  %s\n", sha256.Sum256(packed), filepath.ToSlash(a.name)))
-			assert.Contains(t, stdout.String(), fmt.Sprintf("%9d  %x  %s\n", len(packed), sha256.Sum256(packed), filepath.Join(out, a.name)))
-		}
-	})
-	t.Run("what is gone from the source is gone from dist", func(t *testing.T) {
-		stale := filepath.Join(here, "dist", "scf", "gone.zip")
-		require.NoError(t, os.WriteFile(stale, nil, 0o644))
-		_, err := buildAll(t.Context(), here, filepath.Join(here, "dist"), "amd64")
-		require.NoError(t, err)
-		assert.NoFileExists(t, stale)
-		inspect(t, filepath.Join(here, "dist", "lambda", "verify.zip"), "bootstrap", elf.EM_X86_64, "amd64")
-	})
+	}
+
+	permissions := readFile(t, filepath.Join(here, "functions", "verify", "config.json"))
+	assert.Equal(t, permissions, string(contents(t, filepath.Join(here, "dist", "scf", "verify.zip"))["config.json"]))
+	assert.NotContains(t, contents(t, filepath.Join(here, "dist", "lambda", "verify.zip")), "config.json", "it is for Tencent only")
+}
+
+func TestLambdaRunsOnX86Too(t *testing.T) {
+	root, err := moduleRoot(t.Context())
+	require.NoError(t, err)
+	out := t.TempDir()
+	a, err := cloud{name: "lambda", arch: "amd64", binary: "bootstrap"}.build(t.Context(), root, out, "challenge")
+	require.NoError(t, err)
+	inspect(t, filepath.Join(out, a.name), "bootstrap", "amd64")
 }
 
 func TestOnlyTheProcessorsOfLambda(t *testing.T) {
@@ -78,10 +74,28 @@ func TestWithoutFunctionsThereIsNothingToBuild(t *testing.T) {
 	assert.ErrorContains(t, err, "there are no functions")
 }
 
+func goRun(t *testing.T, folder string, args ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", append([]string{"run"}, args...)...)
+	command.Dir = folder
+	var said bytes.Buffer
+	command.Stderr = &said
+	out, err := command.Output()
+	require.NoError(t, err, said.String())
+	return string(out)
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(content)
+}
+
 // copySource copies what a build needs.
 func copySource(t *testing.T, from, to string) {
 	t.Helper()
-	for _, folder := range []string{"functions", "internal"} {
+	for _, folder := range []string{"functions", "internal", "scripts/package"} {
 		require.NoError(t, os.CopyFS(filepath.Join(to, folder), os.DirFS(filepath.Join(from, folder))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
@@ -93,7 +107,7 @@ func copySource(t *testing.T, from, to string) {
 
 // inspect checks the program in a zip: executable, for that processor, linked
 // statically, and built as every deployed binary is.
-func inspect(t *testing.T, file, program string, machine elf.Machine, arch string) {
+func inspect(t *testing.T, file, program, arch string) {
 	t.Helper()
 	packed, err := zip.OpenReader(file)
 	require.NoError(t, err)
@@ -105,7 +119,7 @@ func inspect(t *testing.T, file, program string, machine elf.Machine, arch strin
 	binary := bytes.NewReader(contents(t, file)[program])
 	parsed, err := elf.NewFile(binary)
 	require.NoError(t, err, file)
-	assert.Equal(t, machine, parsed.Machine, file)
+	assert.Equal(t, map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64}[arch], parsed.Machine, file)
 	assert.Nil(t, parsed.Section(".interp"), "%s is linked dynamically", file)
 	assert.Nil(t, parsed.Section(".symtab"), "%s is not stripped", file)
 

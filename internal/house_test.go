@@ -1,0 +1,64 @@
+// Package internal_test keeps the house in order: which package may use which,
+// and what never ends up in a function.
+package internal_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// storeys are the packages from the ground up. Each uses only those of the
+// storeys below it.
+var storeys = []string{
+	"secret journal soter openapi trigger emulator",
+	"adapter config redis upstream",
+	"accesstoken authkeys challenge cloudcall function",
+	"sandbox tokenapi wechat",
+	"hostedtest redis/redistest",
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	require.NoError(t, err)
+	return strings.Fields(string(out))
+}
+
+func TestArrowsRunDownwards(t *testing.T) {
+	const prefix = "sotercall/internal/"
+	storey := map[string]int{}
+	for n, names := range storeys {
+		for name := range strings.FieldsSeq(names) {
+			storey[prefix+name] = n
+		}
+	}
+	packages := goList(t, "-f", `{{if .GoFiles}}{{.ImportPath}}{{end}}`, "sotercall/internal/...")
+	for _, p := range packages {
+		if strings.Contains(p, "/testdata/") {
+			continue
+		}
+		require.Contains(t, storey, p, "say in storeys where it belongs")
+		for _, used := range goList(t, "-f", `{{join .Imports "\n"}}`, p) {
+			if strings.HasPrefix(used, "sotercall/") {
+				assert.Less(t, storey[used], storey[p], "%s uses %s", p, used)
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, len(packages), len(storey), "nothing is listed that is gone")
+}
+
+func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
+	functions := goList(t, "sotercall/functions/...")
+	require.Len(t, functions, 3)
+	for _, function := range functions {
+		linked := strings.Join(goList(t, "-deps", function), " ")
+		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "redistest", "testify", "rapid", "goleak"} {
+			assert.NotContains(t, linked, standIn, function)
+		}
+		assert.Contains(t, linked, "sotercall/internal/adapter", "the twin: what is linked is listed")
+	}
+}

@@ -1,0 +1,101 @@
+package upstream_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/upstream"
+)
+
+// serve runs a server that counts the connections it is reached by.
+func serve(t *testing.T, handler http.HandlerFunc) (url string, connections *atomic.Int32) {
+	t.Helper()
+	connections = new(atomic.Int32)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.URL, connections
+}
+
+func get(t *testing.T, line *upstream.Line, url string) (upstream.Reply, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	return line.Send(req)
+}
+
+func TestConnectionIsKeptUntilItIsOld(t *testing.T) {
+	url, connections := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("here")) })
+	clock := time.Now()
+	line := upstream.New(30*time.Second, func() time.Time { return clock })
+	for range 3 {
+		reply, err := get(t, line, url)
+		require.NoError(t, err)
+		assert.Equal(t, upstream.Reply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("here")}, reply)
+	}
+	assert.EqualValues(t, 1, connections.Load())
+	clock = clock.Add(31 * time.Second) // frozen: no timer of the transport has run
+	_, err := get(t, line, url)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, connections.Load())
+	line.HangUp()
+	_, err = get(t, line, url)
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, connections.Load())
+}
+
+func TestRedirectIsAReply(t *testing.T) {
+	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "/", r.URL.Path)
+		http.Redirect(w, r, "/elsewhere", http.StatusFound)
+	})
+	reply, err := get(t, upstream.New(time.Second, time.Now), url+"/")
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusFound, reply.Status)
+}
+
+func TestReplyIsBounded(t *testing.T) {
+	size := 64 << 10
+	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", size))) })
+	line := upstream.New(time.Second, time.Now)
+	reply, err := get(t, line, url)
+	require.NoError(t, err)
+	assert.Len(t, reply.Body, size)
+	size++
+	reply, err = get(t, line, url)
+	assert.ErrorContains(t, err, "longer than 65536 bytes")
+	assert.Zero(t, reply)
+}
+
+func TestWhatWentWrongIsToldWithoutTheAddress(t *testing.T) {
+	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/half" {
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("half"))
+			w.(http.Flusher).Flush()
+		}
+		panic(http.ErrAbortHandler)
+	})
+	line := upstream.New(time.Second, time.Now)
+	var noReply *upstream.NoReply
+	_, err := get(t, line, url+"/none?secret=hush")
+	require.ErrorAs(t, err, &noReply)
+	assert.NotContains(t, err.Error(), "hush")
+	_, err = get(t, line, url+"/half?secret=hush")
+	require.ErrorContains(t, err, "broke off")
+	assert.NotErrorAs(t, err, &noReply)
+	assert.NotContains(t, err.Error(), "hush")
+}

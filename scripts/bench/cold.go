@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sotercall/internal/sandbox"
+)
+
+// cold measures from exec to the first answer. What cannot be avoided is a token
+// fetch and then the question, on one connection, which the baseline makes and
+// nothing else; on Lambda it fetches the token before it asks for an invocation.
+func (b *bench) cold(ctx context.Context) ([]Figure, error) {
+	var figures []Figure
+	for _, delay := range []time.Duration{0, 20 * time.Millisecond} {
+		for _, on := range platforms {
+			f, err := b.coldAt(ctx, on, delay)
+			if err != nil {
+				return nil, err
+			}
+			figures = append(figures, f)
+		}
+	}
+	return figures, nil
+}
+
+func (b *bench) coldAt(ctx context.Context, on platform, delay time.Duration) (Figure, error) {
+	if delay > 0 {
+		if err := b.upstream.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: int(delay.Milliseconds())}); err != nil {
+			return Figure{}, err
+		}
+		defer b.upstream.ClearFaults()
+	}
+	samples, err := inTurns(ctx, b.colds,
+		func() (float64, error) { return b.toFirstAnswer(ctx, on, "verify", b.upstream.variables()) },
+		func() (float64, error) { return b.toFirstAnswer(ctx, on, "call", b.baselineVariables("")) })
+	if err != nil {
+		return Figure{}, err
+	}
+	return Figure{
+		Name: fmt.Sprintf("exec to first answer, upstream takes %d ms (%s)", delay.Milliseconds(), on.name),
+		Unit: Milliseconds, Ours: spreadOf(samples[0]),
+		Against: "one token fetch, one call", Baseline: spreadOf(samples[1]), Goal: Goal{AtMost, 1.3},
+	}, nil
+}
+
+// toFirstAnswer is in milliseconds.
+func (b *bench) toFirstAnswer(ctx context.Context, on platform, program string, variables map[string]string) (ms float64, err error) {
+	begin := time.Now()
+	h, err := b.host(ctx, on, program, variables)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	if _, err := h.verify(ctx, b.event); err != nil {
+		return 0, err
+	}
+	return milliseconds(time.Since(begin)), nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"sotercall/internal/authkeys"
+	"sotercall/internal/openapi"
+	"sotercall/internal/soter"
+)
+
+// localVerification is the direct door of functions/verify with
+// SOTER_VERIFIER=local and a file of AuthKeys, and the one step of it that
+// cannot be left out.
+type localVerification struct {
+	ours func() error // event bytes to answer bytes
+	bare func() error // rsa.VerifyPSS with the parsed key
+}
+
+func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
+	keys := authkeys.NewFile(filepath.Join(b.folder, "authkeys.json"))
+	err := keys.Put(ctx, authkeys.AuthKey{
+		ID:     authkeys.ID{OpenID: b.phone.OpenID(), CPUID: b.phone.CPUID(), UID: b.phone.UID()},
+		PubKey: b.phone.AuthKey(), Counter: 2, Salt: soter.Salt32, // the phone is a Huawei
+	})
+	var newer *authkeys.NotNewerError // it was kept for another figure
+	if err != nil && !errors.As(err, &newer) {
+		return localVerification{}, err
+	}
+	handler := &openapi.Handler{Verifier: authkeys.NewVerifier(keys)}
+	ours := func() error {
+		if authkeys.IsEnroll(b.event) {
+			return errors.New("the event is taken for an enrolment")
+		}
+		if answer := handler.CloudCall(ctx, b.event).CloudCall(); string(answer) != verified {
+			return fmt.Errorf("a genuine signature was answered with %s", answer)
+		}
+		return nil
+	}
+	bare, err := b.bareVerifyPSS()
+	return localVerification{ours, bare}, err
+}
+
+func (b *bench) bareVerifyPSS() (func() error, error) {
+	block, _ := pem.Decode([]byte(b.phone.AuthKey()))
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := base64.StdEncoding.DecodeString(b.signed.JSONSignature)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256([]byte(b.signed.JSONString))
+	options := &rsa.PSSOptions{SaltLength: int(soter.Salt32), Hash: crypto.SHA256}
+	return func() error {
+		return rsa.VerifyPSS(key.(*rsa.PublicKey), crypto.SHA256, digest[:], signature, options)
+	}, nil
+}
+
+func (b *bench) local(ctx context.Context) ([]Figure, error) {
+	l, err := b.newLocal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := inTurns(ctx, b.localRuns, each(l.ours), each(l.bare))
+	if err != nil {
+		return nil, err
+	}
+	return []Figure{
+		{
+			Name: "local verification, event bytes to answer bytes", Unit: Microseconds, Ours: spreadOf(samples[0]),
+			Against: "rsa.VerifyPSS", Baseline: spreadOf(samples[1]), Goal: Goal{AtMost, 1.25},
+		},
+		{
+			Name: "allocations of a local verification", Unit: Count, Ours: allocations(l.ours),
+			Goal: Goal{Is: Fixed},
+		},
+	}, nil
+}
+
+// each measures a slice of work, in µs for each time it is done.
+func each(work func() error) func() (float64, error) {
+	return func() (float64, error) {
+		begin := time.Now()
+		for range localSlice {
+			if err := work(); err != nil {
+				return 0, err
+			}
+		}
+		return microseconds(time.Since(begin)) / localSlice, nil
+	}
+}
+
+// allocations are those of one time that work, which has been done before, is
+// done.
+func allocations(work func() error) Spread {
+	var counts []float64
+	for range 5 {
+		counts = append(counts, testing.AllocsPerRun(200, func() { _ = work() }))
+	}
+	return spreadOf(counts)
+}
+
+// throughput loads one process with concurrent verifications. What the CPUs can
+// give is measured twice: one VerifyPSS after the other, times the cores that
+// are used; and as many VerifyPSS at once, which shows what of a shortfall is
+// the computer's own (other programs, or cores that share what they are made
+// of).
+func (b *bench) throughput(ctx context.Context) ([]Figure, error) {
+	l, err := b.newLocal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var figures []Figure
+	for _, concurrent := range []int{1, 2, 8, 64} {
+		cores := min(concurrent, runtime.GOMAXPROCS(0))
+		samples, err := inTurns(ctx, b.loads, b.rate(l.ours, concurrent), b.rate(l.bare, 1), b.rate(l.bare, concurrent))
+		if err != nil {
+			return nil, err
+		}
+		for i := range samples[1] {
+			samples[1][i] *= float64(cores)
+		}
+		name := fmt.Sprintf("local verifications, %d at once", concurrent)
+		figures = append(figures, Figure{
+			Name: name, Unit: PerSecond, Ours: spreadOf(samples[0]),
+			Against: fmt.Sprintf("%d × one VerifyPSS at a time", cores), Baseline: spreadOf(samples[1]), Goal: Goal{AtLeast, 0.8},
+		}, Figure{
+			Name: name, Unit: PerSecond, Ours: spreadOf(samples[0]),
+			Against: fmt.Sprintf("%d VerifyPSS at once", concurrent), Baseline: spreadOf(samples[2]), Goal: Goal{AtLeast, 0.8},
+		})
+	}
+	return figures, nil
+}
+
+// rate measures how often in a second work is done by so many at once.
+func (b *bench) rate(work func() error, concurrent int) func() (float64, error) {
+	return func() (float64, error) {
+		var wg sync.WaitGroup
+		done, errs := make([]int, concurrent), make([]error, concurrent)
+		begin := time.Now()
+		for i := range concurrent {
+			wg.Go(func() {
+				n := 0
+				for ; time.Since(begin) < b.load && errs[i] == nil; n++ {
+					errs[i] = work()
+				}
+				done[i] = n
+			})
+		}
+		wg.Wait()
+		took := time.Since(begin).Seconds()
+		total := 0
+		for _, n := range done {
+			total += n
+		}
+		return float64(total) / took, errors.Join(errs...)
+	}
+}

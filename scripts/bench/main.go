@@ -1,0 +1,199 @@
+// Command bench measures the functions on this computer, and holds each figure
+// against a baseline that runs in turns with it: what the platform's libraries
+// or crypto/rsa take by themselves, the least program that does the same, and
+// the official SDK. A busy computer slows both sides, so that the ratio holds
+// where the milliseconds do not.
+//
+//	go run ./scripts/bench                  all figures, as a Markdown table
+//	go run ./scripts/bench -only warm,zip   some of them
+//	go run ./scripts/bench -quick           a look: too few repetitions to quote
+//	go run ./scripts/bench -json            for programs
+//	go run ./scripts/bench -soak 60s        a mixed load: wrong answers, leaks
+//
+// The functions run as the binaries that are deployed, on stand-ins for AWS
+// Lambda and Tencent SCF, in front of a sandbox behind TLS. The programs that
+// they are compared with stand in the folder baseline.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+
+	"sotercall/internal/sandbox"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	asJSON := flags.Bool("json", false, "print JSON")
+	only := flags.String("only", "", "the figures to measure, of "+strings.Join(groupNames(), ","))
+	quick := flags.Bool("quick", false, "few repetitions")
+	soaking := flags.Duration("soak", 0, "drive a mixed load for so long, and measure nothing")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *soaking > 0 {
+		return soakCommand(ctx, *soaking, stdout)
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	b, err := open(ctx, effort(*quick), stderr)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	b.installSDK = true
+	report, err := b.measure(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return report.writeJSON(stdout)
+	}
+	return report.writeMarkdown(stdout)
+}
+
+// repetitions says how often things are measured.
+type repetitions struct {
+	starts     int           // of a Go function
+	nodeStarts int           // of Node.js with the SDK
+	colds      int           // first answers, for each delay
+	warmCalls  int           // invocations of each warm function
+	warmSlice  int           // how many of them are measured in one go
+	localRuns  int           // of the local verification, in slices of localSlice
+	loads      int           // rounds of each concurrency
+	load       time.Duration // of one round
+}
+
+const localSlice = 50
+
+func effort(quick bool) repetitions {
+	if quick {
+		return repetitions{starts: 3, nodeStarts: 1, colds: 2, warmCalls: 40, warmSlice: 10, localRuns: 5, loads: 2, load: 5 * time.Millisecond}
+	}
+	return repetitions{starts: 41, nodeStarts: 7, colds: 15, warmCalls: 10_000, warmSlice: 100, localRuns: 400, loads: 25, load: 40 * time.Millisecond}
+}
+
+// group is the figures that are measured together.
+type group struct {
+	name    string
+	measure func(*bench, context.Context) ([]Figure, error)
+}
+
+func groups() []group {
+	return []group{
+		{"start", (*bench).starting},
+		{"node", (*bench).againstNode},
+		{"cold", (*bench).cold},
+		{"warm", (*bench).warm},
+		{"zip", (*bench).zip},
+		{"local", (*bench).local},
+		{"throughput", (*bench).throughput},
+	}
+}
+
+func groupNames() []string {
+	var names []string
+	for _, g := range groups() {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// choose finds groups by their names, separated by commas; "" is all.
+func choose(names string) ([]group, error) {
+	if names == "" {
+		return groups(), nil
+	}
+	var chosen []group
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.Index(groupNames(), name)
+		if i < 0 {
+			return nil, fmt.Errorf("-only %s: there is %s", name, strings.Join(groupNames(), ", "))
+		}
+		chosen = append(chosen, groups()[i])
+	}
+	return chosen, nil
+}
+
+// bench is everything that measurements need.
+type bench struct {
+	repetitions
+	folder     string // of the binaries, and of what else is written
+	upstream   *upstream
+	event      []byte // genuine
+	phone      *sandbox.Phone
+	signed     sandbox.Signed // what event is made of
+	installSDK bool           // whether wx-server-sdk may be installed
+	hosts      int            // functions hosted so far
+	progress   io.Writer
+}
+
+// open builds the programs. Whoever opens a bench closes it.
+func open(ctx context.Context, r repetitions, progress io.Writer) (_ *bench, err error) {
+	b := &bench{repetitions: r, progress: progress}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.folder, err = os.MkdirTemp("", "bench-"); err != nil {
+		return nil, err
+	}
+	if err := build(ctx, b.folder, "verify", "bare", "call"); err != nil {
+		return nil, err
+	}
+	if b.upstream, err = openUpstream(b.folder, sandbox.Options{}); err != nil {
+		return nil, err
+	}
+	if b.phone, err = b.upstream.Phone("oBench", sandbox.Huawei); err != nil {
+		return nil, err
+	}
+	if b.signed, err = b.phone.Sign("challenge-of-the-bench"); err != nil {
+		return nil, err
+	}
+	b.event = eventOf(b.signed)
+	return b, nil
+}
+
+func (b *bench) close() {
+	if b.upstream != nil {
+		b.upstream.close()
+	}
+	_ = os.RemoveAll(b.folder)
+}
+
+// measure runs the groups. One that cannot be measured at all ends the run.
+func (b *bench) measure(ctx context.Context, chosen []group) (Report, error) {
+	report := Report{Date: time.Now().Format(time.DateOnly), Machine: thisMachine()}
+	for _, g := range chosen {
+		begin := time.Now()
+		figures, err := g.measure(b, ctx)
+		if err != nil {
+			return Report{}, fmt.Errorf("%s: %w", g.name, err)
+		}
+		report.Figures = append(report.Figures, figures...)
+		fmt.Fprintf(b.progress, "%s: %.1f s\n", g.name, time.Since(begin).Seconds())
+	}
+	return report, nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// againstNode compares the starts with those of the official SDK.
+func (b *bench) againstNode(ctx context.Context) ([]Figure, error) {
+	node, missing := b.node(ctx)
+	ours := b.ours()
+	var figures []Figure
+	for _, r := range readiness {
+		f := Figure{Name: r.name, Unit: Milliseconds, Against: "Node.js with wx-server-sdk 4.0.2", Goal: Goal{AtMost, 1.0 / 40}}
+		if missing != nil {
+			f.Missing = missing.Error()
+			figures = append(figures, f)
+			continue
+		}
+		f.Against = "Node.js " + node.version + " with wx-server-sdk 4.0.2"
+		samples, err := inTurns(ctx, b.nodeStarts,
+			func() (float64, error) { return r.until(ours, ctx) },
+			func() (float64, error) { return r.until(node.command, ctx) })
+		if err != nil {
+			return nil, err
+		}
+		f.Ours, f.Baseline = spreadOf(samples[0]), spreadOf(samples[1])
+		figures = append(figures, f)
+	}
+	return figures, nil
+}
+
+type nodeCommand struct {
+	command
+	version string
+}
+
+// node finds Node.js and the SDK, or says what is missing. The SDK is the one
+// that the tests in scripts/interop install.
+func (b *bench) node(ctx context.Context) (nodeCommand, error) {
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return nodeCommand{}, fmt.Errorf("%s is not installed", program)
+		}
+	}
+	version, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return nodeCommand{}, fmt.Errorf("node --version: %w", err)
+	}
+	path, err := exec.LookPath("node")
+	if err != nil {
+		return nodeCommand{}, err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nodeCommand{}, err
+	}
+	interop := filepath.Join(root, "scripts", "interop")
+	if err := b.haveSDK(ctx, interop); err != nil {
+		return nodeCommand{}, err
+	}
+	return nodeCommand{
+		version: strings.TrimPrefix(strings.TrimSpace(string(version)), "v"),
+		command: command{
+			path:      path,
+			arguments: []string{filepath.Join(root, "scripts", "bench", "baseline", "node", "start.js")},
+			variables: map[string]string{"WX_SERVER_SDK": filepath.Join(interop, "node_modules", "wx-server-sdk-4")},
+		},
+	}, nil
+}
+
+// haveSDK makes sure that node_modules holds what package-lock.json names. The
+// stamp that says so is the one that the tests there write; while they may run
+// at the same time, nothing is installed.
+func (b *bench) haveSDK(ctx context.Context, folder string) error {
+	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(lock)
+	want := []byte(hex.EncodeToString(digest[:]))
+	stamp := filepath.Join(folder, "node_modules", ".installed-from")
+	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, want) {
+		return nil
+	}
+	if !b.installSDK {
+		return errors.New("wx-server-sdk is not installed")
+	}
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
+	npm.Dir = folder
+	if said, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w: %s", err, said)
+	}
+	return os.WriteFile(stamp, want, 0o600)
+}

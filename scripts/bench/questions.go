@@ -1,0 +1,164 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/sandbox"
+)
+
+// question is one invocation of the mixed load, and the answer that it must get.
+type question struct {
+	name        string
+	event       []byte
+	environment map[string]string // of the invocation; such a question is for SCF only
+	isOK        bool
+	code        int
+	asked       bool // whether WeChat is asked, so that its troubles count
+}
+
+// Users of the load, and the token that opens its HTTP door.
+const (
+	alice  = "oSoak-Alice"
+	bob    = "oSoak-Bob"
+	bearer = "soak-bearer-token-is-no-secret"
+)
+
+// Error codes of the function, see README.
+const (
+	codeInvalid  = -501007
+	codeClosed   = -604101
+	codeTimeout  = -604102
+	codeUpstream = -604103
+	codeCaller   = -604104
+	codeOpenID   = 40003 // WeChat: nobody of that name is known
+)
+
+// questions are the load: genuine signatures of each make of phone, forgeries,
+// and what is no question at all, at several doors.
+func questions(s *sandbox.Sandbox) ([]question, error) {
+	var all []question
+	var genuine sandbox.Signed
+	for _, device := range []sandbox.Device{sandbox.Android, sandbox.IOS, sandbox.Huawei} {
+		phone, err := s.Phone(alice, device)
+		if err != nil {
+			return nil, err
+		}
+		if genuine, err = phone.Sign("soak-challenge"); err != nil {
+			return nil, err
+		}
+		all = append(all, question{name: "genuine, " + string(device), event: eventOf(genuine), isOK: true, asked: true})
+	}
+	bobs, err := s.Phone(bob, sandbox.Huawei)
+	if err != nil {
+		return nil, err
+	}
+	another, err := bobs.Sign("soak-challenge")
+	if err != nil {
+		return nil, err
+	}
+	pkcs1, err := bobs.SignPKCS1v15("soak-challenge")
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, forgeries(genuine, another, pkcs1)...)
+	all = append(all, junk(genuine)...)
+	return append(all, doors(genuine)...), nil
+}
+
+func forgeries(genuine, another, pkcs1 sandbox.Signed) []question {
+	text, signature, user := genuine, genuine, genuine
+	text.JSONString = strings.Replace(text.JSONString, "soak", "s0ak", 1)
+	signature.JSONSignature = another.JSONSignature
+	user.OpenID = "oSoak-Nobody"
+	another.OpenID = alice
+	return []question{
+		{name: "a byte of the text changed", event: eventOf(text), asked: true},
+		{name: "the signature of another text", event: eventOf(signature), asked: true},
+		{name: "another user's result", event: eventOf(another), asked: true},
+		{name: "PKCS #1 v1.5", event: eventOf(pkcs1), asked: true},
+		{name: "an unknown user", event: eventOf(user), code: codeOpenID, asked: true},
+	}
+}
+
+func junk(genuine sandbox.Signed) []question {
+	event := string(eventOf(genuine))
+	var all []question
+	for name, text := range map[string]string{
+		"null":             `null`,
+		"an array":         `[` + event + `]`,
+		"nothing in it":    `{}`,
+		"twice an openid":  strings.Replace(event, `{`, `{"openid":"oSoak-Bob",`, 1),
+		"an object inside": strings.Replace(event, `"jsonString":"`, `"jsonString":{},"was":"`, 1),
+		"half an event":    event[:len(event)/2],
+		"100 KiB":          `{"openid":"` + strings.Repeat("x", 100<<10) + `"}`,
+	} {
+		all = append(all, question{name: "junk: " + name, event: []byte(text), code: codeInvalid})
+	}
+	return all
+}
+
+// doors are questions that come in by HTTP, and from pages.
+func doors(genuine sandbox.Signed) []question {
+	withoutUser := genuine
+	withoutUser.OpenID = ""
+	return []question{
+		{name: "by HTTP", event: httpEvent(bearer, eventOf(genuine)), isOK: true, asked: true},
+		{name: "by HTTP, a wrong token", event: httpEvent("wrong", eventOf(genuine)), code: codeClosed},
+		{name: "from the user's page", event: eventOf(withoutUser), environment: page(alice), isOK: true, asked: true},
+		{name: "from another user's page", event: eventOf(genuine), environment: page(bob), code: codeCaller},
+	}
+}
+
+func page(openid string) map[string]string {
+	return map[string]string{
+		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID", "WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
+	}
+}
+
+// httpEvent is that of an SCF function URL.
+func httpEvent(token string, body []byte) []byte {
+	event, err := json.Marshal(map[string]any{
+		"httpMethod": "POST", "path": "/openapi/soter/verifySignature", "queryString": map[string]string{},
+		"headers": map[string]string{"content-type": "application/json", "authorization": "Bearer " + token}, "body": string(body),
+	})
+	if err != nil {
+		panic(err) // strings in UTF-8
+	}
+	return event
+}
+
+// judge says what is wrong with an answer; "" when nothing is. While WeChat is
+// in trouble, a question that it is asked may come back with one of the codes
+// excused, and with no other: that a genuine signature is wrong is never said.
+func (q question) judge(answer []byte, excused []int) string {
+	var said struct {
+		IsOK    *bool  `json:"isOk"`
+		ErrCode *int   `json:"errCode"`
+		ErrMsg  string `json:"errMsg"`
+		Body    string `json:"body"` // of an HTTP response
+	}
+	payload := answer
+	for range 2 {
+		if err := json.Unmarshal(payload, &said); err != nil {
+			return fmt.Sprintf("%s: %s is no answer", q.name, answer)
+		}
+		if said.Body == "" {
+			break
+		}
+		payload, said.Body = []byte(said.Body), ""
+	}
+	switch {
+	case said.IsOK == nil, said.ErrCode == nil:
+		return fmt.Sprintf("%s: %s is no answer", q.name, answer)
+	case *said.IsOK == q.isOK && *said.ErrCode == q.code:
+		return ""
+	case q.asked && !*said.IsOK && slices.Contains(excused, *said.ErrCode):
+		return ""
+	}
+	return fmt.Sprintf("%s: %s, where isOk must be %t and errCode %d", q.name, jsontext.Value(answer), q.isOK, q.code)
+}

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/sandbox"
+)
+
+const (
+	// workers invoke each function at once: Lambda takes them one by one.
+	workers = 4
+	// recovery is how long a function may take, after a trouble has ended, until
+	// it verifies again.
+	recovery = 10 * time.Second
+)
+
+// soak is a mixed load on the functions of both platforms at once.
+type soak struct {
+	clock     clock
+	upstream  *upstream
+	questions []question
+	functions []*soaked
+	log       suspectLog
+}
+
+// soaked is one function under the load.
+type soaked struct {
+	*hosted
+	platform string
+	process  process // as it was when the load began
+
+	mu     sync.Mutex
+	result PlatformResult // guarded by mu
+}
+
+// openSoak hosts a binary of verify on both platforms. Whoever opens a soak
+// closes it.
+func openSoak(ctx context.Context, folder, binary string) (_ *soak, err error) {
+	s := &soak{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	s.upstream, err = openUpstream(folder, sandbox.Options{Now: s.clock.now, ExpiresIn: tokenLife})
+	if err != nil {
+		return nil, err
+	}
+	if s.questions, err = questions(s.upstream.Sandbox); err != nil {
+		return nil, err
+	}
+	variables := s.upstream.variables()
+	variables["HTTP_BEARER_TOKENS"] = bearer
+	for i, on := range platforms {
+		h, err := hostLink(ctx, on, binary, i, emulator.Function{
+			Name: "verify", Env: variables, Timeout: soakTimeout, Log: &s.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.functions = append(s.functions, &soaked{hosted: h, platform: on.name, result: PlatformResult{Platform: on.name}})
+	}
+	return s, nil
+}
+
+func (s *soak) close() error {
+	var errs []error
+	for _, f := range s.functions {
+		errs = append(errs, f.close())
+	}
+	if s.upstream != nil {
+		s.upstream.close()
+	}
+	return errors.Join(errs...)
+}
+
+// run drives the load for about d: round after round, each in another trouble.
+func (s *soak) run(ctx context.Context, d time.Duration) (SoakReport, error) {
+	if err := s.round(ctx, trouble{}); err != nil { // connections, tokens and threads come into being
+		return SoakReport{}, err
+	}
+	report := SoakReport{Date: time.Now().Format(time.DateOnly), Machine: thisMachine()}
+	for _, f := range s.functions {
+		f.begin()
+	}
+	report.Goroutines.Start = runtime.NumGoroutine()
+	began := time.Now()
+	if err := s.rounds(ctx, began.Add(d), &report); err != nil {
+		return SoakReport{}, err
+	}
+	if err := s.round(ctx, trouble{}); err != nil { // as at the start
+		return SoakReport{}, err
+	}
+	report.Seconds = time.Since(began).Seconds()
+	report.Goroutines.End = runtime.NumGoroutine()
+	for _, f := range s.functions {
+		report.Platforms = append(report.Platforms, f.end())
+	}
+	report.Panics, report.Races, report.Secrets, report.Suspect = s.log.findings()
+	return report, nil
+}
+
+func (s *soak) rounds(ctx context.Context, until time.Time, report *SoakReport) error {
+	kinds := troubles()
+	next, times := make([]time.Time, len(kinds)), make([]int, len(kinds))
+	for i := 0; time.Now().Before(until); i = (i + 1) % len(kinds) {
+		t := kinds[i]
+		switch {
+		case time.Now().Before(next[i]), t.most > 0 && times[i] == t.most, time.Now().Add(t.takes).After(until):
+			continue
+		}
+		if err := s.round(ctx, t); err != nil {
+			return err
+		}
+		next[i] = time.Now().Add(t.pause)
+		times[i]++
+		report.Rounds++
+	}
+	for _, n := range times {
+		if n > 0 {
+			report.Troubles++
+		}
+	}
+	return nil
+}
+
+// round asks every question once on every platform, in trouble, and then waits
+// until the functions have recovered.
+func (s *soak) round(ctx context.Context, t trouble) error {
+	if t.begin != nil {
+		t.begin(s.upstream.Sandbox, &s.clock)
+	}
+	for _, fault := range t.faults {
+		if err := s.upstream.Inject(fault); err != nil {
+			return err
+		}
+	}
+	errs := make([]error, len(s.functions))
+	var wg sync.WaitGroup
+	for i, f := range s.functions {
+		wg.Go(func() { errs[i] = f.ask(ctx, s.questions, t) })
+	}
+	wg.Wait()
+	s.upstream.ClearFaults()
+	if err := errors.Join(errs...); err != nil || len(t.excused) == 0 {
+		return err
+	}
+	for _, f := range s.functions {
+		if err := f.recover(ctx, s.questions[0], t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask lets the workers ask all questions, in random order.
+func (f *soaked) ask(ctx context.Context, questions []question, t trouble) error {
+	waiting := make(chan question, len(questions))
+	for _, i := range rand.Perm(len(questions)) {
+		if f.platform == "SCF" || questions[i].environment == nil {
+			waiting <- questions[i]
+		}
+	}
+	close(waiting)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() {
+			for q := range waiting {
+				if _, errs[i] = f.put(ctx, q, t); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// put asks one question, and counts. It returns the answer.
+func (f *soaked) put(ctx context.Context, q question, t trouble) ([]byte, error) {
+	answer, err := f.Invoke(ctx, emulator.Call{Payload: q.event, Environment: q.environment})
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.result.Calls++
+	if answer.FunctionError != "" {
+		f.result.FunctionErrors++
+		f.result.complain("in trouble %q: %s: function error %s", t.name, q.name, answer.Payload)
+		return answer.Payload, nil
+	}
+	if problem := q.judge(answer.Payload, t.excused); problem != "" {
+		f.result.Wrong++
+		f.result.complain("in trouble %q: %s", t.name, problem)
+	}
+	return answer.Payload, nil
+}
+
+// recover asks a genuine question until it is verified.
+func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error {
+	for limit := time.Now().Add(recovery); time.Now().Before(limit); {
+		answer, err := f.put(ctx, genuine, t)
+		if err != nil {
+			return err
+		}
+		if string(answer) == verified {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.result.Wrong++
+	f.result.complain("has not recovered from trouble %q after %s", t.name, recovery)
+	return nil
+}
+
+// begin notes what the process has before the load.
+func (f *soaked) begin() {
+	var err error
+	if f.process, err = childRunning(f.binary); err != nil {
+		f.result.Unmeasured = err.Error()
+		return
+	}
+	f.result.Resident.Start, f.result.Descriptors.Start = f.usage()
+}
+
+// end notes what it has after, and whether it is still the same.
+func (f *soaked) end() PlatformResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.result.Unmeasured != "" {
+		return f.result
+	}
+	now, err := childRunning(f.binary)
+	if err != nil || now != f.process {
+		f.result.FunctionErrors++
+		f.result.complain("the process has ended under the load")
+		return f.result
+	}
+	f.result.Resident.End, f.result.Descriptors.End = f.usage()
+	return f.result
+}
+
+func (f *soaked) usage() (resident int64, descriptors int) {
+	resident, err := f.process.resident()
+	if err != nil {
+		f.result.Unmeasured = err.Error()
+	}
+	descriptors, err = f.process.descriptors()
+	if err != nil {
+		f.result.Unmeasured = err.Error()
+	}
+	return resident, descriptors
+}
+
+// suspectLog reads what functions write, one line for each Write.
+type suspectLog struct {
+	mu                     sync.Mutex
+	panics, races, secrets int
+	suspect                []string // the first such lines
+}
+
+// Write implements io.Writer.
+func (l *suspectLog) Write(line []byte) (int, error) {
+	isPanic := bytes.Contains(line, []byte(`"panic"`)) || bytes.HasPrefix(line, []byte("panic:"))
+	isRace := bytes.Contains(line, []byte("DATA RACE"))
+	isSecret := bytes.Contains(line, []byte(sandbox.DefaultAppSecret)) || bytes.Contains(line, []byte(bearer))
+	if !isPanic && !isRace && !isSecret {
+		return len(line), nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for count, found := range map[*int]bool{&l.panics: isPanic, &l.races: isRace, &l.secrets: isSecret} {
+		if found {
+			*count++
+		}
+	}
+	if len(l.suspect) < maxComplaints {
+		l.suspect = append(l.suspect, string(bytes.TrimSpace(line)))
+	}
+	return len(line), nil
+}
+
+func (l *suspectLog) findings() (panics, races, secrets int, suspect []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.panics, l.races, l.secrets, l.suspect
+}
+
+// buildAndSoak runs a soak with a freshly built function.
+func buildAndSoak(ctx context.Context, d time.Duration, build func(context.Context, string, ...string) error) (_ SoakReport, err error) {
+	folder, err := os.MkdirTemp("", "soak-")
+	if err != nil {
+		return SoakReport{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	if err := build(ctx, folder, "verify"); err != nil {
+		return SoakReport{}, err
+	}
+	s, err := openSoak(ctx, folder, filepath.Join(folder, "verify"))
+	if err != nil {
+		return SoakReport{}, fmt.Errorf("hosting verify: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.run(ctx, d)
+}

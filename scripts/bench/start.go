@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// startLimit is what both platforms allow for a start.
+const startLimit = 10 * time.Second
+
+// command is a program with what it is told.
+type command struct {
+	path      string
+	arguments []string
+	variables map[string]string
+}
+
+func (c command) start(ctx context.Context, platformVariable string) (*exec.Cmd, error) {
+	cmd := exec.CommandContext(ctx, c.path, c.arguments...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), platformVariable}
+	for name, value := range c.variables {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return cmd, cmd.Start()
+}
+
+// end kills the program: it has done what was measured.
+func end(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+// toNext measures, in milliseconds, from the start of a program until it asks
+// the Lambda Runtime API for its first invocation.
+func (c command) toNext(ctx context.Context) (float64, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	deadline := time.Now().Add(startLimit)
+	if err := listener.(*net.TCPListener).SetDeadline(deadline); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	cmd, err := c.start(ctx, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	if err != nil {
+		return 0, err
+	}
+	defer end(cmd)
+	conn, err := listener.Accept()
+	if err != nil {
+		return 0, fmt.Errorf("%s did not ask for an invocation: %w", c.path, err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return 0, err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	took := time.Since(begin)
+	if err != nil || !strings.HasPrefix(line, "GET /2018-06-01/runtime/invocation/next ") {
+		return 0, fmt.Errorf("%s asked for %q: %w", c.path, line, err)
+	}
+	return milliseconds(took), nil
+}
+
+// toAccepting measures, in milliseconds, from the start of a program until it
+// accepts SCF's connection.
+func (c command) toAccepting(ctx context.Context) (float64, error) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	address := free.Addr().String()
+	free.Close()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	cmd, err := c.start(ctx, "_LAMBDA_SERVER_PORT="+port)
+	if err != nil {
+		return 0, err
+	}
+	defer end(cmd)
+	for time.Since(begin) < startLimit {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			took := time.Since(begin)
+			conn.Close()
+			return milliseconds(took), nil
+		}
+		time.Sleep(100 * time.Microsecond) // dialling all the time would take one CPU of two
+	}
+	return 0, fmt.Errorf("%s did not listen", c.path)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// readiness are the two starts that are measured.
+var readiness = []struct {
+	name  string
+	until func(command, context.Context) (float64, error)
+}{
+	{"exec to first `GET /next` (Lambda)", command.toNext},
+	{"exec to accepting (SCF)", command.toAccepting},
+}
+
+// ours is the function as it is deployed, with a token and a connection to
+// prepare. SCF's process gets no variables at its start; that it has them here
+// changes nothing, it reads those of the invocation.
+func (b *bench) ours() command {
+	return command{path: filepath.Join(b.folder, "verify"), variables: b.upstream.variables()}
+}
+
+func (b *bench) starting(ctx context.Context) ([]Figure, error) {
+	ours, bare := b.ours(), command{path: filepath.Join(b.folder, "bare")}
+	var figures []Figure
+	for _, r := range readiness {
+		samples, err := inTurns(ctx, b.starts,
+			func() (float64, error) { return r.until(ours, ctx) },
+			func() (float64, error) { return r.until(bare, ctx) })
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, Figure{
+			Name: r.name, Unit: Milliseconds, Ours: spreadOf(samples[0]),
+			Against: "bare handler", Baseline: spreadOf(samples[1]), Goal: Goal{AtMost, 1.15},
+		})
+	}
+	return figures, nil
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"sync/atomic"
+	"time"
+
+	"sotercall/internal/sandbox"
+)
+
+const (
+	verifyPath = "/cgi-bin/soter/verify_signature"
+	tokenPath  = "/cgi-bin/stable_token"
+
+	// tokenLife is short, so that tokens end during a soak. WeChat hands out the
+	// next one a tenth of it before; shorter than 10 s, expires_in would be 0.
+	tokenLife = 10 * time.Second
+	// soakTimeout is the functions' own limit.
+	soakTimeout = 5 * time.Second
+)
+
+// trouble is what goes wrong at WeChat during one round of the load.
+type trouble struct {
+	name   string
+	begin  func(*sandbox.Sandbox, *clock)
+	faults []sandbox.Fault
+	// excused are the codes with which a question may be answered that WeChat is
+	// asked; none if the function has to cope.
+	excused []int
+	// takes is about how long the round lasts, if more than a moment.
+	takes time.Duration
+	// pause is how long after it the next one of the kind may come.
+	pause time.Duration
+	// most is how often it may come at all; 0 is always.
+	most int
+}
+
+// clock is WeChat's.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time           { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) advance(by time.Duration) { c.ahead.Add(int64(by)) }
+
+func rotate(s *sandbox.Sandbox, _ *clock) { s.RotateTokens() }
+
+func troubles() []trouble {
+	// strikes is a fault of the call that hits so many of a round's requests.
+	strikes := func(kind sandbox.FaultKind, times int) sandbox.Fault {
+		return sandbox.Fault{Path: verifyPath, Kind: kind, Times: times}
+	}
+	errcode := func(code int) sandbox.Fault {
+		f := strikes(sandbox.FaultErrCode, 2)
+		f.ErrCode = code
+		return f
+	}
+	delay := func(ms, times int) sandbox.Fault {
+		f := strikes(sandbox.FaultDelay, times)
+		f.DelayMS = ms
+		return f
+	}
+	body := strikes(sandbox.FaultBody, 2)
+	body.Body = `{"errcode":0,"errmsg":"ok"}`
+	noToken := sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultHTML}
+	return []trouble{
+		{name: "none"},
+		{name: "the token expires early", begin: func(_ *sandbox.Sandbox, c *clock) { c.advance(tokenLife) }},
+		{name: "the token is refreshed elsewhere", begin: rotate},
+		{name: "WeChat refuses the token that it gives", begin: func(s *sandbox.Sandbox, _ *clock) { s.RevokeTokens() },
+			// Forced refreshes are 30 s apart and 20 a day, and two functions share them.
+			pause: 31 * time.Second, most: 10},
+		{name: "busy", faults: []sandbox.Fault{errcode(-1)}},
+		{name: "quota", faults: []sandbox.Fault{errcode(45009)}, excused: []int{45009}},
+		{name: "reset", faults: []sandbox.Fault{strikes(sandbox.FaultReset, 2)}},
+		{name: "drop", faults: []sandbox.Fault{strikes(sandbox.FaultDrop, 2)}},
+		{name: "bad gateway", faults: []sandbox.Fault{strikes(sandbox.FaultStatus, 2)}},
+		{name: "truncated", faults: []sandbox.Fault{strikes(sandbox.FaultTruncated, 2)}, excused: []int{codeUpstream}},
+		{name: "web page", faults: []sandbox.Fault{strikes(sandbox.FaultHTML, 2)}, excused: []int{codeUpstream}},
+		{name: "empty", faults: []sandbox.Fault{strikes(sandbox.FaultEmpty, 2)}, excused: []int{codeUpstream}},
+		{name: "redirect", faults: []sandbox.Fault{strikes(sandbox.FaultRedirect, 2)}, excused: []int{codeUpstream}},
+		{name: "no is_ok", faults: []sandbox.Fault{body}, excused: []int{codeUpstream}},
+		{name: "nothing but is_ok", faults: []sandbox.Fault{strikes(sandbox.FaultBare, 4)}},
+		{name: "slow", faults: []sandbox.Fault{delay(30, 8)}},
+		{name: "too slow", faults: []sandbox.Fault{delay(60_000, 1)}, excused: []int{codeTimeout},
+			takes: soakTimeout, pause: 20 * time.Second},
+		{name: "no next token", begin: rotate, faults: []sandbox.Fault{noToken}, excused: []int{codeUpstream},
+			takes: 3 * time.Second, pause: 15 * time.Second},
+	}
+}
