@@ -16,19 +16,25 @@ import (
 // it is, and ARTIFACTS_DIR in the environment.
 func TestSAMBuild(t *testing.T) {
 	make := tool(t, "make")
-	packages := t.TempDir()
-	output(t.Context(), t, "..", nil, "go", "run", "./scripts/package", "-out", packages)
+	root, packages := t.TempDir(), t.TempDir() // a copy: nobody edits it between the two builds
+	for _, folder := range []string{"deploy", "functions", "internal", "scripts/package"} {
+		require.NoError(t, os.CopyFS(filepath.Join(root, folder), os.DirFS(filepath.Join("..", folder))))
+	}
+	for _, file := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join("..", file))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(root, file), content, 0o644))
+	}
+	output(t.Context(), t, root, nil, "go", "run", "./scripts/package", "-out", packages)
 
-	template := load(t, "template.yaml")
+	base := filepath.Join(root, "deploy")
+	template := load(t, filepath.Join(base, "template.yaml"))
 	for id, function := range functionsOf {
 		metadata := at(t, template, "Resources", id, "Metadata").(object)
 		require.Equal(t, "makefile", metadata["BuildMethod"], id)
-		makefile, err := filepath.Abs(filepath.Join(metadata["ContextPath"].(string), "Makefile"))
-		require.NoError(t, err)
-		working, err := filepath.Abs(metadata["WorkingDirectory"].(string))
-		require.NoError(t, err)
-		source, err := filepath.Abs(at(t, template, "Resources", id, "Properties", "CodeUri").(string))
-		require.NoError(t, err)
+		makefile := filepath.Join(base, metadata["ContextPath"].(string), "Makefile")
+		working := filepath.Join(base, metadata["WorkingDirectory"].(string))
+		source := filepath.Join(base, at(t, template, "Resources", id, "Properties", "CodeUri").(string))
 		inside, err := filepath.Rel(source, working)
 		require.NoError(t, err)
 		require.False(t, filepath.IsLocal(inside), "SAM would build a copy, without go.mod")
