@@ -29,8 +29,8 @@ var optional = map[string][]string{
 // in place, those of the environment as "the value of NAME".
 func component(t *testing.T, name string) object {
 	t.Helper()
-	app := load(t, "tencent/serverless.yml")
-	instance := load(t, filepath.Join("tencent", name, "serverless.yml"))
+	app := load(t, "serverless.yml")
+	instance := load(t, filepath.Join(name, "serverless.yml"))
 	assert.Equal(t, "scf", instance["component"])
 	variables := map[string]string{"app": app["app"].(string), "stage": app["stage"].(string), "name": instance["name"].(string)}
 	content, err := json.Marshal(instance["inputs"])
@@ -56,7 +56,7 @@ func TestTencentVariablesAreThoseThatTheFunctionsKnow(t *testing.T) {
 		for _, name := range given {
 			assert.NotRegexp(t, `^(SCF|QCLOUD|TENCENTCLOUD)_`, name, "reserved by the platform")
 		}
-		comment, err := os.ReadFile(filepath.Join("tencent", function, "serverless.yml"))
+		comment, err := os.ReadFile(filepath.Join(function, "serverless.yml"))
 		require.NoError(t, err)
 		for _, name := range optional[function] {
 			assert.Contains(t, string(comment), name, "%s does not say that it may be added", function)
@@ -65,7 +65,7 @@ func TestTencentVariablesAreThoseThatTheFunctionsKnow(t *testing.T) {
 }
 
 func TestTencentSecretsComeFromTheEnvironment(t *testing.T) {
-	example, err := os.ReadFile("tencent/.env.example")
+	example, err := os.ReadFile(".env.example")
 	require.NoError(t, err)
 	for _, function := range functionsOf {
 		_, secret := variablesOf(t, function)
@@ -151,7 +151,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 		}]`,
 	} {
 		inputs := component(t, function)
-		assert.Equal(t, "../../../dist/scf/"+function, inputs["src"], "where scripts/package puts it")
+		assert.Equal(t, "../../dist/scf/"+function, inputs["src"], "where scripts/package puts it")
 		inputs["code"] = object{"bucket": "bucket", "object": function + ".zip"} // the component uploads src there
 		assert.JSONEq(t, want, sent(t, tools, inputs), function)
 	}

@@ -127,7 +127,7 @@ func (f Figure) Reached() bool {
 func (f Figure) shortfall() string {
 	switch f.Goal.Is {
 	case AtMost, AtLeast:
-		return fmt.Sprintf("%s, which is %.0f %% off %s", ratioText(f.Ratio()), 100*math.Abs(f.Ratio()/f.Goal.Value-1), f.Goal)
+		return fmt.Sprintf("%s, which is %.1f %% off %s", ratioText(f.Ratio()), 100*math.Abs(f.Ratio()/f.Goal.Value-1), f.Goal)
 	default:
 		return fmt.Sprintf("between %g and %g, not %s", f.Ours.Min, f.Ours.Max, f.Goal)
 	}

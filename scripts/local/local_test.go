@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/emulator"
 	"sotercall/internal/sandbox"
 )
 
@@ -103,11 +104,24 @@ func TestSignNowInvokeLater(t *testing.T) {
 	assert.Contains(t, answer, `-604104`)
 }
 
+// Every recorded event verifies, on both platforms, but those that ask nothing.
 func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
-	for _, name := range []string{"direct.json", "http-api-v2-https-call.json", "scf-function-url.json"} {
-		answer, _, err := command(t, nil, "invoke", "-phones", t.TempDir(), "-e", filepath.Join("../../deploy/events", name))
+	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, w.close()) }()
+	events, err := filepath.Glob("../../deploy/events/*.json")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(events), 17)
+	for _, file := range events {
+		event, err := os.ReadFile(file)
 		require.NoError(t, err)
-		assert.Regexp(t, `(isOk|is_ok)\\?":true`, answer, name)
+		asksNothing := regexp.MustCompile(`timer|schedule|-get`).MatchString(file)
+		for _, on := range platforms(w) {
+			answer, err := on.functions["verify"].Invoke(t.Context(), emulator.Call{Payload: event})
+			require.NoError(t, err)
+			genuine := regexp.MustCompile(`(isOk|is_ok)\\?":true`).Match(answer.Payload)
+			assert.Equal(t, !asksNothing, genuine, "%s on %s: %s", file, on.name, answer.Payload)
+		}
 	}
 }
 
