@@ -39,11 +39,9 @@ func (b *bench) coldAt(ctx context.Context, on platform, delay time.Duration) (F
 	if err != nil {
 		return Figure{}, err
 	}
-	return Figure{
-		Name: fmt.Sprintf("exec to first answer, upstream takes %d ms (%s)", delay.Milliseconds(), on.name),
-		Unit: Milliseconds, Ours: spreadOf(samples[0]),
-		Against: "one token fetch, one call", Baseline: spreadOf(samples[1]), Goal: Goal{AtMost, 1.3},
-	}, nil
+	name := fmt.Sprintf("exec to first answer, upstream takes %d ms (%s)", delay.Milliseconds(), on.name)
+	return Figure{Name: name, Unit: Milliseconds}.
+		against("one token fetch, one call", samples[0], samples[1], Goal{AtMost, 1.3}), nil
 }
 
 // toFirstAnswer is in milliseconds.

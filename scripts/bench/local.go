@@ -80,14 +80,9 @@ func (b *bench) local(ctx context.Context) ([]Figure, error) {
 		return nil, err
 	}
 	return []Figure{
-		{
-			Name: "local verification, event bytes to answer bytes", Unit: Microseconds, Ours: spreadOf(samples[0]),
-			Against: "rsa.VerifyPSS", Baseline: spreadOf(samples[1]), Goal: Goal{AtMost, 1.25},
-		},
-		{
-			Name: "allocations of a local verification", Unit: Count, Ours: allocations(l.ours),
-			Goal: Goal{Is: Fixed},
-		},
+		Figure{Name: "local verification, event bytes to answer bytes", Unit: Microseconds}.
+			against("rsa.VerifyPSS", samples[0], samples[1], Goal{AtMost, 1.25}),
+		{Name: "allocations of a local verification", Unit: Count, Ours: allocations(l.ours), Goal: Goal{Is: Fixed}},
 	}, nil
 }
 
@@ -134,14 +129,10 @@ func (b *bench) throughput(ctx context.Context) ([]Figure, error) {
 		for i := range samples[1] {
 			samples[1][i] *= float64(cores)
 		}
-		name := fmt.Sprintf("local verifications, %d at once", concurrent)
-		figures = append(figures, Figure{
-			Name: name, Unit: PerSecond, Ours: spreadOf(samples[0]),
-			Against: fmt.Sprintf("%d × one VerifyPSS at a time", cores), Baseline: spreadOf(samples[1]), Goal: Goal{AtLeast, 0.8},
-		}, Figure{
-			Name: name, Unit: PerSecond, Ours: spreadOf(samples[0]),
-			Against: fmt.Sprintf("%d VerifyPSS at once", concurrent), Baseline: spreadOf(samples[2]), Goal: Goal{AtLeast, 0.8},
-		})
+		f := Figure{Name: fmt.Sprintf("local verifications, %d at once", concurrent), Unit: PerSecond}
+		figures = append(figures,
+			f.against(fmt.Sprintf("%d × one VerifyPSS at a time", cores), samples[0], samples[1], Goal{AtLeast, 0.8}),
+			f.against(fmt.Sprintf("%d VerifyPSS at once", concurrent), samples[0], samples[2], Goal{AtLeast, 0.8}))
 	}
 	return figures, nil
 }

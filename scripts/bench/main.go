@@ -91,7 +91,7 @@ func effort(quick bool) repetitions {
 	if quick {
 		return repetitions{starts: 3, nodeStarts: 1, colds: 2, warmCalls: 40, warmSlice: 10, localRuns: 5, loads: 2, load: 5 * time.Millisecond}
 	}
-	return repetitions{starts: 41, nodeStarts: 7, colds: 15, warmCalls: 10_000, warmSlice: 100, localRuns: 400, loads: 25, load: 40 * time.Millisecond}
+	return repetitions{starts: 201, nodeStarts: 11, colds: 41, warmCalls: 10_000, warmSlice: 100, localRuns: 1000, loads: 60, load: 40 * time.Millisecond}
 }
 
 // group is the figures that are measured together.

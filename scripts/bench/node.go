@@ -22,22 +22,20 @@ func (b *bench) againstNode(ctx context.Context) ([]Figure, error) {
 	}
 	defer leave()
 	var figures []Figure
-	for _, r := range readiness {
+	for _, r := range []readiness{asksForNext, accepts} {
 		f := Figure{Name: r.name, Unit: Milliseconds, Against: "Node.js with wx-server-sdk 4.0.2", Goal: Goal{AtMost, 1.0 / 40}}
 		if missing != nil {
 			f.Missing = missing.Error()
 			figures = append(figures, f)
 			continue
 		}
-		f.Against = "Node.js " + node.version + " with wx-server-sdk 4.0.2"
 		samples, err := inTurns(ctx, b.nodeStarts,
 			func() (float64, error) { return r.until(ours, ctx) },
 			func() (float64, error) { return r.until(node.command, ctx) })
 		if err != nil {
 			return nil, err
 		}
-		f.Ours, f.Baseline = spreadOf(samples[0]), spreadOf(samples[1])
-		figures = append(figures, f)
+		figures = append(figures, f.against("Node.js "+node.version+" with wx-server-sdk 4.0.2", samples[0], samples[1], f.Goal))
 	}
 	return figures, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -93,17 +92,23 @@ type Figure struct {
 	Ours     Spread `json:"ours"`
 	Against  string `json:"against,omitzero"` // what the baseline is; "" is none
 	Baseline Spread `json:"baseline,omitzero"`
-	Goal     Goal   `json:"goal"`
+	// Ratio is that of ours to the baseline, turn by turn: a computer that grows
+	// slower on the way does so for both sides of a turn.
+	Ratio Spread `json:"ratio,omitzero"`
+	Goal  Goal   `json:"goal"`
 	// Missing says why the figure could not be measured; all numbers are 0 then.
 	Missing string `json:"missing,omitzero"`
 }
 
-// Ratio of the medians; 0 without a baseline.
-func (f Figure) Ratio() float64 {
-	if f.Baseline.Median == 0 {
-		return 0
+// against holds samples of ours against those of a baseline, one by one.
+func (f Figure) against(baseline string, ours, theirs []float64, goal Goal) Figure {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = ours[i] / theirs[i]
 	}
-	return f.Ours.Median / f.Baseline.Median
+	f.Against, f.Goal = baseline, goal
+	f.Ours, f.Baseline, f.Ratio = spreadOf(ours), spreadOf(theirs), spreadOf(ratios)
+	return f
 }
 
 // Reached reports whether the figure is what it must be. What was not measured
@@ -113,9 +118,9 @@ func (f Figure) Reached() bool {
 	case f.Missing != "":
 		return false
 	case f.Goal.Is == AtMost:
-		return f.Ratio() <= f.Goal.Value
+		return f.Ratio.Median <= f.Goal.Value
 	case f.Goal.Is == AtLeast:
-		return f.Ratio() >= f.Goal.Value
+		return f.Ratio.Median >= f.Goal.Value
 	case f.Goal.Is == Exactly:
 		return f.Ours.Min == f.Goal.Value && f.Ours.Max == f.Goal.Value
 	default: // Fixed
@@ -127,7 +132,7 @@ func (f Figure) Reached() bool {
 func (f Figure) shortfall() string {
 	switch f.Goal.Is {
 	case AtMost, AtLeast:
-		return fmt.Sprintf("%s, which is %.1f %% off %s", ratioText(f.Ratio()), 100*math.Abs(f.Ratio()/f.Goal.Value-1), f.Goal)
+		return fmt.Sprintf("%s, which is %.1f %% off %s", ratioText(f.Ratio.Median), 100*math.Abs(f.Ratio.Median/f.Goal.Value-1), f.Goal)
 	default:
 		return fmt.Sprintf("between %g and %g, not %s", f.Ours.Min, f.Ours.Max, f.Goal)
 	}
@@ -147,34 +152,32 @@ type Report struct {
 	Figures []Figure `json:"figures"`
 }
 
-// writeJSON writes the report with the ratios and verdicts that the table shows.
+// writeJSON writes the report with the verdicts that the table shows.
 func (r Report) writeJSON(w io.Writer) error {
 	type row struct {
-		Figure  `json:",inline"`
-		Ratio   float64 `json:"ratio,omitzero"`
-		Reached bool    `json:"reached"`
+		Figure
+		Reached bool `json:"reached"`
 	}
 	rows := make([]row, len(r.Figures))
 	for i, f := range r.Figures {
-		rows[i] = row{f, f.Ratio(), f.Reached()}
+		rows[i] = row{f, f.Reached()}
 	}
 	err := json.MarshalWrite(w, struct {
 		Date    string  `json:"date"`
 		Machine Machine `json:"machine"`
 		Figures []row   `json:"figures"`
 	}{r.Date, r.Machine, rows}, jsontext.WithIndent("  "))
-	return cmp.Or(err, newline(w))
-}
-
-func newline(w io.Writer) error {
-	_, err := io.WriteString(w, "\n")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "\n")
 	return err
 }
 
 // writeMarkdown writes the table, and below it what was not reached.
 func (r Report) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s. Medians, minimum and maximum in brackets; ours and the baseline in turns.\n\n", r.Date, r.Machine)
+	fmt.Fprintf(&b, "Measured %s on %s. Medians, with minimum and maximum; ours and the baseline in turns, and the ratio is that of a turn.\n\n", r.Date, r.Machine)
 	b.WriteString("| figure | ours | baseline | ratio | must reach | |\n|---|---|---|---|---|---|\n")
 	var short []string
 	for _, f := range r.Figures {
@@ -199,7 +202,7 @@ func (f Figure) row() string {
 	}
 	baseline, ratio, verdict := "", "", "reached"
 	if f.Against != "" {
-		baseline, ratio = f.Against+": "+f.Unit.spread(f.Baseline), ratioText(f.Ratio())
+		baseline, ratio = f.Against+": "+f.Unit.spread(f.Baseline), ratioText(f.Ratio.Median)
 	}
 	if !f.Reached() {
 		verdict = "**not reached**"

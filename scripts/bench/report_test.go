@@ -18,7 +18,7 @@ func TestSpread(t *testing.T) {
 
 func TestGoals(t *testing.T) {
 	against := func(ours, baseline float64, g Goal) Figure {
-		return Figure{Ours: one(ours), Against: "baseline", Baseline: one(baseline), Goal: g}
+		return Figure{}.against("baseline", []float64{ours}, []float64{baseline}, g)
 	}
 	for name, c := range map[string]struct {
 		figure  Figure
@@ -39,18 +39,25 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+func TestRatioIsThatOfATurn(t *testing.T) {
+	// The computer has slowed down on the way, between the medians of the two.
+	f := Figure{}.against("baseline", []float64{11, 11, 22, 22, 22}, []float64{10, 10, 10, 20, 20}, Goal{AtMost, 1.15})
+	assert.Equal(t, Spread{Median: 1.1, Min: 1.1, Max: 2.2, N: 5}, f.Ratio)
+	assert.True(t, f.Reached())
+}
+
 func TestTableSaysByHowMuch(t *testing.T) {
 	report := Report{Date: "2025-01-02", Machine: Machine{CPU: "Some CPU", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26.0"}, Figures: []Figure{
-		{Name: "start", Unit: Milliseconds, Ours: Spread{Median: 4.123, Min: 3, Max: 12.3456, N: 9}, Against: "bare", Baseline: one(3), Goal: Goal{AtMost, 1.15}},
-		{Name: "node", Unit: Milliseconds, Ours: one(4), Against: "Node.js", Baseline: one(300), Goal: Goal{AtMost, 1.0 / 40}},
-		{Name: "rate", Unit: PerSecond, Ours: one(70), Against: "bare", Baseline: one(100), Goal: Goal{AtLeast, 0.8}},
+		{Name: "start", Unit: Milliseconds, Ours: Spread{Median: 4.123, Min: 3, Max: 12.3456, N: 9}, Against: "bare", Baseline: one(3), Ratio: one(1.374), Goal: Goal{AtMost, 1.15}},
+		{Name: "node", Unit: Milliseconds, Ours: one(4), Against: "Node.js", Baseline: one(300), Ratio: one(1.0 / 75), Goal: Goal{AtMost, 1.0 / 40}},
+		{Name: "rate", Unit: PerSecond, Ours: one(70), Against: "bare", Baseline: one(100), Ratio: one(0.7), Goal: Goal{AtLeast, 0.8}},
 		{Name: "requests", Unit: Count, Ours: Spread{Median: 1, Min: 1, Max: 2, N: 9}, Goal: Goal{Exactly, 1}},
 		{Name: "allocations", Unit: Count, Ours: one(39), Goal: Goal{Is: Fixed}},
 		{Name: "memory", Unit: Megabytes, Against: "bare", Goal: Goal{AtMost, 1.3}, Missing: "no /proc"},
 	}}
 	var table bytes.Buffer
 	require.NoError(t, report.writeMarkdown(&table))
-	assert.Equal(t, `Measured 2025-01-02 on Some CPU, 2 cores, linux/amd64, go1.26.0. Medians, minimum and maximum in brackets; ours and the baseline in turns.
+	assert.Equal(t, `Measured 2025-01-02 on Some CPU, 2 cores, linux/amd64, go1.26.0. Medians, with minimum and maximum; ours and the baseline in turns, and the ratio is that of a turn.
 
 | figure | ours | baseline | ratio | must reach | |
 |---|---|---|---|---|---|

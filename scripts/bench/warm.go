@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -51,11 +52,11 @@ func (b *bench) warmOn(ctx context.Context, on platform, token string) (_ []Figu
 // warmFunction is a function that is up, with what its invocations took.
 type warmFunction struct {
 	*hosted
-	process     process
-	unmeasured  error     // why CPU and memory cannot be measured here; nil if they can
-	wall, cpu   []float64 // of an invocation, in µs, by slices
-	upstream    []float64 // requests for each invocation
-	residentEnd []float64 // memory at the end of each slice, in MB
+	process    process
+	unmeasured error     // why CPU and memory cannot be measured here; nil if they can
+	wall, cpu  []float64 // of an invocation, in µs, by slices
+	upstream   []float64 // requests for each invocation
+	resident   []float64 // memory at the end of each slice, in MB
 }
 
 // keepWarm starts a program and has it answer once, which prepares it.
@@ -89,7 +90,7 @@ func (w *warmFunction) slice(ctx context.Context, b *bench) error {
 	w.wall = append(w.wall, microseconds(wall)/n)
 	w.cpu = append(w.cpu, microseconds(w.used()-used)/n)
 	w.upstream = append(w.upstream, float64(b.upstream.Requests("")-requests)/n)
-	w.residentEnd = append(w.residentEnd, w.megabytes())
+	w.resident = append(w.resident, w.megabytes())
 	return nil
 }
 
@@ -120,30 +121,21 @@ const handlerWithCall = "bare handler with the HTTPS call"
 func (w *warmFunction) against(base *warmFunction, platform string, calls int) []Figure {
 	// Memory after half of the invocations, and after all: a tenth around each
 	// evens out where the garbage collector happens to be.
-	half, tenth := len(w.residentEnd)/2, max(1, len(w.residentEnd)/10)
-	atHalf := spreadOf(w.residentEnd[half-tenth : half])
-	atEnd := spreadOf(w.residentEnd[len(w.residentEnd)-tenth:])
-	baseEnd := spreadOf(base.residentEnd[len(base.residentEnd)-tenth:])
+	half, tenth := len(w.resident)/2, max(1, len(w.resident)/10)
+	atHalf, atEnd := w.resident[half-tenth:half], w.resident[len(w.resident)-tenth:]
+	baseAtEnd := base.resident[len(base.resident)-tenth:]
 	figures := []Figure{
+		Figure{Name: "warm invocation, wall (" + platform + ")", Unit: Microseconds}.
+			against(handlerWithCall, w.wall, base.wall, Goal{AtMost, 1.15}),
+		Figure{Name: "warm invocation, CPU (" + platform + ")", Unit: Microseconds}.
+			against(handlerWithCall, w.cpu, base.cpu, Goal{AtMost, 1.15}),
+		Figure{Name: fmt.Sprintf("resident memory after %d invocations (%s)", calls, platform), Unit: Megabytes}.
+			against(handlerWithCall, atEnd, baseAtEnd, Goal{AtMost, 1.3}),
+		Figure{Name: fmt.Sprintf("the same, flat (%s)", platform), Unit: Megabytes}.
+			against(fmt.Sprintf("after %d", calls/2), atEnd, atHalf, Goal{AtMost, 1.1}),
 		{
-			Name: "warm invocation, wall (" + platform + ")", Unit: Microseconds, Ours: spreadOf(w.wall),
-			Against: handlerWithCall, Baseline: spreadOf(base.wall), Goal: Goal{AtMost, 1.15},
-		},
-		{
-			Name: "warm invocation, CPU (" + platform + ")", Unit: Microseconds, Ours: spreadOf(w.cpu),
-			Against: handlerWithCall, Baseline: spreadOf(base.cpu), Goal: Goal{AtMost, 1.15},
-		},
-		{
-			Name: fmt.Sprintf("resident memory after %d invocations (%s)", calls, platform), Unit: Megabytes, Ours: atEnd,
-			Against: handlerWithCall, Baseline: baseEnd, Goal: Goal{AtMost, 1.3},
-		},
-		{
-			Name: fmt.Sprintf("the same, flat (%s)", platform), Unit: Megabytes, Ours: atEnd,
-			Against: fmt.Sprintf("after %d", calls/2), Baseline: atHalf, Goal: Goal{AtMost, 1.1},
-		},
-		{
-			Name: "upstream requests per warm verification (" + platform + ")", Unit: Count, Ours: spreadOf(w.upstream),
-			Goal: Goal{Exactly, 1},
+			Name: "upstream requests per warm verification (" + platform + ")", Unit: Count,
+			Ours: spreadOf(w.upstream), Goal: Goal{Exactly, 1},
 		},
 	}
 	for _, side := range []*warmFunction{w, base} {
@@ -158,13 +150,13 @@ func (w *warmFunction) against(base *warmFunction, platform string, calls int) [
 }
 
 func (b *bench) zip(context.Context) ([]Figure, error) {
-	f := Figure{Name: "zip", Unit: Megabytes, Against: "bare handler", Goal: Goal{AtMost, 1.3}}
-	for program, into := range map[string]*Spread{"verify": &f.Ours, "bare": &f.Baseline} {
-		size, err := zipped(b.folder + "/" + program)
+	sizes := map[string][]float64{}
+	for _, program := range []string{"verify", "bare"} {
+		bytes, err := zipped(filepath.Join(b.folder, program))
 		if err != nil {
 			return nil, err
 		}
-		*into = spreadOf([]float64{float64(size) / 1e6})
+		sizes[program] = []float64{float64(bytes) / 1e6}
 	}
-	return []Figure{f}, nil
+	return []Figure{Figure{Name: "zip", Unit: Megabytes}.against("bare handler", sizes["verify"], sizes["bare"], Goal{AtMost, 1.3})}, nil
 }
