@@ -23,11 +23,14 @@ type Entry struct {
 	attrs []slog.Attr // guarded by mu; a key stands once
 }
 
+// usual is how many fields a line has.
+const usual = 20
+
 type key struct{}
 
 // New returns a context that carries a new, empty Entry.
 func New(ctx context.Context) (context.Context, *Entry) {
-	e := new(Entry)
+	e := &Entry{attrs: make([]slog.Attr, 0, usual)}
 	return context.WithValue(ctx, key{}, e), e
 }
 
