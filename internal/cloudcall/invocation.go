@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -16,8 +15,11 @@ import (
 // (@cloudbase/node-sdk, utils/tcbapiendpoint).
 const defaultHost = "tcb-api.tencentcloudapi.com"
 
-// hostableEnv is the form of an environment's id that may stand in a host name.
-var hostableEnv = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+// hostable reports whether an environment's id may stand in a host name.
+func hostable(env string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+	return env != "" && len(env) <= 40 && strings.TrimLeft(env, allowed) == ""
+}
 
 // invocation is what the platform has put into the environment of one
 // invocation for its calls.
@@ -82,7 +84,7 @@ func gateway(config, env, region string) (*url.URL, error) {
 		if region != "" {
 			host = region + "." + host
 		}
-		if hostableEnv.MatchString(env) {
+		if hostable(env) {
 			host = env + "." + host
 		}
 		return &url.URL{Scheme: "https", Host: host, Path: Path}, nil

@@ -7,6 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// usual is how long an answer is, in bytes, unless it has much to explain.
+const usual = 128
+
 // Answer is what a question got: a Verdict, or an Error when Err is not nil.
 type Answer struct {
 	Verdict Verdict
@@ -30,7 +33,7 @@ func (a Answer) CloudCall() []byte {
 	if a.Err != nil {
 		message = Name + ":fail " + a.Err.Message
 	}
-	b := []byte(`{"isOk":`)
+	b := append(make([]byte, 0, usual), `{"isOk":`...)
 	b = strconv.AppendBool(b, a.IsOK())
 	b = append(b, `,"errMsg":`...)
 	b = appendString(b, message)
@@ -45,7 +48,7 @@ func (a Answer) HTTPSCall() []byte {
 	if a.Err != nil {
 		message = a.Err.Message
 	}
-	b := []byte(`{"errcode":`)
+	b := append(make([]byte, 0, usual), `{"errcode":`...)
 	b = strconv.AppendInt(b, int64(a.Code()), 10)
 	b = append(b, `,"errmsg":`...)
 	b = appendString(b, message)

@@ -1,6 +1,7 @@
 package wechat
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -132,6 +133,9 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 
 // isBusy tells errcode -1, "system error", for which WeChat asks to try again.
 func isBusy(raw []byte) bool {
+	if !bytes.Contains(raw, []byte("-1")) {
+		return false // and need not be parsed twice
+	}
 	var answer struct {
 		ErrCode int `json:"errcode"`
 	}

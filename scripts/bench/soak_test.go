@@ -112,13 +112,14 @@ func TestProblemsOfASoak(t *testing.T) {
 func TestSuspectLogLines(t *testing.T) {
 	var l suspectLog
 	for _, line := range []string{
-		`{"level":"INFO","msg":"invocation","isOk":true}`, `{"level":"ERROR","panic":"boom"}`, "WARNING: DATA RACE",
-		`{"error":"` + sandbox.DefaultAppSecret + `"}`,
+		`{"level":"INFO","msg":"invocation","isOk":true}`, `{"level":"ERROR","panic":"boom"}`,
+		`{"error":"` + sandbox.DefaultAppSecret + `"}`, "WARNING: DATA RACE", "  main.go:7", `{"isOk":true}`,
 	} {
 		_, err := l.Write([]byte(line + "\n"))
 		require.NoError(t, err)
 	}
 	panics, races, secrets, suspect := l.findings()
 	assert.Equal(t, []int{1, 1, 1}, []int{panics, races, secrets})
-	assert.Len(t, suspect, 3)
+	require.Len(t, suspect, 5, "what comes after a race tells of it")
+	assert.Equal(t, "main.go:7", suspect[3])
 }
