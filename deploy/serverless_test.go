@@ -2,54 +2,41 @@ package deploy_test
 
 import (
 	"archive/zip"
-	"crypto/sha256"
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/nodemodules"
 )
 
-// npm installs once for all tests; the install is kept until the lock file
-// changes.
-var npm sync.Once
+// npm installs once for all tests.
+var npm = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	return nodemodules.Install(ctx, "../scripts/deploytest")
+})
 
 // nodeTools returns the folder of the Node tools, installed. Without Node, or
 // without a registry on a developer's computer, the test is skipped.
 func nodeTools(t *testing.T) string {
 	t.Helper()
-	tool(t, "node")
-	program := tool(t, "npm")
+	if err := npm(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
 	folder, err := filepath.Abs("../scripts/deploytest")
 	require.NoError(t, err)
-	npm.Do(func() {
-		lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
-		require.NoError(t, err)
-		installed := filepath.Join(folder, "node_modules", ".installed")
-		want := fmt.Sprintf("%x", sha256.Sum256(lock))
-		if have, err := os.ReadFile(installed); err == nil && string(have) == want {
-			return
-		}
-		command := exec.CommandContext(t.Context(), program, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
-		command.Dir = folder
-		if said, err := command.CombinedOutput(); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("npm ci: %v\n%s", err, said)
-			}
-			t.Logf("npm ci: %v\n%s", err, said)
-			return
-		}
-		require.NoError(t, os.WriteFile(installed, []byte(want), 0o644))
-	})
-	if _, err := os.Stat(filepath.Join(folder, "node_modules", ".installed")); err != nil {
-		t.Skip("npm could not install")
-	}
 	return folder
 }
 

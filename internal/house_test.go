@@ -14,7 +14,7 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal soter openapi trigger emulator",
+	"secret journal soter openapi trigger emulator nodemodules",
 	"adapter config redis upstream",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox tokenapi wechat",

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"sotercall/internal/nodemodules"
 )
 
 // againstNode compares the starts with those of the official SDK.
@@ -79,27 +77,14 @@ func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 	}, nil
 }
 
-// haveSDK makes sure that node_modules holds what package-lock.json names. The
-// stamp that says so is the one that the tests there write; while they may run
+// haveSDK makes sure that the SDK is there. While the tests there may install it
 // at the same time, nothing is installed.
 func (b *bench) haveSDK(ctx context.Context, folder string) error {
-	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
-	if err != nil {
-		return err
+	if b.installSDK {
+		return nodemodules.Install(ctx, folder)
 	}
-	digest := sha256.Sum256(lock)
-	want := []byte(hex.EncodeToString(digest[:]))
-	stamp := filepath.Join(folder, "node_modules", ".installed-from")
-	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, want) {
-		return nil
-	}
-	if !b.installSDK {
+	if !nodemodules.AreInstalled(folder) {
 		return errors.New("wx-server-sdk is not installed")
 	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
-	npm.Dir = folder
-	if said, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w: %s", err, said)
-	}
-	return os.WriteFile(stamp, want, 0o600)
+	return nil
 }
