@@ -20,11 +20,6 @@ type flight struct {
 
 // wait returns what the flight brings, or earlier if ctx ends.
 func (f *flight) wait(ctx context.Context) (Token, error) {
-	select {
-	case <-f.done:
-		return f.token, f.err
-	default:
-	}
 	begin := time.Now()
 	defer func() { journal.From(ctx).Spend("token_ms", time.Since(begin)) }()
 	select {
