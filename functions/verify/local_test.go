@@ -125,5 +125,7 @@ func TestCloudBaseTokenOfTheInvocation(t *testing.T) {
 	header := hostedtest.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "body": string(event),
 		"headers": map[string]string{"x-wx-cloudbase-access-token": token}})
 	assert.Contains(t, hostedtest.Invoke(t, runtime, header, nil), `\"isOk\":true`)
+	fromPage := hostedtest.Invoke(t, runtime, header, hostedtest.PageCaller(sandbox.DemoOpenID))
+	assert.Contains(t, fromPage, `-604103`, "a page writes no token of the platform's")
 	assert.NotContains(t, log.String(), token)
 }

@@ -83,8 +83,9 @@ func (h *Handler) prepare(environment map[string]string) {
 // function writes; its level may be set.
 type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) API
 
-// Main hosts the function called name on the platform that has started the process, and does
-// not return. Logs go to stderr as JSON, which both platforms collect.
+// Main hosts the function called name on the platform that has started the
+// process, and does not return. Logs go to stderr as JSON, which both platforms
+// collect.
 func Main(name string, build Builder) {
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
