@@ -23,14 +23,6 @@ type GatewayError struct {
 	RequestID string `json:"requestId"`
 }
 
-// weChatReply is what WeChat answers to verify_signature. A wrong signature may
-// come without errcode, an error comes without is_ok.
-type weChatReply struct {
-	ErrCode int    `json:"errcode"`
-	ErrMsg  string `json:"errmsg"`
-	IsOK    *bool  `json:"is_ok"`
-}
-
 // read tells what a reply says, in the order of wx-server-sdk. It is stricter
 // in one thing: where the SDK resolves although nobody said whether the
 // signature is genuine, that is an error here.
@@ -56,7 +48,11 @@ func read(status int, contentType string, body []byte) (openapi.Verdict, error) 
 	if !strings.Contains(response.ContentType, "application/json") && !strings.Contains(response.ContentType, "text/plain") {
 		return nonsense(fmt.Errorf("WeChat's reply is typed %.100q", response.ContentType))
 	}
-	return readWeChat(response.Data)
+	verdict, err := openapi.ParseReply(response.Data)
+	if _, refused := errors.AsType[*openapi.Error](err); err != nil && !refused {
+		return nonsense(fmt.Errorf("WeChat's reply: %w", err))
+	}
+	return verdict, err
 }
 
 // readGatewayError returns nil if body is none.
@@ -69,23 +65,7 @@ func readGatewayError(body []byte) error {
 	if !ok {
 		code = systemError
 	}
-	return fmt.Errorf("gateway: %.100s, request %.100s: %w", e.Code, e.RequestID, fail(code, e.Message))
-}
-
-func readWeChat(text []byte) (openapi.Verdict, error) {
-	var reply weChatReply
-	switch err := json.Unmarshal(text, &reply); {
-	case err != nil:
-		return nonsense(fmt.Errorf("WeChat's reply: %w", err))
-	case reply.ErrCode != 0:
-		return openapi.Verdict{}, openapi.Upstream(reply.ErrCode, reply.ErrMsg)
-	case reply.IsOK == nil:
-		return nonsense(errors.New("WeChat's reply has no is_ok"))
-	case *reply.IsOK:
-		return openapi.Genuine(), nil
-	default:
-		return openapi.Wrong("WeChat says that the signature is wrong"), nil
-	}
+	return fmt.Errorf("gateway: %.100s, request %.100s: %w", e.Code, e.RequestID, openapi.NewError(code, e.Message, nil))
 }
 
 func nonsense(cause error) (openapi.Verdict, error) {

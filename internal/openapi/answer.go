@@ -63,18 +63,10 @@ func (a Answer) HTTPSCall() []byte {
 // the question was answered, 4xx when the one who asked must change something,
 // 502 or 504 when the upstream failed or took too long.
 func (a Answer) Status() int {
-	switch a.Code() {
-	case 0:
+	if a.Err == nil {
 		return http.StatusOK
-	case CodeInvalidParam, weChatInvalidOpenID, weChatDataFormat:
-		return http.StatusBadRequest
-	case CodeNoPermission, CodeIllegalSource:
-		return http.StatusForbidden
-	case CodeTimeout:
-		return http.StatusGatewayTimeout
-	default:
-		return http.StatusBadGateway
 	}
+	return LookUp(a.Err.Code).Status
 }
 
 // appendString writes s as a JSON string. Bytes that are not UTF-8 cannot come

@@ -6,24 +6,6 @@ import (
 	"fmt"
 )
 
-// Codes of our own failures. They are the ones that users of wx-server-sdk know
-// (its src/config/error.config); WeChat's own codes pass through unchanged.
-const (
-	CodeInvalidParam  = -501007 // the question is wrong: do not ask it again
-	CodeNoPermission  = -604101 // the caller may not use this call
-	CodeTimeout       = -604102 // no time left: ask again
-	CodeSystem        = -604103 // the upstream failed or answered nonsense: ask again
-	CodeIllegalSource = -604104 // the caller asks about somebody else
-)
-
-var codeText = map[int]string{
-	CodeInvalidParam:  "invalid parameters",
-	CodeNoPermission:  "function has no permission to call this API",
-	CodeTimeout:       "call open API timeout",
-	CodeSystem:        "call open API system error",
-	CodeIllegalSource: "illegal source of invocation",
-}
-
 // Error says that a question was not answered. Code and Message are for the
 // caller; what caused it is for the log and is reached by errors.Unwrap.
 //
@@ -38,10 +20,11 @@ type Error struct {
 	cause error
 }
 
-// NewError makes an Error of ours. The message is what the caller can do
-// something with; cause may be nil.
+// NewError makes an Error of ours, or of the platform, in the words of
+// wx-server-sdk: the code, its Text in the table of codes, the message, which is
+// what the caller can do something with. cause may be nil.
 func NewError(code int, message string, cause error) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf("%d %s. %s", code, codeText[code], message), cause: cause}
+	return &Error{Code: code, Message: fmt.Sprintf("%d %s. %s", code, LookUp(code).Text, message), cause: cause}
 }
 
 // Upstream makes an Error of an errcode that is not 0, and its errmsg, as WeChat

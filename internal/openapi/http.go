@@ -12,16 +12,6 @@ const (
 	HTTPSCallPath = "/cgi-bin/soter/verify_signature"
 )
 
-// Codes of WeChat that the HTTPS Call door answers as WeChat does, or that tell
-// the caller of the other door to change the question.
-const (
-	weChatInvalidToken  = 40001
-	weChatInvalidOpenID = 40003
-	weChatNoToken       = 41001
-	weChatNotPost       = 43002
-	weChatDataFormat    = 47001
-)
-
 // Tokens tells whether an access_token is one that WeChat would accept from us.
 type Tokens interface {
 	Holds(ctx context.Context, accessToken string) (bool, error)
@@ -70,21 +60,21 @@ func (h *Handler) serveHTTPSCall(w http.ResponseWriter, r *http.Request, tokens 
 func (h *Handler) authorizeHTTPSCall(r *http.Request, tokens Tokens) (a Answer, done bool) {
 	refuse := func(e *Error) (Answer, bool) { return h.refuse(r.Context(), Request{}, e), true }
 	if r.Method != http.MethodPost {
-		return refuse(Upstream(weChatNotPost, "require POST method"))
+		return refuse(Upstream(CodeNotPost, "require POST method"))
 	}
 	token := r.URL.Query().Get("access_token")
 	if token == "" {
-		return refuse(Upstream(weChatNoToken, "access_token missing"))
+		return refuse(Upstream(CodeNoToken, "access_token missing"))
 	}
 	if tokens == nil {
-		return refuse(Upstream(weChatInvalidToken, "invalid credential, access_token is invalid or not latest"))
+		return refuse(Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest"))
 	}
 	held, err := tokens.Holds(r.Context(), token)
 	if err != nil {
 		return refuse(asError(err))
 	}
 	if !held {
-		return refuse(Upstream(weChatInvalidToken, "invalid credential, access_token is invalid or not latest"))
+		return refuse(Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest"))
 	}
 	return Answer{}, false
 }

@@ -1,0 +1,66 @@
+package docs_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/openapi"
+)
+
+// tables are the parts of documents that code writes, by the name in the comment
+// before each.
+var tables = map[string]func() string{
+	"error codes": errorCodes,
+}
+
+// TestTablesAreWhatTheCodeSays compares each table with what the code says of it.
+// UPDATE_DOCS=1 writes them anew.
+func TestTablesAreWhatTheCodeSays(t *testing.T) {
+	found := map[string]bool{}
+	for _, name := range documents(t) {
+		path := filepath.Join(root, name)
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for title, table := range tables {
+			begin, end := []byte("<!-- table: "+title+" -->\n"), []byte("<!-- end of table -->")
+			_, rest, ok := bytes.Cut(text, begin)
+			if !ok {
+				continue
+			}
+			found[title] = true
+			written, _, ok := bytes.Cut(rest, end)
+			require.True(t, ok, "%s: the table %q has no end", name, title)
+			want := "\n" + table() + "\n"
+			if os.Getenv("UPDATE_DOCS") != "" {
+				text = bytes.Replace(text, append(bytes.Clone(begin), written...), append(bytes.Clone(begin), want...), 1)
+				require.NoError(t, os.WriteFile(path, text, 0o644))
+				continue
+			}
+			assert.Equal(t, want, string(written), "%s: UPDATE_DOCS=1 go test ./docs writes it anew", name)
+		}
+	}
+	for title := range tables {
+		assert.True(t, found[title], "no document has the table %q", title)
+	}
+}
+
+// errorCodes leaves out the platform's codes about which there is nothing to say.
+func errorCodes() string {
+	var b strings.Builder
+	b.WriteString("| errCode | meaning | what to do |\n|---|---|---|\n")
+	b.WriteString("| 0 | the question was answered | look at `isOk` |\n")
+	for _, code := range openapi.Codes() {
+		if code.Meaning != "" {
+			fmt.Fprintf(&b, "| %d | %s | %s |\n", code.Number, code.Meaning, code.Do)
+		}
+	}
+	b.WriteString("| other | WeChat's own errcode with its errmsg | see WeChat's documentation |\n")
+	return b.String()
+}
