@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"time"
 
@@ -25,10 +24,10 @@ import (
 type parts struct {
 	verifier openapi.Verifier
 	gate     openapi.Gate
-	tokens   openapi.Tokens          // nil: nobody holds a token at the HTTPS Call door
-	enroll   *authkeys.EnrollHandler // nil: no keys of our own
-	// prepare does early what the first question would wait for; nil: nothing.
-	prepare func(ctx context.Context)
+	tokens   openapi.Tokens // nil: nobody holds a token at the HTTPS Call door
+	keys     authkeys.Store // nil: no keys of our own
+	// warm does early what the first question would wait for; nil: nothing.
+	warm func(ctx context.Context)
 	// platformToken says that a request may bring the platform's access_token.
 	platformToken bool
 }
@@ -53,12 +52,11 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	case "cloudcall":
 		p.verifier = cloudcall.New(cloudEnvironment, time.Now)
 	case "local":
-		keys := keyStore(s, store)
-		p.verifier = authkeys.NewVerifier(keys)
-		p.enroll = &authkeys.EnrollHandler{Store: keys, Observe: observeEnrolment}
+		p.keys = keyStore(s, store)
+		p.verifier = authkeys.NewVerifier(p.keys)
 	default:
 		p.verifier = client.Verifier(s.apiBase, source)
-		p.prepare = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }
+		p.warm = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }
 	}
 	if err := once(&p, s, store); err != nil {
 		return parts{}, err
@@ -138,15 +136,18 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 	return environment
 }
 
-// withPlatformToken takes the token that WeChat's gateway puts into a request. A
-// user's call that only has the shape of one did not come through that gateway:
-// its headers are the user's own words.
-func withPlatformToken(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if openapi.CallerFrom(r.Context()) == (openapi.Caller{}) {
-			token := secret.New(r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
-			r = r.WithContext(accesstoken.WithCloudBase(r.Context(), token))
+// withPlatformToken makes the calls take the token that WeChat's gateway puts into
+// a request. A user's call that only has the shape of one did not come through that
+// gateway: its headers are the user's own words.
+func withPlatformToken(calls []openapi.Call) []openapi.Call {
+	for i, call := range calls {
+		calls[i].Serve = func(ctx context.Context, asked openapi.Asked) openapi.Result {
+			if asked.HTTP != nil && openapi.CallerFrom(ctx) == (openapi.Caller{}) {
+				token := secret.New(asked.HTTP.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
+				ctx = accesstoken.WithCloudBase(ctx, token)
+			}
+			return call.Serve(ctx, asked)
 		}
-		next.ServeHTTP(w, r)
-	})
+	}
+	return calls
 }

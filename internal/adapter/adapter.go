@@ -1,19 +1,20 @@
 // Package adapter is where a function meets the platform that runs it: AWS
-// Lambda, through aws-lambda-go, or Tencent SCF (Go1 runtime), through
-// scf-go-lib. Both libraries hand over bytes and a context and take bytes back;
-// the adapter adds what they know of the invocation, in one form, and nothing
-// else. One [Handler] serves both.
+// Lambda, through aws-lambda-go; Tencent SCF (Go1 runtime), through scf-go-lib; or
+// a container that takes requests on a port. The two libraries hand over bytes and
+// a context and take bytes back, a container's server hands over requests; the
+// adapter adds what the platform knows of the invocation, in one form, and nothing
+// else. One [Handler] serves all.
+//
+// [Platforms] is the table of them. A new one is a file here and a row there.
 package adapter
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
-
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
 )
 
 // Platform is who runs the function.
@@ -61,17 +62,29 @@ func InvocationFrom(ctx context.Context) Invocation {
 // leaves the function verbatim: it must hold no secret.
 type Handler interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)
+	// Serve answers a request on a platform that has no events.
+	Serve(ctx context.Context, invocation Invocation, w http.ResponseWriter, r *http.Request)
+	// Configured says why the function cannot work as it is configured; nil if it
+	// can.
+	Configured() error
+}
+
+// found is the platform that has started the process.
+func found() (Kind, bool) {
+	for _, kind := range Platforms {
+		if os.Getenv(kind.Variable) != "" {
+			return kind, true
+		}
+	}
+	return Kind{}, false
 }
 
 // VariablesAtStart reports whether the process has the function's variables from
-// the start, as on Lambda. On SCF they come with each invocation.
-func VariablesAtStart() bool { return os.Getenv(lambdaVariable) != "" }
-
-// The variables by which a process knows its platform.
-const (
-	lambdaVariable = "AWS_LAMBDA_RUNTIME_API"
-	scfVariable    = "_LAMBDA_SERVER_PORT"
-)
+// the start.
+func VariablesAtStart() bool {
+	kind, _ := found()
+	return kind.VariablesAtStart
+}
 
 // timeLimit stands in where a platform tells neither a deadline nor a limit; it
 // is what both set by default.
@@ -80,19 +93,13 @@ const timeLimit = 3 * time.Second
 // NotHosted is the exit status of a function that was started by hand.
 const NotHosted = 2
 
-// Start runs h on the platform whose variables the process finds, and does not
-// return there. Started by anybody else, it says on stderr how to run the
-// function and returns [NotHosted].
-//
-// Lambda goes first: with both libraries linked, its variable is the one that
-// only Lambda sets.
+// Start runs h on the platform whose variable the process finds, and returns the
+// exit status. Started by anybody else, it says on stderr how to run the function
+// and returns [NotHosted].
 func Start(h Handler, stderr io.Writer) int {
-	switch {
-	case os.Getenv(lambdaVariable) != "":
-		lambda.Start(onLambda{h})
-	case os.Getenv(scfVariable) != "":
-		cloudfunction.StartHandler(onSCF{h})
+	if kind, ok := found(); ok {
+		return kind.start(h, stderr)
 	}
-	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it. To try it here: go run ./scripts/local demo")
+	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it, or PORT names a port to serve HTTP on. To try it here: go run ./scripts/local demo")
 	return NotHosted
 }

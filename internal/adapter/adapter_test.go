@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -28,6 +29,10 @@ func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, 
 	s.invocation, s.event, s.left, s.err = i, string(event), time.Until(deadline), ctx.Err()
 	return []byte("answer"), nil
 }
+
+func (s *seen) Serve(context.Context, Invocation, http.ResponseWriter, *http.Request) {}
+
+func (s *seen) Configured() error { return nil }
 
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -70,8 +75,9 @@ func TestSCFWithoutADeadlineHasTheLimit(t *testing.T) {
 }
 
 func TestStartedByHand(t *testing.T) {
-	t.Setenv("AWS_LAMBDA_RUNTIME_API", "")
-	t.Setenv("_LAMBDA_SERVER_PORT", "")
+	for _, kind := range Platforms {
+		t.Setenv(kind.Variable, "")
+	}
 	var said bytes.Buffer
 	assert.Equal(t, NotHosted, Start(new(seen), &said))
 	assert.Contains(t, said.String(), "go run ./scripts/local demo")

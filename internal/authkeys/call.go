@@ -1,10 +1,10 @@
 package authkeys
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,43 +16,7 @@ import (
 // EnrollName is the name of the call that adds an AuthKey.
 const EnrollName = "openapi.soter.enrollAuthKey"
 
-// IsEnroll reports whether a direct event is the call EnrollName: an object whose
-// member call has that name. It does not judge the rest.
-//
-// It stands before every verification. Of an event that does not name the call,
-// it costs one search for a word that begins with a letter rare in JSON and in
-// base64.
-func IsEnroll(event []byte) bool {
-	return bytes.Contains(event, []byte("AuthKey")) && callOf(event) == EnrollName
-}
-
-// callOf answers the member call of an object, "" if it has none.
-func callOf(event []byte) string {
-	dec := jsontext.NewDecoder(bytes.NewReader(event))
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return ""
-	}
-	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return ""
-		}
-		isCall := token.String() == "call"
-		if !isCall {
-			if err := dec.SkipValue(); err != nil {
-				return ""
-			}
-			continue
-		}
-		if token, err = dec.ReadToken(); err != nil || token.Kind() != '"' {
-			return ""
-		}
-		return token.String()
-	}
-	return ""
-}
-
-// EnrollHandler answers the call EnrollName, by which a backend adds an AuthKey:
+// EnrollCall is the call EnrollName, by which a backend adds an AuthKey:
 //
 //	{"call": "openapi.soter.enrollAuthKey", "openid": "oUser", "askJson": "…",
 //	 "authKeyJson": "…", "authKeySignature": "…"}
@@ -73,35 +37,34 @@ func callOf(event []byte) string {
 // the ASK. The call is therefore for trusted backends, who invoke the function
 // directly with the cloud's own authorization: it must not be reachable by HTTP,
 // and a Mini Program's page is answered -604104.
-//
-// Its fields are set before the first use and not changed after; it may be used
-// concurrently.
-type EnrollHandler struct {
-	Store Store
-	// Observe, if set, sees each call with what became of it, for the log: e is
-	// nil when the AuthKey is enrolled. The openid is empty when the event was not
-	// read.
-	Observe func(ctx context.Context, openid string, e *openapi.Error)
-}
-
-// Call answers an event.
-func (h *EnrollHandler) Call(ctx context.Context, event []byte) []byte {
-	openid, e := h.enroll(ctx, event)
-	if h.Observe != nil {
-		h.Observe(ctx, openid, e)
+func EnrollCall(store Store) openapi.Call {
+	return openapi.Call{
+		Name: EnrollName, Direct: true,
+		Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
+			openid, e := enroll(ctx, store, asked)
+			log := []slog.Attr{slog.String("openid", openapi.MaskOpenID(openid))}
+			if e != nil {
+				return openapi.Refused(e, log...)
+			}
+			return openapi.Result{Body: enrollAnswer(nil), Outcome: "enrolled", Log: log}
+		},
+		Refuse: enrollAnswer,
 	}
-	return enrollAnswer(e)
 }
 
-func (h *EnrollHandler) enroll(ctx context.Context, event []byte) (openid string, e *openapi.Error) {
+func enroll(ctx context.Context, store Store, asked openapi.Asked) (openid string, e *openapi.Error) {
 	if openapi.CallerFrom(ctx) != (openapi.Caller{}) {
 		return "", openapi.NewError(openapi.CodeIllegalSource, "AuthKeys are enrolled by a trusted backend, not for a user who calls", nil)
+	}
+	event, e := asked.Body()
+	if e != nil {
+		return "", e
 	}
 	enrolment, e := parseEnrolment(event)
 	if e != nil {
 		return "", e
 	}
-	return enrolment.OpenID, enrollError(ctx, Enroll(ctx, h.Store, enrolment))
+	return enrolment.OpenID, enrollError(ctx, Enroll(ctx, store, enrolment))
 }
 
 func enrollError(ctx context.Context, err error) *openapi.Error {

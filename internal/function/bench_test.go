@@ -10,6 +10,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
+	"sotercall/internal/openapi"
 )
 
 // BenchmarkInvoke is what an invocation costs around its API, the log line
@@ -20,18 +21,13 @@ func BenchmarkInvoke(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer null.Close()
-	h := function.New("verify", func(map[string]string) function.API {
-		return function.API{Direct: func(ctx context.Context, _ []byte) []byte {
-			entry := journal.From(ctx)
-			entry.Count("upstream_attempts", 1)
-			entry.Spend("upstream_ms", time.Millisecond)
-			entry.Set("errCode", 0)
-			entry.Set("isOk", true)
-			entry.Set("outcome", "genuine")
-			entry.Set("openid", "oABC***1234")
-			return nil
-		}}
-	}, slog.New(slog.NewJSONHandler(null, nil)))
+	call := openapi.Call{Name: openapi.Name, Direct: true, Serve: func(ctx context.Context, _ openapi.Asked) openapi.Result {
+		entry := journal.From(ctx)
+		entry.Count("upstream_attempts", 1)
+		entry.Spend("upstream_ms", time.Millisecond)
+		return openapi.Result{Outcome: "genuine", Log: []slog.Attr{slog.Bool("isOk", true), slog.String("openid", "oABC***1234")}}
+	}}
+	h := function.New("verify", builds([]openapi.Call{call}, nil), null)
 	event := []byte(`{"openid":"oUser","jsonString":"{}","jsonSignature":"c2ln"}`)
 	for _, platform := range []adapter.Platform{adapter.Lambda, adapter.SCF} {
 		b.Run(string(platform), func(b *testing.B) {

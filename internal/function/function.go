@@ -1,17 +1,19 @@
 // Package function is one deployed function: what stands between the adapter,
-// which hands over bytes, and the API that the function offers.
+// which hands over events or requests, and the calls that the function answers.
 //
-// For each invocation it finds the door (package trigger), keeps a part of the
-// time to answer in, calls what stands behind the door, words the answer for
-// the door, and writes one log line. Every byte string gets an answer; only a
-// bug of ours becomes a function error.
+// A [Function] is a list of calls. For each invocation a [Handler] finds out who
+// asks and how (package trigger), keeps a part of the time to answer in, finds the
+// call and asks it, words the answer for the way back, and writes one log line.
+// Every byte string gets an answer; only a bug of ours becomes a function error.
 package function
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"runtime"
@@ -27,98 +29,137 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// API is what a function offers behind its doors. All of it may be called
-// concurrently.
-type API struct {
-	// Direct answers an event that is no HTTP request, a Mini Program's call
-	// among them. The context carries the openapi.Caller.
-	Direct func(ctx context.Context, event []byte) []byte
-	// HTTP answers the HTTP request inside an event.
-	HTTP http.Handler
-	// BadRequest answers an event that has the shape of an HTTP request and is
-	// broken inside.
-	BadRequest func(w http.ResponseWriter, r *http.Request, err error)
-	// Timer answers a timer or a schedule.
-	Timer func(ctx context.Context, event []byte) []byte
-	// Prepare, if set, does early what the first call would wait for: it fetches
-	// a token, it connects. Where it fails, the call will try itself.
-	Prepare func(ctx context.Context)
+// Function is what a deployed function can do: a list of calls.
+type Function struct {
+	// Calls are what it answers, also when it is not configured: then each of them
+	// is refused. The first is the one that an event means which names no other.
+	Calls []openapi.Call
+	// Warm, if set, does early what the first call would wait for: it fetches a
+	// token, it connects. Where it fails, the call will try itself.
+	Warm func(ctx context.Context)
+
+	err error // why it cannot work as it is configured
 }
 
-// Handler runs an API. It implements [adapter.Handler].
+// Builder makes a Function from its variables. The error says why it cannot work
+// as it is configured; its calls are then refused with that. The log is where the
+// function writes; its level may be set.
+type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (Function, error)
+
+// Handler runs a Function. It implements [adapter.Handler].
 type Handler struct {
 	name  string
-	build func(environment map[string]string) API
+	build Builder
 	log   *slog.Logger
+	level *slog.LevelVar
 	now   func() time.Time
 
-	once sync.Once
-	api  API // set by once
-	warm atomic.Bool
+	once     sync.Once
+	function Function // set by once
+	warm     atomic.Bool
 }
 
 var _ adapter.Handler = (*Handler)(nil)
 
-// New makes a Handler. build makes the API from the function's variables; it is
-// called once, when they are known: on SCF that is with the first invocation.
-func New(name string, build func(environment map[string]string) API, log *slog.Logger) *Handler {
-	return &Handler{name: name, build: build, log: log, now: time.Now}
+// New makes a Handler that logs to w, as JSON. build is called once, when the
+// variables are known: on SCF that is with the first invocation.
+func New(name string, build Builder, w io.Writer) *Handler {
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	return &Handler{name: name, build: build, log: log, level: level, now: time.Now}
 }
 
-func (h *Handler) prepare(environment map[string]string) {
+// configure builds the function.
+func (h *Handler) configure(environment map[string]string) *Function {
 	h.once.Do(func() {
 		all := map[string]string{}
 		for _, variable := range os.Environ() {
 			name, value, _ := strings.Cut(variable, "=")
 			all[name] = value
 		}
-		for name, value := range environment {
-			all[name] = value
+		maps.Copy(all, environment)
+		h.function, h.function.err = h.built(all)
+		if h.function.err != nil {
+			h.log.Error("the configuration cannot be used", "error", h.function.err.Error())
 		}
-		h.api = h.build(all)
 	})
+	return &h.function
 }
 
-// Builder makes the API of a function from its variables. The log is where the
-// function writes; its level may be set.
-type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) API
+func (h *Handler) built(environment map[string]string) (Function, error) {
+	function, err := h.build(environment, h.log, h.level)
+	if len(function.Calls) == 0 {
+		panic("a function without calls")
+	}
+	return function, err
+}
 
 // Main hosts the function called name on the platform that has started the
-// process, and does not return. Logs go to stderr as JSON, which both platforms
-// collect.
+// process, and ends with it. Logs go to stderr, which all platforms collect.
 func Main(name string, build Builder) {
-	level := new(slog.LevelVar)
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	h := New(name, func(environment map[string]string) API { return build(environment, log, level) }, log)
+	h := New(name, build, os.Stderr)
 	if adapter.VariablesAtStart() {
-		h.prepare(nil)
-		h.goAhead()
+		h.configure(nil)
+		h.warmUp()
 	}
 	os.Exit(adapter.Start(h, os.Stderr))
 }
 
-// preparation bounds what is done before the first call. The platform gives the
+// warmTimeout bounds what is done before the first call. The platform gives the
 // init phase 10 seconds (AWS Lambda, "Lambda runtime environment").
-const preparation = 5 * time.Second
+const warmTimeout = 5 * time.Second
 
-// goAhead prepares beside the start of the runtime, which must not wait for the
-// network. The first call joins what is under way.
-func (h *Handler) goAhead() {
-	if h.api.Prepare == nil {
+// warmUp runs beside the start of the runtime, which must not wait for the network.
+// The first call joins what is under way.
+func (h *Handler) warmUp() {
+	if h.function.Warm == nil || h.function.err != nil {
 		return
 	}
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), preparation)
+		ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 		defer cancel()
-		h.api.Prepare(ctx)
+		h.function.Warm(ctx)
 	}()
 }
+
+// Configured implements [adapter.Handler].
+func (h *Handler) Configured() error { return h.configure(nil).err }
 
 // errBug is all that a caller learns of a bug.
 var errBug = errors.New("internal error, the log of the function says more")
 
 // Invoke implements [adapter.Handler].
 func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, payload []byte) (answer []byte, err error) {
+	ctx, end := h.begin(ctx, invocation)
+	defer func() {
+		if bug := end(recover()); bug != nil {
+			answer, err = nil, bug
+		}
+	}()
+	function := h.configure(invocation.Environment)
+	event := trigger.Read(payload)
+	journal.From(ctx).Set("door", string(event.Door))
+	caller := trigger.CallerOf(invocation.Environment)
+	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: caller.OpenID, FromPage: caller.FromPage()})
+	return function.answer(ctx, event, payload), nil
+}
+
+// Serve implements [adapter.Handler].
+func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
+	ctx, end := h.begin(ctx, invocation)
+	defer func() {
+		if bug := end(recover()); bug != nil {
+			write(w, http.StatusInternalServerError, h.function.first().Refusal(openapi.NewError(openapi.CodeSystem, bug.Error(), nil)))
+		}
+	}()
+	function := h.configure(nil)
+	journal.From(ctx).Set("door", string(invocation.Platform))
+	function.serveHTTP(ctx, w, r.WithContext(ctx))
+}
+
+// begin opens an invocation. end closes it, with what recover returned: it writes
+// the log line, and returns the error of a bug.
+func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ context.Context, end func(bug any) error) {
 	begin := h.now()
 	ctx, entry := journal.New(ctx)
 	entry.Set("function", h.name)
@@ -128,50 +169,40 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 		entry.Set("trace_id", invocation.TraceID)
 	}
 	entry.Set("cold", !h.warm.Swap(true))
-	defer func() {
-		if bug := recover(); bug != nil {
-			answer, err = nil, errBug
+	ctx, cancel := leaveTimeToAnswer(adapter.WithInvocation(ctx, invocation))
+	return ctx, func(bug any) (err error) {
+		cancel()
+		if bug != nil {
+			err = errBug
 			entry.Set("panic", panicText(bug))
 			entry.Set("stack", string(debug.Stack()))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
 		h.write(ctx, invocation.Platform, entry, err)
-	}()
-
-	ctx, cancel := h.leaveTimeToAnswer(ctx)
-	defer cancel()
-	h.prepare(invocation.Environment)
-	event := trigger.Read(payload)
-	entry.Set("door", string(event.Door))
-	ctx = adapter.WithInvocation(ctx, invocation)
-	caller := trigger.CallerOf(invocation.Environment)
-	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: caller.OpenID, FromPage: caller.FromPage()})
-	return h.answer(ctx, event, payload), nil
+		return err
+	}
 }
 
-func (h *Handler) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
+func (f *Function) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
 	switch {
 	case event.Door == trigger.SCFTimer, event.Door == trigger.AWSSchedule:
-		return h.api.Timer(ctx, payload)
+		return f.timer(ctx)
 	case !event.Door.HTTP():
-		return h.api.Direct(ctx, payload)
+		call := f.direct(payload)
+		return answer(call, f.serve(ctx, call, openapi.Asked{Event: payload}))
 	}
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	if event.Err != nil {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
-		if err != nil {
-			panic(err) // the arguments are constants
-		}
-		h.api.BadRequest(&w, r, event.Err)
+		f.badRequest(ctx, &w, event.Err)
 	} else {
-		h.api.HTTP.ServeHTTP(&w, event.Request.WithContext(ctx))
+		f.serveHTTP(ctx, &w, event.Request.WithContext(ctx))
 	}
 	return event.Respond(w.status, w.header, w.body)
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the
 // function: a tenth of what is left, at most half a second.
-func (h *Handler) leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -23,47 +23,102 @@ import (
 	"sotercall/internal/secret"
 )
 
-func newHandler(api function.API) (*function.Handler, *bytes.Buffer) {
+func newHandler(calls ...openapi.Call) (*function.Handler, *bytes.Buffer) {
 	var log bytes.Buffer
-	build := func(map[string]string) function.API { return api }
-	return function.New("verify", build, slog.New(slog.NewJSONHandler(&log, nil))), &log
+	return function.New("verify", builds(calls, nil), &log), &log
 }
 
-func TestEachDoorReachesItsPartOfTheAPI(t *testing.T) {
-	h, log := newHandler(function.API{
-		Direct: func(_ context.Context, event []byte) []byte { return append([]byte("direct "), event...) },
-		HTTP: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(201)
-			_, _ = w.Write([]byte(r.Method + " " + r.URL.Path))
-		}),
-		BadRequest: func(w http.ResponseWriter, r *http.Request, err error) {
-			w.WriteHeader(400)
-			_, _ = w.Write([]byte("bad"))
+func builds(calls []openapi.Call, err error) function.Builder {
+	return func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
+		return function.Function{Calls: calls}, err
+	}
+}
+
+// doing is a call that answers direct events by what do returns.
+func doing(do func(ctx context.Context, event []byte) []byte) openapi.Call {
+	return openapi.Call{Name: "test.call", Direct: true, Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
+		return openapi.Result{Body: do(ctx, asked.Event), Outcome: "ok"}
+	}}
+}
+
+// saying is a call of every door that says its name.
+func saying(name string) openapi.Call {
+	return openapi.Call{
+		Name: name, Direct: true, Path: "/" + name, Gate: function.Platform,
+		Serve: func(_ context.Context, asked openapi.Asked) openapi.Result {
+			if asked.HTTP != nil {
+				return openapi.Result{Body: []byte(name + " over HTTP by " + asked.HTTP.Method)}
+			}
+			return openapi.Result{Body: []byte(name + " for " + string(asked.Event))}
 		},
-		Timer: func(context.Context, []byte) []byte { return []byte("timer") },
-	})
-	for event, want := range map[string]string{
-		`{"a":1}`: `direct {"a":1}`,
-		`junk`:    `direct junk`,
-		`{"httpMethod":"PUT","path":"/x","headers":{}}`:                                 `"statusCode":201`,
-		`{"httpMethod":"PUT","path":"/x","headers":7}`:                                  `"statusCode":400`,
+	}
+}
+
+func TestEachEventReachesItsCall(t *testing.T) {
+	second := saying("second")
+	second.Timer = func(context.Context) openapi.Result { return openapi.Result{Body: []byte("timer")} }
+	unnamed := saying("not.direct")
+	unnamed.Direct = false
+	h, log := newHandler(saying("first"), second, unnamed)
+	events := map[string]string{
+		`{"a":1}`:                 `first for {"a":1}`,
+		`{"call":"second"}`:       `second for {"call":"second"}`,
+		`{"call":"other"}`:        `first for {"call":"other"}`,
+		`{"call":"not.direct"}`:   `first for`,
+		`{"call":7}`:              `first for`,
+		`{"a":{"call":"second"}}`: `first for`,
+		`{"httpMethod":"PUT","path":"/second","headers":{}}`:                            `"body":"second over HTTP by PUT"`,
+		`{"httpMethod":"PUT","path":"/third","headers":{}}`:                             `"statusCode":404`,
+		`{"httpMethod":"PUT","path":"/first","headers":7}`:                              `"statusCode":400`,
 		`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`: `timer`,
-	} {
+	}
+	for event, want := range events {
 		answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(event))
 		require.NoError(t, err)
 		assert.Contains(t, string(answer), want)
 	}
-	assert.Equal(t, 5, bytes.Count(log.Bytes(), []byte("\n")), "one line for each invocation")
+	assert.Equal(t, len(events), bytes.Count(log.Bytes(), []byte("\n")), "one line for each invocation")
 	assert.Equal(t, 1, bytes.Count(log.Bytes(), []byte(`"cold":true`)))
+}
+
+func TestTimerWithNothingToDo(t *testing.T) {
+	h, _ := newHandler(saying("first"))
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"errCode":-501007,"errMsg":"first:fail -501007 invalid parameters. timer events carry no request, so there is nothing to answer"}`, string(answer))
+}
+
+// Whatever is asked of a function that cannot work, it says why, and no call runs.
+func TestNotConfigured(t *testing.T) {
+	first := saying("first")
+	first.Timer = func(context.Context) openapi.Result { panic("it runs") }
+	first.Serve = func(context.Context, openapi.Asked) openapi.Result { panic("it runs") }
+	var log bytes.Buffer
+	h := function.New("verify", builds([]openapi.Call{first}, errors.New("WECHAT_APPID is not set")), &log)
+	require.EqualError(t, h.Configured(), "WECHAT_APPID is not set")
+	for _, event := range []string{
+		`{}`, `junk`,
+		`{"httpMethod":"POST","path":"/first","headers":{}}`,
+		`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`,
+	} {
+		answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(event))
+		require.NoError(t, err)
+		assert.Contains(t, string(answer), "the function is not configured: WECHAT_APPID is not set", event)
+		assert.Contains(t, string(answer), "-604103", event)
+	}
+	assert.Contains(t, log.String(), "the configuration cannot be used")
+
+	works, _ := newHandler(saying("first"))
+	require.NoError(t, works.Configured())
 }
 
 func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
 	for left, reserve := range map[time.Duration]time.Duration{time.Minute: 500 * time.Millisecond, time.Second: 100 * time.Millisecond} {
 		var got time.Time
-		h, _ := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
+		h, _ := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
 			got, _ = ctx.Deadline()
 			return nil
-		}})
+		}))
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		platform, _ := ctx.Deadline()
 		_, err := h.Invoke(ctx, adapter.Invocation{}, nil)
@@ -75,7 +130,7 @@ func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
 
 func TestBugBecomesAFunctionErrorWithoutItsText(t *testing.T) {
 	for _, bug := range []any{"s3cr3t", errors.New("s3cr3t"), struct{ secret string }{"s3cr3t"}} {
-		h, log := newHandler(function.API{Direct: func(context.Context, []byte) []byte { panic(bug) }})
+		h, log := newHandler(doing(func(context.Context, []byte) []byte { panic(bug) }))
 		answer, err := h.Invoke(t.Context(), adapter.Invocation{RequestID: "id"}, nil)
 		assert.Empty(t, answer)
 		require.EqualError(t, err, "internal error, the log of the function says more")
@@ -83,19 +138,19 @@ func TestBugBecomesAFunctionErrorWithoutItsText(t *testing.T) {
 		assert.Contains(t, log.String(), `"level":"ERROR"`)
 		assert.Contains(t, log.String(), "function_test.go", "the stack")
 	}
-	h, log := newHandler(function.API{Direct: func(context.Context, []byte) []byte { return []byte{[]byte("x")[len(os.Args)]} }})
+	h, log := newHandler(doing(func(context.Context, []byte) []byte { return []byte{[]byte("x")[len(os.Args)]} }))
 	_, err := h.Invoke(t.Context(), adapter.Invocation{}, nil)
 	require.Error(t, err)
 	assert.Contains(t, log.String(), "index out of range")
 }
 
 func TestCallerAndInvocationReachTheAPI(t *testing.T) {
-	h, log := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
+	h, log := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
 		assert.Equal(t, openapi.Caller{OpenID: "oUser", FromPage: true}, openapi.CallerFrom(ctx))
 		assert.Equal(t, "id", adapter.InvocationFrom(ctx).RequestID)
 		journal.From(ctx).Set("more", "told")
 		return nil
-	}})
+	}))
 	_, err := h.Invoke(t.Context(), adapter.Invocation{RequestID: "id", TraceID: "trace",
 		Environment: map[string]string{"WX_OPENID": "oUser", "TCB_SOURCE": "wx_client"}}, nil)
 	require.NoError(t, err)
@@ -108,10 +163,10 @@ func TestVariablesOfTheInvocationWinAndAreReadOnce(t *testing.T) {
 	t.Setenv("FUNCTION_TEST", "process")
 	t.Setenv("FUNCTION_OTHER", "process")
 	var got []map[string]string
-	h := function.New("verify", func(environment map[string]string) function.API {
+	h := function.New("verify", func(environment map[string]string, _ *slog.Logger, _ *slog.LevelVar) (function.Function, error) {
 		got = append(got, environment)
-		return function.API{Direct: func(context.Context, []byte) []byte { return nil }}
-	}, slog.New(slog.DiscardHandler))
+		return function.Function{Calls: []openapi.Call{saying("first")}}, nil
+	}, io.Discard)
 	for _, value := range []string{"first", "second"} {
 		_, err := h.Invoke(t.Context(), adapter.Invocation{Environment: map[string]string{"FUNCTION_TEST": value}}, nil)
 		require.NoError(t, err)
@@ -129,24 +184,24 @@ func TestBearer(t *testing.T) {
 	} {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Authorization", authorization)
-		status, refused := gate(r)
-		assert.Equal(t, want, status, authorization)
-		assert.Equal(t, want == 0, refused == nil, authorization)
+		refused := gate(r)
+		if want == 0 {
+			assert.Nil(t, refused, authorization)
+		} else if assert.NotNil(t, refused, authorization) {
+			assert.Equal(t, want, refused.Status(), authorization)
+		}
 	}
-	status, refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
-	assert.Equal(t, 403, status)
+	refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
+	assert.Equal(t, 403, refused.Status())
 	assert.Contains(t, refused.Message, "HTTP_BEARER_TOKENS")
-	_, refused = function.Platform(httptest.NewRequest("POST", "/", nil))
-	assert.Nil(t, refused)
+	assert.Nil(t, function.Platform(httptest.NewRequest("POST", "/", nil)))
 }
 
 // What CloudWatch takes as metrics must stand in the line that it points into.
 func TestLambdaLineHoldsMetrics(t *testing.T) {
-	h, log := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
-		journal.From(ctx).Set("outcome", "genuine")
-		journal.From(ctx).Set("openid", "oABC***1234")
+	h, log := newHandler(openapi.Call{Name: "test.call", Direct: true, Serve: func(ctx context.Context, _ openapi.Asked) openapi.Result {
 		journal.From(ctx).Count("upstream_attempts", 1)
-		return nil
+		return openapi.Result{Outcome: "genuine", Log: []slog.Attr{slog.String("openid", "oABC***1234")}}
 	}})
 	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
 	require.NoError(t, err)

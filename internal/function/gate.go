@@ -20,22 +20,22 @@ func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
 // Authorization: Bearer. Without tokens the door is closed.
 func Bearer(tokens []secret.Text) openapi.Gate {
 	if len(tokens) == 0 {
-		return func(*http.Request) (int, *openapi.Error) {
-			return http.StatusForbidden, openapi.NewError(openapi.CodeNoPermission,
+		return func(*http.Request) *openapi.Error {
+			return openapi.NewError(openapi.CodeNoPermission,
 				"the HTTP door is closed: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
 		}
 	}
-	return func(r *http.Request) (int, *openapi.Error) {
+	return func(r *http.Request) *openapi.Error {
 		presented, isBearer := bearer(r.Header.Get("Authorization"))
 		admitted := false
 		for _, token := range tokens { // all of them, whichever matches
 			admitted = token.Matches(presented) || admitted
 		}
 		if !isBearer || !admitted {
-			return http.StatusUnauthorized, openapi.NewError(openapi.CodeNoPermission,
-				"send Authorization: Bearer with one of HTTP_BEARER_TOKENS", nil)
+			return openapi.NewError(openapi.CodeNoPermission,
+				"send Authorization: Bearer with one of HTTP_BEARER_TOKENS", nil).WithStatus(http.StatusUnauthorized)
 		}
-		return 0, nil
+		return nil
 	}
 }
 
@@ -46,4 +46,4 @@ func bearer(authorization string) (token string, ok bool) {
 
 // Platform is the gate of HTTP_AUTH=platform: the deployer has put IAM, CAM or
 // another authorizer in front of the door, so that whoever arrives is let in.
-func Platform(*http.Request) (int, *openapi.Error) { return 0, nil }
+func Platform(*http.Request) *openapi.Error { return nil }

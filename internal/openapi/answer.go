@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"net/http"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -44,29 +43,20 @@ func (a Answer) CloudCall() []byte {
 
 // HTTPSCall words the answer as the HTTPS API does: an error has no is_ok.
 func (a Answer) HTTPSCall() []byte {
-	message := "ok"
 	if a.Err != nil {
-		message = a.Err.Message
+		return HTTPSCall.refusal(Name, a.Err)
 	}
-	b := append(make([]byte, 0, usual), `{"errcode":`...)
-	b = strconv.AppendInt(b, int64(a.Code()), 10)
-	b = append(b, `,"errmsg":`...)
-	b = appendString(b, message)
-	if a.Err == nil {
-		b = append(b, `,"is_ok":`...)
-		b = strconv.AppendBool(b, a.IsOK())
-	}
+	b := append(make([]byte, 0, usual), `{"errcode":0,"errmsg":"ok","is_ok":`...)
+	b = strconv.AppendBool(b, a.IsOK())
 	return append(b, '}')
 }
 
-// Status is the HTTP status of the answer at a camelCase HTTP door: 200 when
-// the question was answered, 4xx when the one who asked must change something,
-// 502 or 504 when the upstream failed or took too long.
-func (a Answer) Status() int {
-	if a.Err == nil {
-		return http.StatusOK
+// outcome is the log's word for an answer.
+func (a Answer) outcome() string {
+	if a.IsOK() {
+		return "genuine"
 	}
-	return LookUp(a.Err.Code).Status
+	return "wrong"
 }
 
 // appendString writes s as a JSON string. Bytes that are not UTF-8 cannot come

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ type Error struct {
 	// included.
 	Message string
 
-	cause error
+	cause  error
+	status int // of HTTP, where it is not the one of the code
 }
 
 // NewError makes an Error of ours, or of the platform, in the words of
@@ -42,6 +44,17 @@ func (e *Error) Error() string {
 	return s
 }
 
+// WithStatus sets an HTTP status of its own, and returns e.
+func (e *Error) WithStatus(status int) *Error {
+	e.status = status
+	return e
+}
+
+// Status is the HTTP status that goes with e at a camelCase door: 4xx when the one
+// who asked must change something, 502 or 504 when the upstream failed or took too
+// long.
+func (e *Error) Status() int { return cmp.Or(e.status, LookUp(e.Code).Status) }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
@@ -49,15 +62,15 @@ func invalid(format string, args ...any) *Error {
 	return NewError(CodeInvalidParam, fmt.Sprintf(format, args...), nil)
 }
 
-// asError finds the Error in err's chain; an err that has none is worded for
-// the caller without any of its own text, which is for the log.
-func asError(err error) *Error {
+// AsError finds the Error in err's chain; an err that has none is worded for the
+// caller without any of its own text, which is for the log. err is not nil.
+func AsError(err error) *Error {
 	var e *Error
 	switch found := errors.As(err, &e) && e.Code != 0; {
 	case found && error(e) == err:
 		return e
 	case found:
-		return &Error{Code: e.Code, Message: e.Message, cause: err}
+		return &Error{Code: e.Code, Message: e.Message, cause: err, status: e.status}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return NewError(CodeTimeout, "the time for this invocation is used up", err)
 	default:

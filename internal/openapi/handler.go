@@ -1,56 +1,117 @@
 package openapi
 
-import "context"
+import (
+	"context"
+	"log/slog"
+	"net/http"
+)
 
-// Handler answers the call in both spellings. Its fields are set before the
-// first use and not changed after; it may be used concurrently.
+// Paths of the two forms over HTTP.
+const (
+	CloudCallPath = "/openapi/soter/verifySignature"
+	HTTPSCallPath = "/cgi-bin/soter/verify_signature"
+)
+
+// Handler answers the call in both spellings. It may be used concurrently.
 type Handler struct {
 	// Verifier is asked once for each question that is well put.
 	Verifier Verifier
-	// Observe, if set, sees each question with its answer, for the log. The
-	// Request is zero when the question could not be read.
-	Observe func(ctx context.Context, r Request, a Answer)
+}
+
+// Tokens tells whether an access_token is one that WeChat would accept from us.
+type Tokens interface {
+	Holds(ctx context.Context, accessToken string) (bool, error)
+}
+
+// Calls are the two forms of the call. The camelCase one stands behind gate. The
+// snake_case one is authorized as at WeChat, by an access_token in the query that
+// tokens holds. Without tokens nobody holds a token, and everybody is refused.
+func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
+	return []Call{
+		{
+			Name: Name, Style: CloudCall, Direct: true, Path: CloudCallPath, Root: true, Method: http.MethodPost, Gate: gate,
+			Serve: func(ctx context.Context, asked Asked) Result {
+				return h.serve(ctx, asked, camelCase, Answer.CloudCall)
+			},
+			Refuse: func(e *Error) []byte { return Answer{Err: e}.CloudCall() },
+		},
+		{
+			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: holding(tokens),
+			Serve: func(ctx context.Context, asked Asked) Result {
+				return h.serve(ctx, asked, snakeCase, Answer.HTTPSCall)
+			},
+		},
+	}
+}
+
+func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(Answer) []byte) Result {
+	body, refused := asked.Body()
+	if refused != nil {
+		return Result{Err: refused, Log: []slog.Attr{slog.Bool("isOk", false)}}
+	}
+	r, a := h.answer(ctx, s, body)
+	log := []slog.Attr{slog.Bool("isOk", a.IsOK())}
+	if r.OpenID != "" {
+		log = append(log, slog.String("openid", MaskOpenID(r.OpenID)))
+	}
+	if a.Err != nil {
+		return Result{Err: a.Err, Log: log}
+	}
+	if reason := a.Verdict.Reason(); reason != "" {
+		log = append(log, slog.String("reason", reason))
+	}
+	return Result{Body: word(a), Outcome: a.outcome(), Log: log}
 }
 
 // CloudCall answers a camelCase question. The [Caller] of ctx may leave out
 // openid, which is then his own, and may not name another's.
 func (h *Handler) CloudCall(ctx context.Context, body []byte) Answer {
-	return h.answer(ctx, camelCase, body)
+	_, a := h.answer(ctx, camelCase, body)
+	return a
 }
 
 // HTTPSCall answers a snake_case question.
 func (h *Handler) HTTPSCall(ctx context.Context, body []byte) Answer {
-	return h.answer(ctx, snakeCase, body)
+	_, a := h.answer(ctx, snakeCase, body)
+	return a
 }
 
-// NoQuestion answers an invocation that asks nothing, as a timer's: it keeps the
-// function warm and verifies nothing.
-func (h *Handler) NoQuestion(ctx context.Context) Answer {
-	return h.refuse(ctx, Request{}, invalid("a timer asks no question, so that nothing was verified"))
-}
-
-func (h *Handler) answer(ctx context.Context, s spelling, body []byte) Answer {
+// answer returns the zero Request when the question could not be read.
+func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	r, e := s.parse(body)
 	if e == nil {
 		r.OpenID, e = CallerFrom(ctx).Names(r.OpenID)
 	}
 	if e != nil {
-		return h.refuse(ctx, r, e)
+		return r, Answer{Err: e}
 	}
 	verdict, err := h.Verifier.Verify(ctx, r)
 	if err != nil {
-		return h.refuse(ctx, r, asError(err))
+		return r, Answer{Err: AsError(err)}
 	}
-	return h.observed(ctx, r, Answer{Verdict: verdict})
+	return r, Answer{Verdict: verdict}
 }
 
-func (h *Handler) refuse(ctx context.Context, r Request, e *Error) Answer {
-	return h.observed(ctx, r, Answer{Err: e})
-}
-
-func (h *Handler) observed(ctx context.Context, r Request, a Answer) Answer {
-	if h.Observe != nil {
-		h.Observe(ctx, r, a)
+// holding is the gate of who presents an access_token that tokens holds.
+func holding(tokens Tokens) Gate {
+	invalid := func() *Error {
+		return Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest")
 	}
-	return a
+	return func(r *http.Request) *Error {
+		token := r.URL.Query().Get("access_token")
+		if token == "" {
+			return Upstream(CodeNoToken, "access_token missing")
+		}
+		if tokens == nil {
+			return invalid()
+		}
+		held, err := tokens.Holds(r.Context(), token)
+		switch {
+		case err != nil:
+			return AsError(err)
+		case !held:
+			return invalid()
+		}
+		return nil
+	}
 }

@@ -1,4 +1,4 @@
-package openapi_test
+package function_test
 
 import (
 	"context"
@@ -10,7 +10,25 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"sotercall/internal/adapter"
 	"sotercall/internal/openapi"
+)
+
+// judge is a Verifier that answers what it is told and remembers the question.
+type judge struct {
+	verdict openapi.Verdict
+	err     error
+	asked   []openapi.Request
+}
+
+func (j *judge) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, error) {
+	j.asked = append(j.asked, r)
+	return j.verdict, j.err
+}
+
+const (
+	cloudCall = `{"openid":"oUser","jsonString":"{\"raw\":\"c\"}","jsonSignature":"c2ln"}`
+	httpsCall = `{"openid":"oUser","json_string":"{\"raw\":\"c\"}","json_signature":"c2ln"}`
 )
 
 type tokens struct{ err error }
@@ -19,11 +37,11 @@ func (t tokens) Holds(_ context.Context, accessToken string) (bool, error) {
 	return accessToken == "GOOD", t.err
 }
 
-func open(*http.Request) (int, *openapi.Error) { return 0, nil }
+func open(*http.Request) *openapi.Error { return nil }
 
 func closed(status int) openapi.Gate {
-	return func(*http.Request) (int, *openapi.Error) {
-		return status, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
+	return func(*http.Request) *openapi.Error {
+		return openapi.NewError(openapi.CodeNoPermission, "closed", nil).WithStatus(status)
 	}
 }
 
@@ -68,9 +86,9 @@ func TestHTTPDoors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := judge{verdict: openapi.Genuine()}
-			handler := &openapi.Handler{Verifier: &j}
+			h, _ := newHandler((&openapi.Handler{Verifier: &j}).Calls(c.gate, c.tokens)...)
 			w := httptest.NewRecorder()
-			handler.HTTP(c.gate, c.tokens).ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+			h.Serve(t.Context(), adapter.Invocation{}, w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
 			assert.Equal(t, c.status, w.Code)
 			assert.Contains(t, w.Body.String(), c.says)
 			assert.Equal(t, "application/json; charset=utf-8", w.Header().Get("Content-Type"))
@@ -83,10 +101,9 @@ func TestHTTPDoors(t *testing.T) {
 }
 
 func TestBodyThatBreaksOff(t *testing.T) {
-	handler := &openapi.Handler{Verifier: &judge{verdict: openapi.Genuine()}}
+	h, _ := newHandler((&openapi.Handler{Verifier: &judge{verdict: openapi.Genuine()}}).Calls(open, nil)...)
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/", brokenReader{})
-	handler.HTTP(open, nil).ServeHTTP(w, r)
+	h.Serve(t.Context(), adapter.Invocation{}, w, httptest.NewRequest("POST", "/", brokenReader{}))
 	assert.Equal(t, 400, w.Code)
 	assert.Contains(t, w.Body.String(), "the body could not be read")
 }

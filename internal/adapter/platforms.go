@@ -1,0 +1,38 @@
+package adapter
+
+import (
+	"io"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/tencentyun/scf-go-lib/cloudfunction"
+)
+
+// Kind is one row of [Platforms]: a platform that a function can run on.
+type Kind struct {
+	Name Platform
+	// Variable is set in the process that the platform has started, and by it the
+	// process knows where it is.
+	Variable string
+	// VariablesAtStart says that the process has the function's variables from the
+	// start; otherwise they come with each invocation.
+	VariablesAtStart bool
+
+	// start runs a function there. It returns the exit status of the process, if at
+	// all.
+	start func(h Handler, stderr io.Writer) int
+}
+
+// Platforms are all of them, in the order in which a process looks for its own:
+// with both libraries linked, Lambda's variable is the one that only Lambda sets,
+// and PORT is set in many places.
+var Platforms = []Kind{
+	{Name: Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, start: func(h Handler, _ io.Writer) int {
+		lambda.Start(onLambda{h})
+		return 0
+	}},
+	{Name: SCF, Variable: "_LAMBDA_SERVER_PORT", start: func(h Handler, _ io.Writer) int {
+		cloudfunction.StartHandler(onSCF{h})
+		return 0
+	}},
+	{Name: HTTP, Variable: httpVariable, VariablesAtStart: true, start: startHTTP},
+}

@@ -1,0 +1,122 @@
+package function
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/journal"
+	"sotercall/internal/openapi"
+)
+
+// first is the call that is meant where nothing names another.
+func (f *Function) first() openapi.Call { return f.Calls[0] }
+
+// direct finds the call that a direct event asks for: the one that its member
+// "call" names, else the first.
+func (f *Function) direct(event []byte) openapi.Call {
+	// Most events name none; a search is cheaper than a parse.
+	if len(f.Calls) > 1 && bytes.Contains(event, []byte("call")) {
+		name := named(event)
+		for _, call := range f.Calls {
+			if call.Direct && call.Name == name {
+				return call
+			}
+		}
+	}
+	return f.first()
+}
+
+// named is the member "call" of an object, "" if it has none. The rest of the
+// event is for the call itself to judge.
+func named(event []byte) string {
+	dec := jsontext.NewDecoder(bytes.NewReader(event))
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return ""
+	}
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return ""
+		}
+		if token.String() != "call" {
+			if err := dec.SkipValue(); err != nil {
+				return ""
+			}
+			continue
+		}
+		if token, err = dec.ReadToken(); err != nil || token.Kind() != '"' {
+			return ""
+		}
+		return token.String()
+	}
+	return ""
+}
+
+// serve asks a call, unless the function is not configured, and notes how it
+// ended.
+func (f *Function) serve(ctx context.Context, call openapi.Call, asked openapi.Asked) openapi.Result {
+	if f.err != nil {
+		return f.end(ctx, call, openapi.Refused(unconfigured(f.err)))
+	}
+	return f.end(ctx, call, call.Serve(ctx, asked))
+}
+
+func unconfigured(err error) *openapi.Error {
+	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), nil)
+}
+
+// timer answers an event that asks nothing: the first call that has something to
+// do then, as renewing a token, does it.
+func (f *Function) timer(ctx context.Context) []byte {
+	for _, call := range f.Calls {
+		if call.Timer == nil {
+			continue
+		}
+		if f.err != nil {
+			return answer(call, f.end(ctx, call, openapi.Refused(unconfigured(f.err))))
+		}
+		return answer(call, f.end(ctx, call, call.Timer(ctx)))
+	}
+	return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, "timer events carry no request, so there is nothing to answer", nil))
+}
+
+// refuse answers with an error that no call has come to.
+func (f *Function) refuse(ctx context.Context, call openapi.Call, e *openapi.Error) []byte {
+	return answer(call, f.end(ctx, call, openapi.Refused(e)))
+}
+
+// end puts how a call ended into the invocation's log line.
+func (f *Function) end(ctx context.Context, call openapi.Call, r openapi.Result) openapi.Result {
+	entry := journal.From(ctx)
+	entry.Set("call", call.Name)
+	for _, attr := range r.Log {
+		entry.Set(attr.Key, attr.Value.Any())
+	}
+	if r.Err != nil {
+		entry.Set("errCode", r.Err.Code)
+		entry.Set("outcome", "error")
+		entry.Set("error", r.Err.Error())
+		return r
+	}
+	entry.Set("errCode", 0)
+	entry.Set("outcome", r.Outcome)
+	return r
+}
+
+func answer(call openapi.Call, r openapi.Result) []byte {
+	if r.Err != nil {
+		return call.Refusal(r.Err)
+	}
+	return r.Body
+}
+
+// write writes an answer that nobody may cache.
+func write(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
