@@ -30,7 +30,9 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		handler.Unconfigured = err
 	}
 	return function.API{
+		BasePath:   s.BasePath,
 		Direct:     handler.Call,
+		Refuse:     handler.Refuse,
 		HTTP:       handler.HTTP(gate),
 		BadRequest: handler.BadRequest,
 		Timer:      handler.Timer,

@@ -26,7 +26,9 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		log.Error("the configuration cannot be used", "error", err.Error())
 		p = parts{verifier: unconfigured{err}, gate: function.Bearer(nil)}
 	}
-	return api(p)
+	a := api(p)
+	a.BasePath = s.BasePath
+	return a
 }
 
 // api puts the call behind the doors.
@@ -42,6 +44,7 @@ func api(p parts) function.API {
 	}
 	return function.API{
 		Direct:     direct,
+		Refuse:     handler.Refuse,
 		HTTP:       http,
 		BadRequest: handler.BadRequest,
 		Timer: func(ctx context.Context, _ []byte) []byte {

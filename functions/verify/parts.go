@@ -138,12 +138,13 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 	return environment
 }
 
-// withPlatformToken takes the token that WeChat's gateway puts into a request. A
-// user's call that only has the shape of one did not come through that gateway:
-// its headers are the user's own words.
+// withPlatformToken takes the token that WeChat's gateway puts into a request. An
+// event that only has the shape of one did not come through that gateway: its
+// headers are the words of whoever invoked the function, and only a backend's
+// count.
 func withPlatformToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if openapi.CallerFrom(r.Context()) == (openapi.Caller{}) {
+		if openapi.CallerFrom(r.Context()).IsBackend() {
 			token := secret.New(r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
 			r = r.WithContext(accesstoken.WithCloudBase(r.Context(), token))
 		}

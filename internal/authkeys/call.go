@@ -70,9 +70,9 @@ func callOf(event []byte) string {
 // is not above its own.
 //
 // Whose AuthKey it is, is the caller's word, and so is that verify_ask accepted
-// the ASK. The call is therefore for trusted backends, who invoke the function
-// directly with the cloud's own authorization: it must not be reachable by HTTP,
-// and a Mini Program's page is answered -604104.
+// the ASK. The call is therefore for the developer's own backend, which invokes the
+// function directly with the cloud's own authorization: it must not be reachable
+// by HTTP, and everybody else is answered -604104.
 //
 // Its fields are set before the first use and not changed after; it may be used
 // concurrently.
@@ -94,8 +94,8 @@ func (h *EnrollHandler) Call(ctx context.Context, event []byte) []byte {
 }
 
 func (h *EnrollHandler) enroll(ctx context.Context, event []byte) (openid string, e *openapi.Error) {
-	if openapi.CallerFrom(ctx) != (openapi.Caller{}) {
-		return "", openapi.NewError(openapi.CodeIllegalSource, "AuthKeys are enrolled by a trusted backend, not for a user who calls", nil)
+	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
+		return "", caller.Refused()
 	}
 	enrolment, e := parseEnrolment(event)
 	if e != nil {

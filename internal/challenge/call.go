@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/openapi"
 )
@@ -22,8 +23,9 @@ const IssuePath = "/openapi/soter/issueChallenge"
 //	{"openid":"oUser"}
 //	{"challenge":"…","expiresIn":120,"errCode":0,"errMsg":"openapi.soter.issueChallenge:ok"}
 //
-// expiresIn is in seconds. Called from a page, the user is the page's own, and
-// openid may be left out. Its fields are set before the first use and not changed
+// expiresIn is in seconds. For a user whom the platform names, the challenge is
+// the user's own, and openid may be left out. A member call, if there is one, must
+// be the name of the call; others are passed over, since the platform adds some. Its fields are set before the first use and not changed
 // after.
 type Handler struct {
 	Issuer *Issuer
@@ -41,10 +43,13 @@ func (h *Handler) Call(ctx context.Context, event []byte) []byte {
 
 // HTTP serves the call over HTTP behind a gate.
 func (h *Handler) HTTP(gate openapi.Gate) http.Handler {
-	return openapi.Endpoint{Path: IssuePath, Gate: gate, Call: h.call, Refuse: func(ctx context.Context, e *openapi.Error) []byte {
-		_, answer := h.refuse(ctx, "", e)
-		return answer
-	}}
+	return openapi.Endpoint{Path: IssuePath, Gate: gate, Call: h.call, Refuse: h.Refuse}
+}
+
+// Refuse words the refusal of an event that asks nothing.
+func (h *Handler) Refuse(ctx context.Context, e *openapi.Error) []byte {
+	_, answer := h.refuse(ctx, "", e)
+	return answer
 }
 
 // BadRequest answers a request that could not be read at the door at all.
@@ -55,19 +60,22 @@ func (h *Handler) BadRequest(w http.ResponseWriter, r *http.Request, err error) 
 
 // Timer answers a timer, which nobody has a challenge for.
 func (h *Handler) Timer(ctx context.Context, _ []byte) []byte {
-	_, answer := h.refuse(ctx, "", openapi.NewError(openapi.CodeInvalidParam, "a timer is no user", nil))
-	return answer
+	return h.Refuse(ctx, openapi.NewError(openapi.CodeInvalidParam, "a timer is no user", nil))
 }
 
 func (h *Handler) call(ctx context.Context, event []byte) (status int, answer []byte) {
-	var question struct {
+	question := struct {
 		OpenID string `json:"openid"`
-	}
+		Call   string `json:"call"`
+	}{Call: IssueName}
 	// A page has nothing to say.
 	if len(bytes.TrimSpace(event)) > 0 {
-		if err := json.Unmarshal(event, &question); err != nil {
+		if err := json.Unmarshal(event, &question); err != nil || jsontext.Value(event).Kind() != '{' {
 			return h.refuse(ctx, "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil))
 		}
+	}
+	if question.Call != IssueName {
+		return h.refuse(ctx, "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil))
 	}
 	openid, e := openapi.CallerFrom(ctx).Names(question.OpenID)
 	if e != nil {

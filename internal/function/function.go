@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -30,6 +31,9 @@ import (
 // API is what a function offers behind its doors. All of it may be called
 // concurrently.
 type API struct {
+	// BasePath is what a gateway in front of the function leaves before the paths
+	// of HTTP, such as /soter; empty for nothing. The paths without it work too.
+	BasePath string
 	// Direct answers an event that is no HTTP request, a Mini Program's call
 	// among them. The context carries the openapi.Caller.
 	Direct func(ctx context.Context, event []byte) []byte
@@ -38,6 +42,8 @@ type API struct {
 	// BadRequest answers an event that has the shape of an HTTP request and is
 	// broken inside.
 	BadRequest func(w http.ResponseWriter, r *http.Request, err error)
+	// Refuse words the refusal of an event that is nobody's call.
+	Refuse func(ctx context.Context, e *openapi.Error) []byte
 	// Timer answers a timer or a schedule.
 	Timer func(ctx context.Context, event []byte) []byte
 	// Prepare, if set, does early what the first call would wait for: it fetches
@@ -51,6 +57,9 @@ type Handler struct {
 	build func(environment map[string]string) API
 	log   *slog.Logger
 	now   func() time.Time
+	// cloudBase says that the process was started with variables of CloudBase,
+	// before scf-go-lib copied those of an invocation there.
+	cloudBase bool
 
 	once sync.Once
 	api  API // set by once
@@ -62,7 +71,11 @@ var _ adapter.Handler = (*Handler)(nil)
 // New makes a Handler. build makes the API from the function's variables; it is
 // called once, when they are known: on SCF that is with the first invocation.
 func New(name string, build func(environment map[string]string) API, log *slog.Logger) *Handler {
-	return &Handler{name: name, build: build, log: log, now: time.Now}
+	h := &Handler{name: name, build: build, log: log, now: time.Now}
+	for _, variable := range os.Environ() {
+		h.cloudBase = h.cloudBase || trigger.IsCloudBase(variable)
+	}
+	return h
 }
 
 func (h *Handler) prepare(environment map[string]string) {
@@ -144,8 +157,8 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	event := trigger.Read(payload)
 	entry.Set("door", string(event.Door))
 	ctx = adapter.WithInvocation(ctx, invocation)
-	caller := trigger.CallerOf(invocation.Environment)
-	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: caller.OpenID, FromPage: caller.FromPage()})
+	inCloudBase := h.cloudBase && invocation.Platform == adapter.SCF
+	ctx = openapi.WithCaller(ctx, trigger.CallerOf(invocation.Environment, inCloudBase))
 	return h.answer(ctx, event, payload), nil
 }
 
@@ -153,6 +166,8 @@ func (h *Handler) answer(ctx context.Context, event trigger.Event, payload []byt
 	switch {
 	case event.Door == trigger.SCFTimer, event.Door == trigger.AWSSchedule:
 		return h.api.Timer(ctx, payload)
+	case event.Door == trigger.Unknown:
+		return h.api.Refuse(ctx, openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
 	case !event.Door.HTTP():
 		return h.api.Direct(ctx, payload)
 	}
@@ -164,9 +179,27 @@ func (h *Handler) answer(ctx context.Context, event trigger.Event, payload []byt
 		}
 		h.api.BadRequest(&w, r, event.Err)
 	} else {
+		removeBase(event.Request.URL, h.api.BasePath)
 		h.api.HTTP.ServeHTTP(&w, event.Request.WithContext(ctx))
 	}
 	return event.Respond(w.status, w.header, w.body)
+}
+
+// removeBase takes base, which is made of segments that need no escaping, off the
+// front of a path that has it there.
+func removeBase(u *url.URL, base string) {
+	rest, found := strings.CutPrefix(u.EscapedPath(), base)
+	if base == "" || !found || rest != "" && rest[0] != '/' {
+		return
+	}
+	if rest == "" {
+		rest = "/"
+	}
+	u.RawPath = rest
+	u.Path = strings.TrimPrefix(u.Path, base)
+	if u.Path == "" {
+		u.Path = "/"
+	}
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the

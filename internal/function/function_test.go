@@ -91,7 +91,7 @@ func TestBugBecomesAFunctionErrorWithoutItsText(t *testing.T) {
 
 func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	h, log := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
-		assert.Equal(t, openapi.Caller{OpenID: "oUser", FromPage: true}, openapi.CallerFrom(ctx))
+		assert.Equal(t, openapi.User("oUser"), openapi.CallerFrom(ctx))
 		assert.Equal(t, "id", adapter.InvocationFrom(ctx).RequestID)
 		journal.From(ctx).Set("more", "told")
 		return nil
@@ -129,14 +129,14 @@ func TestBearer(t *testing.T) {
 	} {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Authorization", authorization)
-		status, refused := gate(r)
+		_, status, refused := gate(r)
 		assert.Equal(t, want, status, authorization)
 		assert.Equal(t, want == 0, refused == nil, authorization)
 	}
-	status, refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
+	_, status, refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
 	assert.Equal(t, 403, status)
 	assert.Contains(t, refused.Message, "HTTP_BEARER_TOKENS")
-	_, refused = function.Platform(httptest.NewRequest("POST", "/", nil))
+	_, _, refused = function.Platform(httptest.NewRequest("POST", "/", nil))
 	assert.Nil(t, refused)
 }
 

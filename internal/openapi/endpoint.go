@@ -5,16 +5,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 )
 
-// Gate lets an HTTP request in by returning nil. Otherwise the status and the
-// error are the answer; a 401 carries the challenge that HTTP asks for.
-type Gate func(r *http.Request) (status int, refused *Error)
+// Gate lets an HTTP request in by returning no error, and says whom it comes
+// from. Otherwise the status and the error are the answer; a 401 carries the
+// challenge that HTTP asks for.
+type Gate func(r *http.Request) (caller Caller, status int, refused *Error)
 
 // Endpoint serves a camelCase call over HTTP: by POST, at "/" and at its path,
-// behind a gate. Whatever stands before the path (a stage, a base path) is the
-// gateway's affair and is passed over. Its answers are JSON, refusals included.
+// behind a gate. Its answers are JSON, refusals included.
 type Endpoint struct {
 	Path string
 	Gate Gate
@@ -26,40 +25,40 @@ type Endpoint struct {
 
 // ServeHTTP implements http.Handler.
 func (p Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, status, refused := p.admit(w, r)
+	caller, status, refused := p.admit(w, r)
+	var body []byte
+	if refused == nil {
+		body, status, refused = readBody(r)
+	}
 	if refused != nil {
 		WriteJSON(w, status, p.Refuse(r.Context(), refused))
 		return
 	}
-	status, answer := p.Call(r.Context(), body)
+	status, answer := p.Call(WithCaller(r.Context(), caller), body)
 	WriteJSON(w, status, answer)
 }
 
-func (p Endpoint) admit(w http.ResponseWriter, r *http.Request) (body []byte, status int, refused *Error) {
-	if !at(r, p.Path) && !at(r, "") {
-		return nil, http.StatusNotFound, invalid("there is no such path: POST to %s", p.Path)
+func (p Endpoint) admit(w http.ResponseWriter, r *http.Request) (caller Caller, status int, refused *Error) {
+	if !At(r, p.Path) && !At(r, "/") {
+		return Caller{}, http.StatusNotFound, invalid("there is no such path: POST to %s", p.Path)
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, http.StatusMethodNotAllowed, invalid("use POST")
+		return Caller{}, http.StatusMethodNotAllowed, invalid("use POST")
 	}
-	if status, refused := p.Gate(r); refused != nil {
-		if status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
-		return nil, status, refused
+	caller, status, refused = p.Gate(r)
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	return readBody(r)
+	return caller, status, refused
 }
 
-// at reports whether a request is for path, whatever stands before it; the empty
-// path is the root, and nothing stands before that.
-func at(r *http.Request, path string) bool {
-	asked := strings.TrimSuffix(r.URL.Path, "/")
-	if path == "" {
-		return asked == ""
-	}
-	return strings.HasSuffix(asked, path)
+// At reports whether a request is for exactly this path. One slash at its end
+// makes no difference. Paths are compared as they were sent: a gateway that
+// guards one path may not know another spelling of it.
+func At(r *http.Request, path string) bool {
+	asked := r.URL.EscapedPath()
+	return asked == path || path != "/" && asked == path+"/"
 }
 
 func readBody(r *http.Request) (body []byte, status int, refused *Error) {

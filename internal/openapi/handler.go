@@ -23,6 +23,11 @@ func (h *Handler) HTTPSCall(ctx context.Context, body []byte) Answer {
 	return h.answer(ctx, snakeCase, body)
 }
 
+// Refuse words the refusal of an event that asks nothing.
+func (h *Handler) Refuse(ctx context.Context, e *Error) []byte {
+	return h.refuse(ctx, Request{}, e).CloudCall()
+}
+
 // NoQuestion answers an invocation that asks nothing, as a timer's: it keeps the
 // function warm and verifies nothing.
 func (h *Handler) NoQuestion(ctx context.Context) Answer {

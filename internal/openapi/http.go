@@ -5,8 +5,7 @@ import (
 	"net/http"
 )
 
-// Paths of the two forms at the HTTP doors. Whatever stands before them (a
-// stage, a base path) is the gateway's affair and is passed over.
+// Paths of the two forms at the HTTP doors.
 const (
 	CloudCallPath = "/openapi/soter/verifySignature"
 	HTTPSCallPath = "/cgi-bin/soter/verify_signature"
@@ -42,10 +41,10 @@ func (h *Handler) HTTP(gate Gate, tokens Tokens) http.Handler {
 			a := h.CloudCall(ctx, body)
 			return a.Status(), a.CloudCall()
 		},
-		Refuse: func(ctx context.Context, e *Error) []byte { return h.refuse(ctx, Request{}, e).CloudCall() },
+		Refuse: h.Refuse,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if at(r, HTTPSCallPath) {
+		if At(r, HTTPSCallPath) {
 			h.serveHTTPSCall(w, r, tokens)
 			return
 		}
@@ -59,8 +58,8 @@ func (h *Handler) serveHTTPSCall(w http.ResponseWriter, r *http.Request, tokens 
 		body, _, refused := readBody(r)
 		if refused != nil {
 			a = h.refuse(r.Context(), Request{}, refused)
-		} else {
-			a = h.HTTPSCall(r.Context(), body)
+		} else { // the token is the app's, so that its backend calls
+			a = h.HTTPSCall(WithCaller(r.Context(), CallerFrom(r.Context()).WithProof()), body)
 		}
 	}
 	WriteJSON(w, http.StatusOK, a.HTTPSCall())

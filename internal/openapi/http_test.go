@@ -19,11 +19,11 @@ func (t tokens) Holds(_ context.Context, accessToken string) (bool, error) {
 	return accessToken == "GOOD", t.err
 }
 
-func open(*http.Request) (int, *openapi.Error) { return 0, nil }
+func open(*http.Request) (openapi.Caller, int, *openapi.Error) { return openapi.Backend(), 0, nil }
 
 func closed(status int) openapi.Gate {
-	return func(*http.Request) (int, *openapi.Error) {
-		return status, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
+	return func(*http.Request) (openapi.Caller, int, *openapi.Error) {
+		return openapi.Caller{}, status, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
 	}
 }
 
@@ -38,7 +38,12 @@ func TestHTTPDoors(t *testing.T) {
 	}{
 		{"camelCase", "POST", "/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
 		{"camelCase at the root", "POST", "/", cloudCall, open, nil, 200, verified},
-		{"camelCase behind a base path", "POST", "/prod/v1/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
+		{"camelCase behind another path", "POST", "/prod/v1/openapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase behind the other form's", "POST", "/cgi-bin/openapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase with two slashes before it", "POST", "//openapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase in another spelling", "POST", "/%6Fpenapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase with two slashes at the end", "POST", "/openapi/soter/verifySignature//", cloudCall, open, nil, 404, `there is no such path`},
+		{"two slashes", "POST", "http://h//", cloudCall, open, nil, 404, `there is no such path`},
 		{"camelCase with a slash at the end", "POST", "/openapi/soter/verifySignature/", cloudCall, open, nil, 200, verified},
 		{"a bad question", "POST", "/", `{}`, open, nil, 400, `parameter.jsonString is missing`},
 		{"no credentials", "POST", "/", cloudCall, closed(401), nil, 401, `"errCode":-604101`},
@@ -49,8 +54,10 @@ func TestHTTPDoors(t *testing.T) {
 
 		{"snake_case", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
-		{"snake_case behind a base path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+		{"snake_case with a slash at the end", "POST", "/cgi-bin/soter/verify_signature/?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case behind another path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, tokens{}, 404,
+			`there is no such path`},
 		{"without a token", "POST", "/cgi-bin/soter/verify_signature", httpsCall, open, tokens{}, 200,
 			`{"errcode":41001,"errmsg":"access_token missing"}`},
 		{"with another token", "POST", "/cgi-bin/soter/verify_signature?access_token=BAD", httpsCall, open, tokens{}, 200,

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -38,10 +37,10 @@ type credentials struct {
 // ServeHTTP implements http.Handler: WeChat's two calls, answered with status 200
 // as WeChat does.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.Path; {
-	case strings.HasSuffix(path, ClassicPath):
+	switch {
+	case openapi.At(r, ClassicPath):
 		h.give(w, r, fromQuery(r.URL.Query()))
-	case strings.HasSuffix(path, StablePath):
+	case openapi.At(r, StablePath):
 		presented, refused := fromBody(r)
 		if refused != nil {
 			h.failure(w, r, http.StatusOK, refused)
@@ -104,9 +103,10 @@ func (h *Handler) admit(r *http.Request, c credentials) *openapi.Error {
 	for _, secret := range h.ClientSecrets { // all of them, whichever matches
 		admitted = secret.Matches(c.Secret) || admitted
 	}
-	switch {
-	case openapi.CallerFrom(r.Context()) != (openapi.Caller{}):
-		return openapi.NewError(openapi.CodeIllegalSource, "a page gets no access_token", nil)
+	// The secret will prove a backend, unless the platform names a user.
+	switch caller := openapi.CallerFrom(r.Context()).WithProof(); {
+	case !caller.IsBackend():
+		return caller.Refused()
 	case len(h.ClientSecrets) == 0:
 		return closedDoor
 	case c.GrantType != "client_credential":
