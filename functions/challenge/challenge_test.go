@@ -167,7 +167,14 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"fewer than 32 bytes":         {"CHALLENGE_SECRET": "short"},
 		"CHALLENGE_TTL cannot be read": {
 			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "soon"},
-		"HTTP_AUTH must be one of": {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
+		"HTTP_BEARER_TOKENS is not used with HTTP_AUTH=platform": {
+			"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"},
+		"HTTP_BEARER_TOKENS must be secrets": {
+			"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "fifteen-bytes-."},
+		"HTTP_BEARER_TOKENS must not hold a secret of CHALLENGE_SECRET": {
+			"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": secretText},
+		"HTTP_BASE_PATH must look like": {"CHALLENGE_SECRET": secretText, "HTTP_BASE_PATH": "/"},
+		"HTTP_AUTH must be one of":      {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
 	} {
 		for _, runtime := range hostedtest.Both(t, "challenge", variables, 5*time.Second, new(hostedtest.Log)) {
 			answer := hostedtest.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)

@@ -18,12 +18,14 @@ import (
 )
 
 const (
-	own          = sandbox.DemoOpenID
-	another      = "oAnother_00000000000000000001"
-	clientSecret = "a-client-secret-of-the-test"
-	challengeKey = "a-challenge-secret-of-this-test-1"
-	illegal      = -604104
-	badParameter = -501007
+	own             = sandbox.DemoOpenID
+	another         = "oAnother_00000000000000000001"
+	clientSecret    = "a-client-secret-of-the-test"
+	challengeKey    = "a-challenge-secret-of-this-test-1"
+	clientAppID     = sandbox.DefaultAppID
+	clientAppSecret = sandbox.DefaultAppSecret
+	illegal         = -604104
+	badParameter    = -501007
 )
 
 // fleet is every function with every call, on SCF.

@@ -65,22 +65,24 @@ func (s *settings) checkTogether(check *config.Check, environment map[string]str
 	check.That(s.CounterPolicy != challenge.EnforceCounter || !s.RedisURL.IsZero(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
+	asksWeChat := s.Verifier == "wechat"
 	if s.AccessTokenMode == "cloudbase" {
-		check.That(s.Verifier == "wechat", "ACCESS_TOKEN_MODE", "is cloudbase only for SOTER_VERIFIER=wechat: nobody else asks for that token")
+		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is cloudbase only for SOTER_VERIFIER=wechat: nobody else asks for that token")
+		check.That(asksWeChat || environment["WECHAT_API_BASE"] == "", "WECHAT_API_BASE", "is not used here")
 		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_TOKEN_BASE"} {
-			check.That(environment[name] == "", name, "counts for nothing with ACCESS_TOKEN_MODE=cloudbase")
+			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE=cloudbase")
 		}
 		return
 	}
 	// Beside WeChat, tokens are only for the HTTPS Call.
-	if s.Verifier == "wechat" {
+	if asksWeChat {
 		return
 	}
 	hasID, hasSecret := s.AppID != "", !s.AppSecret.IsZero()
 	check.That(hasID == hasSecret, "WECHAT_APPID and WECHAT_APPSECRET", "are set together or not at all")
 	if !hasID && !hasSecret {
 		for _, name := range []string{"WECHAT_API_BASE", "WECHAT_TOKEN_BASE", "ACCESS_TOKEN_MODE"} {
-			check.That(environment[name] == "", name, "counts for nothing without WECHAT_APPID and WECHAT_APPSECRET here")
+			check.That(environment[name] == "", name, "is not used without WECHAT_APPID and WECHAT_APPSECRET")
 		}
 	}
 }

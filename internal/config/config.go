@@ -129,7 +129,7 @@ func (c *Check) Apart(name string, secrets []secret.Text, otherName string, othe
 func (c *Check) HTTPAuth(auth string, tokens []secret.Text) {
 	c.OneOf("HTTP_AUTH", auth, "bearer", "platform")
 	c.Secrets("HTTP_BEARER_TOKENS", tokens)
-	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "counts for nothing with HTTP_AUTH=platform: set one of the two")
+	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "is not used with HTTP_AUTH=platform: set one of the two")
 }
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
