@@ -117,7 +117,7 @@ func TestPathsAreExact(t *testing.T) {
 			want int
 		}{
 			{f, path, 200}, {f, path + "/", 200}, {f, "/", 200},
-			{f, path + "//", 404}, {f, "/" + path, 404}, {f, "/x" + path, 404}, {f, "/cgi-bin" + path, 404}, {f, base + path, 404}, {f, base, 404},
+			{f, path + "//", 404}, {f, "/" + path, 404}, {f, "/x" + path, 404}, {f, base + path, 404}, {f, base, 404},
 			{f, path + "/x", 404}, {f, path + ".json", 404}, {f, "/%6Fpenapi" + strings.TrimPrefix(path, "/openapi"), 404}, {f, strings.ToUpper(path), 404},
 			{with, path, 200}, {with, base + path, 200}, {with, base + path + "/", 200}, {with, base, 200}, {with, base + "/", 200}, {with, "/", 200},
 			{with, base + base + path, 404}, {with, base + "x" + path, 404}, {with, base + "/x" + path, 404}, {with, "/v1" + path, 404},
@@ -126,6 +126,18 @@ func TestPathsAreExact(t *testing.T) {
 			status, answer := overHTTP(t, c.on, call, "POST", c.path, map[string]string{"authorization": "Bearer " + bearerToken}, event)
 			assert.Equal(t, c.want, status, "%s %t: %s", c.path, c.on == with, answer)
 		}
+	}
+	// A path of WeChat's that a function does not serve is answered in WeChat's
+	// words, elsewhere in ours.
+	for _, call := range []string{"verify", "challenge", "token"} {
+		for _, path := range []string{"/cgi-bin/openapi/soter/verifySignature", "/cgi-bin/menu/get", "/wxa/x", "/sns/x"} {
+			status, answer := overHTTP(t, f, call, "GET", path, nil, nil)
+			assert.Equal(t, 200, status, call)
+			assert.Equal(t, `{"errcode":40066,"errmsg":"invalid url"}`, answer, call)
+		}
+		status, answer := overHTTP(t, f, call, "GET", "/x/cgi-bin/menu/get", nil, nil)
+		assert.Equal(t, 404, status, call)
+		assert.Contains(t, answer, `"errCode":-501007`, call)
 	}
 	// Paths that answer 200 whatever they say.
 	held := hostedtest.StableToken(t, f.URL, clientAppID, clientAppSecret)

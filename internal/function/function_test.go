@@ -104,6 +104,34 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	}
 }
 
+// Where CloudBase tells the process what it does not tell each invocation.
+func TestProcessInCloudBaseTrustsNobodyByDefault(t *testing.T) {
+	for variable, want := range map[string]bool{"TCB_ENV": false, "WX_APPID": false, "OTHER": true} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "x")
+			var got openapi.Caller
+			h, _ := newHandler(function.API{Direct: func(ctx context.Context, _ []byte) []byte {
+				got = openapi.CallerFrom(ctx)
+				return nil
+			}})
+			_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF}, nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, got.IsBackend())
+			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
+			require.NoError(t, err)
+			assert.True(t, got.IsBackend(), "there it is a variable like any other")
+		})
+	}
+}
+
+func TestUnknownEventIsRefused(t *testing.T) {
+	h, log := newHandler(function.API{Refuse: func(_ context.Context, e *openapi.Error) []byte { return []byte(e.Message) }})
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{"headers":{}}`))
+	require.NoError(t, err)
+	assert.Contains(t, string(answer), "-501007 invalid parameters. the event has a member headers")
+	assert.Contains(t, log.String(), `"door":"unknown"`)
+}
+
 func TestVariablesOfTheInvocationWinAndAreReadOnce(t *testing.T) {
 	t.Setenv("FUNCTION_TEST", "process")
 	t.Setenv("FUNCTION_OTHER", "process")

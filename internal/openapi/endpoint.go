@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // Gate lets an HTTP request in by returning no error, and says whom it comes
@@ -25,6 +26,10 @@ type Endpoint struct {
 
 // ServeHTTP implements http.Handler.
 func (p Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !At(r, p.Path) && !At(r, "/") {
+		NotServed(w, r, "POST to "+p.Path, p.Refuse)
+		return
+	}
 	caller, status, refused := p.admit(w, r)
 	var body []byte
 	if refused == nil {
@@ -39,9 +44,6 @@ func (p Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p Endpoint) admit(w http.ResponseWriter, r *http.Request) (caller Caller, status int, refused *Error) {
-	if !At(r, p.Path) && !At(r, "/") {
-		return Caller{}, http.StatusNotFound, invalid("there is no such path: POST to %s", p.Path)
-	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return Caller{}, http.StatusMethodNotAllowed, invalid("use POST")
@@ -59,6 +61,25 @@ func (p Endpoint) admit(w http.ResponseWriter, r *http.Request) (caller Caller, 
 func At(r *http.Request, path string) bool {
 	asked := r.URL.EscapedPath()
 	return asked == path || path != "/" && asked == path+"/"
+}
+
+// weChats are the families of paths that are WeChat's own: its SDKs, pointed at
+// us, read answers there.
+var weChats = []string{"/cgi-bin/", "/wxa/", "/sns/"}
+
+// NotServed answers a request for a path that a function does not serve: among
+// WeChat's paths as WeChat does, with status 200 and in snake_case, elsewhere with
+// 404 and in the words of refuse. advice says which paths there are.
+func NotServed(w http.ResponseWriter, r *http.Request, advice string, refuse func(ctx context.Context, e *Error) []byte) {
+	for _, family := range weChats {
+		if strings.HasPrefix(r.URL.EscapedPath(), family) {
+			e := Upstream(weChatInvalidURL, "invalid url")
+			refuse(r.Context(), e) // for the log
+			WriteJSON(w, http.StatusOK, Answer{Err: e}.HTTPSCall())
+			return
+		}
+	}
+	WriteJSON(w, http.StatusNotFound, refuse(r.Context(), invalid("there is no such path: %s", advice)))
 }
 
 func readBody(r *http.Request) (body []byte, status int, refused *Error) {

@@ -16,6 +16,7 @@ const (
 const (
 	weChatInvalidToken  = 40001
 	weChatInvalidOpenID = 40003
+	weChatInvalidURL    = 40066
 	weChatNoToken       = 41001
 	weChatNotPost       = 43002
 	weChatDataFormat    = 47001

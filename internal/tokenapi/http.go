@@ -14,16 +14,15 @@ import (
 // WeChat's codes and texts at the token endpoints (getAccessToken,
 // getStableAccessToken).
 var (
-	badGrantType  = openapi.Upstream(40002, "invalid grant_type")
-	badAppID      = openapi.Upstream(40013, "invalid appid")
-	badSecret     = openapi.Upstream(40125, "invalid appsecret")
-	noAppID       = openapi.Upstream(41002, "appid missing")
-	noSecret      = openapi.Upstream(41004, "appsecret missing")
-	notPost       = openapi.Upstream(43002, "require POST method")
-	noBody        = openapi.Upstream(44002, "empty post data")
-	badBody       = openapi.Upstream(47001, "data format error")
-	closedDoor    = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS", nil)
-	noSuchAddress = openapi.NewError(openapi.CodeInvalidParam, "there is no such path", nil)
+	badGrantType = openapi.Upstream(40002, "invalid grant_type")
+	badAppID     = openapi.Upstream(40013, "invalid appid")
+	badSecret    = openapi.Upstream(40125, "invalid appsecret")
+	noAppID      = openapi.Upstream(41002, "appid missing")
+	noSecret     = openapi.Upstream(41004, "appsecret missing")
+	notPost      = openapi.Upstream(43002, "require POST method")
+	noBody       = openapi.Upstream(44002, "empty post data")
+	badBody      = openapi.Upstream(47001, "data format error")
+	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS", nil)
 )
 
 // credentials are what a client presents.
@@ -48,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.give(w, r, presented)
 	default:
-		h.failure(w, r, http.StatusNotFound, noSuchAddress)
+		openapi.NotServed(w, r, "GET "+ClassicPath+" or POST to "+StablePath, h.Refuse)
 	}
 }
 
