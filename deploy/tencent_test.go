@@ -20,9 +20,9 @@ import (
 // defaults: unlike a CloudFormation parameter, ${env:...} must have a value, and
 // whether SCF takes an empty one is not documented.
 var optional = map[string][]string{
-	"verify":    {"CHALLENGE_SECRET", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS"},
-	"token":     {"REDIS_URL"},
-	"challenge": {"HTTP_BEARER_TOKENS"},
+	"verify":    {"CHALLENGE_SECRET", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
+	"token":     {"REDIS_URL", "HTTP_BASE_PATH"},
+	"challenge": {"HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
 }
 
 // component is one instance of the application: its inputs with all variables

@@ -153,11 +153,11 @@ func TestRotatedSecretIsTaken(t *testing.T) {
 func TestHTTPDoorIsGuarded(t *testing.T) {
 	log := new(hostedtest.Log)
 	event := `{"httpMethod":"POST","path":"/openapi/soter/issueChallenge","headers":{"authorization":"Bearer %"},"body":"{\"openid\":\"oUser\"}"}`
-	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "token"}, 5*time.Second, log)
-	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "token", 1)), nil), `"statusCode":200`)
+	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"}, 5*time.Second, log)
+	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":200`)
 	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "other", 1)), nil), `"statusCode":401`)
 	closed := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, log)
-	assert.Contains(t, hostedtest.Invoke(t, closed, []byte(strings.Replace(event, "%", "token", 1)), nil), `"statusCode":403`)
+	assert.Contains(t, hostedtest.Invoke(t, closed, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":403`)
 	assert.NotContains(t, log.String(), secretText)
 }
 
@@ -167,7 +167,14 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"fewer than 32 bytes":         {"CHALLENGE_SECRET": "short"},
 		"CHALLENGE_TTL cannot be read": {
 			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "soon"},
-		"HTTP_AUTH must be one of": {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
+		"HTTP_BEARER_TOKENS is not used with HTTP_AUTH=platform": {
+			"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"},
+		"HTTP_BEARER_TOKENS must be secrets": {
+			"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "fifteen-bytes-."},
+		"HTTP_BEARER_TOKENS must not hold a secret of CHALLENGE_SECRET": {
+			"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": secretText},
+		"HTTP_BASE_PATH must look like": {"CHALLENGE_SECRET": secretText, "HTTP_BASE_PATH": "/"},
+		"HTTP_AUTH must be one of":      {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
 	} {
 		for _, runtime := range hostedtest.Both(t, "challenge", variables, 5*time.Second, new(hostedtest.Log)) {
 			answer := hostedtest.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)

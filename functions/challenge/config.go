@@ -15,6 +15,7 @@ type settings struct {
 	ChallengeTTL    time.Duration `env:"CHALLENGE_TTL" envDefault:"2m"`
 	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
 	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
+	BasePath        string        `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 }
 
@@ -26,6 +27,8 @@ func readSettings(environment map[string]string) (settings, error) {
 	}
 	var check config.Check
 	check.Required("CHALLENGE_SECRET", len(s.ChallengeSecret) > 0)
-	check.OneOf("HTTP_AUTH", s.HTTPAuth, "bearer", "platform")
+	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
+	check.BasePath("HTTP_BASE_PATH", s.BasePath)
+	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
 	return s, check.Err()
 }

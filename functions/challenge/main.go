@@ -23,5 +23,5 @@ func build(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) 
 		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
 		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, time.Now)
 	}
-	return function.Function{Calls: []openapi.Call{challenge.IssueCall(issuer, gate)}}, err
+	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate)}}, err
 }

@@ -17,6 +17,7 @@ type settings struct {
 	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	RedisURL        secret.Text   `env:"REDIS_URL"`
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
+	BasePath        string        `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBase *url.URL
@@ -33,6 +34,8 @@ func readSettings(environment map[string]string) (settings, error) {
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
 	check.Required("WECHAT_APPID", s.AppID != "")
 	check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
+	check.Secrets("TOKEN_CLIENT_SECRETS", s.ClientSecrets)
+	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	for _, client := range s.ClientSecrets {
 		check.That(!client.Equal(s.AppSecret), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	}

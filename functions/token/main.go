@@ -33,7 +33,9 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		handler.Source = unconfigured{err}
 	}
 	return function.API{
+		BasePath:   s.BasePath,
 		Direct:     handler.Direct,
+		Refuse:     handler.Refuse,
 		HTTP:       handler,
 		BadRequest: handler.BadRequest,
 		Timer:      handler.Timer,

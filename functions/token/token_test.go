@@ -255,7 +255,10 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"WECHAT_APPID is not set":               {"WECHAT_APPID": ""},
 		"WECHAT_APPSECRET is not set":           {"WECHAT_APPSECRET": ""},
 		"ACCESS_TOKEN_MODE must be one of":      {"ACCESS_TOKEN_MODE": "cloudbase"},
-		"must not hold the AppSecret":           {"TOKEN_CLIENT_SECRETS": "a," + sandbox.DefaultAppSecret},
+		"must not hold the AppSecret":           {"TOKEN_CLIENT_SECRETS": clientSecret + "," + sandbox.DefaultAppSecret},
+		"TOKEN_CLIENT_SECRETS must be secrets":  {"TOKEN_CLIENT_SECRETS": "fifteen-bytes-.," + clientSecret},
+		"without blanks":                        {"TOKEN_CLIENT_SECRETS": clientSecret + ","},
+		"HTTP_BASE_PATH must look like":         {"HTTP_BASE_PATH": "v1/"},
 		"not an address of the form redis://":   {"REDIS_URL": "127.0.0.1"},
 		"WECHAT_API_BASE must be an https addr": {"WECHAT_API_BASE": "http://192.0.2.1"},
 	} {

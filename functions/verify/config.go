@@ -24,6 +24,7 @@ type settings struct {
 	RedisURL        secret.Text             `env:"REDIS_URL"`
 	HTTPAuth        string                  `env:"HTTP_AUTH" envDefault:"bearer"`
 	BearerTokens    []secret.Text           `env:"HTTP_BEARER_TOKENS"`
+	BasePath        string                  `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level              `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBase, tokenBase *url.URL
@@ -43,7 +44,11 @@ func readSettings(environment map[string]string) (settings, error) {
 	s.tokenBase = check.Address("WECHAT_TOKEN_BASE", s.TokenBase)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase")
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
-	check.OneOf("HTTP_AUTH", s.HTTPAuth, "bearer", "platform")
+	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
+	check.BasePath("HTTP_BASE_PATH", s.BasePath)
+	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
+	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
+	check.Apart("CHALLENGE_SECRET", s.ChallengeSecret, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
 	if s.Verifier == "wechat" && s.AccessTokenMode != "cloudbase" {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
@@ -51,5 +56,33 @@ func readSettings(environment map[string]string) (settings, error) {
 	if s.Verifier == "local" {
 		check.Required("AUTHKEYS_FILE or REDIS_URL", s.AuthKeysFile != "" || !s.RedisURL.IsZero())
 	}
+	s.checkTogether(&check, environment)
 	return s, check.Err()
+}
+
+// checkTogether refuses what would be ignored without a word.
+func (s *settings) checkTogether(check *config.Check, environment map[string]string) {
+	check.That(s.CounterPolicy != challenge.EnforceCounter || !s.RedisURL.IsZero(), "COUNTER_POLICY",
+		"cannot be enforced without a store that all instances share: set REDIS_URL")
+	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
+	asksWeChat := s.Verifier == "wechat"
+	if s.AccessTokenMode == "cloudbase" {
+		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is cloudbase only for SOTER_VERIFIER=wechat: nobody else asks for that token")
+		check.That(asksWeChat || environment["WECHAT_API_BASE"] == "", "WECHAT_API_BASE", "is not used here")
+		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_TOKEN_BASE"} {
+			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE=cloudbase")
+		}
+		return
+	}
+	// Beside WeChat, tokens are only for the HTTPS Call.
+	if asksWeChat {
+		return
+	}
+	hasID, hasSecret := s.AppID != "", !s.AppSecret.IsZero()
+	check.That(hasID == hasSecret, "WECHAT_APPID and WECHAT_APPSECRET", "are set together or not at all")
+	if !hasID && !hasSecret {
+		for _, name := range []string{"WECHAT_API_BASE", "WECHAT_TOKEN_BASE", "ACCESS_TOKEN_MODE"} {
+			check.That(environment[name] == "", name, "is not used without WECHAT_APPID and WECHAT_APPSECRET")
+		}
+	}
 }

@@ -18,7 +18,7 @@ import (
 	"sotercall/internal/sandbox"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "verify") }
+func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "token", "challenge") }
 
 // hosted is the function on both platforms, in front of a sandbox.
 type hosted struct {
@@ -27,7 +27,7 @@ type hosted struct {
 	logs *hostedtest.Log
 }
 
-const bearerToken = "BEARER_TOKEN" // as it stands in deploy/events
+const bearerToken = "a-bearer-token-of-the-test"
 
 // host starts the function; variables replace those that it gets by default.
 func host(t *testing.T, timeout time.Duration, variables map[string]string) *hosted {
@@ -59,6 +59,7 @@ func TestEveryDoorOnBothRuntimes(t *testing.T) {
 		name := filepath.Base(file)
 		want := string(bytes.TrimSpace(readFile(t, filepath.Join("testdata/answers", name))))
 		event := bytes.ReplaceAll(readFile(t, file), []byte("ACCESS_TOKEN"), []byte(token))
+		event = bytes.ReplaceAll(event, []byte("BEARER_TOKEN"), []byte(bearerToken))
 		for platform, runtime := range h.on {
 			got := hostedtest.Invoke(t, runtime, event, nil)
 			assert.Equal(t, want, got, "%s on %s", name, platform)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func TestPageAsksOnlyAboutItsOwnUser(t *testing.T) {
 	assert.Equal(t, hostedtest.Verified, string(hostedtest.Invoke(t, h.on["scf"], []byte(forged), hostedtest.PageCaller(sandbox.DemoOpenID))))
 
 	// An event in the shape of an HTTP request does not change who calls.
-	httpEvent := readFile(t, "../../deploy/events/scf-function-url.json")
+	httpEvent := bytes.ReplaceAll(readFile(t, "../../deploy/events/scf-function-url.json"), []byte("BEARER_TOKEN"), []byte(bearerToken))
 	assert.Contains(t, hostedtest.Invoke(t, h.on["scf"], httpEvent, hostedtest.PageCaller("oSomebodyElse_00000000000001")), `-604104`)
 }
 

@@ -76,8 +76,10 @@ func sign(t *testing.T, key *rsa.PrivateKey, text string) string {
 	return base64.StdEncoding.EncodeToString(signature)
 }
 
-func (c openSourceSOTER) enrolment(t *testing.T) map[string]string {
-	authKeyJSON := keyJSON(t, c.authKey, 5)
+func (c openSourceSOTER) enrolment(t *testing.T) map[string]string { return c.enrolmentWith(t, 5) }
+
+func (c openSourceSOTER) enrolmentWith(t *testing.T, counter int) map[string]string {
+	authKeyJSON := keyJSON(t, c.authKey, counter)
 	return map[string]string{"call": "openapi.soter.enrollAuthKey", "openid": "oOwn", "askJson": keyJSON(t, c.ask, 4),
 		"authKeyJson": authKeyJSON, "authKeySignature": sign(t, c.ask, authKeyJSON)}
 }
@@ -117,7 +119,7 @@ func TestCloudBaseTokenOfTheInvocation(t *testing.T) {
 	log := new(hostedtest.Log)
 	runtime := hostedtest.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, 10*time.Second, log)
 	event := hostedtest.JSON(t, hostedtest.Sample(t))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token}))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token, "TCB_SOURCE": "scf"}))
 	last, _ := s.LastRequest(verifyPath)
 	assert.True(t, strings.HasPrefix(last.RawQuery, "cloudbase_access_token="))
 	assert.Contains(t, hostedtest.Invoke(t, runtime, event, nil), `"errCode":-604103`, "not the one of the invocation before")

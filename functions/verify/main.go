@@ -28,5 +28,5 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	if p.keys != nil {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
-	return function.Function{Calls: calls, Warm: p.warm}, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, err
 }

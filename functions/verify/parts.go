@@ -137,12 +137,13 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 }
 
 // withPlatformToken makes the calls take the token that WeChat's gateway puts into
-// a request. A user's call that only has the shape of one did not come through that
-// gateway: its headers are the user's own words.
+// a request. An event that only has the shape of one did not come through that
+// gateway: its headers are the words of whoever invoked the function, and only a
+// backend's count.
 func withPlatformToken(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
 		calls[i].Serve = func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			if asked.HTTP != nil && openapi.CallerFrom(ctx) == (openapi.Caller{}) {
+			if asked.HTTP != nil && openapi.CallerFrom(ctx).IsBackend() {
 				token := secret.New(asked.HTTP.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
 				ctx = accesstoken.WithCloudBase(ctx, token)
 			}

@@ -45,7 +45,7 @@ func newWarm(t testing.TB) warm {
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte(r.JSONString))
 	options := &rsa.PSSOptions{SaltLength: int(p.salt), Hash: crypto.SHA256}
-	ctx := t.Context()
+	ctx := backend(t)
 	return warm{
 		verify: func() {
 			if v, err := verifier.Verify(ctx, r); err != nil || !v.IsGenuine() {

@@ -34,9 +34,9 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 // is not above its own.
 //
 // Whose AuthKey it is, is the caller's word, and so is that verify_ask accepted
-// the ASK. The call is therefore for trusted backends, who invoke the function
-// directly with the cloud's own authorization: it must not be reachable by HTTP,
-// and a Mini Program's page is answered -604104.
+// the ASK. The call is therefore for the developer's own backend, which invokes the
+// function directly with the cloud's own authorization: it must not be reachable
+// by HTTP, and everybody else is answered -604104.
 func EnrollCall(store Store) openapi.Call {
 	return openapi.Call{
 		Name: EnrollName, Direct: true,
@@ -53,8 +53,8 @@ func EnrollCall(store Store) openapi.Call {
 }
 
 func enroll(ctx context.Context, store Store, asked openapi.Asked) (openid string, e *openapi.Error) {
-	if openapi.CallerFrom(ctx) != (openapi.Caller{}) {
-		return "", openapi.NewError(openapi.CodeIllegalSource, "AuthKeys are enrolled by a trusted backend, not for a user who calls", nil)
+	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
+		return "", caller.Refused()
 	}
 	event, e := asked.Body()
 	if e != nil {

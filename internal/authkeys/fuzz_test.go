@@ -33,7 +33,7 @@ func FuzzEnrollCall(f *testing.F) {
 	f.Add([]byte(`{"call":"openapi.soter.enrollAuthKey","openid":{},"askJson":null}`))
 	f.Fuzz(func(t *testing.T, event []byte) {
 		store := &recorder{}
-		answer := (&authkeys.EnrollHandler{Store: store}).Call(t.Context(), event)
+		answer := (&authkeys.EnrollHandler{Store: store}).Call(backend(t), event)
 		var said struct {
 			ErrMsg  *string `json:"errMsg"`
 			ErrCode *int    `json:"errCode"`

@@ -59,9 +59,9 @@ func TestVectorsOfAMediaTekPhone(t *testing.T) {
 		at := strings.Index(event, `"authKeyJson"`)
 		damaged := event[:at] + strings.Replace(event[at:], damage[0], damage[1], 1)
 		require.NotEqual(t, event, damaged)
-		require.Contains(t, string(handler.Call(t.Context(), []byte(damaged))), "AuthKey: wrong signature")
+		require.Contains(t, string(handler.Call(backend(t), []byte(damaged))), "AuthKey: wrong signature")
 	}
-	require.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))))
+	require.Equal(t, ok, string(handler.Call(backend(t), []byte(event))))
 	requireOnlyGenuine(t, store, openapi.Request{
 		OpenID: user, JSONString: read("final_json.txt"), JSONSignature: base64Text([]byte(read("final_signature.bin"))),
 	})
@@ -77,8 +77,8 @@ func TestVectorsOfAHuaweiPhone(t *testing.T) {
 	escaped := strings.ReplaceAll(read("hw_auth_key_json.txt"), "\n", `\n`)
 	damaged := strings.Replace(event, quote(t, read("hw_auth_key_json.txt")), quote(t, escaped), 1)
 	require.NotEqual(t, event, damaged)
-	require.Contains(t, string(handler.Call(t.Context(), []byte(damaged))), "AuthKey: wrong signature", "the line feeds were signed unescaped")
-	require.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))))
+	require.Contains(t, string(handler.Call(backend(t), []byte(damaged))), "AuthKey: wrong signature", "the line feeds were signed unescaped")
+	require.Equal(t, ok, string(handler.Call(backend(t), []byte(event))))
 
 	// The final result of the sample was signed in another scene, so that the
 	// AuthKey of the chain refuses it. That scene's key, which comes without a

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/openapi"
 )
@@ -52,14 +53,18 @@ func askedFor(ctx context.Context, asked openapi.Asked) (openid string, e *opena
 	if e != nil {
 		return "", e
 	}
-	var question struct {
+	question := struct {
 		OpenID string `json:"openid"`
-	}
+		Call   string `json:"call"`
+	}{Call: IssueName}
 	// A page has nothing to say.
 	if len(bytes.TrimSpace(body)) > 0 {
-		if err := json.Unmarshal(body, &question); err != nil {
+		if err := json.Unmarshal(body, &question); err != nil || jsontext.Value(body).Kind() != '{' {
 			return "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
 		}
+	}
+	if question.Call != IssueName {
+		return "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
 	}
 	openid, e = openapi.CallerFrom(ctx).Names(question.OpenID)
 	if e != nil {

@@ -18,6 +18,11 @@ import (
 	"sotercall/internal/secret"
 )
 
+// backend is a context in which the developer's own backend calls.
+func backend(t testing.TB) context.Context {
+	return openapi.WithCaller(t.Context(), openapi.Backend())
+}
+
 func newCall(t *testing.T) (*challenge.Handler, *challenge.Issuer) {
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(strings.Repeat("k", 32))}, 2*time.Minute, time.Now)
 	require.NoError(t, err)
@@ -26,13 +31,15 @@ func newCall(t *testing.T) (*challenge.Handler, *challenge.Issuer) {
 
 func TestIssuedChallengeIsTheUsers(t *testing.T) {
 	h, issuer := newCall(t)
-	page := openapi.WithCaller(t.Context(), openapi.Caller{OpenID: "oUser", FromPage: true})
+	page := openapi.WithCaller(t.Context(), openapi.User("oUser"))
 	for _, c := range []struct {
 		name  string
 		ctx   context.Context
 		event string
 	}{
-		{"a backend names the user", t.Context(), `{"openid":"oUser"}`},
+		{"a backend names the user", backend(t), `{"openid":"oUser"}`},
+		{"with the name of the call", backend(t), `{"call":"openapi.soter.issueChallenge","openid":"oUser"}`},
+		{"with what the platform adds", backend(t), `{"openid":"oUser","userInfo":{"appId":"wx"},"tcbContext":{}}`},
 		{"a page names its user", page, `{"openid":"oUser"}`},
 		{"a page names nobody", page, `{}`},
 		{"a page says nothing", page, ``},
@@ -58,7 +65,7 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 
 func TestChallengesThatAreNotIssued(t *testing.T) {
 	h, _ := newCall(t)
-	page := openapi.WithCaller(t.Context(), openapi.Caller{OpenID: "oUser", FromPage: true})
+	page := openapi.WithCaller(t.Context(), openapi.User("oUser"))
 	unconfigured := &challenge.Handler{Unconfigured: errors.New("CHALLENGE_SECRET is not set")}
 	for _, c := range []struct {
 		name    string
@@ -67,14 +74,17 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 		event   string
 		says    string
 	}{
-		{"nobody", h, t.Context(), `{}`, `"errCode":-501007`},
-		{"junk", h, t.Context(), `{`, `"errCode":-501007`},
-		{"a number", h, t.Context(), `{"openid":7}`, `"errCode":-501007`},
-		{"twice", h, t.Context(), `{"openid":"a","openid":"b"}`, `"errCode":-501007`},
-		{"too long", h, t.Context(), `{"openid":"` + strings.Repeat("o", 129) + `"}`, `"errCode":-501007`},
+		{"nobody", h, backend(t), `{}`, `"errCode":-501007`},
+		{"junk", h, backend(t), `{`, `"errCode":-501007`},
+		{"a number", h, backend(t), `{"openid":7}`, `"errCode":-501007`},
+		{"twice", h, backend(t), `{"openid":"a","openid":"b"}`, `"errCode":-501007`},
+		{"too long", h, backend(t), `{"openid":"` + strings.Repeat("o", 129) + `"}`, `"errCode":-501007`},
+		{"null", h, backend(t), `null`, `"errCode":-501007`},
+		{"another call", h, backend(t), `{"call":"openapi.soter.enrollAuthKey","openid":"oUser"}`, `"errCode":-501007`},
+		{"nobody that is known", h, t.Context(), `{"openid":"oUser"}`, `"errCode":-604104`},
 		{"another user", h, page, `{"openid":"oOther"}`, `"errCode":-604104`},
-		{"a page of nobody", h, openapi.WithCaller(t.Context(), openapi.Caller{FromPage: true}), `{"openid":"oOther"}`, `"errCode":-604104`},
-		{"not configured", unconfigured, t.Context(), `{"openid":"oUser"}`, `CHALLENGE_SECRET is not set`},
+		{"a page of nobody", h, openapi.WithCaller(t.Context(), openapi.Unknown("a page")), `{"openid":"oOther"}`, `"errCode":-604104`},
+		{"not configured", unconfigured, backend(t), `{"openid":"oUser"}`, `CHALLENGE_SECRET is not set`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var seen *openapi.Error
@@ -90,9 +100,9 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 
 func TestIssueOverHTTP(t *testing.T) {
 	h, _ := newCall(t)
-	open := func(*http.Request) (int, *openapi.Error) { return 0, nil }
-	closed := func(*http.Request) (int, *openapi.Error) {
-		return 401, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
+	open := func(*http.Request) (openapi.Caller, int, *openapi.Error) { return openapi.Backend(), 0, nil }
+	closed := func(*http.Request) (openapi.Caller, int, *openapi.Error) {
+		return openapi.Caller{}, 401, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
 	}
 	for _, c := range []struct {
 		method, path string
@@ -100,7 +110,8 @@ func TestIssueOverHTTP(t *testing.T) {
 		status       int
 	}{
 		{"POST", "/openapi/soter/issueChallenge", open, 200},
-		{"POST", "/stage/openapi/soter/issueChallenge", open, 200},
+		{"POST", "/openapi/soter/issueChallenge/", open, 200},
+		{"POST", "/stage/openapi/soter/issueChallenge", open, 404},
 		{"POST", "/", open, 200},
 		{"POST", "/", closed, 401},
 		{"GET", "/", open, 405},

@@ -9,13 +9,18 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"sotercall/internal/secret"
 )
 
 // Read fills the struct that into points to from the variables that its env tags
@@ -77,6 +82,54 @@ func (c *Check) Address(name, text string) *url.URL {
 	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback(base.Hostname()))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	return base
+}
+
+// BasePath demands a path that may stand before other paths: segments of letters,
+// digits and -._~, each behind a slash, and no slash at the end. Empty is none.
+func (c *Check) BasePath(name, text string) {
+	ok := text == "" || basePath.MatchString(text) && path.Clean(text) == text
+	c.That(ok, name, "must look like /soter or /v1/soter")
+}
+
+var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+// MinSecret is how long a secret of the deployer's own choice is at least, in
+// bytes. 16 random bytes cannot be guessed; fewer characters are most often a
+// word.
+const MinSecret = 16
+
+// Secrets demands that each of several secrets, which a list holds separated by
+// commas, is long enough and has no blanks around it: what is presented is
+// compared as it is.
+func (c *Check) Secrets(name string, secrets []secret.Text) {
+	for _, s := range secrets {
+		text := s.Reveal()
+		if len(text) < MinSecret || strings.TrimSpace(text) != text {
+			c.That(false, name, fmt.Sprintf("must be secrets of at least %d bytes, separated by commas without blanks", MinSecret))
+			return
+		}
+	}
+}
+
+// Apart demands that no secret of one variable is also one of another's: who has
+// the one would have the other.
+func (c *Check) Apart(name string, secrets []secret.Text, otherName string, others []secret.Text) {
+	for _, s := range secrets {
+		for _, other := range others {
+			if s.Equal(other) {
+				c.That(false, name, "must not hold a secret of "+otherName)
+				return
+			}
+		}
+	}
+}
+
+// HTTPAuth demands a way in at the HTTP doors: HTTP_AUTH, and HTTP_BEARER_TOKENS
+// where it counts.
+func (c *Check) HTTPAuth(auth string, tokens []secret.Text) {
+	c.OneOf("HTTP_AUTH", auth, "bearer", "platform")
+	c.Secrets("HTTP_BEARER_TOKENS", tokens)
+	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "is not used with HTTP_AUTH=platform: set one of the two")
 }
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

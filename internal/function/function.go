@@ -31,6 +31,9 @@ import (
 
 // Function is what a deployed function can do: a list of calls.
 type Function struct {
+	// BasePath is what a gateway in front of the function leaves before the paths
+	// of HTTP, such as /soter; empty for nothing. The paths without it work too.
+	BasePath string
 	// Calls are what it answers, also when it is not configured: then each of them
 	// is refused. The first is the one that an event means which names no other.
 	Calls []openapi.Call
@@ -53,6 +56,9 @@ type Handler struct {
 	log   *slog.Logger
 	level *slog.LevelVar
 	now   func() time.Time
+	// cloudBase says that the process was started with variables of CloudBase,
+	// before scf-go-lib copied those of an invocation there.
+	cloudBase bool
 
 	once     sync.Once
 	function Function // set by once
@@ -66,7 +72,11 @@ var _ adapter.Handler = (*Handler)(nil)
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
-	return &Handler{name: name, build: build, log: log, level: level, now: time.Now}
+	h := &Handler{name: name, build: build, log: log, level: level, now: time.Now}
+	for _, variable := range os.Environ() {
+		h.cloudBase = h.cloudBase || trigger.IsCloudBase(variable)
+	}
+	return h
 }
 
 // configure builds the function.
@@ -139,8 +149,8 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	function := h.configure(invocation.Environment)
 	event := trigger.Read(payload)
 	journal.From(ctx).Set("door", string(event.Door))
-	caller := trigger.CallerOf(invocation.Environment)
-	ctx = openapi.WithCaller(ctx, openapi.Caller{OpenID: caller.OpenID, FromPage: caller.FromPage()})
+	inCloudBase := h.cloudBase && invocation.Platform == adapter.SCF
+	ctx = openapi.WithCaller(ctx, trigger.CallerOf(invocation.Environment, inCloudBase))
 	return function.answer(ctx, event, payload), nil
 }
 
@@ -187,6 +197,8 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 	switch {
 	case event.Door == trigger.SCFTimer, event.Door == trigger.AWSSchedule:
 		return f.timer(ctx)
+	case event.Door == trigger.Unknown:
+		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
 	case !event.Door.HTTP():
 		call := f.direct(payload)
 		return answer(call, f.serve(ctx, call, openapi.Asked{Event: payload}))

@@ -146,7 +146,7 @@ func TestBugBecomesAFunctionErrorWithoutItsText(t *testing.T) {
 
 func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	h, log := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
-		assert.Equal(t, openapi.Caller{OpenID: "oUser", FromPage: true}, openapi.CallerFrom(ctx))
+		assert.Equal(t, openapi.User("oUser"), openapi.CallerFrom(ctx))
 		assert.Equal(t, "id", adapter.InvocationFrom(ctx).RequestID)
 		journal.From(ctx).Set("more", "told")
 		return nil
@@ -156,6 +156,57 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	require.NoError(t, err)
 	for _, field := range []string{`"request_id":"id"`, `"trace_id":"trace"`, `"more":"told"`, `"door":"direct"`} {
 		assert.Contains(t, log.String(), field)
+	}
+}
+
+// Where CloudBase tells the process what it does not tell each invocation.
+func TestProcessInCloudBaseTrustsNobodyByDefault(t *testing.T) {
+	for variable, want := range map[string]bool{"TCB_ENV": false, "WX_APPID": false, "OTHER": true} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "x")
+			var got openapi.Caller
+			h, _ := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
+				got = openapi.CallerFrom(ctx)
+				return nil
+			}))
+			_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF}, nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, got.IsBackend())
+			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
+			require.NoError(t, err)
+			assert.True(t, got.IsBackend(), "there it is a variable like any other")
+		})
+	}
+}
+
+func TestUnknownEventIsRefused(t *testing.T) {
+	h, log := newHandler(saying("first"))
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{"headers":{}}`))
+	require.NoError(t, err)
+	assert.Contains(t, string(answer), "-501007 invalid parameters. the event has a member headers")
+	assert.Contains(t, log.String(), `"door":"unknown"`)
+}
+
+func TestPathsBehindABase(t *testing.T) {
+	for _, c := range []struct {
+		base, path string
+		served     bool
+	}{
+		{"/v1/soter", "/v1/soter/first", true},
+		{"/v1/soter", "/v1/soter/first/", true},
+		{"/v1/soter", "/first", true},
+		{"/v1/soter", "/v1/soterfirst", false},
+		{"/v1/soter", "/v1/first", false},
+		{"/v1/soter", "/v1/soter/v1/soter/first", false},
+		{"", "/v1/soter/first", false},
+		{"", "/first", true},
+	} {
+		h := function.New("verify", func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
+			return function.Function{BasePath: c.base, Calls: []openapi.Call{saying("first")}}, nil
+		}, io.Discard)
+		w := httptest.NewRecorder()
+		h.Serve(t.Context(), adapter.Invocation{}, w, httptest.NewRequest("POST", c.path, nil))
+		assert.Equal(t, c.served, w.Code == 200, "%s %s", c.base, c.path)
 	}
 }
 
@@ -184,17 +235,18 @@ func TestBearer(t *testing.T) {
 	} {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Authorization", authorization)
-		refused := gate(r)
+		_, refused := gate(r)
 		if want == 0 {
 			assert.Nil(t, refused, authorization)
 		} else if assert.NotNil(t, refused, authorization) {
 			assert.Equal(t, want, refused.Status(), authorization)
 		}
 	}
-	refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
+	_, refused := function.Bearer(nil)(httptest.NewRequest("POST", "/", nil))
 	assert.Equal(t, 403, refused.Status())
 	assert.Contains(t, refused.Message, "HTTP_BEARER_TOKENS")
-	assert.Nil(t, function.Platform(httptest.NewRequest("POST", "/", nil)))
+	_, refused = function.Platform(httptest.NewRequest("POST", "/", nil))
+	assert.Nil(t, refused)
 }
 
 // What CloudWatch takes as metrics must stand in the line that it points into.

@@ -17,25 +17,25 @@ func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
 }
 
 // Bearer is the gate of HTTP_AUTH=bearer: a request must carry one of tokens as
-// Authorization: Bearer. Without tokens the door is closed.
+// Authorization: Bearer, which proves a backend. Without tokens the door is closed.
 func Bearer(tokens []secret.Text) openapi.Gate {
 	if len(tokens) == 0 {
-		return func(*http.Request) *openapi.Error {
-			return openapi.NewError(openapi.CodeNoPermission,
+		return func(*http.Request) (openapi.Caller, *openapi.Error) {
+			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
 				"the HTTP door is closed: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
 		}
 	}
-	return func(r *http.Request) *openapi.Error {
+	return func(r *http.Request) (openapi.Caller, *openapi.Error) {
 		presented, isBearer := bearer(r.Header.Get("Authorization"))
 		admitted := false
 		for _, token := range tokens { // all of them, whichever matches
 			admitted = token.Matches(presented) || admitted
 		}
 		if !isBearer || !admitted {
-			return openapi.NewError(openapi.CodeNoPermission,
+			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
 				"send Authorization: Bearer with one of HTTP_BEARER_TOKENS", nil).WithStatus(http.StatusUnauthorized)
 		}
-		return nil
+		return openapi.CallerFrom(r.Context()).WithProof(), nil
 	}
 }
 
@@ -45,5 +45,10 @@ func bearer(authorization string) (token string, ok bool) {
 }
 
 // Platform is the gate of HTTP_AUTH=platform: the deployer has put IAM, CAM or
-// another authorizer in front of the door, so that whoever arrives is let in.
-func Platform(*http.Request) *openapi.Error { return nil }
+// another authorizer in front of the door, so that whoever arrives is let in. It
+// proves nothing beyond what the platform says of the invocation: in a CloudBase
+// environment, where visitors may invoke a function with any event, an unknown
+// caller remains one.
+func Platform(r *http.Request) (openapi.Caller, *openapi.Error) {
+	return openapi.CallerFrom(r.Context()), nil
+}

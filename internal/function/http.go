@@ -11,17 +11,18 @@ import (
 // serveHTTP answers a request: it finds the call, asks its gate, and lets it
 // answer.
 func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	call, found := f.at(r.URL.Path)
+	path := withoutBase(r.URL.EscapedPath(), f.BasePath)
+	call, found := f.at(path)
 	if !found {
-		e := openapi.NewError(openapi.CodeInvalidParam, "there is no such path: "+f.paths(), nil)
-		write(w, http.StatusNotFound, f.refuse(ctx, call, e))
+		f.notServed(ctx, w, path)
 		return
 	}
-	result := f.admitted(ctx, call, r)
-	if result.Err == nil || f.err != nil {
-		result = f.serve(ctx, call, openapi.Asked{HTTP: r})
+	var result openapi.Result
+	if caller, e := f.admit(ctx, call, r); e != nil {
+		result = f.end(ctx, call, openapi.Refused(e))
 	} else {
-		result = f.end(ctx, call, result)
+		ctx = openapi.WithCaller(ctx, caller)
+		result = f.serve(ctx, call, openapi.Asked{HTTP: r.WithContext(ctx)})
 	}
 	status := call.Status(result)
 	switch status {
@@ -33,20 +34,38 @@ func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http
 	write(w, status, answer(call, result))
 }
 
-// admitted is the zero Result for a request that may ask.
-func (f *Function) admitted(ctx context.Context, call openapi.Call, r *http.Request) openapi.Result {
+// admit says whom a request comes from, or why it may not ask.
+func (f *Function) admit(ctx context.Context, call openapi.Call, r *http.Request) (openapi.Caller, *openapi.Error) {
 	switch {
+	case f.err != nil:
+		return openapi.Caller{}, unconfigured(f.err)
 	case call.Method != "" && r.Method != call.Method && call.Style == openapi.HTTPSCall:
-		return openapi.Refused(openapi.Upstream(openapi.CodeNotPost, "require "+call.Method+" method"))
+		return openapi.Caller{}, openapi.Upstream(openapi.CodeNotPost, "require "+call.Method+" method")
 	case call.Method != "" && r.Method != call.Method:
-		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, "use "+call.Method, nil).WithStatus(http.StatusMethodNotAllowed))
+		return openapi.Caller{}, openapi.NewError(openapi.CodeInvalidParam, "use "+call.Method, nil).WithStatus(http.StatusMethodNotAllowed)
 	case call.Gate == nil:
-		return openapi.Refused(openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed", nil))
+		return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed", nil)
 	}
-	if e := call.Gate(r.WithContext(ctx)); e != nil {
-		return openapi.Refused(e)
+	return call.Gate(r.WithContext(ctx))
+}
+
+// weChats are the families of paths that are WeChat's own: its SDKs, pointed at
+// us, read answers there.
+var weChats = []string{"/cgi-bin/", "/wxa/", "/sns/"}
+
+// notServed answers a request for a path that the function does not serve: among
+// WeChat's paths as WeChat does, with status 200 and in snake_case, elsewhere with
+// 404 and in the words of its first call.
+func (f *Function) notServed(ctx context.Context, w http.ResponseWriter, path string) {
+	for _, family := range weChats {
+		if strings.HasPrefix(path, family) {
+			call := openapi.Call{Name: f.first().Name, Style: openapi.HTTPSCall}
+			write(w, http.StatusOK, f.refuse(ctx, call, openapi.Upstream(openapi.CodeInvalidURL, "invalid url")))
+			return
+		}
 	}
-	return openapi.Result{}
+	e := openapi.NewError(openapi.CodeInvalidParam, "there is no such path: "+f.paths(), nil)
+	write(w, http.StatusNotFound, f.refuse(ctx, f.first(), e))
 }
 
 // badRequest answers an event that has the shape of a request and is broken inside.
@@ -55,16 +74,29 @@ func (f *Function) badRequest(ctx context.Context, w http.ResponseWriter, err er
 	write(w, http.StatusBadRequest, f.refuse(ctx, f.firstOverHTTP(), e))
 }
 
-// at finds the call that a request is for. Where there is none it returns the call
-// in whose words that is said.
+// at finds the call that stands at exactly this path. One slash at its end makes no
+// difference. Paths are compared as they were sent: a gateway that guards one path
+// may not know another spelling of it.
 func (f *Function) at(path string) (call openapi.Call, found bool) {
 	asked := strings.TrimSuffix(path, "/")
 	for _, call := range f.Calls {
-		if call.Path != "" && strings.HasSuffix(asked, call.Path) || call.Root && asked == "" {
+		if call.Path != "" && asked == call.Path || call.Root && path == "/" {
 			return call, true
 		}
 	}
-	return f.firstOverHTTP(), false
+	return openapi.Call{}, false
+}
+
+// withoutBase takes base off the front of a path that has it there.
+func withoutBase(path, base string) string {
+	rest, found := strings.CutPrefix(path, base)
+	switch {
+	case base == "" || !found || rest != "" && rest[0] != '/':
+		return path
+	case rest == "":
+		return "/"
+	}
+	return rest
 }
 
 func (f *Function) firstOverHTTP() openapi.Call {

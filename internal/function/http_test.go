@@ -37,11 +37,11 @@ func (t tokens) Holds(_ context.Context, accessToken string) (bool, error) {
 	return accessToken == "GOOD", t.err
 }
 
-func open(*http.Request) *openapi.Error { return nil }
+func open(*http.Request) (openapi.Caller, *openapi.Error) { return openapi.Backend(), nil }
 
 func closed(status int) openapi.Gate {
-	return func(*http.Request) *openapi.Error {
-		return openapi.NewError(openapi.CodeNoPermission, "closed", nil).WithStatus(status)
+	return func(*http.Request) (openapi.Caller, *openapi.Error) {
+		return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "closed", nil).WithStatus(status)
 	}
 }
 
@@ -56,7 +56,15 @@ func TestHTTPDoors(t *testing.T) {
 	}{
 		{"camelCase", "POST", "/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
 		{"camelCase at the root", "POST", "/", cloudCall, open, nil, 200, verified},
-		{"camelCase behind a base path", "POST", "/prod/v1/openapi/soter/verifySignature", cloudCall, open, nil, 200, verified},
+		{"camelCase behind another path", "POST", "/prod/v1/openapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase behind the other form's", "POST", "/cgi-bin/openapi/soter/verifySignature", cloudCall, open, nil, 200, `{"errcode":40066,"errmsg":"invalid url"}`},
+		{"another path of WeChat's", "GET", "/wxa/getwxacode", ``, open, nil, 200, `{"errcode":40066,"errmsg":"invalid url"}`},
+		{"a third", "GET", "/sns/jscode2session?js_code=x", ``, closed(401), nil, 200, `{"errcode":40066,"errmsg":"invalid url"}`},
+		{"a path that only looks like WeChat's", "GET", "/cgi-binary/x", ``, open, nil, 404, `"errCode":-501007`},
+		{"camelCase with two slashes before it", "POST", "//openapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase in another spelling", "POST", "/%6Fpenapi/soter/verifySignature", cloudCall, open, nil, 404, `there is no such path`},
+		{"camelCase with two slashes at the end", "POST", "/openapi/soter/verifySignature//", cloudCall, open, nil, 404, `there is no such path`},
+		{"two slashes", "POST", "http://h//", cloudCall, open, nil, 404, `there is no such path`},
 		{"camelCase with a slash at the end", "POST", "/openapi/soter/verifySignature/", cloudCall, open, nil, 200, verified},
 		{"a bad question", "POST", "/", `{}`, open, nil, 400, `parameter.jsonString is missing`},
 		{"no credentials", "POST", "/", cloudCall, closed(401), nil, 401, `"errCode":-604101`},
@@ -67,8 +75,10 @@ func TestHTTPDoors(t *testing.T) {
 
 		{"snake_case", "POST", "/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
-		{"snake_case behind a base path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+		{"snake_case with a slash at the end", "POST", "/cgi-bin/soter/verify_signature/?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case behind another path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, tokens{}, 404,
+			`there is no such path`},
 		{"without a token", "POST", "/cgi-bin/soter/verify_signature", httpsCall, open, tokens{}, 200,
 			`{"errcode":41001,"errmsg":"access_token missing"}`},
 		{"with another token", "POST", "/cgi-bin/soter/verify_signature?access_token=BAD", httpsCall, open, tokens{}, 200,

@@ -73,8 +73,8 @@ func (s Style) refusal(name string, e *Error) []byte {
 	return append(appendString(append(b, `,"errMsg":`...), name+":fail "+e.Message), '}')
 }
 
-// Gate lets an HTTP request in by returning nil.
-type Gate func(r *http.Request) *Error
+// Gate lets an HTTP request in by returning no error, and says whom it comes from.
+type Gate func(r *http.Request) (Caller, *Error)
 
 // Asked is how a call was asked: by a direct event, or over HTTP.
 type Asked struct {

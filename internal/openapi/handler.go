@@ -97,21 +97,21 @@ func holding(tokens Tokens) Gate {
 	invalid := func() *Error {
 		return Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest")
 	}
-	return func(r *http.Request) *Error {
+	return func(r *http.Request) (Caller, *Error) {
 		token := r.URL.Query().Get("access_token")
 		if token == "" {
-			return Upstream(CodeNoToken, "access_token missing")
+			return Caller{}, Upstream(CodeNoToken, "access_token missing")
 		}
 		if tokens == nil {
-			return invalid()
+			return Caller{}, invalid()
 		}
 		held, err := tokens.Holds(r.Context(), token)
 		switch {
 		case err != nil:
-			return AsError(err)
+			return Caller{}, AsError(err)
 		case !held:
-			return invalid()
+			return Caller{}, invalid()
 		}
-		return nil
+		return CallerFrom(r.Context()).WithProof(), nil // the token is the app's, so that its backend calls
 	}
 }

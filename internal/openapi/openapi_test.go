@@ -31,6 +31,11 @@ const (
 	httpsCall = `{"openid":"oUser","json_string":"{\"raw\":\"c\"}","json_signature":"c2ln"}`
 )
 
+// backend is a context in which the developer's own backend calls.
+func backend(t testing.TB) context.Context {
+	return openapi.WithCaller(t.Context(), openapi.Backend())
+}
+
 var question = openapi.Request{OpenID: "oUser", JSONString: `{"raw":"c"}`, JSONSignature: "c2ln"}
 
 func TestThreeOutcomesInBothSpellings(t *testing.T) {
@@ -72,11 +77,11 @@ func TestThreeOutcomesInBothSpellings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			handler := &openapi.Handler{Verifier: &c.judge}
-			a := handler.CloudCall(t.Context(), []byte(cloudCall))
+			a := handler.CloudCall(backend(t), []byte(cloudCall))
 			assert.Equal(t, c.cloud, string(a.CloudCall()))
 			assert.Equal(t, c.genuine, a.IsOK())
 			assert.Equal(t, c.status, a.Status())
-			assert.Equal(t, c.https, string(handler.HTTPSCall(t.Context(), []byte(httpsCall)).HTTPSCall()))
+			assert.Equal(t, c.https, string(handler.HTTPSCall(backend(t), []byte(httpsCall)).HTTPSCall()))
 			assert.Equal(t, []openapi.Request{question, question}, c.judge.asked)
 		})
 	}
@@ -85,7 +90,7 @@ func TestThreeOutcomesInBothSpellings(t *testing.T) {
 func TestMistakesAreNamed(t *testing.T) {
 	genuine := judge{verdict: openapi.Genuine()}
 	handler := &openapi.Handler{Verifier: &genuine}
-	require.True(t, handler.CloudCall(t.Context(), []byte(cloudCall)).IsOK(), "the twin that passes")
+	require.True(t, handler.CloudCall(backend(t), []byte(cloudCall)).IsOK(), "the twin that passes")
 
 	long := strings.Repeat("x", openapi.MaxJSONString)
 	for _, c := range []struct{ name, body, says string }{
@@ -125,7 +130,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := len(genuine.asked)
-			a := handler.CloudCall(t.Context(), []byte(c.body))
+			a := handler.CloudCall(backend(t), []byte(c.body))
 			assert.False(t, a.IsOK())
 			assert.Equal(t, openapi.CodeInvalidParam, a.Code())
 			assert.Equal(t, 400, a.Status())
@@ -135,9 +140,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		})
 	}
 
-	a := handler.HTTPSCall(t.Context(), []byte(cloudCall))
+	a := handler.HTTPSCall(backend(t), []byte(cloudCall))
 	assert.Contains(t, a.Err.Message, "parameter.json_string is missing: this form of the call does not call it jsonString")
-	a = handler.CloudCall(t.Context(), []byte(strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"`+long+`"`, 1)))
+	a = handler.CloudCall(backend(t), []byte(strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"`+long+`"`, 1)))
 	assert.True(t, a.IsOK(), "8192 bytes are allowed")
 }
 
@@ -145,7 +150,7 @@ func TestUnknownFieldsAreAllowed(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
 	handler := &openapi.Handler{Verifier: &j}
 	body := strings.Replace(cloudCall, `{`, `{"userInfo":{"appId":"wx1","openId":"oSomebodyElse"},"tcbContext":{},`, 1)
-	assert.True(t, handler.CloudCall(t.Context(), []byte(body)).IsOK())
+	assert.True(t, handler.CloudCall(backend(t), []byte(body)).IsOK())
 	assert.Equal(t, "oUser", j.asked[0].OpenID, "userInfo names nobody")
 }
 
@@ -158,13 +163,20 @@ func TestWhoCalls(t *testing.T) {
 		code   int
 		asks   string
 	}{
-		{"a backend names the user", openapi.Caller{}, cloudCall, 0, "oUser"},
-		{"a backend names nobody", openapi.Caller{}, withoutOpenID, openapi.CodeInvalidParam, ""},
-		{"a page names its user", openapi.Caller{OpenID: "oUser", FromPage: true}, cloudCall, 0, "oUser"},
-		{"a page names nobody", openapi.Caller{OpenID: "oUser", FromPage: true}, withoutOpenID, 0, "oUser"},
-		{"a page names another user", openapi.Caller{OpenID: "oEve", FromPage: true}, cloudCall, openapi.CodeIllegalSource, ""},
-		{"a page of nobody", openapi.Caller{FromPage: true}, cloudCall, openapi.CodeIllegalSource, ""},
-		{"a function called for a user names another", openapi.Caller{OpenID: "oEve"}, cloudCall, openapi.CodeIllegalSource, ""},
+		{"a backend names the user", openapi.Backend(), cloudCall, 0, "oUser"},
+		{"a backend names nobody", openapi.Backend(), withoutOpenID, openapi.CodeInvalidParam, ""},
+		{"a user names himself", openapi.User("oUser"), cloudCall, 0, "oUser"},
+		{"a user names nobody", openapi.User("oUser"), withoutOpenID, 0, "oUser"},
+		{"a user names another", openapi.User("oEve"), cloudCall, openapi.CodeIllegalSource, ""},
+		{"a user with a backend's secret names himself", openapi.User("oUser").WithProof(), cloudCall, 0, "oUser"},
+		{"a user with a backend's secret names another", openapi.User("oEve").WithProof(), cloudCall, openapi.CodeIllegalSource, ""},
+		{"a user without an openid", openapi.User(""), cloudCall, openapi.CodeIllegalSource, ""},
+		{"a user of another app", openapi.Nameless("another app's"), cloudCall, openapi.CodeIllegalSource, ""},
+		{"a user of another app with a backend's secret", openapi.Nameless("another app's").WithProof(), cloudCall, openapi.CodeIllegalSource, ""},
+		{"nobody that is known", openapi.Caller{}, cloudCall, openapi.CodeIllegalSource, ""},
+		{"nobody that is known names nobody", openapi.Caller{}, withoutOpenID, openapi.CodeIllegalSource, ""},
+		{"somebody from a page", openapi.Unknown("a page's"), cloudCall, openapi.CodeIllegalSource, ""},
+		{"somebody with a backend's secret", openapi.Unknown("a page's").WithProof(), cloudCall, 0, "oUser"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := judge{verdict: openapi.Genuine()}
@@ -189,7 +201,7 @@ func TestJSONStringArrivesByteForByte(t *testing.T) {
 		j := judge{verdict: openapi.Genuine()}
 		body, err := json.Marshal(map[string]string{"openid": "o", "jsonString": text, "jsonSignature": "c2ln"})
 		require.NoError(t, err)
-		(&openapi.Handler{Verifier: &j}).CloudCall(t.Context(), body)
+		(&openapi.Handler{Verifier: &j}).CloudCall(backend(t), body)
 		require.Len(t, j.asked, 1, text)
 		assert.Equal(t, text, j.asked[0].JSONString)
 	}
@@ -200,8 +212,8 @@ func TestObserverSeesEveryOutcome(t *testing.T) {
 	handler := &openapi.Handler{Verifier: &judge{}, Observe: func(_ context.Context, _ openapi.Request, a openapi.Answer) {
 		seen = append(seen, a.Code())
 	}}
-	handler.CloudCall(t.Context(), []byte(cloudCall))
-	handler.CloudCall(t.Context(), []byte(`{`))
+	handler.CloudCall(backend(t), []byte(cloudCall))
+	handler.CloudCall(backend(t), []byte(`{`))
 	handler.NoQuestion(t.Context())
 	assert.Equal(t, []int{0, openapi.CodeInvalidParam, openapi.CodeInvalidParam}, seen)
 }
@@ -222,7 +234,7 @@ func FuzzCloudCall(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		j := judge{verdict: openapi.Genuine()}
 		handler := &openapi.Handler{Verifier: &j}
-		for _, a := range []openapi.Answer{handler.CloudCall(t.Context(), body), handler.HTTPSCall(t.Context(), body)} {
+		for _, a := range []openapi.Answer{handler.CloudCall(backend(t), body), handler.HTTPSCall(backend(t), body)} {
 			var cloud struct {
 				IsOK    *bool   `json:"isOk"`
 				ErrMsg  *string `json:"errMsg"`

@@ -27,6 +27,7 @@ type parameters struct {
 	JSONSignature      value `json:"jsonSignature"`
 	SnakeJSONString    value `json:"json_string"`
 	SnakeJSONSignature value `json:"json_signature"`
+	Call               value `json:"call"`
 }
 
 // value is a string, or the kind of what stands in its place: 0 if nothing does.
@@ -49,7 +50,8 @@ func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // parse reads a question. Fields it does not know are allowed: the platform adds
-// userInfo to an event. openid may come out empty, for the caller's own.
+// userInfo to an event. But one that names another call, as an enrolment does where
+// none is possible, is not read as a question. openid may come out empty, for the caller's own.
 func (s spelling) parse(body []byte) (Request, *Error) {
 	if len(body) > MaxBody {
 		return Request{}, invalid("the question has %d bytes, at most %d are read", len(body), MaxBody)
@@ -66,9 +68,15 @@ func (s spelling) parse(body []byte) (Request, *Error) {
 		return Request{}, invalid("expected a JSON object with %s, %s and %s, not %s", s.openid, s.jsonString, s.jsonSignature, kindText(kind))
 	}
 
+	if p.Call.kind != 0 && p.Call.text != Name {
+		return Request{}, invalid("the call in the question is not %s, and is not served here", Name)
+	}
 	text, signature, otherText, otherSignature := p.JSONString, p.JSONSignature, p.SnakeJSONString, p.SnakeJSONSignature
 	other := snakeCase
 	if s == snakeCase {
+		if p.Call.kind != 0 && p.Call.text != Name {
+			return Request{}, invalid("the call in the question is not %s, and is not served here", Name)
+		}
 		text, signature, otherText, otherSignature = otherText, otherSignature, text, signature
 		other = camelCase
 	}

@@ -97,7 +97,7 @@ func TestGatewayMissesParametersInTheFunctionsWords(t *testing.T) {
 			spoil(&question)
 			said, code := outcome(verifier.Verify(t.Context(), question))
 			function := &openapi.Handler{Verifier: verifier}
-			ours := function.CloudCall(t.Context(), []byte(jsonOf(t, map[string]string{
+			ours := function.CloudCall(openapi.WithCaller(t.Context(), openapi.Backend()), []byte(jsonOf(t, map[string]string{
 				"openid": question.OpenID, "jsonString": question.JSONString, "jsonSignature": question.JSONSignature,
 			})))
 			assert.Equal(t, -501007, code)

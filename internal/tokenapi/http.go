@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -15,16 +14,15 @@ import (
 // WeChat's codes and texts at the token endpoints (getAccessToken,
 // getStableAccessToken).
 var (
-	badGrantType  = openapi.Upstream(40002, "invalid grant_type")
-	badAppID      = openapi.Upstream(40013, "invalid appid")
-	badSecret     = openapi.Upstream(40125, "invalid appsecret")
-	noAppID       = openapi.Upstream(41002, "appid missing")
-	noSecret      = openapi.Upstream(41004, "appsecret missing")
-	notPost       = openapi.Upstream(43002, "require POST method")
-	noBody        = openapi.Upstream(44002, "empty post data")
-	badBody       = openapi.Upstream(47001, "data format error")
-	closedDoor    = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS", nil)
-	noSuchAddress = openapi.NewError(openapi.CodeInvalidParam, "there is no such path", nil)
+	badGrantType = openapi.Upstream(40002, "invalid grant_type")
+	badAppID     = openapi.Upstream(40013, "invalid appid")
+	badSecret    = openapi.Upstream(40125, "invalid appsecret")
+	noAppID      = openapi.Upstream(41002, "appid missing")
+	noSecret     = openapi.Upstream(41004, "appsecret missing")
+	notPost      = openapi.Upstream(43002, "require POST method")
+	noBody       = openapi.Upstream(44002, "empty post data")
+	badBody      = openapi.Upstream(47001, "data format error")
+	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS", nil)
 )
 
 // credentials are what a client presents.
@@ -38,10 +36,10 @@ type credentials struct {
 // ServeHTTP implements http.Handler: WeChat's two calls, answered with status 200
 // as WeChat does.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch path := r.URL.Path; {
-	case strings.HasSuffix(path, ClassicPath):
+	switch {
+	case openapi.At(r, ClassicPath):
 		h.give(w, r, fromQuery(r.URL.Query()))
-	case strings.HasSuffix(path, StablePath):
+	case openapi.At(r, StablePath):
 		presented, refused := fromBody(r)
 		if refused != nil {
 			h.failure(w, r, http.StatusOK, refused)
@@ -49,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		h.give(w, r, presented)
 	default:
-		h.failure(w, r, http.StatusNotFound, noSuchAddress)
+		openapi.NotServed(w, r, "GET "+ClassicPath+" or POST to "+StablePath, h.Refuse)
 	}
 }
 
@@ -104,9 +102,10 @@ func (h *Handler) admit(r *http.Request, c credentials) *openapi.Error {
 	for _, secret := range h.ClientSecrets { // all of them, whichever matches
 		admitted = secret.Matches(c.Secret) || admitted
 	}
-	switch {
-	case openapi.CallerFrom(r.Context()) != (openapi.Caller{}):
-		return openapi.NewError(openapi.CodeIllegalSource, "a page gets no access_token", nil)
+	// The secret will prove a backend, unless the platform names a user.
+	switch caller := openapi.CallerFrom(r.Context()).WithProof(); {
+	case !caller.IsBackend():
+		return caller.Refused()
 	case len(h.ClientSecrets) == 0:
 		return closedDoor
 	case c.GrantType != "client_credential":

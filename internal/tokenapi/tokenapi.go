@@ -8,7 +8,7 @@
 // client asks for, it gets the token that everybody has; a classic fetch
 // retires nothing.
 //
-// Invoked directly, which only a trusted backend may do, it answers in camelCase
+// Invoked directly, which only the developer's backend may do, it answers in camelCase
 // and can compare and refresh.
 package tokenapi
 
@@ -16,10 +16,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
@@ -29,8 +29,7 @@ import (
 // Name is the name of the direct call in its errMsg.
 const Name = "openapi.auth.getAccessToken"
 
-// Paths of the two calls at the HTTP doors. What stands before them is passed
-// over.
+// Paths of the two calls at the HTTP doors.
 const (
 	ClassicPath = "/cgi-bin/token"
 	StablePath  = "/cgi-bin/stable_token"
@@ -60,21 +59,26 @@ type Handler struct {
 	Observe func(ctx context.Context, errCode int, err error)
 }
 
-// Direct answers a direct invocation. {"staleToken":"…"} asks for another token
-// than that one; any other object asks for the current one. A page of a Mini
-// Program is refused: with a token it could act for the whole app.
+// Direct answers a direct invocation: {} asks for the current token,
+// {"staleToken":"…"} for another than that one. Nothing else is answered with a
+// token, since an event of any other form was meant for somebody else. Only a
+// backend gets one: with it a user could act for the whole app.
 func (h *Handler) Direct(ctx context.Context, event []byte) []byte {
-	if openapi.CallerFrom(ctx) != (openapi.Caller{}) {
-		return h.cloudCall(ctx, accesstoken.Token{}, openapi.NewError(openapi.CodeIllegalSource, "a page gets no access_token", nil))
+	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
+		return h.Refuse(ctx, caller.Refused())
 	}
 	var question struct {
 		StaleToken secret.Text `json:"staleToken"`
+		// WeChat's invokeCloudFunction adds it to the event of a backend, without a
+		// user ("invokeCloudFunction").
+		UserInfo struct {
+			AppID string `json:"appId"`
+		} `json:"userInfo"`
 	}
-	if len(strings.TrimSpace(string(event))) > 0 {
-		if err := json.Unmarshal(event, &question); err != nil {
-			// The parser's own words could quote the token.
-			return h.cloudCall(ctx, accesstoken.Token{}, openapi.NewError(openapi.CodeInvalidParam, `expected a JSON object, {} or {"staleToken":"…"}`, nil))
-		}
+	err := json.Unmarshal(event, &question, json.RejectUnknownMembers(true))
+	if err != nil || jsontext.Value(event).Kind() != '{' {
+		// The parser's own words could quote the token.
+		return h.Refuse(ctx, openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}`, nil))
 	}
 	if question.StaleToken.IsZero() {
 		token, err := h.Source.Token(ctx)
@@ -82,6 +86,11 @@ func (h *Handler) Direct(ctx context.Context, event []byte) []byte {
 	}
 	token, err := h.Source.Refresh(ctx, question.StaleToken)
 	return h.cloudCall(ctx, token, err)
+}
+
+// Refuse words the refusal of an event that asks for no token.
+func (h *Handler) Refuse(ctx context.Context, e *openapi.Error) []byte {
+	return h.cloudCall(ctx, accesstoken.Token{}, e)
 }
 
 // Timer renews the token when it is due, so that no caller has to wait for it.

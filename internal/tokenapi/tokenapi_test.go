@@ -42,6 +42,11 @@ func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Toke
 
 func (s *source) Force(context.Context) (accesstoken.Token, error) { return s.answer("force") }
 
+// backend is a context in which the developer's own backend calls.
+func backend(t testing.TB) context.Context {
+	return openapi.WithCaller(t.Context(), openapi.Backend())
+}
+
 func newHandler(s *source) *tokenapi.Handler {
 	return &tokenapi.Handler{
 		Source:        s,
@@ -53,12 +58,13 @@ func newHandler(s *source) *tokenapi.Handler {
 
 func TestDirect(t *testing.T) {
 	for event, want := range map[string]string{
-		``:                     `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
-		`{}`:                   `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
-		`{"staleToken":"OLD"}`: `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		// What WeChat's invokeCloudFunction adds to a backend's event.
+		`{"userInfo":{"appId":"wxAPP"}}`: `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{}`:                             `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{"staleToken":"OLD"}`:           `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
 	} {
 		s := new(source)
-		assert.Equal(t, want, string(newHandler(s).Direct(t.Context(), []byte(event))))
+		assert.Equal(t, want, string(newHandler(s).Direct(backend(t), []byte(event))))
 		if s.asked == "refresh" {
 			assert.Equal(t, "OLD", s.staled)
 		}
@@ -66,7 +72,7 @@ func TestDirect(t *testing.T) {
 }
 
 func TestDirectRefusals(t *testing.T) {
-	page := openapi.WithCaller(t.Context(), openapi.Caller{OpenID: "oUser", FromPage: true})
+	page := openapi.WithCaller(t.Context(), openapi.User("oUser"))
 	for _, c := range []struct {
 		name  string
 		ctx   context.Context
@@ -76,13 +82,23 @@ func TestDirectRefusals(t *testing.T) {
 		asked bool
 	}{
 		{"a page", page, `{}`, nil, `"errCode":-604104`, false},
-		{"a page that is nobody's", openapi.WithCaller(t.Context(), openapi.Caller{FromPage: true}), `{}`, nil, `"errCode":-604104`, false},
-		{"junk", t.Context(), `{"staleToken":`, nil, `"errCode":-501007`, false},
-		{"a number", t.Context(), `{"staleToken":7}`, nil, `"errCode":-501007`, false},
-		{"WeChat refuses", t.Context(), `{}`, &accesstoken.Refusal{ErrCode: 40164, ErrMsg: "invalid ip"}, `"errCode":40164,"errMsg":"openapi.auth.getAccessToken:fail invalid ip"`, true},
-		{"nothing left to force", t.Context(), `{"staleToken":"x"}`, accesstoken.ErrStale, `"errCode":45009`, true},
-		{"no time", t.Context(), `{}`, context.DeadlineExceeded, `"errCode":-604102`, true},
-		{"something else", t.Context(), `{}`, errors.New("a detail"), `"errCode":-604103`, true},
+		{"a page that is nobody's", openapi.WithCaller(t.Context(), openapi.Unknown("a page")), `{}`, nil, `"errCode":-604104`, false},
+		{"junk", backend(t), `{"staleToken":`, nil, `"errCode":-501007`, false},
+		{"nobody that is known", t.Context(), `{}`, nil, `"errCode":-604104`, false},
+		{"nothing", backend(t), ``, nil, `"errCode":-501007`, false},
+		{"null", backend(t), `null`, nil, `"errCode":-501007`, false},
+		{"an array", backend(t), `[]`, nil, `"errCode":-501007`, false},
+		{"another member", backend(t), `{"x":1}`, nil, `"errCode":-501007`, false},
+		{"another member beside", backend(t), `{"staleToken":"x","appId":"wx"}`, nil, `"errCode":-501007`, false},
+		{"a name in another case", backend(t), `{"StaleToken":"x"}`, nil, `"errCode":-501007`, false},
+		{"a call", backend(t), `{"call":"openapi.auth.getAccessToken"}`, nil, `"errCode":-501007`, false},
+		{"a user's", backend(t), `{"userInfo":{"appId":"wx","openId":"oUser"}}`, nil, `"errCode":-501007`, false},
+		{"staleToken twice", backend(t), `{"staleToken":"x","staleToken":"y"}`, nil, `"errCode":-501007`, false},
+		{"a number", backend(t), `{"staleToken":7}`, nil, `"errCode":-501007`, false},
+		{"WeChat refuses", backend(t), `{}`, &accesstoken.Refusal{ErrCode: 40164, ErrMsg: "invalid ip"}, `"errCode":40164,"errMsg":"openapi.auth.getAccessToken:fail invalid ip"`, true},
+		{"nothing left to force", backend(t), `{"staleToken":"x"}`, accesstoken.ErrStale, `"errCode":45009`, true},
+		{"no time", backend(t), `{}`, context.DeadlineExceeded, `"errCode":-604102`, true},
+		{"something else", backend(t), `{}`, errors.New("a detail"), `"errCode":-604103`, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &source{err: c.err}
@@ -111,7 +127,7 @@ func TestHTTP(t *testing.T) {
 		{"classic", "GET", goodQuery, "", `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"classic by POST", "POST", goodQuery, "", `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"stable", "POST", "/cgi-bin/stable_token", good, `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
-		{"behind a base path", "POST", "/v1/cgi-bin/stable_token", good, `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
+		{"a slash at the end", "POST", "/cgi-bin/stable_token/", good, `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":true,`, 1), `{"access_token":"TOKEN-force","expires_in":3600}`, "force"},
 		{"expressly not forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":false,`, 1), `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"wrong secret", "POST", "/cgi-bin/stable_token", strings.Replace(good, "client-one", "client-three", 1), `{"errcode":40125,"errmsg":"invalid appsecret"}`, ""},
@@ -153,8 +169,17 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 func TestHTTPOddities(t *testing.T) {
 	s := new(source)
 	w := httptest.NewRecorder()
-	newHandler(s).ServeHTTP(w, httptest.NewRequest("GET", "/elsewhere", nil))
-	assert.Equal(t, 404, w.Code)
+	for _, path := range []string{"/elsewhere", "/", "/v1/cgi-bin/token", "/cgi-bin/token//", "/cgi-bin/tokens"} {
+		w = httptest.NewRecorder()
+		newHandler(s).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		inWeChatsWords := strings.HasPrefix(path, "/cgi-bin/")
+		assert.Equal(t, map[bool]int{true: 200, false: 404}[inWeChatsWords], w.Code, path)
+		if inWeChatsWords {
+			assert.Equal(t, `{"errcode":40066,"errmsg":"invalid url"}`, w.Body.String())
+		} else {
+			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET /cgi-bin/token or POST to /cgi-bin/stable_token"`)
+		}
+	}
 	w = httptest.NewRecorder()
 	newHandler(s).BadRequest(w, httptest.NewRequest("GET", "/", nil), errors.New("broken"))
 	assert.Equal(t, 400, w.Code)
@@ -162,7 +187,7 @@ func TestHTTPOddities(t *testing.T) {
 
 	// A page cannot dress up as an HTTP client.
 	r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret=client-one", nil)
-	r = r.WithContext(openapi.WithCaller(r.Context(), openapi.Caller{OpenID: "oUser"}))
+	r = r.WithContext(openapi.WithCaller(r.Context(), openapi.User("oUser")))
 	w = httptest.NewRecorder()
 	newHandler(s).ServeHTTP(w, r)
 	assert.Contains(t, w.Body.String(), `-604104`)
@@ -175,7 +200,7 @@ func TestObserverLearnsWhy(t *testing.T) {
 	var code int
 	var seen error
 	h.Observe = func(_ context.Context, errCode int, err error) { code, seen = errCode, err }
-	h.Direct(t.Context(), nil)
+	h.Direct(backend(t), []byte(`{}`))
 	assert.Equal(t, 40013, code)
 	assert.ErrorIs(t, seen, cause)
 }

@@ -1,25 +1,31 @@
 package trigger
 
 import (
-	"log/slog"
+	"fmt"
+	"slices"
 	"strings"
+
+	"sotercall/internal/openapi"
 )
 
-// Caller is whom the platform says it invoked the function for. The zero Caller
-// means it named nobody: not a Mini Program's call, or not on Tencent's cloud.
+// CallerOf tells who calls from the environment that came with this one
+// invocation. inCloudBase says that the function is known to run in a CloudBase
+// environment; a variable of CloudBase in environment says so too.
 //
-// A Caller printed or logged shows the openid and unionid shortened, enough to
-// find a user's other log lines and too little to address the user.
-type Caller struct {
-	OpenID  string // the user, within the Mini Program AppID
-	AppID   string // the Mini Program that called
-	UnionID string // the user across the developer's apps, when WeChat has bound one
-	Source  string // how the call travelled, for example wx_client, or a chain such as "wx_client,scf"
-}
-
-// CallerOf reads the caller from the environment that came with this one
-// invocation: WX_OPENID, WX_APPID, WX_UNIONID and TCB_SOURCE, the values that
-// getWXContext of wx-server-sdk returns (WeChat cloud development, "getWXContext").
+// Outside CloudBase the cloud's own authorization (IAM, CAM) has let the caller
+// in: that is the developer's backend, or a gateway that the developer put there,
+// whose own gate comes next. Inside, anybody may be let in: CloudBase's default
+// rule lets every logged-in visitor of a web page invoke a function. There only
+// these are known:
+//   - the user whom WX_OPENID names;
+//   - the developer's backend, where no user is named and the last hop of
+//     TCB_SOURCE is scf (a function of the same environment), wx_trigger (a timer)
+//     or wx_http (WeChat's invokeCloudFunction, which takes the app's own
+//     access_token).
+//
+// WX_FROM_OPENID names a user in another app, which shares this environment. That
+// openid means nothing to this app, and whether WX_OPENID beside it is the same
+// person's is not documented: such a call is refused, not guessed at.
 //
 // Pass FunctionContext.Environment of scf-go-lib, and nothing wider.
 //   - Not the process environment: the library copies each invocation's values
@@ -27,61 +33,46 @@ type Caller struct {
 //     the previous caller, and with parallel invocations anybody's.
 //   - Not event.userInfo, nor an X-WX-OPENID header: in an event that somebody
 //     else than the Mini Program gateway built, these are the client's words.
-func CallerOf(environment map[string]string) Caller {
-	return Caller{
-		OpenID:  environment["WX_OPENID"],
-		AppID:   environment["WX_APPID"],
-		UnionID: environment["WX_UNIONID"],
-		Source:  environment["TCB_SOURCE"],
+//
+// Sources: WeChat cloud development, "Cloud.getWXContext" and
+// "invokeCloudFunction"; tcb-admin-node, getUserInfo (TCB_UUID).
+func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
+	for name := range environment {
+		inCloudBase = inCloudBase || IsCloudBase(name)
 	}
-}
-
-// FromPage reports whether a page of a Mini Program made this very call, on a
-// phone or in the developer tools. In a chain such as "wx_client,scf" the last
-// one called: a function, on its own account.
-func (c Caller) FromPage() bool {
-	last := c.Source[strings.LastIndex(c.Source, ",")+1:]
-	return last == "wx_client" || last == "wx_devtools"
-}
-
-// String is the caller as LogValue shows it, on one line.
-func (c Caller) String() string {
-	attrs := c.attrs()
-	words := make([]string, len(attrs))
-	for i, a := range attrs {
-		words[i] = a.String()
+	if !inCloudBase {
+		return openapi.Backend()
 	}
-	return strings.Join(words, " ")
-}
-
-// LogValue implements [slog.LogValuer]: the known parts, openid and unionid
-// shortened.
-func (c Caller) LogValue() slog.Value { return slog.GroupValue(c.attrs()...) }
-
-func (c Caller) attrs() []slog.Attr {
-	var attrs []slog.Attr
-	for _, a := range []slog.Attr{
-		slog.String("openid", mask(c.OpenID)),
-		slog.String("appid", c.AppID),
-		slog.String("unionid", mask(c.UnionID)),
-		slog.String("source", c.Source),
-	} {
-		if a.Value.String() != "" {
-			attrs = append(attrs, a)
+	user := environment["WX_OPENID"]
+	if from := environment["WX_FROM_OPENID"]; from != "" && from != user {
+		return openapi.Nameless("WX_FROM_OPENID names a user of another app that shares this environment, whose openid is not one of this app")
+	}
+	if user != "" {
+		return openapi.User(user)
+	}
+	for _, name := range otherUsers {
+		if environment[name] != "" {
+			return openapi.Nameless(name + " names a user, and WX_OPENID does not say which openid that is")
 		}
 	}
-	return attrs
+	source := environment["TCB_SOURCE"]
+	last := strings.TrimSpace(source[strings.LastIndex(source, ",")+1:])
+	if slices.Contains(backendSources, last) {
+		return openapi.Backend()
+	}
+	return openapi.Unknown(fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
+		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source))
 }
 
-// mask keeps the ends of an id: oABC…1234. One too short to hide anything
-// behind its ends is hidden whole.
-func mask(id string) string {
-	const end = 4
-	switch {
-	case id == "":
-		return ""
-	case len(id) < 4*end:
-		return "…"
-	}
-	return id[:end] + "…" + id[len(id)-end:]
+// IsCloudBase reports whether a variable of that name is one that only WeChat
+// cloud development or CloudBase sets.
+func IsCloudBase(name string) bool {
+	return strings.HasPrefix(name, "WX_") || strings.HasPrefix(name, "TCB_")
 }
+
+// backendSources are the hops that only the developer's own backend can be.
+var backendSources = []string{"scf", "wx_trigger", "wx_http"}
+
+// otherUsers are the variables beside WX_OPENID that name a user, none of them by
+// an openid of this app.
+var otherUsers = []string{"WX_UNIONID", "WX_FROM_UNIONID", "TCB_UUID", "TCB_CUSTOM_USER_ID"}

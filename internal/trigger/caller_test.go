@@ -1,12 +1,11 @@
 package trigger
 
 import (
-	"bytes"
-	"fmt"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"sotercall/internal/openapi"
 )
 
 var environment = map[string]string{
@@ -19,34 +18,50 @@ var environment = map[string]string{
 }
 
 func TestCallerIsWhomThePlatformNames(t *testing.T) {
-	assert.Equal(t, Caller{
-		OpenID:  "oABC0123456789abcdefghijk1234",
-		AppID:   "wx0123456789abcdef",
-		UnionID: "uXYZ0123456789abcdefghijk5678",
-		Source:  "wx_client,scf",
-	}, CallerOf(environment))
+	assert.Equal(t, openapi.User("oABC0123456789abcdefghijk1234"), CallerOf(environment, false))
 }
 
 func TestProcessEnvironmentNamesNoCaller(t *testing.T) {
 	for name, value := range environment {
 		t.Setenv(name, value)
 	}
-	assert.Zero(t, CallerOf(nil))
-	assert.Zero(t, CallerOf(map[string]string{"TENCENTCLOUD_RUNENV": "SCF"}))
+	assert.Equal(t, openapi.Backend(), CallerOf(nil, false))
+	assert.Equal(t, openapi.Backend(), CallerOf(map[string]string{"TENCENTCLOUD_RUNENV": "SCF", "WECHAT_APPID": "wx"}, false))
 }
 
-func TestCallerIsShortenedWhereverItIsPrinted(t *testing.T) {
-	caller := CallerOf(environment)
-	const want = "openid=oABC…1234 appid=wx0123456789abcdef unionid=uXYZ…5678 source=wx_client,scf"
-	assert.Equal(t, want, fmt.Sprint(caller))
-	assert.Equal(t, want, fmt.Sprintf("%+v", &caller))
-
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("called", "caller", caller)
-	assert.Contains(t, log.String(), `"caller":{"openid":"oABC…1234","appid":"wx0123456789abcdef","unionid":"uXYZ…5678","source":"wx_client,scf"}`)
+func TestAnyVariableOfCloudBaseAsksForProof(t *testing.T) {
+	for _, name := range []string{"TCB_ENV", "TCB_CONTEXT_CNFG", "TCB_SOURCE", "TCB_UUID", "WX_OPENID", "WX_CONTEXT_KEYS", "WX_CLOUDBASE_ACCESSTOKEN"} {
+		environment := map[string]string{name: ""}
+		assert.False(t, CallerOf(environment, false).IsBackend(), name)
+		environment["TCB_SOURCE"] = "scf"
+		assert.True(t, CallerOf(environment, false).IsBackend(), "the twin: %s", name)
+	}
+	assert.False(t, CallerOf(nil, true).IsBackend(), "the process is known to run there")
 }
 
-func TestUnknownPartsOfACallerAreNotPrinted(t *testing.T) {
-	assert.Empty(t, Caller{}.String())
-	assert.Equal(t, "openid=… source=wx_client", Caller{OpenID: "oTooShort", Source: "wx_client"}.String())
+func TestUsersWhoseOpenIDIsNotThisApps(t *testing.T) {
+	for name, others := range map[string]map[string]string{
+		"another app's user":         {"WX_FROM_OPENID": "oOther"},
+		"another app's user, both":   {"WX_FROM_OPENID": "oOther", "WX_OPENID": "oUser"},
+		"a user of CloudBase itself": {"TCB_UUID": "u"},
+		"a unionid alone":            {"WX_UNIONID": "u"},
+	} {
+		others["TCB_SOURCE"] = "scf"
+		caller := CallerOf(others, false)
+		for _, openid := range []string{"", "oUser", "oOther", "u"} {
+			_, refused := caller.WithProof().Names(openid)
+			if assert.NotNil(t, refused, name) {
+				assert.Equal(t, openapi.CodeIllegalSource, refused.Code)
+			}
+		}
+	}
+	same := CallerOf(map[string]string{"WX_FROM_OPENID": "oUser", "WX_OPENID": "oUser"}, false)
+	assert.Equal(t, openapi.User("oUser"), same)
+	both := CallerOf(map[string]string{"TCB_UUID": "u", "WX_OPENID": "oUser"}, false)
+	assert.Equal(t, openapi.User("oUser"), both)
+}
+
+func TestRefusalNamesTheSource(t *testing.T) {
+	_, refused := CallerOf(map[string]string{"TCB_SOURCE": "wx_client,web_client"}, false).Names("oUser")
+	assert.Contains(t, refused.Message, `TCB_SOURCE is "wx_client,web_client"`)
 }

@@ -26,7 +26,7 @@ import (
 
 // MaxPayload is the largest event, in bytes, that [Read] looks into: 6 MiB, what
 // AWS Lambda passes to a synchronous invocation (AWS Lambda Developer Guide,
-// "Lambda quotas"). A larger one is left unread and comes out as [Direct].
+// "Lambda quotas"). A larger one is left unread and comes out as [Unknown].
 const MaxPayload = 6 << 20
 
 // Door names the way an invocation came in. Its text is meant for logs.
@@ -39,7 +39,8 @@ type Door string
 // The doors. HTTP API is Amazon API Gateway's newer kind, which offers two
 // payload formats; SCF is Tencent's Serverless Cloud Function.
 const (
-	Direct        Door = "direct"              // the caller's own object, and whatever is not recognised
+	Direct        Door = "direct"              // the caller's own object, and what is no object at all
+	Unknown       Door = "unknown"             // a request or message in none of the shapes below, or too large: nobody's call
 	ALB           Door = "alb"                 // AWS Application Load Balancer
 	FunctionURL   Door = "lambda-function-url" // AWS Lambda function URL
 	HTTPAPIv2     Door = "http-api-v2"         // API Gateway HTTP API, payload format 2.0
@@ -63,7 +64,8 @@ func (d Door) HTTP() bool {
 
 // Event is one invocation, unwrapped.
 //
-// Of an HTTP door exactly one of Request and Err is set; of the others neither.
+// Of an HTTP door exactly one of Request and Err is set, of [Unknown] only Err,
+// of the others neither.
 type Event struct {
 	Door Door
 
@@ -78,24 +80,34 @@ type Event struct {
 	// are no object, a body that is not base64 as announced, a method that is
 	// no token. Respond still works; the fitting status is 400. It quotes
 	// nothing of the request but names, and no more than 64 characters of one.
+	// Of an event of no known shape, it says what makes it one.
 	Err error
 
 	multiValue bool // the load balancer asked with multiValueHeaders and wants them back
 }
 
-// Read finds out which door payload came through. It never fails: JSON that is
-// broken, ambiguous (a name twice, invalid UTF-8) or of no known shape is
-// [Direct], and whoever reads the direct event says what is wrong with it.
+// Read finds out which door payload came through. JSON that is broken or
+// ambiguous (a name twice, invalid UTF-8) is [Direct], and whoever reads the
+// direct event says what is wrong with it. An object with a member that belongs
+// to requests, in none of the known shapes, is [Unknown]: some gateway has been
+// put in front of the function that we do not know, and nothing says whom it lets
+// in.
 //
 // Event types: Amazon API Gateway, Lambda and Elastic Load Balancing guides and
 // aws-lambda-go events/; Tencent Cloud documents 583/96099 (function URL) and
 // 876/41776 (CloudBase HTTP access), scf-go-lib events/ (API gateway, timer).
 func Read(payload []byte) Event {
 	var s shape
-	if len(payload) > MaxPayload || json.Unmarshal(payload, &s) != nil {
+	switch {
+	case len(payload) > MaxPayload:
+		return Event{Door: Unknown, Err: errTooLarge}
+	case json.Unmarshal(payload, &s) != nil:
 		return Event{Door: Direct}
 	}
 	event := Event{Door: s.door()}
+	if event.Door == Direct {
+		return s.marked()
+	}
 	if !event.Door.HTTP() {
 		return event
 	}
@@ -127,6 +139,8 @@ type shape struct {
 
 	MethodARN jsontext.Value `json:"methodArn"` // only in a Lambda authorizer's event
 	RouteARN  jsontext.Value `json:"routeArn"`  // likewise, payload format 2.0
+
+	foreign
 
 	Type        jsontext.Value `json:"Type"`
 	TriggerName jsontext.Value `json:"TriggerName"`

@@ -36,11 +36,12 @@ func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
 		return localVerification{}, err
 	}
 	handler := &openapi.Handler{Verifier: authkeys.NewVerifier(keys)}
+	backend := openapi.WithCaller(ctx, openapi.Backend())
 	ours := func() error {
 		if authkeys.IsEnroll(b.event) {
 			return errors.New("the event is taken for an enrolment")
 		}
-		if answer := handler.CloudCall(ctx, b.event).CloudCall(); string(answer) != verified {
+		if answer := handler.CloudCall(backend, b.event).CloudCall(); string(answer) != verified {
 			return fmt.Errorf("a genuine signature was answered with %s", answer)
 		}
 		return nil

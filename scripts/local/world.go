@@ -124,10 +124,13 @@ func (w *world) start(ctx context.Context, name string, s settings) (err error) 
 		}
 	}
 	for _, path := range httpPaths[name] {
-		w.mux.Handle("/functions"+path, emulator.HTTPAPI(w.front(name)))
+		w.mux.Handle(functionsBase+path, emulator.HTTPAPI(w.front(name)))
 	}
 	return nil
 }
+
+// functionsBase stands before the functions' paths: WeChat's own are the sandbox's.
+const functionsBase = "/functions"
 
 // httpPaths are the HTTP doors of each function.
 var httpPaths = map[string][]string{
@@ -155,16 +158,18 @@ func (w *world) variables(name string, challenges bool) map[string]string {
 			"WECHAT_APPSECRET":     sandbox.DefaultAppSecret,
 			"WECHAT_API_BASE":      w.base,
 			"TOKEN_CLIENT_SECRETS": clientSecret,
+			"HTTP_BASE_PATH":       functionsBase,
 		}
 	case "challenge":
-		return map[string]string{"CHALLENGE_SECRET": challengeSecret, "HTTP_AUTH": "platform"}
+		return map[string]string{"CHALLENGE_SECRET": challengeSecret, "HTTP_AUTH": "platform", "HTTP_BASE_PATH": functionsBase}
 	}
 	verify := map[string]string{
 		"WECHAT_APPID":      sandbox.DefaultAppID,
 		"WECHAT_APPSECRET":  clientSecret,
 		"WECHAT_API_BASE":   w.base,
-		"WECHAT_TOKEN_BASE": w.base + "/functions",
+		"WECHAT_TOKEN_BASE": w.base + functionsBase,
 		"HTTP_AUTH":         "platform",
+		"HTTP_BASE_PATH":    functionsBase,
 	}
 	if challenges {
 		verify["CHALLENGE_SECRET"] = challengeSecret

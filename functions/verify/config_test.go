@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/hostedtest"
+)
+
+// values are what each variable may be set to, beside nothing.
+var values = map[string][]string{
+	"WECHAT_APPID":       {"wx0123456789abcdef"},
+	"WECHAT_APPSECRET":   {"the-secret-of-the-app"},
+	"WECHAT_API_BASE":    {"https://api2.weixin.qq.com"},
+	"WECHAT_TOKEN_BASE":  {"https://token.example.com"},
+	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase"},
+	"SOTER_VERIFIER":     {"wechat", "cloudcall", "local"},
+	"CHALLENGE_SECRET":   {"a-challenge-secret-of-this-test-1"},
+	"COUNTER_POLICY":     {"log", "enforce"},
+	"AUTHKEYS_FILE":      {"authkeys.json"},
+	"REDIS_URL":          {"redis://127.0.0.1:6379"},
+	"HTTP_AUTH":          {"bearer", "platform"},
+	"HTTP_BEARER_TOKENS": {"a-bearer-token-of-the-test"},
+	"HTTP_BASE_PATH":     {"/v1/soter"},
+	"LOG_LEVEL":          {"debug"},
+}
+
+// isUsed says of a variable that is set whether anything comes of it, from what
+// README and docs say.
+func isUsed(name string, e map[string]string) bool {
+	asksWeChat := e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat"
+	cloudbase := e["ACCESS_TOKEN_MODE"] == "cloudbase"
+	fetches := !cloudbase && e["WECHAT_APPID"] != "" && e["WECHAT_APPSECRET"] != ""
+	switch name {
+	case "WECHAT_APPID", "WECHAT_APPSECRET":
+		return !cloudbase
+	case "WECHAT_TOKEN_BASE":
+		return fetches
+	case "WECHAT_API_BASE":
+		return asksWeChat || fetches
+	case "ACCESS_TOKEN_MODE":
+		return cloudbase && asksWeChat || fetches
+	case "COUNTER_POLICY":
+		return e[name] == "log" || e["REDIS_URL"] != ""
+	case "AUTHKEYS_FILE":
+		return e["SOTER_VERIFIER"] == "local"
+	case "HTTP_BEARER_TOKENS":
+		return e["HTTP_AUTH"] != "platform"
+	}
+	return true
+}
+
+// isComplete says whether anything is missing.
+func isComplete(e map[string]string) bool {
+	id, secret := e["WECHAT_APPID"] != "", e["WECHAT_APPSECRET"] != ""
+	switch {
+	case e["SOTER_VERIFIER"] == "local" && e["AUTHKEYS_FILE"] == "" && e["REDIS_URL"] == "":
+		return false
+	case e["ACCESS_TOKEN_MODE"] == "cloudbase":
+		return true
+	case e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat":
+		return id && secret
+	}
+	return id == secret
+}
+
+// TestSetVariableIsUsedOrRefused sets every pair of variables, on top of every
+// way to use the function.
+func TestSetVariableIsUsedOrRefused(t *testing.T) {
+	fetching := map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "the-secret-of-the-app"}
+	refused, taken := 0, 0
+	for name, base := range map[string]map[string]string{
+		"nothing":                     {},
+		"WeChat":                      fetching,
+		"the platform's token":        {"ACCESS_TOKEN_MODE": "cloudbase"},
+		"Cloud Call":                  {"SOTER_VERIFIER": "cloudcall"},
+		"Cloud Call, and HTTPS Call":  hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "cloudcall"}),
+		"own keys in a file":          {"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": "authkeys.json"},
+		"own keys in a store":         {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"},
+		"own keys, and an HTTPS Call": hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"}),
+	} {
+		for first, firsts := range values {
+			for second, seconds := range values {
+				for _, a := range firsts {
+					for _, b := range seconds {
+						e := maps.Clone(base)
+						e[first], e[second] = a, b
+						_, err := readSettings(e)
+						ok := isComplete(e)
+						for variable := range e {
+							if isComplete(e) && !isUsed(variable, e) {
+								ok = false
+								if !assert.ErrorContains(t, err, variable, "%s with %s=%s, %s=%s", name, first, e[first], second, b) {
+									return
+								}
+							}
+						}
+						require.Equal(t, ok, err == nil, "%s with %s=%s, %s=%s: %v", name, first, e[first], second, b, err)
+						if ok {
+							taken++
+						} else {
+							refused++
+						}
+					}
+				}
+			}
+		}
+	}
+	assert.Greater(t, refused, 1000)
+	assert.Greater(t, taken, 1000)
+}
+
+func TestEveryVariableIsInTheTable(t *testing.T) {
+	var names []string
+	for _, line := range strings.Split(string(readFile(t, "config.go")), "\n") {
+		if _, rest, found := strings.Cut(line, "`env:\""); found {
+			name, _, _ := strings.Cut(rest, `"`)
+			names = append(names, name)
+			assert.Contains(t, values, name)
+		}
+	}
+	assert.Len(t, names, len(values))
+}
+
+func TestUnsafeSecretsAreRefused(t *testing.T) {
+	base := map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "the-secret-of-the-app"}
+	const good = "a-bearer-token-of-the-test"
+	for name, bad := range map[string]string{
+		"15 bytes":            "123456789012345",
+		"blank":               strings.Repeat(" ", 20),
+		"one of two is short": good + ",short",
+		"an empty one":        good + ",," + good,
+		"nothing but commas":  ",",
+		"a comma at the end":  good + ",",
+		"blanks around":       good + ", " + good + "2",
+		"the AppSecret":       base["WECHAT_APPSECRET"],
+		"the challenge's":     "a-challenge-secret-of-this-test-1",
+	} {
+		e := hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": bad, "CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"})
+		_, err := readSettings(e)
+		if assert.ErrorContains(t, err, "HTTP_BEARER_TOKENS must", name) && len(bad) > 2 {
+			assert.NotContains(t, err.Error(), bad, "no message holds a secret")
+		}
+	}
+	for _, fine := range []string{good, good + ",another-bearer-token", "1234567890123456"} {
+		_, err := readSettings(hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": fine}))
+		assert.NoError(t, err)
+	}
+	_, err := readSettings(map[string]string{"WECHAT_APPID": "wx", "WECHAT_APPSECRET": strings.Repeat("s", 32), "CHALLENGE_SECRET": strings.Repeat("s", 32)})
+	assert.ErrorContains(t, err, "CHALLENGE_SECRET must not hold")
+}
+
+func TestBasePaths(t *testing.T) {
+	base := map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "the-secret-of-the-app"}
+	for path, ok := range map[string]bool{
+		"/a": true, "/v1/soter": true, "/a.b-c_d~e": true,
+		"/": false, "a": false, "/a/": false, "//a": false, "/a//b": false, "/..": false, "/a/./b": false, "/a%2Fb": false, "/a?b": false, "/é": false,
+		"https://h/a": false, "/a b": false, "/a\n": false,
+	} {
+		_, err := readSettings(hostedtest.With(base, map[string]string{"HTTP_BASE_PATH": path}))
+		assert.Equal(t, ok, err == nil, fmt.Sprintf("%q: %v", path, err))
+	}
+}
