@@ -6,7 +6,9 @@
 // reaches it by changing a base URL. What a client presents as its secret is a
 // client secret of ours: the AppSecret never leaves the function. Whatever the
 // client asks for, it gets the token that everybody has; a classic fetch
-// retires nothing.
+// retires nothing. A client that WeChat has refused a token names it in the field
+// stale_token of getStableAccessToken's body: if another one is current it gets that,
+// otherwise the token is refreshed.
 //
 // Invoked directly, which only a trusted backend may do, it answers in camelCase
 // and can compare and refresh.
