@@ -1,4 +1,4 @@
-package tokenapi_test
+package accesstoken_test
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
-	"sotercall/internal/tokenapi"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -42,8 +41,8 @@ func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Toke
 
 func (s *source) Force(context.Context) (accesstoken.Token, error) { return s.answer("force") }
 
-func newHandler(s *source) *tokenapi.Handler {
-	return &tokenapi.Handler{
+func newHandler(s *source) *accesstoken.Handler {
+	return &accesstoken.Handler{
 		Source:        s,
 		AppID:         "wxAPP",
 		ClientSecrets: []secret.Text{secret.New("client-one"), secret.New("client-two")},

@@ -1,4 +1,4 @@
-package tokenapi
+package accesstoken
 
 import (
 	"io"
@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -85,7 +84,7 @@ func (h *Handler) give(w http.ResponseWriter, r *http.Request, c credentials) {
 		h.failure(w, r, http.StatusOK, refused)
 		return
 	}
-	var token accesstoken.Token
+	var token Token
 	var err error
 	switch {
 	case !c.StaleToken.IsZero():
