@@ -17,7 +17,7 @@ var storeys = []string{
 	"secret journal soter openapi emulator nodemodules",
 	"adapter config redis trigger upstream",
 	"accesstoken authkeys challenge cloudcall function",
-	"sandbox tokenapi wechat",
+	"sandbox wechat",
 	"hostedtest redis/redistest",
 }
 

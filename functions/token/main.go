@@ -9,41 +9,28 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
-	"sotercall/internal/journal"
-	"sotercall/internal/openapi"
 	"sotercall/internal/redis"
-	"sotercall/internal/secret"
-	"sotercall/internal/tokenapi"
 	"sotercall/internal/wechat"
 )
 
 func main() { function.Main("token", build) }
 
 // build wires the function as it is configured.
-func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
-	handler := &tokenapi.Handler{Now: time.Now, Observe: observe}
+func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	s, err := readSettings(environment)
+	handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
 	if err == nil {
 		level.Set(s.LogLevel)
-		handler.AppID, handler.ClientSecrets = s.AppID, s.ClientSecrets
 		handler.Source, err = source(s, log)
 	}
-	if err != nil {
-		log.Error("the configuration cannot be used", "error", err.Error())
-		handler.Source = unconfigured{err}
-	}
-	return function.API{
-		BasePath:   s.BasePath,
-		Direct:     handler.Direct,
-		Refuse:     handler.Refuse,
-		HTTP:       handler,
-		BadRequest: handler.BadRequest,
-		Timer:      handler.Timer,
-		Prepare:    func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
-	}
+	return function.Function{
+		BasePath: s.BasePath,
+		Calls:    handler.Calls(),
+		Warm:     func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
+	}, err
 }
 
-func source(s settings, log *slog.Logger) (tokenapi.Source, error) {
+func source(s settings, log *slog.Logger) (accesstoken.Forcer, error) {
 	var store *redis.Store // nil without REDIS_URL
 	if !s.RedisURL.IsZero() {
 		var err error
@@ -59,27 +46,3 @@ func source(s settings, log *slog.Logger) (tokenapi.Source, error) {
 		Log:         log,
 	}), nil
 }
-
-// observe puts the outcome into the invocation's log line.
-func observe(ctx context.Context, errCode int, err error) {
-	entry := journal.From(ctx)
-	entry.Set("errCode", errCode)
-	entry.Set("outcome", "ok")
-	if err != nil {
-		entry.Set("outcome", "error")
-		entry.Set("error", err.Error())
-	}
-}
-
-// unconfigured answers every question with what is wrong with the configuration.
-type unconfigured struct{ err error }
-
-func (u unconfigured) Token(context.Context) (accesstoken.Token, error) {
-	return accesstoken.Token{}, openapi.NewError(openapi.CodeSystem, "the function is not configured: "+u.err.Error(), nil)
-}
-
-func (u unconfigured) Refresh(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
-	return u.Token(ctx)
-}
-
-func (u unconfigured) Force(ctx context.Context) (accesstoken.Token, error) { return u.Token(ctx) }

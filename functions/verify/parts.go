@@ -44,10 +44,8 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
-	source := tokenSource(s, client, store, log)
-	if source != nil {
-		p.tokens = source
-	}
+	var source accesstoken.Source
+	source, p.tokens = tokenSource(s, client, store, log)
 	switch s.Verifier {
 	case "cloudcall":
 		p.verifier = cloudcall.New(cloudEnvironment, time.Now)
@@ -64,21 +62,29 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	return p, nil
 }
 
-// tokenSource is where access_tokens come from; nil where none is needed.
-func tokenSource(s settings, client *wechat.Client, store *redis.Store, log *slog.Logger) accesstoken.Source {
+// tokenSource is where access_tokens come from, and who knows which are in force;
+// nil where there is none. The platform's own token is for this function alone:
+// nobody can present it.
+func tokenSource(s settings, client *wechat.Client, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
 	if s.AccessTokenMode == "cloudbase" {
-		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}
+		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
 	}
 	if s.AppID == "" || s.AppSecret.IsZero() {
-		return nil
+		return nil, nil
 	}
-	return client.Tokens(wechat.TokenConfig{
+	function := wechat.IsTokenFunction(s.tokenBase, s.apiBase)
+	if function {
+		store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
+	}
+	cache := client.Tokens(wechat.TokenConfig{
 		Base:        s.tokenBase,
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
+		Function:    function,
 		Store:       accesstoken.StoreOf(store, s.AppID),
 		Log:         log,
 	})
+	return cache, cache
 }
 
 func keyStore(s settings, store *redis.Store) authkeys.Store {

@@ -2,16 +2,19 @@
 //
 // A [Source] gives the token of the moment, and replaces one that WeChat has
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
-// WeChat's two token endpoints) as seldom as possible, and shares what it gets
-// through a [Store] with all other instances of the function.
+// WeChat's two token endpoints, or a token function) as seldom as possible, and
+// shares what it gets through a [Store] with all other instances of the function.
+// [Handler] gives the tokens of a Cache to others: it is the token function's call.
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
 // fetch. A refused token is replaced by compare-and-refresh: whoever comes late
 // gets the token that another has fetched. The margin before expiry follows the
 // token's life, so that a short life makes no storm of fetches. A fetch that
-// fails does no harm while the last token is still good. Nothing runs in the
-// background: a function is frozen between calls, so the clock is looked at in
-// each call.
+// fails does no harm while the last token is still good. A function is frozen
+// between calls, so nothing runs on a schedule: the clock is looked at in each
+// call, and what goes on after a call (a fetch that others may join, saving what
+// was fetched, a look into the store) is bounded, and harmless when it is frozen
+// and goes on hours later. docs/tokens.md tells all this to who operates it.
 package accesstoken
 
 import (
@@ -20,6 +23,7 @@ import (
 	"fmt"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -50,8 +54,12 @@ type Source interface {
 	// Refresh replaces stale, a token that WeChat has refused, and returns the
 	// new one. If stale is not the current token any more, nothing is fetched.
 	Refresh(ctx context.Context, stale secret.Text) (Token, error)
+}
+
+// Holder knows which tokens are in force.
+type Holder interface {
 	// Holds reports whether accessToken is the current token, or the one before
-	// it during the overlap.
+	// it during the overlap. The error says that it could not be found out.
 	Holds(ctx context.Context, accessToken string) (bool, error)
 }
 
@@ -61,11 +69,13 @@ type Grant struct {
 	ExpiresIn time.Duration
 }
 
-// Endpoint fetches a token from where tokens are made. With force set, the
-// current token is retired and a new one made; only getStableAccessToken knows
-// the difference.
+// Endpoint fetches a token from where tokens are made, or from a token function.
 type Endpoint interface {
-	Fetch(ctx context.Context, force bool) (Grant, error)
+	// Fetch asks for a token. A token function is told which token is refused, and
+	// gives another one; stale is zero if none is. WeChat is not told. With force
+	// set, the current token is retired and a new one made, which only
+	// getStableAccessToken can do.
+	Fetch(ctx context.Context, stale secret.Text, force bool) (Grant, error)
 }
 
 // Refusal is the answer of a token endpoint that gives no token, in WeChat's
@@ -81,14 +91,18 @@ func (r *Refusal) Error() string {
 }
 
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
-// itself refuses, and that the budget for forcing a new one is used up for now.
+// itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
 
-// memory tells for how long the failure of a fetch is remembered instead of
+// errNotYet says that this instance has no token yet, so that it does not know
+// which ones are in force.
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
+
+// retryAfter tells for how long the failure of a fetch is remembered instead of
 // fetching again: until a person has changed something, or until WeChat's quota
 // has recovered. It is kept short enough that the change is seen soon. Zero
 // means that the next call may try again at once.
-func memory(err error) time.Duration {
+func retryAfter(err error) time.Duration {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
 		return 0

@@ -2,6 +2,7 @@ package accesstoken
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,13 +14,16 @@ const (
 	// fetchTimeout bounds one fetch. It is the life of the lease too: a fetch that
 	// is not done by then counts as lost.
 	fetchTimeout = 5 * time.Second
-	// flightTimeout bounds the fetch together with the wait for the right to it.
-	flightTimeout = 8 * time.Second
-	// settleTimeout bounds what is left to do with the store after a fetch, however
-	// much time the fetch took.
-	settleTimeout = time.Second
+	// joinTimeout bounds the fetch together with the wait for the right to it.
+	joinTimeout = 8 * time.Second
+	// saveGrace is for how long who waits for a token waits for it to be saved, too.
+	// Saving takes a millisecond or two, and a function may be frozen as soon as it
+	// has answered; but a store that hangs must not keep a token from who needs it.
+	saveGrace = 100 * time.Millisecond
+	// saveTimeout bounds saving.
+	saveTimeout = fetchTimeout
 	// patience is how long a renewal may make calls wait that have a token which
-	// is still good.
+	// is still good, and a call that only asks whether a token is held.
 	patience = time.Second
 	// retryRenewal is how long after a failed renewal the next one is tried, while
 	// there is a token that is still good.
@@ -28,8 +32,8 @@ const (
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when
-	// Holds is presented one that is not known, and when the current one is refused
-	// and no forced refresh is left.
+	// a token is presented or named that is not known, and when the current one is
+	// refused and no refresh is left.
 	recheck = 5 * time.Second
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
 	// minutes before its end.
@@ -40,26 +44,34 @@ const (
 type Cache struct {
 	config Config
 
-	mu       sync.Mutex
-	state    State       // guarded by mu, as all below: what this instance knows
-	flight   *flight     // the fetch under way; nil if none
-	failure  error       // of the last fetch
-	quiet    time.Time   // until then nothing is fetched, failure is the answer
-	hopeless secret.Text // the token for which the last Refresh came to ErrStale
-	gaveUp   time.Time   // when it did
-	looked   time.Time   // when Holds last looked for a token it does not know
+	mu      sync.Mutex
+	state   State         // guarded by mu, as all below: what this instance knows
+	past    []secret.Text // the last tokens that were current, the newest last
+	fetch   *fetch        // the one under way; nil if none
+	failure failure       // of the last fetch; zero if it succeeded
+	kept    secret.Text   // the token for which the last fetch came to ErrStale
+	keptAt  time.Time     // when it did
+	named   time.Time     // when a token that is not known was last named to Refresh
+	looked  time.Time     // when it was last looked for a token that was presented
+	doubted time.Time     // when such a token was first presented; see look
 }
 
-var _ Source = (*Cache)(nil)
+var (
+	_ Source = (*Cache)(nil)
+	_ Holder = (*Cache)(nil)
+)
 
 // Config says where a [Cache] gets its tokens.
 type Config struct {
 	Endpoint Endpoint
-	// Store is shared by all that fetch for the same appid.
+	// Store is shared by all that fetch for the same appid at the same Endpoint.
 	Store Store
 	// Classic says that every fetch retires the token before (WeChat,
 	// getAccessToken), so that one must not be spent on a mere look.
 	Classic bool
+	// Function says that Endpoint is a token function. It remembers failures
+	// itself, and asking it costs WeChat nothing.
+	Function bool
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
@@ -74,16 +86,16 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 	c.mu.Lock()
 	now := c.clock()
 	current := c.state.Current
-	failure := c.remembered(now)
+	failure := c.failure.remembered(now)
 	switch {
-	case current.alive(now) && (now.Before(current.Renew) || failure != nil):
+	case current.alive(now) && (now.Before(current.Renew) || failure != nil || c.failure.recent(now)):
 		c.mu.Unlock()
 		return current, nil
 	case failure != nil:
 		c.mu.Unlock()
 		return Token{}, failure
 	}
-	f := c.board(ctx, now, secret.Text{})
+	f := c.join(ctx, now, need{})
 	c.mu.Unlock()
 
 	if !current.alive(now) {
@@ -105,112 +117,107 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 // Refresh implements [Source]. When the endpoint gives the very token that was
 // refused, one forced refresh is spent on it, if the budget allows it; otherwise
 // the error is ErrStale.
+//
+// A token that this instance has never held may be newer than the current one:
+// of a token function without a shared store, each instance fetches for itself.
+// Then it is asked, at most every few seconds, whether WeChat has gone on.
 func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
+	return c.replace(ctx, need{stale: stale})
+}
+
+// Force replaces the current token on request, as force_refresh asks, within a
+// part of the budget of forced refreshes: the rest is kept for Refresh. Where the
+// part is used up, or the last one was a moment ago, nothing is refreshed and the
+// current token is the answer, as at WeChat (getStableAccessToken).
+func (c *Cache) Force(ctx context.Context) (Token, error) {
+	current, err := c.Token(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	c.mu.Lock()
+	may := c.state.mayForce(c.clock(), forcedOnRequest)
+	c.mu.Unlock()
+	if !may {
+		return current, nil
+	}
+	token, err := c.replace(ctx, need{stale: current.Value, onRequest: true})
+	if errors.Is(err, ErrStale) {
+		return current, nil
+	}
+	return token, err
+}
+
+// replace brings a token that is not n.stale.
+func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
 	for {
 		c.mu.Lock()
 		now := c.clock()
-		current, failure := c.state.Current, c.remembered(now)
+		current, failure := c.state.Current, c.failure.remembered(now)
+		another := current.alive(now) && !current.Value.Equal(n.stale)
 		switch {
-		case current.alive(now) && !current.Value.Equal(stale):
+		case another && (failure != nil || !c.mayBeNewer(n.stale, now)):
 			c.mu.Unlock()
 			return current, nil
 		case failure != nil:
 			c.mu.Unlock()
 			return Token{}, failure
-		case c.isHopeless(stale, now):
+		case !another && c.isKept(n.stale, now):
 			c.mu.Unlock()
 			return Token{}, ErrStale
 		}
-		f := c.board(ctx, now, stale)
+		f := c.join(ctx, now, n)
 		c.mu.Unlock()
 
 		token, err := f.wait(ctx)
-		// A flight that others started for want of any token may bring the refused
-		// one: then it is our turn.
-		if err == nil && token.Value.Equal(stale) {
+		switch {
+		case err == nil && token.Value.Equal(n.stale):
+			// A fetch that others began for want of any token may bring the refused
+			// one: then it is our turn.
 			continue
+		case errors.Is(err, ErrStale) && f.need.onRequest && !n.onRequest:
+			continue // its budget was smaller
+		case err != nil && another && ctx.Err() == nil:
+			return current, nil
 		}
 		return token, err
 	}
 }
 
-// remembered returns the failure of the last fetch while it is too early for the
-// next one. c.mu is held.
-func (c *Cache) remembered(now time.Time) error {
-	if now.Before(c.quiet) {
-		return c.failure
+// mayBeNewer reports whether it is to be found out that WeChat has gone on to
+// stale, and beyond. c.mu is held.
+func (c *Cache) mayBeNewer(stale secret.Text, now time.Time) bool {
+	if c.config.Classic || now.Sub(c.named).Abs() < recheck {
+		return false
 	}
-	return nil
-}
-
-// isHopeless reports whether a fetch has just failed to replace stale, and nothing
-// has changed since: there is no forced refresh left, and a normal fetch, which
-// would see it if somebody else had forced one, is not due again. c.mu is held.
-func (c *Cache) isHopeless(stale secret.Text, now time.Time) bool {
-	return c.hopeless.Equal(stale) && !c.state.mayForce(now) && now.Sub(c.gaveUp).Abs() < recheck
-}
-
-// Holds implements [Source]. For a token that it does not know, it finds out at
-// most every few seconds whether another instance, or WeChat, has gone on to the
-// next one.
-func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
-	if _, err := c.Token(ctx); err != nil {
-		return false, err
-	}
-	c.mu.Lock()
-	now := c.clock()
-	known, looked := c.knows(accessToken, now), now.Sub(c.looked).Abs() < recheck
-	c.mu.Unlock()
-	if known || looked {
-		return known, nil
-	}
-	if err := c.look(ctx); err != nil {
-		return false, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.looked = c.clock()
-	return c.knows(accessToken, c.looked), nil
-}
-
-// look brings what this instance knows up to date.
-func (c *Cache) look(ctx context.Context) error {
-	if c.config.Classic {
-		return c.lookInStore(ctx)
-	}
-	c.mu.Lock()
-	now := c.clock()
-	if err := c.remembered(now); err != nil {
-		c.mu.Unlock()
-		return err
-	}
-	f := c.board(ctx, now, secret.Text{})
-	c.mu.Unlock()
-	_, err := f.wait(ctx)
-	return err
-}
-
-func (c *Cache) lookInStore(ctx context.Context) error {
-	state, err := c.config.Store.Load(ctx)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if state.supersedes(c.state, secret.Text{}, c.clock()) {
-		c.state = state.with(c.state, c.clock())
-	}
-	return nil
-}
-
-func (c *Cache) knows(accessToken string, now time.Time) bool {
-	for _, token := range []Token{c.state.Current, c.state.Previous} {
-		if token.alive(now) && token.Value.Matches(accessToken) {
-			return true
+	for _, old := range c.past {
+		if old.Equal(stale) {
+			return false
 		}
 	}
-	return false
+	c.named = now
+	return true
 }
+
+// isKept reports whether a fetch has just failed to replace stale, and nothing
+// has changed since: there is no refresh left, and a normal fetch, which would see
+// it if somebody else had forced one, is not due again. c.mu is held.
+func (c *Cache) isKept(stale secret.Text, now time.Time) bool {
+	left := !c.config.Classic && c.state.mayForce(now, forcedPerDay)
+	return c.kept.Equal(stale) && !left && now.Sub(c.keptAt).Abs() < recheck
+}
+
+// adopt makes state what this instance knows. c.mu is held.
+func (c *Cache) adopt(state State) {
+	if value := state.Current.Value; !value.IsZero() && !value.Equal(c.state.Current.Value) {
+		c.past = append(c.past, value)
+		c.past = c.past[max(0, len(c.past)-maxPast):]
+	}
+	c.state = state
+}
+
+// maxPast is how many tokens are recognised as ones that were current: those of
+// half a day, or of eight rotations.
+const maxPast = 8
 
 // clock reads the time without its monotonic part, which stands still while the
 // function is frozen.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,18 +147,98 @@ func TestPassingFailureIsNotRememberedWithoutAToken(t *testing.T) {
 	}
 }
 
-func TestRefusedTokenIsNotReplacedDuringAnOutage(t *testing.T) {
+// A refused token and a fetch that fails come together: each round of calls tries
+// again, and the first round after the outage gets a new token.
+func TestRefusedTokenIsReplacedAsSoonAsAFetchWorks(t *testing.T) {
+	for _, classic := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			w, c, _ := warm(t, func(w *wechat) { w.classic = classic })
+			w.revoke()
+			for rounds := range 5 {
+				w.set(func() { w.outage = refuse(-1) })
+				for range rounds {
+					assert.Equal(t, 100, w.calls(t, 100, c))
+				}
+				w.requireFetches(t, rounds, 0)
+				w.set(func() { w.outage = nil })
+				assert.Zero(t, w.calls(t, 100, c), "at once")
+				w.fetches()
+				time.Sleep(forcedSpacing)
+				w.revoke()
+			}
+		})
+	}
+}
+
+// A renewal has failed while the token was good; then it is refused.
+func TestFailedRenewalDoesNotKeepARefusedToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w, c, _ := warm(t, nil)
-		w.revoke()
+		w, c, token := warm(t, func(w *wechat) { w.classic = true })
+		time.Sleep(time.Until(token.Renew))
 		w.set(func() { w.outage = refuse(-1) })
-		for range 10 {
-			assert.Equal(t, 100, w.calls(t, 100, c))
-		}
-		w.requireFetches(t, 1, 0)
+		require.NoError(t, w.call(t.Context(), c))
 		w.set(func() { w.outage = nil })
-		time.Sleep(retryRenewal)
-		assert.Zero(t, w.calls(t, 100, c))
-		w.requireFetches(t, 1, 1)
+		w.revoke()
+		require.NoError(t, w.call(t.Context(), c))
 	})
+}
+
+// The clock goes back while a failure is remembered: calls fail no longer than it is
+// remembered.
+func TestClockThatGoesBackProlongsNoFailure(t *testing.T) {
+	for _, back := range []time.Duration{time.Hour, time.Minute, 30 * time.Second, time.Second} {
+		bubble(t, func(t *testing.T) {
+			w := newWechat()
+			var behind atomic.Int64
+			w.now = func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
+			c := w.cache(&Memory{Now: w.now})
+			w.set(func() { w.outage = refuse(40164) })
+			require.Error(t, w.call(t.Context(), c))
+			w.set(func() { w.outage = nil })
+			require.Error(t, w.call(t.Context(), c), "the twin: it is remembered")
+			failed := time.Now()
+			behind.Store(int64(back))
+			for w.call(t.Context(), c) != nil {
+				time.Sleep(time.Second)
+			}
+			assert.LessOrEqual(t, time.Since(failed), time.Minute, back)
+		})
+	}
+}
+
+// The lease of an instance that is gone does not live longer either.
+func TestClockThatGoesBackProlongsNoLease(t *testing.T) {
+	now := noon
+	store := &Memory{Now: func() time.Time { return now }}
+	_, err := store.Lease(t.Context(), fetchTimeout)
+	require.NoError(t, err)
+	_, err = store.Lease(t.Context(), fetchTimeout)
+	require.ErrorIs(t, err, ErrLeased, "the twin")
+	now = now.Add(-time.Hour)
+	_, err = store.Lease(t.Context(), fetchTimeout)
+	require.NoError(t, err)
+}
+
+// A token function remembers failures itself. Remembered here too, they would last
+// twice as long.
+func TestFailureOfATokenFunctionIsNotRememberedAgain(t *testing.T) {
+	for _, code := range []int{45009, 40164} {
+		bubble(t, func(t *testing.T) {
+			w := newWechat()
+			function := w.cache(new(Memory))
+			c := behind(function)
+			w.set(func() { w.outage = refuse(code) })
+			began, life := time.Now(), retryAfter(&Refusal{ErrCode: code})
+			_, err := function.Token(t.Context())
+			requireRefusal(t, code, err)
+			w.set(func() { w.outage = nil })
+			for time.Since(began) < life {
+				_, err := c.Token(t.Context())
+				requireRefusal(t, code, err)
+				time.Sleep(life / 10)
+			}
+			w.requireFetches(t, 1, 0)
+			require.NoError(t, w.call(t.Context(), c))
+		})
+	}
 }

@@ -25,7 +25,7 @@ const instances = 8
 
 // eachFleet runs test with as many Caches as there are instances of a function,
 // on every kind of Store.
-func eachFleet(t *testing.T, test func(t *testing.T, w *wechat, clock *clock, fleet []Source)) {
+func eachFleet(t *testing.T, test func(t *testing.T, w *wechat, clock *clock, fleet []*Cache)) {
 	t.Helper()
 	eachStore(t, func(t *testing.T, open func() Store) {
 		clock, w := new(clock), newWechat()
@@ -34,8 +34,8 @@ func eachFleet(t *testing.T, test func(t *testing.T, w *wechat, clock *clock, fl
 	})
 }
 
-func fleet(w *wechat, open func() Store) []Source {
-	var all []Source
+func fleet(w *wechat, open func() Store) []*Cache {
+	var all []*Cache
 	for range instances {
 		all = append(all, w.cache(open()))
 	}
@@ -43,7 +43,7 @@ func fleet(w *wechat, open func() Store) []Source {
 }
 
 func TestFleetFetchesOnce(t *testing.T) {
-	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []Source) {
+	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 50, fleet...))
 		w.requireFetches(t, 1, 0)
 
@@ -67,7 +67,7 @@ func TestFleetFetchesOnce(t *testing.T) {
 // Within the margin WeChat may give the same token once more, with its last
 // minutes: one instance asks, the others need not.
 func TestFleetAsksOnceForTheLastMinutesOfAToken(t *testing.T) {
-	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []Source) {
+	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 1, fleet...))
 		w.requireFetches(t, 1, 0)
 		token, err := fleet[0].Token(t.Context())
@@ -79,7 +79,7 @@ func TestFleetAsksOnceForTheLastMinutesOfAToken(t *testing.T) {
 }
 
 func TestFleetInTheSameTokenTrapMakesOneNormalAndOneForcedFetch(t *testing.T) {
-	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []Source) {
+	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 1, fleet...))
 		w.requireFetches(t, 1, 0)
 		clock.forward(time.Minute)
@@ -90,10 +90,10 @@ func TestFleetInTheSameTokenTrapMakesOneNormalAndOneForcedFetch(t *testing.T) {
 }
 
 func TestClassicFleetDoesNotPushEachOtherOut(t *testing.T) {
-	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []Source) {
+	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		w.classic = true
 		for _, c := range fleet {
-			c.(*Cache).config.Classic = true
+			c.config.Classic = true
 		}
 		assert.Zero(t, w.calls(t, 50, fleet...))
 		w.requireFetches(t, 1, 0)
@@ -115,7 +115,7 @@ func TestFrozenInstanceTakesTheNewerToken(t *testing.T) {
 
 	fetching, thaw := make(chan struct{}), make(chan struct{})
 	frozen.config.Endpoint = endpoint(func(ctx context.Context) (Grant, error) {
-		grant, err := w.Fetch(ctx, false)
+		grant, err := w.Fetch(ctx, secret.Text{}, false)
 		close(fetching)
 		<-thaw
 		return grant, err
@@ -143,7 +143,7 @@ func TestFrozenInstanceTakesTheNewerToken(t *testing.T) {
 
 type endpoint func(ctx context.Context) (Grant, error)
 
-func (e endpoint) Fetch(ctx context.Context, _ bool) (Grant, error) { return e(ctx) }
+func (e endpoint) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) { return e(ctx) }
 
 func TestWithoutRedisEachInstanceGoesOnWithItsMemory(t *testing.T) {
 	server := redistest.Start(t)

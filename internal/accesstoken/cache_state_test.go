@@ -50,7 +50,7 @@ func TestBudgetOfForcedRefreshes(t *testing.T) {
 			if rapid.Bool().Draw(t, "store lost its data") {
 				state = State{}.with(state, now)
 			}
-			if !state.mayForce(now) {
+			if !state.mayForce(now, forcedPerDay) {
 				continue
 			}
 			before := slices.Clone(state.Forced)
@@ -75,20 +75,20 @@ func TestBudgetIsGivenBackAfterADay(t *testing.T) {
 	var state State
 	for i := range forcedPerDay {
 		at := noon.Add(time.Duration(i) * forcedSpacing)
-		require.True(t, state.mayForce(at), i)
+		require.True(t, state.mayForce(at, forcedPerDay), i)
 		state = state.forced(at)
-		require.False(t, state.mayForce(at.Add(forcedSpacing-1)), i)
+		require.False(t, state.mayForce(at.Add(forcedSpacing-1), forcedPerDay), i)
 	}
-	assert.False(t, state.mayForce(noon.Add(24*time.Hour-1)))
-	assert.True(t, state.mayForce(noon.Add(24*time.Hour)))
+	assert.False(t, state.mayForce(noon.Add(24*time.Hour-1), forcedPerDay))
+	assert.True(t, state.mayForce(noon.Add(24*time.Hour), forcedPerDay))
 }
 
 func TestClockThatWasWrongDoesNotBlockTheBudget(t *testing.T) {
 	future := State{Forced: []time.Time{noon.AddDate(100, 0, 0)}}
-	assert.True(t, future.mayForce(noon))
+	assert.True(t, future.mayForce(noon, forcedPerDay))
 	assert.Equal(t, []time.Time{noon}, future.forced(noon).Forced, "it takes no place either")
 	skewed := State{Forced: []time.Time{noon.Add(forcedSpacing - 1)}}
-	assert.False(t, skewed.mayForce(noon), "the twin: clocks differ by seconds")
+	assert.False(t, skewed.mayForce(noon, forcedPerDay), "the twin: clocks differ by seconds")
 }
 
 func TestNextState(t *testing.T) {
@@ -171,8 +171,8 @@ func TestStatesTogether(t *testing.T) {
 		require.Equal(t, both.Forced, known.with(s, now).Forced)
 		requireSame(t, both, both.with(both, now))
 		require.True(t, slices.IsSortedFunc(both.Forced, time.Time.Compare))
-		if !s.mayForce(now) || !known.mayForce(now) {
-			require.False(t, both.mayForce(now), "what either has spent is spent")
+		if !s.mayForce(now, forcedPerDay) || !known.mayForce(now, forcedPerDay) {
+			require.False(t, both.mayForce(now, forcedPerDay), "what either has spent is spent")
 		}
 	})
 }

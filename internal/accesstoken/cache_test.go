@@ -45,7 +45,7 @@ func newWechat() *wechat {
 }
 
 // Fetch implements Endpoint.
-func (w *wechat) Fetch(ctx context.Context, force bool) (Grant, error) {
+func (w *wechat) Fetch(ctx context.Context, _ secret.Text, force bool) (Grant, error) {
 	w.mu.Lock()
 	if force {
 		w.forced++
@@ -89,7 +89,10 @@ func tokenName(n int) string { return fmt.Sprintf("token-%d", n) }
 // rotate makes a new token. w.mu is held.
 func (w *wechat) rotate() {
 	now := w.now()
-	w.previous = earlier(w.ends, now.Add(Overlap))
+	w.previous = now.Add(Overlap)
+	if w.ends.Before(w.previous) {
+		w.previous = w.ends
+	}
 	if w.revoked {
 		w.previous = now
 	}
@@ -133,7 +136,7 @@ func (w *wechat) requireFetches(t testing.TB, normal, forced int) {
 }
 
 // call is a call to WeChat's API: a token that is refused is replaced, once.
-func (w *wechat) call(ctx context.Context, source Source) error {
+func (w *wechat) call(ctx context.Context, source *Cache) error {
 	token, err := source.Token(ctx)
 	if err != nil || w.accepts(token) {
 		return err
@@ -148,7 +151,7 @@ func (w *wechat) call(ctx context.Context, source Source) error {
 }
 
 // calls makes n concurrent calls to each source, and returns how many failed.
-func (w *wechat) calls(t testing.TB, n int, sources ...Source) (failed int) {
+func (w *wechat) calls(t testing.TB, n int, sources ...*Cache) (failed int) {
 	t.Helper()
 	var count atomic.Int64
 	var all sync.WaitGroup
@@ -171,13 +174,13 @@ func (w *wechat) cache(store Store) *Cache {
 	})
 }
 
-// bubble runs test by a clock that moves when all wait, and lets the flights that
+// bubble runs test by a clock that moves when all wait, and lets the fetches that
 // nobody waits for come to their end.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		test(t)
-		time.Sleep(flightTimeout + settleTimeout)
+		time.Sleep(joinTimeout + saveTimeout)
 	})
 }
 
@@ -332,7 +335,7 @@ func TestTokenThatEndsDuringItsRenewalIsNotGiven(t *testing.T) {
 
 // A frozen function thaws hours later: its timers have not moved, the clock on the
 // wall has.
-func TestFlightOfAFrozenFunctionDoesNotBlock(t *testing.T) {
+func TestFetchOfAFrozenFunctionDoesNotBlock(t *testing.T) {
 	for name, store := range map[string]func(now func() time.Time) Store{
 		"a store":  func(now func() time.Time) Store { return &Memory{Now: now} },
 		"no store": func(func() time.Time) Store { return brokenStore{} },
@@ -363,13 +366,13 @@ func freeze(t *testing.T, store func(now func() time.Time) Store) {
 	time.Sleep(w.latency)
 	w.set(func() { w.outage = nil })
 
-	frozen.Store(int64(flightTimeout - 2*w.latency))
+	frozen.Store(int64(joinTimeout - 2*w.latency))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	_, err := c.Token(ctx)
 	cancel()
-	require.ErrorIs(t, err, context.DeadlineExceeded, "the twin: up to its time, it is the flight to wait for")
+	require.ErrorIs(t, err, context.DeadlineExceeded, "the twin: up to its time, it is the fetch to wait for")
 
-	frozen.Store(int64(flightTimeout))
+	frozen.Store(int64(joinTimeout))
 	token, err := c.Token(t.Context())
 	require.NoError(t, err)
 	require.True(t, w.accepts(token))

@@ -66,7 +66,3 @@ func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, erro
 	}
 	return token, err
 }
-
-// Holds implements [Source]. The platform's token is for this function alone:
-// nobody can present it.
-func (c *CloudBase) Holds(context.Context, string) (bool, error) { return false, nil }

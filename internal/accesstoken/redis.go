@@ -174,6 +174,7 @@ type stateRecord struct {
 	Current  tokenRecord `json:"current,omitzero"`
 	Previous tokenRecord `json:"previous,omitzero"`
 	Forced   []time.Time `json:"forced,omitempty"`
+	Spent    time.Time   `json:"spent,omitzero"`
 }
 
 type tokenRecord struct {
@@ -184,7 +185,7 @@ type tokenRecord struct {
 }
 
 func marshalState(s State) ([]byte, error) {
-	content, err := json.Marshal(stateRecord{Current: record(s.Current), Previous: record(s.Previous), Forced: s.Forced})
+	content, err := json.Marshal(stateRecord{Current: record(s.Current), Previous: record(s.Previous), Forced: s.Forced, Spent: s.Spent})
 	if err != nil {
 		return nil, errors.New("the state has no JSON form") // the encoder's words may quote the token
 	}
@@ -198,7 +199,7 @@ func unmarshalState(content []byte) State {
 	if err := json.Unmarshal(content, &r); err != nil {
 		return State{}
 	}
-	return State{Current: r.Current.token(), Previous: r.Previous.token(), Forced: r.Forced}
+	return State{Current: r.Current.token(), Previous: r.Previous.token(), Forced: r.Forced, Spent: r.Spent}
 }
 
 func record(t Token) tokenRecord {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sotercall/internal/redis"
 	"sotercall/internal/secret"
 )
 
@@ -16,6 +17,9 @@ type State struct {
 	Previous Token // the one before Current; Expires is the end of the overlap
 	// Forced holds when the last forced refreshes were, oldest first.
 	Forced []time.Time
+	// Spent is the budget of refreshes in classic mode: each moves it refreshPrice
+	// ahead, and it must not get further ahead of the clock than refreshBurst allows.
+	Spent time.Time
 }
 
 // next is the state after token has been fetched. A token that the endpoint
@@ -70,6 +74,9 @@ func (s State) with(known State, now time.Time) State {
 		s.Current, s.Previous = known.Current, known.Previous
 	}
 	s.Forced = lastDay(slices.Concat(s.Forced, known.Forced), now)
+	if known.Spent.After(s.Spent) {
+		s.Spent = known.Spent
+	}
 	return s
 }
 
@@ -78,16 +85,52 @@ func (s State) with(known State, now time.Time) State {
 const (
 	forcedPerDay  = 20
 	forcedSpacing = 30 * time.Second
+	// forcedOnRequest is how many of a day's forced refreshes clients may ask for. The
+	// others are kept for a token that WeChat has refused: a client that asks all day
+	// long must not take the remedy away from everybody.
+	forcedOnRequest = forcedPerDay / 2
 )
 
-// mayForce reports whether the budget allows a forced refresh now.
-func (s State) mayForce(now time.Time) bool {
+// Limits of refreshes in classic mode, where each is a fetch that retires the token
+// before. WeChat allows 2,000 fetches a day (WeChat, getAccessToken). Two deployments
+// that take each other's tokens away must not use them up: 540 a day at most, of which
+// 60 may follow one another.
+const (
+	refreshPrice = 3 * time.Minute
+	refreshBurst = 60
+)
+
+// mayForce reports whether the budget, of perDay forced refreshes in 24 hours, allows
+// one now.
+func (s State) mayForce(now time.Time, perDay int) bool {
 	for _, at := range s.Forced {
 		if now.Sub(at).Abs() < forcedSpacing {
 			return false
 		}
 	}
-	return len(lastDay(slices.Clone(s.Forced), now)) < forcedPerDay
+	return len(lastDay(slices.Clone(s.Forced), now)) < perDay
+}
+
+// refetch is the state after a fetch in classic mode that replaces a token, and
+// whether the budget allows it. On request of a client, it counts as a forced refresh
+// as well.
+func (s State) refetch(now time.Time, onRequest bool) (State, bool) {
+	if onRequest && !s.mayForce(now, forcedOnRequest) {
+		return s, false
+	}
+	const most = refreshBurst * refreshPrice
+	spent := s.Spent
+	if ahead := spent.Sub(now); ahead < 0 || ahead > most+refreshPrice { // more is the trace of a clock that was wrong
+		spent = now
+	}
+	if spent = spent.Add(refreshPrice); spent.Sub(now) > most {
+		return s, false
+	}
+	s.Spent = spent
+	if onRequest {
+		s = s.forced(now)
+	}
+	return s, true
 }
 
 // forced is the state after a forced refresh was asked for at the time now.
@@ -145,7 +188,8 @@ type Memory struct {
 	saved  int64     // number of the Lease that saved state
 	issued int64     // number of the last Lease given
 	holder int64     // number of the Lease in force; 0 if none
-	ends   time.Time // when holder's life ends
+	given  time.Time // when it was given
+	life   time.Duration
 }
 
 var _ Store = (*Memory)(nil)
@@ -170,11 +214,11 @@ func (m *Memory) Lease(_ context.Context, life time.Duration) (Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if m.holder != 0 && now.Before(m.ends) {
+	if m.holder != 0 && now.Sub(m.given).Abs() < m.life {
 		return Lease{}, ErrLeased
 	}
 	m.issued++
-	m.holder, m.ends = m.issued, now.Add(life)
+	m.holder, m.given, m.life = m.issued, now, life
 	return Lease{Number: m.issued}, nil
 }
 
@@ -202,4 +246,13 @@ func (m *Memory) release(lease Lease) {
 	if m.holder == lease.Number {
 		m.holder = 0
 	}
+}
+
+// StoreOf is the Store in the Redis of all instances for an appid, or one in memory
+// where there is none (store is nil).
+func StoreOf(store *redis.Store, appID string) Store {
+	if store == nil {
+		return new(Memory)
+	}
+	return NewRedis(store, appID)
 }

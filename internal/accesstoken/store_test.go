@@ -72,7 +72,7 @@ func requireSame(t require.TestingT, want, got State) {
 		for _, at := range s.Forced {
 			forced = append(forced, at.UTC())
 		}
-		return fmt.Sprintf("%+v", stateRecord{utc(s.Current), utc(s.Previous), forced})
+		return fmt.Sprintf("%+v", stateRecord{utc(s.Current), utc(s.Previous), forced, s.Spent.UTC()})
 	}
 	require.Equal(t, plain(want), plain(got))
 }

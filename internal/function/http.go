@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -113,7 +114,7 @@ func (f *Function) paths() string {
 	var all []string
 	for _, call := range f.Calls {
 		if call.Path != "" {
-			all = append(all, strings.TrimSpace(call.Method+" "+call.Path))
+			all = append(all, cmp.Or(call.Method, "GET or POST")+" to "+call.Path)
 		}
 	}
 	return strings.Join(all, ", ")

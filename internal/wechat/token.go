@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -30,57 +33,113 @@ type TokenConfig struct {
 	// Base is where they are fetched: WeChat's API, or a token function.
 	Base        *url.URL
 	Credentials Credentials
-	// Classic fetches by getAccessToken instead of getStableAccessToken.
+	// Classic fetches by getAccessToken instead of getStableAccessToken. How a token
+	// function gets its tokens is its own affair.
 	Classic bool
-	// Store is shared by all that fetch for the same appid.
+	// Function says that Base is a token function; see [IsTokenFunction].
+	Function bool
+	// Store is shared by all that fetch for the same appid at the same Base.
 	Store accesstoken.Store
 	Log   *slog.Logger
 }
 
+// IsTokenFunction reports whether tokenBase is the address of a token function, which
+// is told which token WeChat has refused. WeChat itself must never be told: whatever
+// is in WeChat's own domain, or is one of apiBases, where WeChat's API is reached, is
+// none.
+func IsTokenFunction(tokenBase *url.URL, apiBases ...*url.URL) bool {
+	host := strings.TrimSuffix(strings.ToLower(tokenBase.Hostname()), ".")
+	if host == weChatDomain || strings.HasSuffix(host, "."+weChatDomain) {
+		return false
+	}
+	return !slices.ContainsFunc(apiBases, func(api *url.URL) bool { return address(api) == address(tokenBase) })
+}
+
+// weChatDomain is where WeChat has its interface domain names, api.weixin.qq.com and
+// others (WeChat, "interface domain names").
+const weChatDomain = "weixin.qq.com"
+
+// address is what tells one base URL from another.
+func address(base *url.URL) string {
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	return strings.ToLower(base.Hostname()) + ":" + port + strings.TrimRight(base.Path, "/")
+}
+
 // Tokens makes the Source of access_tokens that c fetches.
 func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
-	endpoint := c.StableToken(config.Base, config.Credentials)
-	if config.Classic {
+	endpoint, classic := c.StableToken(config.Base, config.Credentials), config.Classic
+	switch {
+	case config.Function:
+		endpoint, classic = c.FunctionToken(config.Base, config.Credentials), false
+	case classic:
 		endpoint = c.ClassicToken(config.Base, config.Credentials)
 	}
 	return accesstoken.NewCache(accesstoken.Config{
-		Endpoint: endpoint, Store: config.Store, Classic: config.Classic, Now: c.now, Log: config.Log,
+		Endpoint: endpoint, Store: config.Store, Classic: classic, Function: config.Function, Now: c.now, Log: config.Log,
 	})
 }
 
 // StableToken is getStableAccessToken at base: while a token is valid it gives
 // the same one again, unless forced.
 func (c *Client) StableToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, force bool) (accesstoken.Grant, error) {
-		body, err := json.Marshal(struct {
-			GrantType    string `json:"grant_type"`
-			AppID        string `json:"appid"`
-			Secret       string `json:"secret"`
-			ForceRefresh bool   `json:"force_refresh,omitzero"`
-		}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force})
-		if err != nil {
-			return accesstoken.Grant{}, errors.New("appid or secret is not valid UTF-8")
-		}
-		return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy})
+	return endpoint(func(ctx context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
+		return c.stable(ctx, base, credentials, secret.Text{}, force)
 	})
 }
 
 // ClassicToken is getAccessToken at base: each fetch makes a new token and
 // retires the one before.
 func (c *Client) ClassicToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, _ bool) (accesstoken.Grant, error) {
-		return c.grant(ctx, &request{method: "GET", url: base.JoinPath(classicTokenPath), again: isBusy, query: url.Values{
-			"grant_type": {"client_credential"},
-			"appid":      {credentials.AppID},
-			"secret":     {credentials.AppSecret.Reveal()},
-		}})
+	return endpoint(func(ctx context.Context, _ secret.Text, _ bool) (accesstoken.Grant, error) {
+		return c.classic(ctx, base, credentials)
 	})
 }
 
-type endpoint func(ctx context.Context, force bool) (accesstoken.Grant, error)
+// FunctionToken is the token function at base. It is asked by getStableAccessToken's
+// request, with stale_token for the token that WeChat has refused: the function
+// compares it with its own, and refreshes only if they are the same. A token server
+// of somebody else's, which does not know the field, gives what it has; one that has
+// no stable_token is asked as by getAccessToken.
+func (c *Client) FunctionToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+	return endpoint(func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
+		grant, err := c.stable(ctx, base, credentials, stale, force)
+		var status *badStatus
+		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
+			return c.classic(ctx, base, credentials)
+		}
+		return grant, err
+	})
+}
 
-func (e endpoint) Fetch(ctx context.Context, force bool) (accesstoken.Grant, error) {
-	return e(ctx, force)
+type endpoint func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error)
+
+func (e endpoint) Fetch(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
+	return e(ctx, stale, force)
+}
+
+func (c *Client) stable(ctx context.Context, base *url.URL, credentials Credentials, stale secret.Text, force bool) (accesstoken.Grant, error) {
+	body, err := json.Marshal(struct {
+		GrantType    string `json:"grant_type"`
+		AppID        string `json:"appid"`
+		Secret       string `json:"secret"`
+		ForceRefresh bool   `json:"force_refresh,omitzero"`
+		StaleToken   string `json:"stale_token,omitzero"`
+	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal()})
+	if err != nil { // its words could quote what it could not write
+		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
+	}
+	return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy})
+}
+
+func (c *Client) classic(ctx context.Context, base *url.URL, credentials Credentials) (accesstoken.Grant, error) {
+	return c.grant(ctx, &request{method: "GET", url: base.JoinPath(classicTokenPath), again: isBusy, query: url.Values{
+		"grant_type": {"client_credential"},
+		"appid":      {credentials.AppID},
+		"secret":     {credentials.AppSecret.Reveal()},
+	}})
 }
 
 func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {

@@ -1,8 +1,10 @@
-package tokenapi_test
+package accesstoken_test
 
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,9 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/adapter"
+	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
-	"sotercall/internal/tokenapi"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -47,8 +50,30 @@ func backend(t testing.TB) context.Context {
 	return openapi.WithCaller(t.Context(), openapi.Backend())
 }
 
-func newHandler(s *source) *tokenapi.Handler {
-	return &tokenapi.Handler{
+// direct is the answer to a direct event.
+func direct(ctx context.Context, h *accesstoken.Handler, event string) string {
+	return worded(h, h.Calls()[0].Serve(ctx, openapi.Asked{Event: []byte(event)}))
+}
+
+func worded(h *accesstoken.Handler, r openapi.Result) string {
+	if r.Err != nil {
+		return string(h.Calls()[0].Refusal(r.Err))
+	}
+	return string(r.Body)
+}
+
+// serve answers a request as the function does.
+func serve(h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
+		return function.Function{Calls: h.Calls()}, nil
+	}
+	w := httptest.NewRecorder()
+	function.New("token", build, io.Discard).Serve(r.Context(), adapter.Invocation{Platform: adapter.HTTP}, w, r)
+	return w
+}
+
+func newHandler(s *source) *accesstoken.Handler {
+	return &accesstoken.Handler{
 		Source:        s,
 		AppID:         "wxAPP",
 		ClientSecrets: []secret.Text{secret.New("client-one"), secret.New("client-two")},
@@ -64,7 +89,7 @@ func TestDirect(t *testing.T) {
 		`{"staleToken":"OLD"}`:           `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
 	} {
 		s := new(source)
-		assert.Equal(t, want, string(newHandler(s).Direct(backend(t), []byte(event))))
+		assert.Equal(t, want, direct(backend(t), newHandler(s), event))
 		if s.asked == "refresh" {
 			assert.Equal(t, "OLD", s.staled)
 		}
@@ -102,7 +127,7 @@ func TestDirectRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &source{err: c.err}
-			answer := string(newHandler(s).Direct(c.ctx, []byte(c.event)))
+			answer := direct(c.ctx, newHandler(s), c.event)
 			assert.Contains(t, answer, c.code)
 			assert.NotContains(t, answer, "TOKEN")
 			assert.NotContains(t, answer, "a detail")
@@ -113,7 +138,7 @@ func TestDirectRefusals(t *testing.T) {
 
 func TestTimerRenewsAndTellsNoToken(t *testing.T) {
 	s := new(source)
-	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(newHandler(s).Timer(t.Context(), nil)))
+	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, worded(newHandler(s), newHandler(s).Calls()[0].Timer(t.Context())))
 	assert.Equal(t, "token", s.asked)
 }
 
@@ -130,6 +155,10 @@ func TestHTTP(t *testing.T) {
 		{"a slash at the end", "POST", "/cgi-bin/stable_token/", good, `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":true,`, 1), `{"access_token":"TOKEN-force","expires_in":3600}`, "force"},
 		{"expressly not forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":false,`, 1), `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
+		{"a refused token is named", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"stale_token":"OLD",`, 1), `{"access_token":"TOKEN-refresh","expires_in":3600}`, "refresh"},
+		{"named, and forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":true,"stale_token":"OLD",`, 1), `{"access_token":"TOKEN-refresh","expires_in":3600}`, "refresh"},
+		{"nothing is named", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"stale_token":"",`, 1), `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
+		{"named by whoever has no secret", "POST", "/cgi-bin/stable_token", strings.Replace(strings.Replace(good, "client-one", "x", 1), "{", `{"stale_token":"OLD",`, 1), `{"errcode":40125,"errmsg":"invalid appsecret"}`, ""},
 		{"wrong secret", "POST", "/cgi-bin/stable_token", strings.Replace(good, "client-one", "client-three", 1), `{"errcode":40125,"errmsg":"invalid appsecret"}`, ""},
 		{"no secret", "POST", "/cgi-bin/stable_token", strings.Replace(good, "client-one", "", 1), `{"errcode":41004,"errmsg":"appsecret missing"}`, ""},
 		{"wrong appid", "POST", "/cgi-bin/stable_token", strings.Replace(good, "wxAPP", "wxOTHER", 1), `{"errcode":40013,"errmsg":"invalid appid"}`, ""},
@@ -143,11 +172,11 @@ func TestHTTP(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := new(source)
-			w := httptest.NewRecorder()
-			newHandler(s).ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+			w := serve(newHandler(s), httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
 			assert.Equal(t, 200, w.Code)
 			assert.Equal(t, c.answer, w.Body.String())
 			assert.Equal(t, c.asked, s.asked)
+			assert.Equal(t, c.asked == "refresh", s.staled == "OLD")
 			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		})
 	}
@@ -158,8 +187,7 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 		s := new(source)
 		h := newHandler(s)
 		h.ClientSecrets = nil
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret="+presented, nil))
+		w := serve(h, httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret="+presented, nil))
 		assert.Contains(t, w.Body.String(), `"errcode":-604101`)
 		assert.Contains(t, w.Body.String(), "TOKEN_CLIENT_SECRETS")
 		assert.Empty(t, s.asked)
@@ -168,41 +196,31 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 
 func TestHTTPOddities(t *testing.T) {
 	s := new(source)
-	w := httptest.NewRecorder()
 	for _, path := range []string{"/elsewhere", "/", "/v1/cgi-bin/token", "/cgi-bin/token//", "/cgi-bin/tokens"} {
-		w = httptest.NewRecorder()
-		newHandler(s).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		w := serve(newHandler(s), httptest.NewRequest("GET", path, nil))
 		inWeChatsWords := strings.HasPrefix(path, "/cgi-bin/")
 		assert.Equal(t, map[bool]int{true: 200, false: 404}[inWeChatsWords], w.Code, path)
 		if inWeChatsWords {
 			assert.Equal(t, `{"errcode":40066,"errmsg":"invalid url"}`, w.Body.String())
 		} else {
-			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET /cgi-bin/token or POST to /cgi-bin/stable_token"`)
+			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET or POST to /cgi-bin/token, POST to /cgi-bin/stable_token"`)
 		}
 	}
-	w = httptest.NewRecorder()
-	newHandler(s).BadRequest(w, httptest.NewRequest("GET", "/", nil), errors.New("broken"))
-	assert.Equal(t, 400, w.Code)
-	assert.Contains(t, w.Body.String(), `"errcode":-501007`)
 
 	// A page cannot dress up as an HTTP client.
 	r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret=client-one", nil)
 	r = r.WithContext(openapi.WithCaller(r.Context(), openapi.User("oUser")))
-	w = httptest.NewRecorder()
-	newHandler(s).ServeHTTP(w, r)
+	w := serve(newHandler(s), r)
 	assert.Contains(t, w.Body.String(), `-604104`)
 	assert.Empty(t, s.asked)
 }
 
-func TestObserverLearnsWhy(t *testing.T) {
-	cause := &accesstoken.Refusal{ErrCode: 40013, ErrMsg: "invalid appid"}
+func TestLogLearnsWhy(t *testing.T) {
+	cause := errors.New("connection refused")
 	h := newHandler(&source{err: cause})
-	var code int
-	var seen error
-	h.Observe = func(_ context.Context, errCode int, err error) { code, seen = errCode, err }
-	h.Direct(backend(t), []byte(`{}`))
-	assert.Equal(t, 40013, code)
-	assert.ErrorIs(t, seen, cause)
+	r := h.Calls()[0].Serve(backend(t), openapi.Asked{Event: []byte(`{}`)})
+	require.ErrorIs(t, r.Err, cause)
+	assert.Equal(t, openapi.CodeSystem, r.Err.Code)
 }
 
 // FuzzHTTP: whatever a client sends, it gets JSON, and a token only with a client
@@ -215,8 +233,7 @@ func FuzzHTTP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		w := httptest.NewRecorder()
-		newHandler(new(source)).ServeHTTP(w, r)
+		w := serve(newHandler(new(source)), r)
 		var answer map[string]any
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
 		if answer["access_token"] != nil {

@@ -21,7 +21,7 @@ type mint struct {
 	number, fetches int
 }
 
-func (m *mint) Fetch(_ context.Context, force bool) (accesstoken.Grant, error) {
+func (m *mint) Fetch(_ context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
 	m.fetches++
 	if m.classic || force || m.number == 0 {
 		m.number++
@@ -52,11 +52,11 @@ func TestForceIsSubjectToTheBudget(t *testing.T) {
 			now = now.Add(time.Minute)
 			force()
 		}
-		assert.Equal(t, "token-21", force(), "20 in a day")
+		assert.Equal(t, "token-11", force(), "10 in a day")
 		before := m.fetches
 		force()
 		assert.Equal(t, before, m.fetches, "and then nothing is asked")
 		now = now.Add(24 * time.Hour)
-		assert.NotEqual(t, "token-21", force(), "the next day")
+		assert.NotEqual(t, "token-11", force(), "the next day")
 	}
 }

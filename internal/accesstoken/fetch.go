@@ -1,0 +1,299 @@
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"time"
+
+	"sotercall/internal/journal"
+	"sotercall/internal/secret"
+)
+
+// need is why a token is fetched.
+type need struct {
+	// stale has been refused: another token is needed. Zero if any will do.
+	stale secret.Text
+	// onRequest says that a client asks for a new token, and not that WeChat has
+	// refused the current one: the budget is smaller.
+	onRequest bool
+}
+
+// fetch is one fetch, and what all who wait for it get.
+type fetch struct {
+	need  need
+	began time.Time
+	done  chan struct{} // closed when token and err are set
+	token Token
+	err   error
+}
+
+// wait returns what the fetch brings, or earlier if ctx ends.
+func (f *fetch) wait(ctx context.Context) (Token, error) {
+	begin := time.Now()
+	defer func() { journal.From(ctx).Spend("token_ms", time.Since(begin)) }()
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return Token{}, context.Cause(ctx)
+	}
+}
+
+// failure is how a fetch failed.
+type failure struct {
+	err  error
+	at   time.Time
+	life time.Duration // how long nothing is fetched and err is the answer
+}
+
+// remembered returns the failure while it is too early for the next fetch. A clock
+// that has been put back makes it forgotten.
+func (f failure) remembered(now time.Time) error {
+	if since := now.Sub(f.at); 0 <= since && since < f.life {
+		return f.err
+	}
+	return nil
+}
+
+// recent reports whether it is too early for another fetch that is not urgent.
+func (f failure) recent(now time.Time) bool {
+	since := now.Sub(f.at)
+	return f.err != nil && 0 <= since && since < retryRenewal
+}
+
+// join returns the fetch under way, or begins one. It has a deadline of its own
+// and goes on when the one who began it leaves. c.mu is held.
+func (c *Cache) join(ctx context.Context, now time.Time, n need) *fetch {
+	if c.fetch != nil && now.Sub(c.fetch.began).Abs() < joinTimeout {
+		return c.fetch
+	}
+	f := &fetch{need: n, began: now, done: make(chan struct{})}
+	c.fetch = f
+	known := c.state
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
+	go func() {
+		defer cancel()
+		c.run(ctx, f, known)
+	}()
+	return f
+}
+
+// run brings a token as f needs it: the store's, if another instance has been
+// faster, or one from the endpoint.
+func (c *Cache) run(ctx context.Context, f *fetch, known State) {
+	lease, state, err := c.lease(ctx, known, f.need.stale)
+	switch {
+	case errors.Is(err, ErrLeased):
+		c.finish(f, known, err)
+		return
+	case err != nil:
+		// Without the store this instance goes on with what it has in memory.
+		c.storeDown(err)
+		next, err := c.obtain(ctx, state, f.need)
+		c.finish(f, next, err)
+		return
+	case lease == nil:
+		c.finish(f, state, nil) // another instance has fetched it
+		return
+	}
+	leased := c.clock()
+	next, err := c.obtain(ctx, state, f.need)
+	if c.clock().Sub(leased).Abs() < fetchTimeout {
+		timer := time.AfterFunc(saveGrace, func() { c.finish(f, next, err) })
+		defer timer.Stop()
+	} // else another instance may have fetched since, and only the store knows
+	c.finish(f, c.settle(ctx, f, *lease, state, next, err), err)
+}
+
+// finish gives what a fetch brought to all who wait for it. Called once more, it
+// only tells this instance of a token that is newer still.
+func (c *Cache) finish(f *fetch, state State, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock()
+	select {
+	case <-f.done:
+		if err == nil && state.supersedes(c.state, f.need.stale, now) {
+			c.adopt(state.with(c.state, now))
+		}
+		return
+	default:
+	}
+	f.token, f.err = state.Current, err
+	close(f.done)
+	if c.fetch != f {
+		return // it was given up, another has begun since
+	}
+	c.fetch = nil
+	c.failure, c.kept = failure{}, secret.Text{}
+	if err == nil {
+		c.adopt(state)
+		return
+	}
+	c.state.Forced, c.state.Spent = state.Forced, state.Spent
+	if errors.Is(err, ErrStale) {
+		c.kept, c.keptAt = f.need.stale, now
+		return
+	}
+	c.failure = failure{err: err, at: now}
+	if !c.config.Function { // where failures are remembered already
+		c.failure.life = retryAfter(err)
+	}
+	c.config.Log.Warn("no new access_token", "error", err.Error(), "until_next_fetch", c.failure.life.String())
+}
+
+// settle brings the store up to date and gives the lease back. It returns what is
+// to be used: next, or what stands in the store if that is newer. A store that
+// does not answer is asked again for as long as the lease lives.
+func (c *Cache) settle(ctx context.Context, f *fetch, lease Lease, before, next State, err error) State {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	spent := !slices.Equal(next.Forced, before.Forced) || !next.Spent.Equal(before.Spent)
+	for {
+		var failed error
+		if err == nil || spent { // what was spent is spent
+			failed = c.config.Store.Save(ctx, lease, next)
+		} else {
+			failed = c.config.Store.Release(ctx, lease)
+		}
+		switch {
+		case failed == nil:
+			return next
+		case errors.Is(failed, ErrOutrun):
+			return c.newer(ctx, f, next)
+		case !isTimeout(failed) || !pause(ctx, leasePoll):
+			c.storeDown(failed)
+			return next
+		}
+	}
+}
+
+// newer returns what stands in the store if that is newer than next, or next.
+func (c *Cache) newer(ctx context.Context, f *fetch, next State) State {
+	stored, err := c.config.Store.Load(ctx)
+	c.storeDown(err)
+	if now := c.clock(); err == nil && stored.supersedes(next, f.need.stale, now) {
+		return stored.with(next, now)
+	}
+	return next
+}
+
+// lease waits until this instance may fetch, or until another one has. In the
+// second case the Lease is nil and State has the token. With an error State is
+// what is known all the same.
+func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lease, State, error) {
+	var taken time.Time // when it was first seen that another instance is fetching
+	for {
+		lease, err := c.config.Store.Lease(ctx, fetchTimeout)
+		if errors.Is(err, ErrLeased) && taken.IsZero() {
+			taken = c.clock()
+		}
+		state, loadErr := State{}, err
+		if err == nil || !isTimeout(err) { // a store that cannot be written to may still be read
+			state, loadErr = c.config.Store.Load(ctx)
+		}
+		if loadErr == nil {
+			spared := state.supersedes(known, stale, c.clock())
+			state = state.with(known, c.clock())
+			switch {
+			case spared:
+				if err == nil {
+					c.storeDown(c.config.Store.Release(ctx, lease))
+				}
+				return nil, state, nil
+			case err == nil:
+				return &lease, state, nil
+			case !errors.Is(err, ErrLeased):
+				return nil, state, err
+			}
+		} else {
+			if err == nil {
+				c.storeDown(c.config.Store.Release(ctx, lease))
+			}
+			// A store that pauses while another instance fetches is waited for as long
+			// as that fetch may take: otherwise all of them would fetch.
+			waiting := !taken.IsZero() && c.clock().Sub(taken).Abs() < fetchTimeout
+			if !waiting || !isTimeout(loadErr) {
+				return nil, known, loadErr
+			}
+		}
+		if !pause(ctx, leasePoll) {
+			return nil, known, ErrLeased
+		}
+	}
+}
+
+// isTimeout tells a store that does not answer from one that cannot be reached or
+// refuses.
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Timeout()
+}
+
+// pause waits for d, and reports whether ctx has time left.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// obtain asks the endpoint, and once more with force if it gives n.stale again.
+// With an error the State is still the one to keep: it has what was spent.
+func (c *Cache) obtain(ctx context.Context, state State, n need) (State, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	if c.config.Classic && !n.stale.IsZero() {
+		// The fetch itself retires the token before.
+		var may bool
+		if state, may = state.refetch(c.clock(), n.onRequest); !may {
+			return state, ErrStale
+		}
+	}
+	token, err := c.ask(ctx, n.stale, false)
+	if err != nil {
+		return state, err
+	}
+	if token.Value.Equal(n.stale) {
+		if c.config.Classic || !state.mayForce(c.clock(), n.forcedPerDay()) {
+			return state, ErrStale
+		}
+		state = state.forced(c.clock())
+		token, err = c.ask(ctx, secret.Text{}, true)
+		switch {
+		case err != nil:
+			return state, err
+		case token.Value.Equal(n.stale):
+			return state, ErrStale
+		}
+	}
+	return state.without(n.stale).next(token, c.clock()), nil
+}
+
+func (n need) forcedPerDay() int {
+	if n.onRequest {
+		return forcedOnRequest
+	}
+	return forcedPerDay
+}
+
+func (c *Cache) ask(ctx context.Context, stale secret.Text, force bool) (Token, error) {
+	asked := c.clock()
+	journal.From(ctx).Count("token_fetches", 1)
+	grant, err := c.config.Endpoint.Fetch(ctx, stale, force)
+	switch {
+	case err != nil:
+		return Token{}, err
+	case grant.Value.IsZero():
+		return Token{}, errors.New("the token endpoint gave an empty access_token")
+	case grant.ExpiresIn <= 0:
+		return Token{}, errors.New("the token endpoint gave a token that has expired")
+	}
+	margin := min(maxMargin, grant.ExpiresIn/10)
+	expires := asked.Add(grant.ExpiresIn)
+	return Token{Value: grant.Value, Renew: expires.Add(-margin), Expires: expires}, nil
+}

@@ -1,0 +1,131 @@
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sotercall/internal/secret"
+)
+
+const (
+	// lookTimeout bounds a look into the store.
+	lookTimeout = 2 * time.Second
+	// insist is for how long tokens that are not known are presented until WeChat is
+	// asked whether there is a new one.
+	insist = 30 * time.Second
+)
+
+// Holds implements [Holder]. Strangers may ask, so a token that is not known costs
+// nothing: the answer is what this instance knows, at once, and at most every few
+// seconds a look is begun that nobody waits for. A token that another instance has
+// fetched is known a moment later.
+//
+// Where a fetch is due in any case, because there is no token yet or the current one
+// is within its margin, it is waited for, for a second at most. Without a token the
+// answer is then that it could not be found out.
+func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
+	c.mu.Lock()
+	now := c.clock()
+	alive, known, unavailable := c.state.Current.alive(now), c.knows(accessToken, now), c.unavailable(now)
+	switch {
+	case alive && !known && (now.Before(c.state.Current.Renew) || unavailable != nil):
+		c.look(ctx, now)
+		fallthrough
+	case alive && known:
+		c.mu.Unlock()
+		return known, nil
+	case unavailable != nil:
+		c.mu.Unlock()
+		return false, unavailable
+	}
+	f := c.join(ctx, now, need{})
+	c.mu.Unlock()
+
+	patient, cancel := context.WithTimeoutCause(ctx, patience-now.Sub(f.began), errNotYet)
+	defer cancel()
+	_, err := f.wait(patient)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now = c.clock()
+	if err != nil && !c.state.Current.alive(now) {
+		return false, err
+	}
+	return c.knows(accessToken, now), nil
+}
+
+// unavailable returns why there is no token, if the last fetch has failed so
+// lately that a stranger's question is no reason for the next. c.mu is held.
+func (c *Cache) unavailable(now time.Time) error {
+	if c.failure.recent(now) {
+		return c.failure.err
+	}
+	return c.failure.remembered(now)
+}
+
+// look begins to find out whether there is a token that this instance does not
+// know: in the store, or at the token function. WeChat itself is asked only when
+// such tokens have been presented for a while, because somebody else may have
+// retired the current one there. c.mu is held.
+func (c *Cache) look(ctx context.Context, now time.Time) {
+	if now.Sub(c.looked).Abs() < recheck {
+		return
+	}
+	c.looked = now
+	switch {
+	case c.failure.remembered(now) != nil, c.config.Classic:
+		c.lookInStore(ctx)
+	case c.config.Function, c.insisted(now):
+		c.join(ctx, now, need{})
+	default:
+		c.lookInStore(ctx)
+	}
+}
+
+// insisted reports whether tokens that are not known have been presented for a
+// while, and lately too. c.mu is held.
+func (c *Cache) insisted(now time.Time) bool {
+	since := now.Sub(c.doubted)
+	if since < 0 || since > 2*insist {
+		c.doubted, since = now, 0
+	}
+	if since < insist {
+		return false
+	}
+	c.doubted = time.Time{}
+	return true
+}
+
+// lookInStore begins to bring what this instance knows up to date with the store.
+func (c *Cache) lookInStore(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	go func() {
+		defer cancel()
+		state, err := c.config.Store.Load(ctx)
+		if err != nil {
+			c.storeDown(err)
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if now := c.clock(); state.supersedes(c.state, secret.Text{}, now) {
+			c.adopt(state.with(c.state, now))
+		}
+	}()
+}
+
+// knows reports whether accessToken is in force. c.mu is held.
+func (c *Cache) knows(accessToken string, now time.Time) bool {
+	for _, token := range []Token{c.state.Current, c.state.Previous} {
+		if token.alive(now) && token.Value.Matches(accessToken) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cache) storeDown(err error) {
+	if err != nil && !errors.Is(err, ErrOutrun) {
+		c.config.Log.Warn("the token store does not answer", "error", err.Error())
+	}
+}
