@@ -130,15 +130,10 @@ func (oneToken) Holds(_ context.Context, token string) (bool, error) {
 // verify is the function behind HTTP_AUTH=platform, with a verifier in place of
 // WeChat.
 func verify(verifier openapi.Verifier, gate openapi.Gate) *function.Handler {
-	return function.New("verify", func(map[string]string) function.API {
-		handler := &openapi.Handler{Verifier: verifier}
-		return function.API{
-			Direct:     func(ctx context.Context, event []byte) []byte { return handler.CloudCall(ctx, event).CloudCall() },
-			HTTP:       handler.HTTP(gate, oneToken{}),
-			BadRequest: handler.BadRequest,
-			Timer:      func(ctx context.Context, _ []byte) []byte { return handler.NoQuestion(ctx).CloudCall() },
-		}
-	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
+		return function.Function{Calls: (&openapi.Handler{Verifier: verifier}).Calls(gate, oneToken{})}, nil
+	}
+	return function.New("verify", build, io.Discard)
 }
 
 func invoke(t *testing.T, f *function.Handler, event []byte) []byte {

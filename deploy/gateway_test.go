@@ -174,8 +174,8 @@ var outcomes = map[string]struct {
 	},
 	"a door without a key": {
 		verifier: says{verdict: openapi.Genuine()}, status: 401, authenticate: "Bearer",
-		gate: func(*http.Request) (openapi.Caller, int, *openapi.Error) {
-			return openapi.Caller{}, http.StatusUnauthorized, openapi.NewError(openapi.CodeNoPermission, "no", nil)
+		gate: func(*http.Request) (openapi.Caller, *openapi.Error) {
+			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "no", nil).WithStatus(http.StatusUnauthorized)
 		},
 		cloudCall: `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604101 function has no permission to call this API. no","errCode":-604101}`,
 		httpsCall: `{"errcode":0,"errmsg":"ok","is_ok":true}`, // its key is the access_token

@@ -52,14 +52,8 @@ func backend(t testing.TB) context.Context {
 
 // direct is the answer to a direct event.
 func direct(ctx context.Context, h *accesstoken.Handler, event string) string {
-	return worded(h, h.Calls()[0].Serve(ctx, openapi.Asked{Event: []byte(event)}))
-}
-
-func worded(h *accesstoken.Handler, r openapi.Result) string {
-	if r.Err != nil {
-		return string(h.Calls()[0].Refusal(r.Err))
-	}
-	return string(r.Body)
+	call := h.Calls()[0]
+	return string(call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(event)})))
 }
 
 // serve answers a request as the function does.
@@ -138,7 +132,8 @@ func TestDirectRefusals(t *testing.T) {
 
 func TestTimerRenewsAndTellsNoToken(t *testing.T) {
 	s := new(source)
-	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, worded(newHandler(s), newHandler(s).Calls()[0].Timer(t.Context())))
+	call := newHandler(s).Calls()[0]
+	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Answer(call.Timer(t.Context()))))
 	assert.Equal(t, "token", s.asked)
 }
 

@@ -2,8 +2,6 @@ package challenge_test
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -23,10 +21,10 @@ func backend(t testing.TB) context.Context {
 	return openapi.WithCaller(t.Context(), openapi.Backend())
 }
 
-func newCall(t *testing.T) (*challenge.Handler, *challenge.Issuer) {
+func newCall(t *testing.T) (openapi.Call, *challenge.Issuer) {
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(strings.Repeat("k", 32))}, 2*time.Minute, time.Now)
 	require.NoError(t, err)
-	return &challenge.Handler{Issuer: issuer}, issuer
+	return challenge.IssueCall(issuer, nil), issuer
 }
 
 func TestIssuedChallengeIsTheUsers(t *testing.T) {
@@ -51,7 +49,7 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 				ErrCode   int    `json:"errCode"`
 				ErrMsg    string `json:"errMsg"`
 			}
-			require.NoError(t, json.Unmarshal(h.Call(c.ctx, []byte(c.event)), &answer, json.RejectUnknownMembers(true)))
+			require.NoError(t, json.Unmarshal(h.Answer(h.Serve(c.ctx, openapi.Asked{Event: []byte(c.event)})), &answer, json.RejectUnknownMembers(true)))
 			assert.Equal(t, 120, answer.ExpiresIn)
 			assert.Equal(t, 0, answer.ErrCode)
 			assert.Equal(t, "openapi.soter.issueChallenge:ok", answer.ErrMsg)
@@ -66,67 +64,41 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 func TestChallengesThatAreNotIssued(t *testing.T) {
 	h, _ := newCall(t)
 	page := openapi.WithCaller(t.Context(), openapi.User("oUser"))
-	unconfigured := &challenge.Handler{Unconfigured: errors.New("CHALLENGE_SECRET is not set")}
 	for _, c := range []struct {
-		name    string
-		handler *challenge.Handler
-		ctx     context.Context
-		event   string
-		says    string
+		name  string
+		ctx   context.Context
+		event string
+		says  string
 	}{
-		{"nobody", h, backend(t), `{}`, `"errCode":-501007`},
-		{"junk", h, backend(t), `{`, `"errCode":-501007`},
-		{"a number", h, backend(t), `{"openid":7}`, `"errCode":-501007`},
-		{"twice", h, backend(t), `{"openid":"a","openid":"b"}`, `"errCode":-501007`},
-		{"too long", h, backend(t), `{"openid":"` + strings.Repeat("o", 129) + `"}`, `"errCode":-501007`},
-		{"null", h, backend(t), `null`, `"errCode":-501007`},
-		{"another call", h, backend(t), `{"call":"openapi.soter.enrollAuthKey","openid":"oUser"}`, `"errCode":-501007`},
-		{"nobody that is known", h, t.Context(), `{"openid":"oUser"}`, `"errCode":-604104`},
-		{"another user", h, page, `{"openid":"oOther"}`, `"errCode":-604104`},
-		{"a page of nobody", h, openapi.WithCaller(t.Context(), openapi.Unknown("a page")), `{"openid":"oOther"}`, `"errCode":-604104`},
-		{"not configured", unconfigured, backend(t), `{"openid":"oUser"}`, `CHALLENGE_SECRET is not set`},
+		{"nobody", backend(t), `{}`, `"errCode":-501007`},
+		{"junk", backend(t), `{`, `"errCode":-501007`},
+		{"a number", backend(t), `{"openid":7}`, `"errCode":-501007`},
+		{"twice", backend(t), `{"openid":"a","openid":"b"}`, `"errCode":-501007`},
+		{"too long", backend(t), `{"openid":"` + strings.Repeat("o", 129) + `"}`, `"errCode":-501007`},
+		{"null", backend(t), `null`, `"errCode":-501007`},
+		{"another call", backend(t), `{"call":"openapi.soter.enrollAuthKey","openid":"oUser"}`, `"errCode":-501007`},
+		{"nobody that is known", t.Context(), `{"openid":"oUser"}`, `"errCode":-604104`},
+		{"another user", page, `{"openid":"oOther"}`, `"errCode":-604104`},
+		{"a page of nobody", openapi.WithCaller(t.Context(), openapi.Unknown("a page")), `{"openid":"oOther"}`, `"errCode":-604104`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var seen *openapi.Error
-			c.handler.Observe = func(_ context.Context, _ string, e *openapi.Error) { seen = e }
-			answer := string(c.handler.Call(c.ctx, []byte(c.event)))
+			result := h.Serve(c.ctx, openapi.Asked{Event: []byte(c.event)})
+			answer := string(h.Answer(result))
 			assert.Contains(t, answer, c.says)
 			assert.NotContains(t, answer, `"challenge"`)
 			assert.Contains(t, answer, "openapi.soter.issueChallenge:fail ")
-			assert.NotNil(t, seen)
+			assert.NotNil(t, result.Err)
 		})
 	}
 }
 
 func TestIssueOverHTTP(t *testing.T) {
 	h, _ := newCall(t)
-	open := func(*http.Request) (openapi.Caller, int, *openapi.Error) { return openapi.Backend(), 0, nil }
-	closed := func(*http.Request) (openapi.Caller, int, *openapi.Error) {
-		return openapi.Caller{}, 401, openapi.NewError(openapi.CodeNoPermission, "closed", nil)
-	}
-	for _, c := range []struct {
-		method, path string
-		gate         openapi.Gate
-		status       int
-	}{
-		{"POST", "/openapi/soter/issueChallenge", open, 200},
-		{"POST", "/openapi/soter/issueChallenge/", open, 200},
-		{"POST", "/stage/openapi/soter/issueChallenge", open, 404},
-		{"POST", "/", open, 200},
-		{"POST", "/", closed, 401},
-		{"GET", "/", open, 405},
-		{"POST", "/elsewhere", open, 404},
-	} {
-		w := httptest.NewRecorder()
-		h.HTTP(c.gate).ServeHTTP(w, httptest.NewRequest(c.method, c.path, strings.NewReader(`{"openid":"oUser"}`)))
-		assert.Equal(t, c.status, w.Code)
-		assert.Equal(t, c.status == 200, strings.Contains(w.Body.String(), `"challenge"`))
-		assert.Contains(t, w.Body.String(), `"errCode"`)
-	}
-	w := httptest.NewRecorder()
-	h.BadRequest(w, httptest.NewRequest("POST", "/", nil), errors.New("broken"))
-	assert.Equal(t, 400, w.Code)
-	assert.Contains(t, string(h.Timer(t.Context(), nil)), "a timer is no user")
+	r := httptest.NewRequest("POST", challenge.IssuePath, strings.NewReader(`{"openid":"oUser"}`)).WithContext(backend(t))
+	answer := string(h.Answer(h.Serve(r.Context(), openapi.Asked{HTTP: r})))
+	assert.Contains(t, answer, `"errCode":0`)
+	assert.Contains(t, answer, `"challenge"`)
+	assert.Nil(t, h.Gate, "the one that was given")
 }
 
 func TestCountersWithoutChallenges(t *testing.T) {

@@ -76,16 +76,16 @@ func (f *Function) timer(ctx context.Context) []byte {
 			continue
 		}
 		if f.err != nil {
-			return answer(call, f.end(ctx, call, openapi.Refused(unconfigured(f.err))))
+			return call.Answer(f.end(ctx, call, openapi.Refused(unconfigured(f.err))))
 		}
-		return answer(call, f.end(ctx, call, call.Timer(ctx)))
+		return call.Answer(f.end(ctx, call, call.Timer(ctx)))
 	}
 	return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, "timer events carry no request, so there is nothing to answer", nil))
 }
 
 // refuse answers with an error that no call has come to.
 func (f *Function) refuse(ctx context.Context, call openapi.Call, e *openapi.Error) []byte {
-	return answer(call, f.end(ctx, call, openapi.Refused(e)))
+	return call.Answer(f.end(ctx, call, openapi.Refused(e)))
 }
 
 // end puts how a call ended into the invocation's log line.
@@ -104,13 +104,6 @@ func (f *Function) end(ctx context.Context, call openapi.Call, r openapi.Result)
 	entry.Set("errCode", 0)
 	entry.Set("outcome", r.Outcome)
 	return r
-}
-
-func answer(call openapi.Call, r openapi.Result) []byte {
-	if r.Err != nil {
-		return call.Refusal(r.Err)
-	}
-	return r.Body
 }
 
 // write writes an answer that nobody may cache.

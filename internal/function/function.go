@@ -159,7 +159,7 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	ctx, end := h.begin(ctx, invocation)
 	defer func() {
 		if bug := end(recover()); bug != nil {
-			write(w, http.StatusInternalServerError, h.function.first().Refusal(openapi.NewError(openapi.CodeSystem, bug.Error(), nil)))
+			write(w, http.StatusInternalServerError, h.function.first().Answer(openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))))
 		}
 	}()
 	function := h.configure(nil)
@@ -201,7 +201,7 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
 	case !event.Door.HTTP():
 		call := f.direct(payload)
-		return answer(call, f.serve(ctx, call, openapi.Asked{Event: payload}))
+		return call.Answer(f.serve(ctx, call, openapi.Asked{Event: payload}))
 	}
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	if event.Err != nil {

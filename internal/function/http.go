@@ -32,7 +32,7 @@ func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", call.Method)
 	}
-	write(w, status, answer(call, result))
+	write(w, status, call.Answer(result))
 }
 
 // admit says whom a request comes from, or why it may not ask.

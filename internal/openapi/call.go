@@ -37,12 +37,15 @@ type Call struct {
 	Refuse func(e *Error) []byte
 }
 
-// Refusal is the answer to a question that was not answered.
-func (c Call) Refusal(e *Error) []byte {
-	if c.Refuse != nil {
-		return c.Refuse(e)
+// Answer is a result as the caller gets it.
+func (c Call) Answer(r Result) []byte {
+	switch {
+	case r.Err == nil:
+		return r.Body
+	case c.Refuse != nil:
+		return c.Refuse(r.Err)
 	}
-	return c.Style.refusal(c.Name, e)
+	return c.Style.refusal(c.Name, r.Err)
 }
 
 // Status is the HTTP status of a result.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -80,7 +81,11 @@ func TestThreeOutcomesInBothSpellings(t *testing.T) {
 			a := handler.CloudCall(backend(t), []byte(cloudCall))
 			assert.Equal(t, c.cloud, string(a.CloudCall()))
 			assert.Equal(t, c.genuine, a.IsOK())
-			assert.Equal(t, c.status, a.Status())
+			if a.Err == nil {
+				assert.Equal(t, 200, c.status)
+			} else {
+				assert.Equal(t, c.status, a.Err.Status())
+			}
 			assert.Equal(t, c.https, string(handler.HTTPSCall(backend(t), []byte(httpsCall)).HTTPSCall()))
 			assert.Equal(t, []openapi.Request{question, question}, c.judge.asked)
 		})
@@ -133,7 +138,7 @@ func TestMistakesAreNamed(t *testing.T) {
 			a := handler.CloudCall(backend(t), []byte(c.body))
 			assert.False(t, a.IsOK())
 			assert.Equal(t, openapi.CodeInvalidParam, a.Code())
-			assert.Equal(t, 400, a.Status())
+			assert.Equal(t, 400, a.Err.Status())
 			assert.Contains(t, string(a.CloudCall()), "openapi.soter.verifySignature:fail -501007 invalid parameters. ")
 			assert.Contains(t, a.Err.Message, c.says)
 			assert.Len(t, genuine.asked, before, "nobody was asked")
@@ -207,15 +212,28 @@ func TestJSONStringArrivesByteForByte(t *testing.T) {
 	}
 }
 
-func TestObserverSeesEveryOutcome(t *testing.T) {
-	var seen []int
-	handler := &openapi.Handler{Verifier: &judge{}, Observe: func(_ context.Context, _ openapi.Request, a openapi.Answer) {
-		seen = append(seen, a.Code())
-	}}
-	handler.CloudCall(backend(t), []byte(cloudCall))
-	handler.CloudCall(backend(t), []byte(`{`))
-	handler.NoQuestion(t.Context())
-	assert.Equal(t, []int{0, openapi.CodeInvalidParam, openapi.CodeInvalidParam}, seen)
+// TestLogSeesEveryOutcome: what the log line says beside code and message.
+func TestLogSeesEveryOutcome(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		judge   judge
+		body    string
+		outcome string
+		log     string
+	}{
+		{"genuine", judge{verdict: openapi.Genuine()}, cloudCall, "genuine", "[isOk=true openid=***]"},
+		{"wrong", judge{verdict: openapi.Wrong("forged")}, cloudCall, "wrong", "[isOk=false openid=*** reason=forged]"},
+		{"not answered", judge{err: openapi.Upstream(45009, "quota")}, cloudCall, "", "[isOk=false openid=***]"},
+		{"not read", judge{verdict: openapi.Genuine()}, `{`, "", "[isOk=false]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			call := (&openapi.Handler{Verifier: &c.judge}).Calls(nil, nil)[0]
+			r := call.Serve(backend(t), openapi.Asked{Event: []byte(c.body)})
+			assert.Equal(t, c.outcome, r.Outcome)
+			assert.Equal(t, c.outcome == "", r.Err != nil)
+			assert.Equal(t, c.log, slog.GroupValue(r.Log...).String())
+		})
+	}
 }
 
 func TestQuestionIsLoggedWithoutItsSignature(t *testing.T) {
