@@ -164,7 +164,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 
 func (h *Handler) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
 	switch {
-	case event.Door == trigger.SCFTimer, event.Door == trigger.AWSSchedule:
+	case event.Door.Timer():
 		return h.api.Timer(ctx, payload)
 	case event.Door == trigger.Unknown:
 		return h.api.Refuse(ctx, openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
