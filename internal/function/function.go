@@ -157,9 +157,20 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	event := trigger.Read(payload)
 	entry.Set("door", string(event.Door))
 	ctx = adapter.WithInvocation(ctx, invocation)
-	inCloudBase := h.cloudBase && invocation.Platform == adapter.SCF
-	ctx = openapi.WithCaller(ctx, trigger.CallerOf(invocation.Environment, inCloudBase))
+	ctx = openapi.WithCaller(ctx, h.caller(invocation))
 	return h.answer(ctx, event, payload), nil
+}
+
+// caller is who calls, as far as the platform proves it. A platform that is not
+// named here proves nothing.
+func (h *Handler) caller(invocation adapter.Invocation) openapi.Caller {
+	switch invocation.Platform {
+	case adapter.Lambda:
+		return trigger.CallerOf(invocation.Environment, false)
+	case adapter.SCF:
+		return trigger.CallerOf(invocation.Environment, h.cloudBase)
+	}
+	return openapi.Unknown("the platform does not say who calls")
 }
 
 func (h *Handler) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {

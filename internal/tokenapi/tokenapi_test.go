@@ -168,9 +168,8 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 
 func TestHTTPOddities(t *testing.T) {
 	s := new(source)
-	w := httptest.NewRecorder()
 	for _, path := range []string{"/elsewhere", "/", "/v1/cgi-bin/token", "/cgi-bin/token//", "/cgi-bin/tokens"} {
-		w = httptest.NewRecorder()
+		w := httptest.NewRecorder()
 		newHandler(s).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		inWeChatsWords := strings.HasPrefix(path, "/cgi-bin/")
 		assert.Equal(t, map[bool]int{true: 200, false: 404}[inWeChatsWords], w.Code, path)
@@ -180,7 +179,7 @@ func TestHTTPOddities(t *testing.T) {
 			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET /cgi-bin/token or POST to /cgi-bin/stable_token"`)
 		}
 	}
-	w = httptest.NewRecorder()
+	w := httptest.NewRecorder()
 	newHandler(s).BadRequest(w, httptest.NewRequest("GET", "/", nil), errors.New("broken"))
 	assert.Equal(t, 400, w.Code)
 	assert.Contains(t, w.Body.String(), `"errcode":-501007`)

@@ -31,7 +31,7 @@ const MaxPayload = 6 << 20
 //
 // There is no door for a Mini Program: wx.cloud.callFunction delivers the
 // caller's object as it is, so it arrives as [Direct] and differs from any
-// other direct invocation only by its [Caller].
+// other direct invocation only by who calls; see [CallerOf].
 type Door string
 
 // The doors that no event source stands behind; the others stand beside their
