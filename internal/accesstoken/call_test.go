@@ -58,11 +58,15 @@ func direct(ctx context.Context, h *accesstoken.Handler, event string) string {
 
 // serve answers a request as the function does.
 func serve(h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+	return serveFor(adapter.Invocation{Platform: adapter.HTTP}, h, r)
+}
+
+func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
 	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
 		return function.Function{Calls: h.Calls()}, nil
 	}
 	w := httptest.NewRecorder()
-	function.New("token", build, io.Discard).Serve(r.Context(), adapter.Invocation{Platform: adapter.HTTP}, w, r)
+	function.New("token", build, io.Discard).Serve(r.Context(), i, w, r)
 	return w
 }
 
@@ -204,8 +208,7 @@ func TestHTTPOddities(t *testing.T) {
 
 	// A page cannot dress up as an HTTP client.
 	r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret=client-one", nil)
-	r = r.WithContext(openapi.WithCaller(r.Context(), openapi.User("oUser")))
-	w := serve(newHandler(s), r)
+	w := serveFor(adapter.Invocation{Platform: adapter.SCF, Environment: map[string]string{"WX_OPENID": "oUser"}}, newHandler(s), r)
 	assert.Contains(t, w.Body.String(), `-604104`)
 	assert.Empty(t, s.asked)
 }

@@ -149,8 +149,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	function := h.configure(invocation.Environment)
 	event := trigger.Read(payload)
 	journal.From(ctx).Set("door", string(event.Door))
-	inCloudBase := h.cloudBase && invocation.Platform == adapter.SCF
-	ctx = openapi.WithCaller(ctx, trigger.CallerOf(invocation.Environment, inCloudBase))
+	ctx = openapi.WithCaller(ctx, h.caller(invocation))
 	return function.answer(ctx, event, payload), nil
 }
 
@@ -164,7 +163,19 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	}()
 	function := h.configure(nil)
 	journal.From(ctx).Set("door", string(invocation.Platform))
-	function.serveHTTP(ctx, w, r.WithContext(ctx))
+	function.serveHTTP(openapi.WithCaller(ctx, h.caller(invocation)), w, r)
+}
+
+// caller is who calls, as far as the platform proves it. A platform that is not
+// named here proves nothing.
+func (h *Handler) caller(invocation adapter.Invocation) openapi.Caller {
+	switch invocation.Platform {
+	case adapter.Lambda:
+		return trigger.CallerOf(invocation.Environment, false)
+	case adapter.SCF:
+		return trigger.CallerOf(invocation.Environment, h.cloudBase)
+	}
+	return openapi.Unknown("the platform does not say who calls")
 }
 
 // begin opens an invocation. end closes it, with what recover returned: it writes
@@ -195,7 +206,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 
 func (f *Function) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
 	switch {
-	case event.Door == trigger.SCFTimer, event.Door == trigger.AWSSchedule:
+	case event.Door.Timer():
 		return f.timer(ctx)
 	case event.Door == trigger.Unknown:
 		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))

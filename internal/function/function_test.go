@@ -151,7 +151,7 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 		journal.From(ctx).Set("more", "told")
 		return nil
 	}))
-	_, err := h.Invoke(t.Context(), adapter.Invocation{RequestID: "id", TraceID: "trace",
+	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF, RequestID: "id", TraceID: "trace",
 		Environment: map[string]string{"WX_OPENID": "oUser", "TCB_SOURCE": "wx_client"}}, nil)
 	require.NoError(t, err)
 	for _, field := range []string{`"request_id":"id"`, `"trace_id":"trace"`, `"more":"told"`, `"door":"direct"`} {
@@ -175,6 +175,9 @@ func TestProcessInCloudBaseTrustsNobodyByDefault(t *testing.T) {
 			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
 			require.NoError(t, err)
 			assert.True(t, got.IsBackend(), "there it is a variable like any other")
+			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: "another"}, nil)
+			require.NoError(t, err)
+			assert.False(t, got.IsBackend(), "what it proves is not known")
 		})
 	}
 }

@@ -15,21 +15,36 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// request rebuilds the HTTP request that the door wrapped.
-func (s *shape) request(door Door) (*http.Request, error) {
-	location, err := s.location(door)
+// layout says where an event has the parts of the HTTP request that it wraps, as
+// far as senders differ in that.
+type layout struct {
+	path    string // the member that holds the path
+	stage   bool   // whether the path may begin with the stage of requestContext
+	cookies bool   // whether cookies stand by themselves
+	query   func(e event) (encoded string, err error)
+	method  func(e event) string
+	client  func(e event, header http.Header) (address string)
+}
+
+// looksLikeRequest reports whether an event has the method and the path of a
+// request, as most senders name them.
+func (e event) looksLikeRequest() bool { return e.text("httpMethod") != "" && e.kind("path") == '"' }
+
+// read rebuilds the HTTP request.
+func (l *layout) read(e event) (*http.Request, error) {
+	location, err := l.location(e)
 	if err != nil {
 		return nil, err
 	}
-	header, err := s.header(door)
+	header, err := l.header(e)
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.body()
+	body, err := e.body()
 	if err != nil {
 		return nil, err
 	}
-	method, source := s.methodAndSource(door, header)
+	method := l.method(e)
 	if method == "" { // http.NewRequest would make it a GET
 		return nil, errors.New("the HTTP method is missing")
 	}
@@ -39,49 +54,24 @@ func (s *shape) request(door Door) (*http.Request, error) {
 	}
 
 	r.URL = location
-	r.RemoteAddr = source
+	r.RemoteAddr = l.client(e, header)
 	r.Host = header.Get("Host")
 	if r.Host == "" {
-		r.Host = text(s.context.DomainName)
+		r.Host = e.context.text("domainName")
 	}
 	header.Del("Host")
 	r.Header = header
 	return r, nil
 }
 
-type httpContext struct {
-	Method   jsontext.Value `json:"method"`
-	SourceIP jsontext.Value `json:"sourceIp"`
-}
-
-type identity struct {
-	SourceIP jsontext.Value `json:"sourceIp"`
-}
-
-func (s *shape) methodAndSource(door Door, header http.Header) (method, source string) {
-	method = text(s.HTTPMethod)
-	switch door {
-	case FunctionURL, HTTPAPIv2:
-		context := members[httpContext](s.context.HTTP)
-		return text(context.Method), text(context.SourceIP)
-	case HTTPAPIv1, RESTv1:
-		return method, text(members[identity](s.context.Identity).SourceIP)
-	case SCFAPIGateway, CloudBaseHTTP:
-		return method, text(s.context.SourceIP)
-	case SCFURL:
-		return method, header.Get("X-Scf-Remote-Addr")
-	}
-	return method, ""
-}
-
 // location puts path and query together without parsing the whole as a URL,
 // where a path such as //host/x would turn into a host.
-func (s *shape) location(door Door) (*url.URL, error) {
-	path, err := s.path(door)
+func (l *layout) location(e event) (*url.URL, error) {
+	path, err := l.pathOf(e)
 	if err != nil {
 		return nil, err
 	}
-	query, err := s.query(door)
+	query, err := l.query(e)
 	if err != nil {
 		return nil, err
 	}
@@ -93,23 +83,19 @@ func (s *shape) location(door Door) (*url.URL, error) {
 	return u, nil
 }
 
-func (s *shape) path(door Door) (string, error) {
-	name, member := "path", s.Path
-	if door == FunctionURL || door == HTTPAPIv2 {
-		name, member = "rawPath", s.RawPath
+func (l *layout) pathOf(e event) (string, error) {
+	if e.kind(l.path) != '"' {
+		return "", fmt.Errorf("%s is not a string", l.path)
 	}
-	if member.Kind() != '"' {
-		return "", fmt.Errorf("%s is not a string", name)
-	}
-	path := text(member)
-	if door == HTTPAPIv1 || door == HTTPAPIv2 {
-		path = withoutStage(path, text(s.context.Stage))
+	path := e.text(l.path)
+	if l.stage {
+		path = withoutStage(path, e.context.text("stage"))
 	}
 	switch {
 	case path == "":
 		return "/", nil
 	case path[0] != '/':
-		return "", fmt.Errorf("%s does not begin with a slash", name)
+		return "", fmt.Errorf("%s does not begin with a slash", l.path)
 	}
 	return path, nil
 }
@@ -128,77 +114,45 @@ func withoutStage(path, stage string) string {
 	return rest
 }
 
-// query returns the query in its encoded form.
-func (s *shape) query(door Door) (string, error) {
-	switch door {
-	case FunctionURL, HTTPAPIv2:
-		if present(s.RawQueryString) && s.RawQueryString.Kind() != '"' {
-			return "", errors.New("rawQueryString is not a string")
-		}
-		return text(s.RawQueryString), nil
-	case SCFAPIGateway, SCFURL:
-		if s.QueryString.Kind() == '"' {
-			return strings.TrimPrefix(text(s.QueryString), "?"), nil
-		}
-		values, err := lists("queryString", s.QueryString)
-		return url.Values(values).Encode(), err
-	}
-
-	values, err := lists("queryStringParameters", s.QueryStringParameters)
+// parameters are those of the query, decoded.
+func (e event) parameters() (map[string][]string, error) {
+	values, err := lists("queryStringParameters", e.object["queryStringParameters"])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	multi, err := lists("multiValueQueryStringParameters", s.MultiValueQueryStringParameters)
+	multi, err := lists("multiValueQueryStringParameters", e.object["multiValueQueryStringParameters"])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	maps.Copy(values, multi)
-	if door == ALB {
-		return decodeOnce(values)
-	}
-	return url.Values(values).Encode(), nil
+	return values, nil
 }
 
-// decodeOnce undoes the encoding that a load balancer, unlike API Gateway,
-// leaves in names and values (Elastic Load Balancing guide, "Use Lambda functions
-// as targets"), before both are encoded into one query again.
-func decodeOnce(encoded map[string][]string) (string, error) {
-	decoded := url.Values{}
-	for _, name := range slices.Sorted(maps.Keys(encoded)) {
-		key, err := url.QueryUnescape(name)
-		if err != nil {
-			return "", errors.New("the name of a query parameter is not URL-encoded")
-		}
-		for _, value := range encoded[name] {
-			v, err := url.QueryUnescape(value)
-			if err != nil {
-				return "", fmt.Errorf("query parameter %.64q is not URL-encoded", key)
-			}
-			decoded.Add(key, v)
-		}
-	}
-	return decoded.Encode(), nil
+// encodedParameters are the parameters as the query that they came from.
+func encodedParameters(e event) (string, error) {
+	values, err := e.parameters()
+	return url.Values(values).Encode(), err
 }
 
 // header merges headers and multiValueHeaders; where both name a header, the
 // second has all of its values.
-func (s *shape) header(door Door) (http.Header, error) {
-	single, err := lists("headers", s.Headers)
+func (l *layout) header(e event) (http.Header, error) {
+	single, err := lists("headers", e.object["headers"])
 	if err != nil {
 		return nil, err
 	}
-	multi, err := lists("multiValueHeaders", s.MultiValueHeaders)
+	multi, err := lists("multiValueHeaders", e.object["multiValueHeaders"])
 	if err != nil {
 		return nil, err
 	}
 	header := canonical(single)
 	maps.Copy(header, canonical(multi))
-	if door != FunctionURL && door != HTTPAPIv2 || !present(s.Cookies) {
+	if !l.cookies || !e.present("cookies") {
 		return header, nil
 	}
 
 	var cookies []string
-	if json.Unmarshal(s.Cookies, &cookies) != nil {
+	if json.Unmarshal(e.object["cookies"], &cookies) != nil {
 		return nil, errors.New("cookies is not an array of strings")
 	}
 	if len(cookies) > 0 {
@@ -229,8 +183,9 @@ func lists(name string, object jsontext.Value) (map[string][]string, error) {
 		return nil, fmt.Errorf("%s is not an object", name)
 	}
 	all := make(map[string][]string)
-	for key, value := range members[map[string]jsontext.Value](object) {
-		switch values, ok := list(value); {
+	named := members(object)
+	for _, key := range slices.Sorted(maps.Keys(named)) {
+		switch values, ok := list(named[key]); {
 		case !ok:
 			return nil, fmt.Errorf("%s: %.64q is neither a string nor an array of strings", name, key)
 		case len(values) > 0:
@@ -256,21 +211,21 @@ func list(value jsontext.Value) (values []string, ok bool) {
 
 // body decodes the body. One that arrives as a JSON value instead of text was
 // parsed on the way, and its bytes are lost: refused, not written anew.
-func (s *shape) body() ([]byte, error) {
-	encoded := s.IsBase64Encoded.Kind() == 't'
-	if present(s.IsBase64Encoded) && !encoded && s.IsBase64Encoded.Kind() != 'f' {
+func (e event) body() ([]byte, error) {
+	encoded := e.kind("isBase64Encoded") == 't'
+	if e.present("isBase64Encoded") && !encoded && e.kind("isBase64Encoded") != 'f' {
 		return nil, errors.New("isBase64Encoded is not a boolean")
 	}
-	if !present(s.Body) {
+	if !e.present("body") {
 		return nil, nil
 	}
-	if s.Body.Kind() != '"' {
+	if e.kind("body") != '"' {
 		return nil, errors.New("body is not a string: something parsed it on the way")
 	}
 	if !encoded {
-		return []byte(text(s.Body)), nil
+		return []byte(e.text("body")), nil
 	}
-	body, err := base64.StdEncoding.DecodeString(text(s.Body))
+	body, err := base64.StdEncoding.DecodeString(e.text("body"))
 	if err != nil {
 		return nil, errors.New("body is not base64, though isBase64Encoded says so")
 	}

@@ -2,7 +2,6 @@ package trigger
 
 import (
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,29 +24,12 @@ import (
 // Balancing guide, "Use Lambda functions as targets"; Tencent Cloud document
 // 583/96099; scf-go-lib events.APIGatewayResponse.
 func (e Event) Respond(status int, header http.Header, body []byte) []byte {
-	if !e.Door.HTTP() {
+	from := of(e.Door)
+	if from == nil || from.request == nil {
 		return body
 	}
-	header = sendable(header)
 	answer := response{StatusCode: status}
-	switch e.Door {
-	case FunctionURL, HTTPAPIv2:
-		answer.Cookies = header["Set-Cookie"]
-		delete(header, "Set-Cookie")
-		answer.Headers = joined(header)
-	case RESTv1, HTTPAPIv1:
-		answer.MultiValueHeaders = several(header)
-		answer.Headers = joined(header)
-	case ALB:
-		answer.StatusDescription = strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status)))
-		if e.multiValue { // the load balancer then ignores headers
-			answer.MultiValueHeaders = header
-		} else {
-			answer.Headers = joined(header)
-		}
-	default:
-		answer.Headers = joined(header)
-	}
+	from.answer(&answer, sendable(header), e.multiValue)
 	answer.Body, answer.IsBase64Encoded = encode(body)
 	out, _ := json.Marshal(answer, json.Deterministic(true)) // only valid UTF-8 goes in, under distinct names
 	return out

@@ -1,0 +1,116 @@
+package trigger
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// object is a JSON object, or the part of one that somebody asks for, its members
+// still undecoded.
+type object map[string]jsontext.Value
+
+// has reports whether a member is there, null included.
+func (o object) has(name string) bool { return o[name] != nil }
+
+// present reports whether a member is there and not null.
+func (o object) present(name string) bool { return present(o[name]) }
+
+// kind is the kind of a member, 0 if it is not there.
+func (o object) kind(name string) jsontext.Kind { return o[name].Kind() }
+
+// text is a member that is a string; empty if it is anything else.
+func (o object) text(name string) string { return text(o[name]) }
+
+// object is a member that is an object; empty if it is anything else.
+func (o object) object(name string) object { return members(o[name]) }
+
+// members takes an object apart, or returns nothing of anything else. The
+// payload was validated as a whole and the members stay undecoded, so that there is
+// no error left to report.
+func members(value jsontext.Value) object {
+	if value.Kind() != '{' {
+		return nil
+	}
+	var o object
+	_ = json.Unmarshal(value, &o)
+	return o
+}
+
+// event is a payload: the members that are known to any source, and those of its
+// requestContext.
+type event struct {
+	object
+	context object
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom. It keeps the members that
+// are known and passes over the others, so that a direct event costs one
+// validating pass.
+func (e *event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '{' {
+		return dec.SkipValue()
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != '}' {
+		quoted, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		name, ok := known[string(quoted)]
+		if !ok && bytes.IndexByte(quoted, '\\') >= 0 { // spelt with escapes
+			name, ok = knownText(text(quoted))
+		}
+		if !ok {
+			if err := dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if e.object == nil {
+			e.object = make(object)
+		}
+		e.object[name] = value.Clone()
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// known are the names that any source reads, by their spelling in JSON.
+var known = func() map[string]string {
+	all := map[string]string{}
+	keep := func(names []string) {
+		for _, name := range names {
+			all[`"`+name+`"`] = name
+		}
+	}
+	keep(marks)
+	for _, s := range sources {
+		keep(s.members)
+	}
+	return all
+}()
+
+func knownText(name string) (string, bool) {
+	found, ok := known[`"`+name+`"`]
+	return found, ok
+}
+
+// present reports whether a member is there and not null.
+func present(v jsontext.Value) bool { return v != nil && v.Kind() != 'n' }
+
+// text decodes a JSON string, and is empty for anything else.
+func text(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return ""
+	}
+	b, _ := jsontext.AppendUnquote(nil, v) // valid: it was read from the payload
+	return string(b)
+}
