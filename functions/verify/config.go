@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/url"
+	"slices"
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
@@ -52,4 +53,9 @@ func readSettings(environment map[string]string) (settings, error) {
 		check.Required("AUTHKEYS_FILE or REDIS_URL", s.AuthKeysFile != "" || !s.RedisURL.IsZero())
 	}
 	return s, check.Err()
+}
+
+// secrets are those that no text from outside may bring into a log or an answer.
+func (s settings) secrets() []secret.Text {
+	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ChallengeSecret, s.BearerTokens)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
 )
 
 // ErrorType is the content type by which the SDK knows a [GatewayError]. It
@@ -33,34 +34,35 @@ type weChatReply struct {
 
 // read tells what a reply says, in the order of wx-server-sdk. It is stricter
 // in one thing: where the SDK resolves although nobody said whether the
-// signature is genuine, that is an error here.
-func read(status int, contentType string, body []byte) (openapi.Verdict, error) {
+// signature is genuine, that is an error here. Nothing of what the gateway and
+// WeChat say gets past outside.
+func read(outside *secret.Scrubber, status int, contentType string, body []byte) (openapi.Verdict, error) {
 	if status != http.StatusOK {
-		return nonsense(fmt.Errorf("HTTP status %d", status))
+		return nonsense(outside, fmt.Errorf("HTTP status %d", status))
 	}
 	if contentType == ErrorType {
-		if err := readGatewayError(body); err != nil {
+		if err := readGatewayError(outside, body); err != nil {
 			return openapi.Verdict{}, err
 		}
 	}
 	response, err := UnmarshalResponse(body)
 	if err != nil {
-		if err := readGatewayError(body); err != nil {
+		if err := readGatewayError(outside, body); err != nil {
 			return openapi.Verdict{}, err
 		}
-		return nonsense(fmt.Errorf("content type %.100q: %w", contentType, err))
+		return nonsense(outside, fmt.Errorf("content type %.100q: %w", outside.Text(contentType), err))
 	}
 	if response.ErrorCode != 0 {
 		return openapi.Verdict{}, refused(int(response.ErrorCode))
 	}
 	if !strings.Contains(response.ContentType, "application/json") && !strings.Contains(response.ContentType, "text/plain") {
-		return nonsense(fmt.Errorf("WeChat's reply is typed %.100q", response.ContentType))
+		return nonsense(outside, fmt.Errorf("WeChat's reply is typed %.100q", outside.Text(response.ContentType)))
 	}
-	return readWeChat(response.Data)
+	return readWeChat(outside, response.Data)
 }
 
 // readGatewayError returns nil if body is none.
-func readGatewayError(body []byte) error {
+func readGatewayError(outside *secret.Scrubber, body []byte) error {
 	var e GatewayError
 	if json.Unmarshal(body, &e) != nil || e.Code == "" {
 		return nil
@@ -69,18 +71,19 @@ func readGatewayError(body []byte) error {
 	if !ok {
 		code = systemError
 	}
-	return fmt.Errorf("gateway: %.100s, request %.100s: %w", e.Code, e.RequestID, fail(code, e.Message))
+	return fmt.Errorf("gateway: %.100s, request %.100s: %w",
+		outside.Text(e.Code), outside.Text(e.RequestID), fail(code, outside.Text(e.Message)))
 }
 
-func readWeChat(text []byte) (openapi.Verdict, error) {
+func readWeChat(outside *secret.Scrubber, text []byte) (openapi.Verdict, error) {
 	var reply weChatReply
 	switch err := json.Unmarshal(text, &reply); {
 	case err != nil:
-		return nonsense(fmt.Errorf("WeChat's reply: %w", err))
+		return nonsense(outside, fmt.Errorf("WeChat's reply: %w", err))
 	case reply.ErrCode != 0:
-		return openapi.Verdict{}, openapi.Upstream(reply.ErrCode, reply.ErrMsg)
+		return openapi.Verdict{}, openapi.Upstream(reply.ErrCode, outside.Text(reply.ErrMsg))
 	case reply.IsOK == nil:
-		return nonsense(errors.New("WeChat's reply has no is_ok"))
+		return nonsense(outside, errors.New("WeChat's reply has no is_ok"))
 	case *reply.IsOK:
 		return openapi.Genuine(), nil
 	default:
@@ -88,6 +91,6 @@ func readWeChat(text []byte) (openapi.Verdict, error) {
 	}
 }
 
-func nonsense(cause error) (openapi.Verdict, error) {
-	return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway's answer is not one that wx-server-sdk knows", cause)
+func nonsense(outside *secret.Scrubber, cause error) (openapi.Verdict, error) {
+	return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway's answer is not one that wx-server-sdk knows", outside.Error(cause))
 }

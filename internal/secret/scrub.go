@@ -53,7 +53,7 @@ func NewScrubber(secrets ...Text) *Scrubber {
 }
 
 // With returns a Scrubber for one request, which also knows the secrets that the
-// request carries. s remembers them for a while too.
+// request carries. s remembers them for a while too, but for those above 1 KiB.
 func (s *Scrubber) With(secrets ...Text) *Scrubber {
 	for at := s; at != nil; at = at.parent {
 		at.recent.add(secrets)
@@ -69,7 +69,7 @@ func (r *ring) add(secrets []Text) {
 	defer r.mu.Unlock()
 	for _, secret := range secrets {
 		isSame := func(t Text) bool { return t.Reveal() == secret.Reveal() }
-		if !secret.IsZero() && !slices.ContainsFunc(r.texts[:], isSame) {
+		if 0 < len(secret.Reveal()) && len(secret.Reveal()) <= maxText && !slices.ContainsFunc(r.texts[:], isSame) {
 			r.texts[r.next] = secret
 			r.next = (r.next + 1) % remembered
 		}

@@ -61,7 +61,7 @@ func (c *Client) StableToken(base *url.URL, credentials Credentials) accesstoken
 		if err != nil {
 			return accesstoken.Grant{}, errors.New("appid or secret is not valid UTF-8")
 		}
-		return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy})
+		return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy, outside: c.Scrub.With(credentials.AppSecret)})
 	})
 }
 
@@ -73,7 +73,7 @@ func (c *Client) ClassicToken(base *url.URL, credentials Credentials) accesstoke
 			"grant_type": {"client_credential"},
 			"appid":      {credentials.AppID},
 			"secret":     {credentials.AppSecret.Reveal()},
-		}})
+		}, outside: c.Scrub.With(credentials.AppSecret)})
 	})
 }
 
@@ -99,7 +99,7 @@ func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, erro
 		// The parser's own words could quote a part of the token.
 		return accesstoken.Grant{}, fmt.Errorf("%s: the reply is not what the documentation says", r.name())
 	case answer.ErrCode != 0:
-		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: answer.ErrMsg}
+		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: r.outside.Text(answer.ErrMsg)}
 	}
 	return accesstoken.Grant{Value: answer.AccessToken, ExpiresIn: time.Duration(answer.ExpiresIn) * time.Second}, nil
 }
