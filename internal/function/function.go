@@ -88,7 +88,8 @@ type Builder func(environment map[string]string, log *slog.Logger, level *slog.L
 // collect.
 func Main(name string, build Builder) {
 	level := new(slog.LevelVar)
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	log := newLog(os.Stderr, level)
+	takeLibraryLog(log)
 	h := New(name, func(environment map[string]string) API { return build(environment, log, level) }, log)
 	if adapter.VariablesAtStart() {
 		h.prepare(nil)
@@ -132,7 +133,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 		if bug := recover(); bug != nil {
 			answer, err = nil, errBug
 			entry.Set("panic", panicText(bug))
-			entry.Set("stack", string(debug.Stack()))
+			entry.Set("stack", strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
 		h.write(ctx, invocation.Platform, entry, err)
