@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -114,8 +115,8 @@ func (s *Scrubber) Text(text string) string {
 	return clean
 }
 
-// Error returns an error with the text of err after [Scrubber.Text], and err in
-// its chain. It is nil if err is.
+// Error returns an error with the text of err after [Scrubber.Text], which
+// errors.Is and errors.As take for err. It is nil if err is.
 func (s *Scrubber) Error(err error) error {
 	if err == nil {
 		return nil
@@ -129,7 +130,11 @@ type scrubbed struct {
 }
 
 func (e *scrubbed) Error() string { return e.text }
-func (e *scrubbed) Unwrap() error { return e.err }
+
+// Is and As, and no Unwrap: what is inside can be recognized, but whoever walks
+// the chain to print it does not come to the text that was scrubbed.
+func (e *scrubbed) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *scrubbed) As(target any) bool   { return errors.As(e.err, target) }
 
 // cut returns the first size bytes of text at most, and no part of a character.
 func cut(text string, size int) string {

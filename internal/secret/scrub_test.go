@@ -120,6 +120,9 @@ func TestAnErrorKeepsItsChain(t *testing.T) {
 	err := fmt.Errorf("POST /x: %w", scrubber().Error(cause))
 	assert.EqualError(t, err, `POST /x: malformed reply "[redacted]": unexpected EOF`)
 	assert.True(t, errors.Is(err, io.ErrUnexpectedEOF))
+	for ; err != nil; err = errors.Unwrap(err) {
+		assert.NotContains(t, err.Error(), token)
+	}
 	require.NoError(t, scrubber().Error(nil))
 }
 
