@@ -211,4 +211,13 @@ func BenchmarkScrubber(b *testing.B) {
 			s.With(tokenText, signatureText).Text(text)
 		}
 	})
+	b.Run("the worst: 64 others, long secrets, a long text", func(b *testing.B) {
+		for i := range 64 {
+			s.With(secret.New(strings.Repeat(fmt.Sprint("another secret ", i), 60)))
+		}
+		text := strings.Repeat("ab", 8<<10)
+		for b.Loop() {
+			s.With(secret.New(strings.Repeat("ba", 4<<10))).Text(text)
+		}
+	})
 }
