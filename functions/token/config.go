@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/url"
+	"slices"
 
 	"sotercall/internal/config"
 	"sotercall/internal/secret"
@@ -40,4 +41,9 @@ func readSettings(environment map[string]string) (settings, error) {
 		check.That(!client.Equal(s.AppSecret), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	}
 	return s, check.Err()
+}
+
+// secrets are those that no text from outside may bring into a log or an answer.
+func (s settings) secrets() []secret.Text {
+	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ClientSecrets)
 }

@@ -10,6 +10,7 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
 	"sotercall/internal/redis"
+	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
 )
 
@@ -31,14 +32,18 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 }
 
 func source(s settings, log *slog.Logger) (accesstoken.Forcer, error) {
+	scrub := secret.NewScrubber(s.secrets()...)
 	var store *redis.Store // nil without REDIS_URL
 	if !s.RedisURL.IsZero() {
 		var err error
 		if store, err = redis.Open(s.RedisURL); err != nil {
 			return nil, err
 		}
+		store.Scrub = scrub
 	}
-	return wechat.New(time.Now).Tokens(wechat.TokenConfig{
+	client := wechat.New(time.Now)
+	client.Scrub = scrub
+	return client.Tokens(wechat.TokenConfig{
 		Base:        s.apiBase,
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/url"
+	"slices"
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
@@ -85,4 +86,9 @@ func (s *settings) checkTogether(check *config.Check, environment map[string]str
 			check.That(environment[name] == "", name, "is not used without WECHAT_APPID and WECHAT_APPSECRET")
 		}
 	}
+}
+
+// secrets are those that no text from outside may bring into a log or an answer.
+func (s settings) secrets() []secret.Text {
+	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ChallengeSecret, s.BearerTokens)
 }

@@ -34,21 +34,26 @@ type parts struct {
 
 // assemble chooses the parts by the settings.
 func assemble(s settings, log *slog.Logger) (parts, error) {
+	scrub := secret.NewScrubber(s.secrets()...)
 	var store *redis.Store // nil without REDIS_URL
 	if !s.RedisURL.IsZero() {
 		var err error
 		if store, err = redis.Open(s.RedisURL); err != nil {
 			return parts{}, err
 		}
+		store.Scrub = scrub
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
+	client.Scrub = scrub
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	var source accesstoken.Source
 	source, p.tokens = tokenSource(s, client, store, log)
 	switch s.Verifier {
 	case "cloudcall":
-		p.verifier = cloudcall.New(cloudEnvironment, time.Now)
+		gateway := cloudcall.New(cloudEnvironment, time.Now)
+		gateway.Scrub = scrub
+		p.verifier = gateway
 	case "local":
 		p.keys = keyStore(s, store)
 		p.verifier = authkeys.NewVerifier(p.keys)

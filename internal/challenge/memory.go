@@ -11,7 +11,6 @@ import (
 const (
 	maxMarks    = 1 << 16
 	maxCounters = 1 << 16 // in each of the two generations
-	firstSweep  = 1 << 10
 )
 
 // ErrFull says that a Memory holds as many consumed challenges as it may. It
@@ -27,14 +26,14 @@ var ErrFull = errors.New("too many consumed challenges to remember another")
 //
 // It holds at most 65,536 consumed challenges at a time and answers ErrFull
 // beyond. Of counters it holds those of the last 65,536 devices at least, and
-// forgets the devices that were silent longest.
+// forgets the devices that were silent longest. A call takes as long when it is
+// full as when it is nearly empty.
 type Memory struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 
-	mu      sync.Mutex
-	marks   map[string]time.Time // guarded by mu; when to forget each consumed challenge
-	sweepAt int                  // guarded by mu; the length of marks at which to look for forgettable ones
+	mu    sync.Mutex
+	marks marks // guarded by mu
 	// Guarded by mu. Counters move to the young generation when they are used;
 	// when that is full it becomes the old one, and the old one is dropped.
 	young, old map[string]uint64
@@ -50,36 +49,13 @@ func (m *Memory) Consume(_ context.Context, u Use) (Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if until, known := m.marks[u.Challenge]; known && now.Before(until) {
+	if m.marks.find(u.Challenge, now) != nil {
 		return Outcome{}, nil
 	}
-	if err := m.makeRoom(now); err != nil {
+	if err := m.marks.add(u.Challenge, now.Add(u.Keep), now); err != nil {
 		return Outcome{}, err
 	}
-	m.marks[u.Challenge] = now.Add(u.Keep)
 	return Outcome{First: true, Highest: m.raise(u.Device, u.Counter)}, nil
-}
-
-// makeRoom sees to it that there is room for one more mark.
-func (m *Memory) makeRoom(now time.Time) error {
-	if m.marks == nil {
-		m.marks, m.sweepAt = map[string]time.Time{}, firstSweep
-	}
-	if len(m.marks) < m.sweepAt {
-		return nil
-	}
-	for id, until := range m.marks {
-		if !now.Before(until) {
-			delete(m.marks, id)
-		}
-	}
-	// Twice what is left: so many marks come before the next sweep that each
-	// pays for a few looks at most.
-	m.sweepAt = min(max(firstSweep, 2*len(m.marks)), maxMarks)
-	if len(m.marks) >= maxMarks {
-		return ErrFull
-	}
-	return nil
 }
 
 // raise raises the counter of a device and returns its highest before.

@@ -71,8 +71,7 @@ var _ adapter.Handler = (*Handler)(nil)
 // variables are known: on SCF that is with the first invocation.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
-	log := slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
-	h := &Handler{name: name, build: build, log: log, level: level, now: time.Now}
+	h := &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
 	for _, variable := range os.Environ() {
 		h.cloudBase = h.cloudBase || trigger.IsCloudBase(variable)
 	}
@@ -108,6 +107,7 @@ func (h *Handler) built(environment map[string]string) (Function, error) {
 // process, and ends with it. Logs go to stderr, which all platforms collect.
 func Main(name string, build Builder) {
 	h := New(name, build, os.Stderr)
+	takeLibraryLog(h.log)
 	if adapter.VariablesAtStart() {
 		h.configure(nil)
 		h.warmUp()
@@ -196,7 +196,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 		if bug != nil {
 			err = errBug
 			entry.Set("panic", panicText(bug))
-			entry.Set("stack", string(debug.Stack()))
+			entry.Set("stack", strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
 		h.write(ctx, invocation.Platform, entry, err)

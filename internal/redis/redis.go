@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,14 @@ const (
 
 // Store is a Redis server, or a proxy that looks like one server. It may be used
 // concurrently. Make it with [Open].
-type Store struct{ pool *redis.Pool }
+type Store struct {
+	// Scrub takes secrets out of what the server says; the address, and what a
+	// command carries, are taken out in any case. Set it before the first use.
+	Scrub *secret.Scrubber
+
+	pool    *redis.Pool
+	secrets []secret.Text // of the address
+}
 
 // Open makes the Store of an address such as redis://:password@host:6379/0, or
 // rediss:// for TLS, which trusts the authorities of the operating system (and,
@@ -51,7 +59,7 @@ func Open(address secret.Text) (*Store, error) {
 		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…" +
 			" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
 	}
-	return &Store{pool: &redis.Pool{
+	return &Store{secrets: secretsOf(address), pool: &redis.Pool{
 		MaxIdle:     maxIdle,
 		IdleTimeout: idleLife,
 		DialContext: func(ctx context.Context) (redis.Conn, error) {
@@ -100,7 +108,7 @@ func (s *Store) Close() error { return s.pool.Close() }
 // Do runs one command. The reply is nil, an int64, a string for a status, a
 // []byte, or a []any of these.
 func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
-	return s.with(ctx, command, func(ctx context.Context, c redis.Conn) (any, error) {
+	return s.with(ctx, command, args, func(ctx context.Context, c redis.Conn) (any, error) {
 		return redis.DoContext(c, ctx, command, args...)
 	})
 }
@@ -117,24 +125,48 @@ func NewScript(keys int, program string) *Script {
 // Run runs a Script with its keys first, its arguments after. The reply is as
 // with [Store.Do]. After an error it is not known whether the script has run.
 func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
-	return s.with(ctx, "EVALSHA", func(ctx context.Context, c redis.Conn) (any, error) {
+	return s.with(ctx, "EVALSHA", keysAndArgs, func(ctx context.Context, c redis.Conn) (any, error) {
 		return script.script.DoContext(ctx, c, keysAndArgs...)
 	})
 }
 
-func (s *Store) with(ctx context.Context, command string, exchange func(context.Context, redis.Conn) (any, error)) (any, error) {
+func (s *Store) with(ctx context.Context, command string, args []any, exchange func(context.Context, redis.Conn) (any, error)) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c, err := s.pool.GetContext(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("redis: connect: %w", withoutQuotes(err))
+		return nil, fmt.Errorf("redis: connect: %w", s.outside(nil).Error(withoutQuotes(err)))
 	}
 	defer c.Close()
 	reply, err := exchange(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("redis: %s: %w", command, withoutQuotes(err))
+		return nil, fmt.Errorf("redis: %s: %w", command, s.outside(args).Error(withoutQuotes(err)))
 	}
 	return reply, nil
+}
+
+// outside knows what the server was told.
+func (s *Store) outside(args []any) *secret.Scrubber {
+	known := slices.Clone(s.secrets)
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			known = append(known, secret.New(arg))
+		case []byte:
+			known = append(known, secret.New(string(arg)))
+		}
+	}
+	return s.Scrub.With(known...)
+}
+
+// secretsOf returns the address and the password in it.
+func secretsOf(address secret.Text) []secret.Text {
+	secrets := []secret.Text{address}
+	if u, err := url.Parse(address.Reveal()); err == nil {
+		password, _ := u.User.Password()
+		secrets = append(secrets, secret.New(password))
+	}
+	return secrets
 }
 
 // withoutQuotes keeps of an error reply what stands before the first quote: a

@@ -32,7 +32,8 @@ type ASK struct {
 // [ParseAuthKey]. Who signed it only Tencent can tell.
 //
 // The certificate form (SOTER 2.0, Huawei) has certs: leaf, device, CA and
-// root in PEM. The key is the leaf's, and the identity stands in the leaf's key
+// root, each one PEM block and nothing else, with or without an end of line
+// after it. The key is the leaf's, and the identity stands in the leaf's key
 // description, as its attestationChallenge. Members beside certs are copies
 // that the client adds without a signature; they are never used. The device
 // certificate must have signed the leaf (PKCS #1 v1.5, SHA-256); the rest of

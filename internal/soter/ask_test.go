@@ -144,7 +144,7 @@ func TestParseASKRefusesBadLeaves(t *testing.T) {
 		"weak key":                   {func(r *leafRecipe) { r.key = &rsa.PublicKey{N: deviceKey().N, E: 3} }, ErrWeakKey, "exponent is 3"},
 		"challenge empty":            {func(r *leafRecipe) { r.challenge = "" }, ErrMalformed, "attestationChallenge"},
 		"challenge without cpu_id":   {func(r *leafRecipe) { r.challenge = strings.Replace(attested, "cpu_id", "cpuid", 1) }, ErrMalformed, "cpu_id is missing"},
-		"challenge without uid":      {func(r *leafRecipe) { r.challenge = strings.Replace(attested, "uid", "Uid", 1) }, ErrMalformed, "uid is missing"},
+		"challenge without uid":      {func(r *leafRecipe) { r.challenge = strings.Replace(attested, "uid", "u_id", 1) }, ErrMalformed, "uid is missing"},
 		"challenge without counter":  {func(r *leafRecipe) { r.challenge = strings.Replace(attested, "counter", "count", 1) }, ErrMalformed, "counter is missing"},
 		"challenge announces salt 0": {func(r *leafRecipe) { r.challenge = strings.Replace(attested, ":32", ":0", 1) }, ErrMalformed, "neither 20 nor 32"},
 		"challenge nested":           {func(r *leafRecipe) { r.challenge = strings.Replace(attested, `:32`, `:[32]`, 1) }, ErrMalformed, "nested"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,7 +23,8 @@ type AuthKey struct {
 }
 
 // ParseAuthKey reads an AuthKey's JSON without judging its signature: pub_key,
-// cpu_id, uid, counter and rsa_pss_saltlen, under the rules of [ParseResult].
+// cpu_id, uid, counter and rsa_pss_saltlen, under the rules of [ParseResult]. A
+// name that differs from these in case only is refused.
 //
 // One departure from JSON is let pass: unescaped line feeds in the value of
 // pub_key. Huawei devices write and sign them so (hw_auth_key_json.txt of
@@ -82,7 +84,35 @@ func readKey(text []byte, limit int, r memberReader) error {
 	if err := checkSize(text, limit); err != nil {
 		return err
 	}
-	return readFlat(escapeLineFeeds(text), r)
+	return readFlat(escapeLineFeeds(text), exactNames{r})
+}
+
+// exactNames refuses a member whose name differs from one of ours in case only.
+// Another name is nobody's and passed over; but of "Pub_Key" many parsers make
+// pub_key, encoding/json among them, and would see a second key.
+type exactNames struct{ memberReader }
+
+func (r exactNames) member(name []byte, value jsontext.Token) error {
+	if err := checkCase(name); err != nil {
+		return err
+	}
+	return r.memberReader.member(name, value)
+}
+
+func (r exactNames) nested(name []byte, dec *jsontext.Decoder) error {
+	if err := checkCase(name); err != nil {
+		return err
+	}
+	return r.memberReader.nested(name, dec)
+}
+
+func checkCase(name []byte) error {
+	for _, ours := range []string{"pub_key", "certs", "cpu_id", "uid", "counter", "rsa_pss_saltlen"} {
+		if string(name) != ours && strings.EqualFold(string(name), ours) {
+			return fmt.Errorf("is not spelled %q", ours)
+		}
+	}
+	return nil
 }
 
 var pubKeyMember = regexp.MustCompile(`"pub_key"\s*:\s*("(?:[^"\\]|\\.)*")`)

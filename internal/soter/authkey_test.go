@@ -72,7 +72,7 @@ func TestVerifyAuthKeyRefuses(t *testing.T) {
 		"counter went back": {`:4`, `:2`, ErrMismatch, "counter 2"},
 		"counter 0":         {`:4`, `:0`, ErrMalformed, `"counter" is 0`},
 		"no key":            {`"pub_key"`, `"pubkey"`, ErrMalformed, "pub_key is missing"},
-		"no uid":            {`"uid"`, `"UID"`, ErrMalformed, "uid is missing"},
+		"no uid":            {`"uid"`, `"u_id"`, ErrMalformed, "uid is missing"},
 		"salt 0":            {`:4`, `:4,"rsa_pss_saltlen":0`, ErrMalformed, "neither 20 nor 32"},
 		"salt 32 announced": {`:4`, `:4,"rsa_pss_saltlen":32`, ErrWrongSignature, "wrong signature"},
 		"duplicate":         {`"uid"`, `"cpu_id":"c1","uid"`, ErrMalformed, "duplicate"},

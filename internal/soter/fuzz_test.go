@@ -103,6 +103,7 @@ func FuzzParseAuthKey(f *testing.F) {
 		// Line feeds are let pass in pub_key only, so JSON is made of the text
 		// by escaping those that stand inside a string.
 		members := flatMembers(t, escapeLineFeeds(text))
+		requireExactCase(t, members)
 		requireIdentity(t, members, authKey.CPUID, authKey.UID, authKey.Counter, authKey.Salt)
 		if json.Valid(text) {
 			key, err := ParsePublicKey([]byte(members["pub_key"].(string)))
@@ -130,11 +131,15 @@ func FuzzParseASK(f *testing.F) {
 		}
 		requireSound(t, ask.Key)
 		members := flatMembers(t, escapeLineFeeds(text))
+		requireExactCase(t, members)
 		if ask.Certificates == nil {
 			requireIdentity(t, members, ask.CPUID, ask.UID, ask.Counter, ask.Salt)
 			return
 		}
 		require.Len(t, ask.Certificates, len(members["certs"].([]any)))
+		for i, cert := range members["certs"].([]any) {
+			requireSameBlock(t, cert.(string), ask.Certificates[i])
+		}
 		read, err := parseLeaf(ask.Certificates[0])
 		require.NoError(t, err)
 		require.NoError(t, read.checkSignedBy(ask.Certificates[1]))
@@ -186,6 +191,8 @@ func FuzzParsePublicKey(f *testing.F) {
 	f.Add([]byte(base64Text(der)))
 	f.Add(der)
 	f.Add(spki(f, &rsa.PublicKey{N: deviceKey().N, E: 3}))
+	f.Add([]byte(strings.ReplaceAll(text, "-----\n", "-----MIIB\n")))
+	f.Add([]byte(text + text))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		key, err := ParsePublicKey(data)
 		if err != nil {
@@ -194,6 +201,9 @@ func FuzzParsePublicKey(f *testing.F) {
 			return
 		}
 		requireSound(t, key)
+		if data[0] != 0x30 || data[1] < 0x80 {
+			requireSameKey(t, data, key)
+		}
 	})
 }
 

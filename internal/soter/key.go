@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -74,10 +73,11 @@ var smallPrimes = sync.OnceValue(func() *big.Int {
 })
 
 // ParsePublicKey reads an RSA key as SubjectPublicKeyInfo: PEM, the base64 body
-// of a PEM alone, or DER. PEM may be on one long line, and its label is not
-// looked at, because keys in the field are labelled CERTIFICATE, with four
-// dashes at the end (hw_ask.pem of Tencent's server-sample). A key marked
-// id-RSASSA-PSS is taken if it states no parameters.
+// of a PEM alone, or DER, with blanks and empty lines around the text. PEM is
+// one block and nothing else; its base64 may be one long line. Its label may be
+// any, because keys in the field are labelled CERTIFICATE, with four dashes at
+// the end (hw_ask.pem of Tencent's server-sample). A key marked id-RSASSA-PSS is
+// taken if it states no parameters.
 //
 // The errors are ErrMalformed and ErrWeakKey.
 func ParsePublicKey(data []byte) (*PublicKey, error) {
@@ -94,28 +94,21 @@ func ParsePublicKey(data []byte) (*PublicKey, error) {
 	return parseSPKI(der)
 }
 
-// unarmour decodes one PEM block more leniently than encoding/pem, or bare
-// base64.
+// unarmour decodes one PEM block, or bare base64.
 func unarmour(text []byte) ([]byte, error) {
-	text = bytes.TrimSpace(text)
+	text = bytes.Trim(text, " \t\r\n")
 	if bytes.ContainsRune(text, '\\') {
 		return nil, errors.New("holds a backslash, want the text after JSON decoding")
 	}
-	if bytes.HasPrefix(text, []byte("-----BEGIN ")) {
-		_, rest, _ := bytes.Cut(text, []byte("\n"))
-		body, end, found := bytes.Cut(rest, []byte("\n-----END "))
-		if !found || bytes.ContainsRune(end, '\n') {
-			return nil, errors.New("want one PEM block that ends with its END line")
-		}
-		text = body
+	if bytes.HasPrefix(text, []byte(pemBegin)) {
+		_, der, err := readPEM(text)
+		return der, err
 	}
-	compact := bytes.Join(bytes.Fields(text), nil)
-	der := make([]byte, base64.StdEncoding.DecodedLen(len(compact)))
-	n, err := base64.StdEncoding.Strict().Decode(der, compact)
+	der, err := readBase64(text)
 	if err != nil {
 		return nil, fmt.Errorf("neither PEM, base64 nor DER: %w", err)
 	}
-	return der[:n], nil
+	return der, nil
 }
 
 type subjectPublicKeyInfo struct {

@@ -1,12 +1,10 @@
 package soter
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -68,11 +66,11 @@ func decodeChain(certs []string) ([][]byte, error) {
 	}
 	chain := make([][]byte, len(certs))
 	for i, cert := range certs {
-		block, rest := pem.Decode([]byte(cert))
-		if block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) > 0 {
+		label, der, err := readPEM([]byte(cert))
+		if err != nil || label != "CERTIFICATE" {
 			return nil, fmt.Errorf("has something else than one PEM certificate at %d", i)
 		}
-		chain[i] = block.Bytes
+		chain[i] = der
 	}
 	return chain, nil
 }
@@ -117,7 +115,7 @@ func attestedIdentity(extensions []pkix.Extension) (identity, error) {
 		return identity{}, err
 	}
 	var id identity
-	if err := readFlat(description.AttestationChallenge, &id); err != nil {
+	if err := readFlat(description.AttestationChallenge, exactNames{&id}); err != nil {
 		return identity{}, fmt.Errorf("attestationChallenge: %w", err)
 	}
 	if err := id.complete(); err != nil {

@@ -6,7 +6,8 @@
 // repeating (a connection that died while the function was frozen, errcode -1,
 // HTTP 5xx) within the deadline of the call's context, never beyond it, and
 // builds the request anew each time. No error of this package holds a secret:
-// the query of a URL, where access_token and AppSecret travel, is left out.
+// the query of a URL, where access_token and AppSecret travel, is left out, and
+// what the server says passes a [secret.Scrubber].
 package wechat
 
 import (
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"sotercall/internal/journal"
+	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
 
@@ -39,6 +41,9 @@ type Client struct {
 	// Trace, if set, finds the trace header of the invocation in a context; it is
 	// passed on as X-Amzn-Trace-Id. Set it before the first use.
 	Trace func(ctx context.Context) string
+	// Scrub takes secrets out of what servers say; those of a request are taken
+	// out in any case. Set it before the first use.
+	Scrub *secret.Scrubber
 
 	line  *upstream.Line
 	now   func() time.Time
@@ -67,6 +72,8 @@ type request struct {
 	url    *url.URL
 	query  url.Values
 	body   []byte
+	// outside knows the secrets in it, which the server may echo.
+	outside *secret.Scrubber
 	// again decides whether a reply (HTTP 200, read completely) is to be asked for
 	// again. nil means never.
 	again func(reply []byte) bool
@@ -142,7 +149,7 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 	reply, err := c.line.Send(req)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", r.name(), err)
+		return nil, fmt.Errorf("%s: %w", r.name(), r.outside.Error(err))
 	case reply.Status != http.StatusOK:
 		return nil, &badStatus{call: r.name(), status: reply.Status}
 	}

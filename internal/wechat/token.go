@@ -131,7 +131,7 @@ func (c *Client) stable(ctx context.Context, base *url.URL, credentials Credenti
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
-	return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy})
+	return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy, outside: c.Scrub.With(credentials.AppSecret, stale)})
 }
 
 func (c *Client) classic(ctx context.Context, base *url.URL, credentials Credentials) (accesstoken.Grant, error) {
@@ -139,7 +139,7 @@ func (c *Client) classic(ctx context.Context, base *url.URL, credentials Credent
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
 		"secret":     {credentials.AppSecret.Reveal()},
-	}})
+	}, outside: c.Scrub.With(credentials.AppSecret)})
 }
 
 func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
@@ -158,7 +158,7 @@ func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, erro
 		// The parser's own words could quote a part of the token.
 		return accesstoken.Grant{}, fmt.Errorf("%s: the reply is not what the documentation says", r.name())
 	case answer.ErrCode != 0:
-		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: answer.ErrMsg}
+		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: r.outside.Text(answer.ErrMsg)}
 	}
 	return accesstoken.Grant{Value: answer.AccessToken, ExpiresIn: time.Duration(answer.ExpiresIn) * time.Second}, nil
 }

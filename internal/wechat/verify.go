@@ -13,6 +13,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
 )
 
 // verifyPath is soter.verifySignature as HTTPS Call.
@@ -59,11 +60,12 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeInvalidParam, "a parameter is not valid UTF-8", err)
 	}
+	asked := v.client.Scrub.With(secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))
 	token, err := v.tokens.Token(ctx)
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
 	}
-	verdict, err := v.ask(ctx, token, body)
+	verdict, err := v.ask(ctx, token, body, asked)
 	if !isStale(err) {
 		return verdict, err
 	}
@@ -74,7 +76,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	case refreshErr != nil:
 		return openapi.Verdict{}, asCallError(refreshErr)
 	}
-	return v.ask(ctx, token, body)
+	return v.ask(ctx, token, body, asked)
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
@@ -93,42 +95,28 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// reply is what verify_signature answers. A wrong signature may come without
-// errcode, an error comes without is_ok (WeChat, soter.verifySignature).
-type reply struct {
-	ErrCode int    `json:"errcode"`
-	ErrMsg  string `json:"errmsg"`
-	IsOK    *bool  `json:"is_ok"`
-}
-
-func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
+func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, asked *secret.Scrubber) (openapi.Verdict, error) {
 	parameter := "access_token"
 	if token.CloudBase {
 		parameter = "cloudbase_access_token"
 	}
+	outside := asked.With(token.Value)
 	raw, err := v.client.call(ctx, &request{
-		method: "POST",
-		url:    v.base.JoinPath(verifyPath),
-		query:  url.Values{parameter: {token.Value.Reveal()}},
-		body:   body,
-		again:  isBusy,
+		method:  "POST",
+		url:     v.base.JoinPath(verifyPath),
+		query:   url.Values{parameter: {token.Value.Reveal()}},
+		body:    body,
+		outside: outside,
+		again:   isBusy,
 	})
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
 	}
-	var answer reply
-	switch err := json.Unmarshal(raw, &answer); {
-	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "WeChat's answer is not what its documentation says", err)
-	case answer.ErrCode != 0:
-		return openapi.Verdict{}, openapi.Upstream(answer.ErrCode, answer.ErrMsg)
-	case answer.IsOK == nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "WeChat's answer has no is_ok", nil)
-	case *answer.IsOK:
-		return openapi.Genuine(), nil
-	default:
-		return openapi.Wrong("WeChat says that the signature is wrong"), nil
+	verdict, err := openapi.ParseReply(raw, outside.Text)
+	if _, refused := errors.AsType[*openapi.Error](err); err != nil && !refused {
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "WeChat's answer is not what its documentation says", outside.Error(err))
 	}
+	return verdict, err
 }
 
 // isBusy tells errcode -1, "system error", for which WeChat asks to try again.

@@ -1,0 +1,34 @@
+package function
+
+import (
+	"io"
+	"log"
+	"log/slog"
+	"strings"
+
+	"sotercall/internal/journal"
+)
+
+// newLog makes the log of a function: JSON lines, which both platforms collect.
+func newLog(w io.Writer, level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: journal.Harmless}))
+}
+
+// takeLibraryLog brings what libraries say through package log into l. net/http
+// logs what a server sent unasked, in quotes; nobody knows any more which request
+// that belongs to and which secrets it may echo, so that quotes are left out.
+func takeLibraryLog(l *slog.Logger) {
+	log.SetFlags(0)
+	log.SetOutput(libraryLog{l})
+}
+
+type libraryLog struct{ log *slog.Logger }
+
+func (l libraryLog) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	if i := strings.IndexAny(text, "\"'`"); i >= 0 {
+		text = text[:i] + "…"
+	}
+	l.log.Warn("a library says", "text", text)
+	return len(p), nil
+}
