@@ -37,7 +37,7 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		HTTP:       handler,
 		BadRequest: handler.BadRequest,
 		Timer:      handler.Timer,
-		Prepare:    func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
+		Warm:       func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
 	}
 }
 
@@ -49,8 +49,9 @@ func source(s settings, log *slog.Logger) (tokenapi.Source, error) {
 			return nil, err
 		}
 	}
-	return wechat.New(time.Now).Tokens(wechat.TokenConfig{
-		Base:        s.apiBase,
+	client := wechat.New(time.Now)
+	return client.Tokens(wechat.TokenConfig{
+		Base:        client.Hosts(s.apiBases...),
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
 		Store:       accesstoken.StoreOf(store, s.AppID),
@@ -77,6 +78,10 @@ func (u unconfigured) Token(context.Context) (accesstoken.Token, error) {
 }
 
 func (u unconfigured) Refresh(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
+	return u.Token(ctx)
+}
+
+func (u unconfigured) Renew(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
 	return u.Token(ctx)
 }
 

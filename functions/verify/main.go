@@ -47,7 +47,7 @@ func api(p parts) function.API {
 		Timer: func(ctx context.Context, _ []byte) []byte {
 			return handler.NoQuestion(ctx).CloudCall()
 		},
-		Prepare: p.prepare,
+		Warm: p.warm,
 	}
 }
 

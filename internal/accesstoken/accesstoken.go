@@ -52,6 +52,10 @@ type Source interface {
 	// Refresh replaces stale, a token that WeChat has refused, and returns the
 	// new one. If stale is not the current token any more, nothing is fetched.
 	Refresh(ctx context.Context, stale secret.Text) (Token, error)
+	// Renew is Refresh for a token that WeChat refuses here and accepts there:
+	// another one is returned if there is one, but none is made by force. If there
+	// is none, the error is ErrStale.
+	Renew(ctx context.Context, doubtful secret.Text) (Token, error)
 }
 
 // Holder knows which tokens are in force.

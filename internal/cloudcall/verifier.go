@@ -37,7 +37,7 @@ type Verifier struct {
 	environment func(ctx context.Context) map[string]string
 	now         func() time.Time
 	boundary    func() string
-	line        *upstream.Line
+	client      *upstream.Client
 
 	calls atomic.Int64 // numbers the calls of the process, as the SDK does
 }
@@ -55,7 +55,7 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // question would be asked in his name. Those that belong to the function
 // (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
-	return &Verifier{environment: environment, now: now, boundary: boundary, line: upstream.New(connectionLife, now)}
+	return &Verifier{environment: environment, now: now, boundary: boundary, client: upstream.New(connectionLife, now)}
 }
 
 // boundary has the form that the SDK's form-data gives it.
@@ -88,7 +88,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	// would do no harm: it then repeats one that met a connection which had died
 	// while it was idle (net/http, Transport).
 	req.Header["Idempotency-Key"] = nil
-	reply, err := v.line.Send(req)
+	reply, err := v.client.Send(req)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)

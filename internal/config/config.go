@@ -79,4 +79,15 @@ func (c *Check) Address(name, text string) *url.URL {
 	return base
 }
 
+// Addresses reads base addresses of one API, in the order of preference.
+func (c *Check) Addresses(name string, texts []string) []*url.URL {
+	var bases []*url.URL
+	for i, text := range texts {
+		text = strings.TrimSpace(text)
+		c.That(!slices.Contains(texts[:i], text), name, "holds an address that is duplicated")
+		bases = append(bases, c.Address(name, text))
+	}
+	return bases
+}
+
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

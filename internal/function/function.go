@@ -40,9 +40,9 @@ type API struct {
 	BadRequest func(w http.ResponseWriter, r *http.Request, err error)
 	// Timer answers a timer or a schedule.
 	Timer func(ctx context.Context, event []byte) []byte
-	// Prepare, if set, does early what the first call would wait for: it fetches
+	// Warm, if set, does early what the first call would wait for: it fetches
 	// a token, it connects. Where it fails, the call will try itself.
-	Prepare func(ctx context.Context)
+	Warm func(ctx context.Context)
 }
 
 // Handler runs an API. It implements [adapter.Handler].
@@ -104,13 +104,13 @@ const preparation = 5 * time.Second
 // goAhead prepares beside the start of the runtime, which must not wait for the
 // network. The first call joins what is under way.
 func (h *Handler) goAhead() {
-	if h.api.Prepare == nil {
+	if h.api.Warm == nil {
 		return
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), preparation)
 		defer cancel()
-		h.api.Prepare(ctx)
+		h.api.Warm(ctx)
 	}()
 }
 

@@ -1,6 +1,7 @@
 package tokenapi
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -37,6 +38,9 @@ type credentials struct {
 	// StaleToken is a field of our own: a token that WeChat has refused, and that the
 	// client wants another one for. Whoever names it forces nothing.
 	StaleToken secret.Text `json:"stale_token"`
+	// Doubtful, another, says that WeChat has refused that token here and accepted it
+	// there: it is replaced if there is another one already.
+	Doubtful bool `json:"doubtful"`
 }
 
 // ServeHTTP implements http.Handler: WeChat's two calls, answered with status 200
@@ -88,6 +92,10 @@ func (h *Handler) give(w http.ResponseWriter, r *http.Request, c credentials) {
 	var token accesstoken.Token
 	var err error
 	switch {
+	case !c.StaleToken.IsZero() && c.Doubtful:
+		if token, err = h.Source.Renew(r.Context(), c.StaleToken); errors.Is(err, accesstoken.ErrStale) {
+			token, err = h.Source.Token(r.Context())
+		}
 	case !c.StaleToken.IsZero():
 		token, err = h.Source.Refresh(r.Context(), c.StaleToken)
 	case c.ForceRefresh:

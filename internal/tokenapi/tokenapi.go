@@ -45,6 +45,7 @@ const maxBody = 8 << 10
 type Source interface {
 	Token(ctx context.Context) (accesstoken.Token, error)
 	Refresh(ctx context.Context, stale secret.Text) (accesstoken.Token, error)
+	Renew(ctx context.Context, doubtful secret.Text) (accesstoken.Token, error)
 	// Force replaces the current token within the budget of forced refreshes.
 	Force(ctx context.Context) (accesstoken.Token, error)
 }
