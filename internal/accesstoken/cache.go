@@ -35,6 +35,8 @@ const (
 	// a token is presented or named that is not known, and when the current one is
 	// refused and no refresh is left.
 	recheck = 5 * time.Second
+	// recheckDoubtful is the same for a token that WeChat may accept in a moment.
+	recheckDoubtful = 500 * time.Millisecond
 	// newFor is how long WeChat's front ends may take to learn of a token.
 	newFor = 2500 * time.Millisecond
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
@@ -215,8 +217,12 @@ func (c *Cache) isKept(n need, now time.Time) bool {
 	if n.doubtful && c.config.Classic && now.Sub(c.adopted).Abs() < newFor {
 		return true
 	}
-	left := !c.config.Classic && !n.doubtful && c.state.mayForce(now, forcedPerDay)
-	return c.kept.Equal(n.stale) && !left && now.Sub(c.keptAt).Abs() < recheck
+	since := now.Sub(c.keptAt).Abs()
+	if n.doubtful {
+		return c.kept.Equal(n.stale) && since < recheckDoubtful
+	}
+	left := !c.config.Classic && c.state.mayForce(now, forcedPerDay)
+	return c.kept.Equal(n.stale) && !left && since < recheck
 }
 
 // adopt makes state what this instance knows. c.mu is held.

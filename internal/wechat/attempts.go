@@ -41,6 +41,8 @@ const (
 // invocation counts what is sent for one call of ours, through whichever functions
 // its context comes.
 type invocation struct {
+	deadline time.Time // of the call, which a fetch that others may join outlives; zero: none
+
 	mu   sync.Mutex
 	sent int // guarded by mu
 }
@@ -50,7 +52,7 @@ type invocationKey struct{}
 // begin returns a context that counts from here on.
 func (c *Client) begin(ctx context.Context) context.Context {
 	c.budget.Call()
-	return context.WithValue(ctx, invocationKey{}, new(invocation))
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx)})
 }
 
 func (i *invocation) count() {
@@ -245,17 +247,24 @@ func (a *attempts) patience(ctx context.Context) time.Duration {
 	if a.request.once {
 		share, most = patienceShareOnce, maxPatienceOnce
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return most
+	for _, deadline := range []time.Time{a.invocation.deadline, deadlineOf(ctx)} {
+		if left := time.Until(deadline); !deadline.IsZero() && left > 0 {
+			most = min(most, time.Duration(share*float64(left)))
+		}
 	}
-	return max(minPatience, min(most, time.Duration(share*float64(time.Until(deadline)))))
+	return max(most, minPatience)
+}
+
+// deadlineOf is the deadline of ctx; zero if it has none.
+func deadlineOf(ctx context.Context) time.Time {
+	deadline, _ := ctx.Deadline()
+	return deadline
 }
 
 // leaves reports whether ctx has time left after a pause of d.
 func leaves(ctx context.Context, d time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) > d
+	deadline := deadlineOf(ctx)
+	return deadline.IsZero() || time.Until(deadline) > d
 }
 
 // isTransient tells the HTTP statuses that pass: of a server in trouble, and of one

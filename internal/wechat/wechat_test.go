@@ -28,8 +28,9 @@ import (
 )
 
 const (
-	verifyPath = "/cgi-bin/soter/verify_signature"
-	tokenPath  = "/cgi-bin/stable_token"
+	verifyPath  = "/cgi-bin/soter/verify_signature"
+	tokenPath   = "/cgi-bin/stable_token"
+	classicPath = "/cgi-bin/token"
 )
 
 // bench is a client of WeChat, and the sandbox that it talks to over real HTTP.
