@@ -90,6 +90,11 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the token endpoint refused: errcode %d %s", r.ErrCode, r.ErrMsg)
 }
 
+// ErrBusy says that an [Endpoint] takes no more requests for the moment, as a token
+// function does that has a limit of concurrency. A fetch asks again for as long as it
+// has time.
+var ErrBusy = errors.New("the token endpoint takes no more requests for the moment")
+
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
