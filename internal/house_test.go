@@ -17,7 +17,7 @@ var storeys = []string{
 	"secret journal soter openapi trigger emulator nodemodules",
 	"adapter config redis upstream",
 	"accesstoken authkeys challenge cloudcall function",
-	"sandbox tokenapi wechat",
+	"sandbox wechat",
 	"hostedtest redis/redistest",
 }
 

@@ -13,7 +13,6 @@ import (
 	"sotercall/internal/openapi"
 	"sotercall/internal/redis"
 	"sotercall/internal/secret"
-	"sotercall/internal/tokenapi"
 	"sotercall/internal/wechat"
 )
 
@@ -21,7 +20,7 @@ func main() { function.Main("token", build) }
 
 // build wires the function as it is configured.
 func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar) function.API {
-	handler := &tokenapi.Handler{Now: time.Now, Observe: observe}
+	handler := &accesstoken.Handler{Now: time.Now, Observe: observe}
 	s, err := readSettings(environment)
 	if err == nil {
 		level.Set(s.LogLevel)
@@ -41,7 +40,7 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	}
 }
 
-func source(s settings, log *slog.Logger) (tokenapi.Source, error) {
+func source(s settings, log *slog.Logger) (accesstoken.Forcer, error) {
 	var store *redis.Store // nil without REDIS_URL
 	if !s.RedisURL.IsZero() {
 		var err error

@@ -31,26 +31,45 @@ const (
 type pair struct {
 	wechat hostedtest.Sandbox
 	base   string // of both functions
-	token  emulator.Runtime
-	verify emulator.Runtime
-	logs   *hostedtest.Log
+	// variables are what both functions are told.
+	variables map[string]string
+	token     emulator.Runtime
+	verify    emulator.Runtime
+	logs      *hostedtest.Log
 }
 
-func newPair(t *testing.T, o sandbox.Options) *pair {
+func newPair(t *testing.T, o sandbox.Options) *pair { return newPairWith(t, o, nil) }
+
+// newPairWith is newPair with further variables for both functions.
+func newPairWith(t *testing.T, o sandbox.Options, variables map[string]string) *pair {
 	t.Helper()
 	p := &pair{wechat: hostedtest.NewSandbox(t, o), logs: new(hostedtest.Log)}
+	p.variables = hostedtest.With(p.wechat.Variables(), variables)
 	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	p.base = server.URL
-	p.token = hostedtest.SCF(t, "token", hostedtest.With(p.wechat.Variables(),
+	p.base = serve(t, mux)
+	p.token = hostedtest.SCF(t, "token", hostedtest.With(p.variables,
 		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), 10*time.Second, p.logs)
 	mux.Handle("/cgi-bin/token", emulator.HTTPAPI(p.token))
 	mux.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(p.token))
-	p.verify = hostedtest.SCF(t, "verify", hostedtest.With(p.wechat.Variables(),
-		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), 10*time.Second, p.logs)
+	p.verify = p.newVerify(t)
 	mux.Handle("/cgi-bin/soter/", emulator.HTTPAPI(p.verify))
 	return p
+}
+
+// serve serves real HTTP until the test ends, and returns the base URL.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// newVerify starts one more verify function that fetches its tokens at the token
+// function.
+func (p *pair) newVerify(t *testing.T) emulator.Runtime {
+	t.Helper()
+	return hostedtest.SCF(t, "verify", hostedtest.With(p.variables,
+		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), 10*time.Second, p.logs)
 }
 
 type answer struct {

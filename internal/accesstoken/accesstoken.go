@@ -4,6 +4,7 @@
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
 // WeChat's two token endpoints, or a token function) as seldom as possible, and
 // shares what it gets through a [Store] with all other instances of the function.
+// [Handler] gives the tokens of a Cache to others: it is the token function's call.
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
 // fetch. A refused token is replaced by compare-and-refresh: whoever comes late
@@ -22,6 +23,7 @@ import (
 	"fmt"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -92,13 +94,18 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the token endpoint refused: errcode %d %s", r.ErrCode, r.ErrMsg)
 }
 
+// ErrBusy says that an [Endpoint] takes no more requests for the moment, as a token
+// function does that has a limit of concurrency. A fetch asks again for as long as it
+// has time.
+var ErrBusy = errors.New("the token endpoint takes no more requests for the moment")
+
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
 
 // errNotYet says that this instance has no token yet, so that it does not know
 // which ones are in force.
-var errNotYet = errors.New("this instance has no access_token yet")
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
 
 // retryAfter tells for how long the failure of a fetch is remembered instead of
 // fetching again: until a person has changed something, or until WeChat's quota

@@ -31,6 +31,8 @@ const (
 	// leasePoll is how often the store is asked whether the fetch of another
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
+	// busyPause is about the pause before an endpoint is asked again that is busy.
+	busyPause = 200 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when
 	// a token is presented or named that is not known, and when the current one is
 	// refused and no refresh is left.

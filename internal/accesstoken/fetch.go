@@ -3,6 +3,7 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -296,6 +297,11 @@ func (c *Cache) ask(ctx context.Context, stale secret.Text, force bool) (Token, 
 	asked := c.clock()
 	journal.From(ctx).Count("token_fetches", 1)
 	grant, err := c.config.Endpoint.Fetch(ctx, stale, force)
+	// Who is busy turns many away at once, who must not all come back at once.
+	for errors.Is(err, ErrBusy) && pause(ctx, busyPause/2+rand.N(busyPause)) {
+		asked = c.clock()
+		grant, err = c.config.Endpoint.Fetch(ctx, stale, force)
+	}
 	switch {
 	case err != nil:
 		return Token{}, err

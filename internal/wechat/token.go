@@ -3,6 +3,7 @@ package wechat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -112,8 +113,14 @@ func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) ac
 	return endpoint(func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
 		grant, err := c.stable(ctx, base, credentials, stale, force)
 		var status *badStatus
-		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
+		if !errors.As(err, &status) {
+			return grant, err
+		}
+		switch status.status {
+		case http.StatusNotFound, http.StatusMethodNotAllowed:
 			return c.classic(ctx, base, credentials)
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			return grant, fmt.Errorf("%w: %w", accesstoken.ErrBusy, err)
 		}
 		return grant, err
 	})

@@ -2,6 +2,8 @@ package wechat_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -118,6 +120,89 @@ func (p platformToken) Token(context.Context) (accesstoken.Token, error) {
 func (p platformToken) Refresh(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
 	return p.Token(ctx)
 }
+
 func (p platformToken) Renew(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
 	return p.Token(ctx)
+}
+
+func TestTokenFunctionIsToldApartFromWeChat(t *testing.T) {
+	parse := func(address string) *url.URL {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		return u
+	}
+	for _, c := range []struct {
+		base, api string
+		want      bool
+	}{
+		{"https://abc.execute-api.eu-central-1.amazonaws.com", "https://api.weixin.qq.com", true},
+		{"https://api2.weixin.qq.com", "https://api.weixin.qq.com", false},
+		{"https://API.Weixin.QQ.com.", "https://api.weixin.qq.com", false},
+		{"https://sh.api.weixin.qq.com/", "https://api.weixin.qq.com", false},
+		{"https://weixin.qq.com", "https://api.weixin.qq.com", false},
+		{"https://api.weixin.qq.com.example.com", "https://api.weixin.qq.com", true},
+		{"https://notweixin.qq.com", "https://api.weixin.qq.com", true},
+		{"http://127.0.0.1:9000/functions", "http://127.0.0.1:9000", true},
+		{"http://127.0.0.1:9000/", "http://127.0.0.1:9000", false},
+		{"https://egress.example.com:443", "https://EGRESS.example.com/", false},
+		{"https://egress.example.com:8443", "https://egress.example.com", true},
+	} {
+		assert.Equal(t, c.want, wechat.IsTokenFunction([]*url.URL{parse(c.base)}, []*url.URL{parse("https://other.example.com"), parse(c.api)}), c.base)
+	}
+}
+
+// The token that was refused is named to a token function, and to nobody else.
+func TestRefusedTokenIsNamedToATokenFunctionOnly(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	base, err := url.Parse(b.server.URL)
+	require.NoError(t, err)
+	credentials := wechat.Credentials{AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)}
+	stale := secret.New("refused-token")
+	hosts := b.client.Hosts(base)
+	said := func(path string) string {
+		last, _ := b.LastRequest(path)
+		return last.RawQuery + string(last.Body)
+	}
+	_, err = b.client.StableToken(hosts, credentials).Fetch(t.Context(), stale, true)
+	require.NoError(t, err)
+	assert.NotContains(t, said(tokenPath), "stale")
+	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), stale, false)
+	require.NoError(t, err)
+	assert.NotContains(t, said("/cgi-bin/token"), "refused-token")
+
+	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), stale, false)
+	require.NoError(t, err)
+	assert.Contains(t, said(tokenPath), `"stale_token":"refused-token"`, "the twin")
+	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), secret.Text{}, false)
+	require.NoError(t, err)
+	assert.NotContains(t, said(tokenPath), "stale")
+}
+
+// A token server of somebody else's may have nothing but getAccessToken's path.
+func TestTokenServerWithoutStableToken(t *testing.T) {
+	var asked []string
+	status := http.StatusNotFound
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		if r.URL.Path != "/cgi-bin/token" {
+			w.WriteHeader(status)
+			return
+		}
+		_, _ = w.Write([]byte(`{"access_token":"theirs","expires_in":7200}`))
+	}))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	client := wechat.New(time.Now)
+	endpoint := client.FunctionToken(client.Hosts(base), wechat.Credentials{AppID: "wx", AppSecret: secret.New("client")})
+	grant, err := endpoint.Fetch(t.Context(), secret.New("refused"), false)
+	require.NoError(t, err)
+	assert.True(t, grant.Value.Matches("theirs"))
+	assert.Equal(t, []string{"POST /cgi-bin/stable_token", "GET /cgi-bin/token"}, asked)
+
+	status = http.StatusForbidden
+	_, err = endpoint.Fetch(t.Context(), secret.New("refused"), false)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "refused-token")
+	assert.Len(t, asked, 3, "any other failure is one")
 }

@@ -1,4 +1,4 @@
-package tokenapi_test
+package accesstoken_test
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
-	"sotercall/internal/tokenapi"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -46,8 +45,8 @@ func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Toke
 
 func (s *source) Force(context.Context) (accesstoken.Token, error) { return s.answer("force") }
 
-func newHandler(s *source) *tokenapi.Handler {
-	return &tokenapi.Handler{
+func newHandler(s *source) *accesstoken.Handler {
+	return &accesstoken.Handler{
 		Source:        s,
 		AppID:         "wxAPP",
 		ClientSecrets: []secret.Text{secret.New("client-one"), secret.New("client-two")},
@@ -118,6 +117,10 @@ func TestHTTP(t *testing.T) {
 		{"behind a base path", "POST", "/v1/cgi-bin/stable_token", good, `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
 		{"forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":true,`, 1), `{"access_token":"TOKEN-force","expires_in":3600}`, "force"},
 		{"expressly not forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":false,`, 1), `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
+		{"a refused token is named", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"stale_token":"OLD",`, 1), `{"access_token":"TOKEN-refresh","expires_in":3600}`, "refresh"},
+		{"named, and forced", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"force_refresh":true,"stale_token":"OLD",`, 1), `{"access_token":"TOKEN-refresh","expires_in":3600}`, "refresh"},
+		{"nothing is named", "POST", "/cgi-bin/stable_token", strings.Replace(good, "{", `{"stale_token":"",`, 1), `{"access_token":"TOKEN-token","expires_in":3600}`, "token"},
+		{"named by whoever has no secret", "POST", "/cgi-bin/stable_token", strings.Replace(strings.Replace(good, "client-one", "x", 1), "{", `{"stale_token":"OLD",`, 1), `{"errcode":40125,"errmsg":"invalid appsecret"}`, ""},
 		{"wrong secret", "POST", "/cgi-bin/stable_token", strings.Replace(good, "client-one", "client-three", 1), `{"errcode":40125,"errmsg":"invalid appsecret"}`, ""},
 		{"no secret", "POST", "/cgi-bin/stable_token", strings.Replace(good, "client-one", "", 1), `{"errcode":41004,"errmsg":"appsecret missing"}`, ""},
 		{"wrong appid", "POST", "/cgi-bin/stable_token", strings.Replace(good, "wxAPP", "wxOTHER", 1), `{"errcode":40013,"errmsg":"invalid appid"}`, ""},
@@ -136,6 +139,7 @@ func TestHTTP(t *testing.T) {
 			assert.Equal(t, 200, w.Code)
 			assert.Equal(t, c.answer, w.Body.String())
 			assert.Equal(t, c.asked, s.asked)
+			assert.Equal(t, c.asked == "refresh", s.staled == "OLD")
 			assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 		})
 	}

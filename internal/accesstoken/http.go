@@ -1,4 +1,4 @@
-package tokenapi
+package accesstoken
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -89,11 +88,11 @@ func (h *Handler) give(w http.ResponseWriter, r *http.Request, c credentials) {
 		h.failure(w, r, http.StatusOK, refused)
 		return
 	}
-	var token accesstoken.Token
+	var token Token
 	var err error
 	switch {
 	case !c.StaleToken.IsZero() && c.Doubtful:
-		if token, err = h.Source.Renew(r.Context(), c.StaleToken); errors.Is(err, accesstoken.ErrStale) {
+		if token, err = h.Source.Renew(r.Context(), c.StaleToken); errors.Is(err, ErrStale) {
 			token, err = h.Source.Token(r.Context())
 		}
 	case !c.StaleToken.IsZero():

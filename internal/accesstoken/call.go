@@ -1,5 +1,40 @@
-// Package tokenapi is the call surface of the token function, the one place that
-// fetches access_tokens for all others.
+package accesstoken
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
+)
+
+// CallName is the name of the direct call in its errMsg.
+const CallName = "openapi.auth.getAccessToken"
+
+// Paths of the two calls at the HTTP doors. What stands before them is passed
+// over.
+const (
+	ClassicPath = "/cgi-bin/token"
+	StablePath  = "/cgi-bin/stable_token"
+)
+
+// maxBody bounds a request; real ones have about 150 bytes.
+const maxBody = 8 << 10
+
+// Forcer is a Source that replaces its token on request, too.
+type Forcer interface {
+	Source
+	// Force replaces the current token within the budget of forced refreshes.
+	Force(ctx context.Context) (Token, error)
+}
+
+// Handler is the call surface of the token function, the one place that fetches
+// access_tokens for all others.
 //
 // Over HTTP it speaks WeChat's own two calls, getAccessToken and
 // getStableAccessToken, so that every WeChat SDK, and the verify function,
@@ -12,47 +47,10 @@
 //
 // Invoked directly, which only a trusted backend may do, it answers in camelCase
 // and can compare and refresh.
-package tokenapi
-
-import (
-	"context"
-	"errors"
-	"net/http"
-	"strings"
-	"time"
-
-	"github.com/go-json-experiment/json"
-
-	"sotercall/internal/accesstoken"
-	"sotercall/internal/openapi"
-	"sotercall/internal/secret"
-)
-
-// Name is the name of the direct call in its errMsg.
-const Name = "openapi.auth.getAccessToken"
-
-// Paths of the two calls at the HTTP doors. What stands before them is passed
-// over.
-const (
-	ClassicPath = "/cgi-bin/token"
-	StablePath  = "/cgi-bin/stable_token"
-)
-
-// maxBody bounds a request; real ones have about 150 bytes.
-const maxBody = 8 << 10
-
-// Source gives the tokens.
-type Source interface {
-	Token(ctx context.Context) (accesstoken.Token, error)
-	Refresh(ctx context.Context, stale secret.Text) (accesstoken.Token, error)
-	Renew(ctx context.Context, doubtful secret.Text) (accesstoken.Token, error)
-	// Force replaces the current token within the budget of forced refreshes.
-	Force(ctx context.Context) (accesstoken.Token, error)
-}
-
-// Handler answers. Its fields are set before the first use and not changed after.
+//
+// Its fields are set before the first use and not changed after.
 type Handler struct {
-	Source Source
+	Source Forcer
 	// AppID is the only one that tokens are given for.
 	AppID string
 	// ClientSecrets let HTTP callers in. None means that nobody is let in.
@@ -68,7 +66,7 @@ type Handler struct {
 // Program is refused: with a token it could act for the whole app.
 func (h *Handler) Direct(ctx context.Context, event []byte) []byte {
 	if openapi.CallerFrom(ctx) != (openapi.Caller{}) {
-		return h.cloudCall(ctx, accesstoken.Token{}, openapi.NewError(openapi.CodeIllegalSource, "a page gets no access_token", nil))
+		return h.cloudCall(ctx, Token{}, openapi.NewError(openapi.CodeIllegalSource, "a page gets no access_token", nil))
 	}
 	var question struct {
 		StaleToken secret.Text `json:"staleToken"`
@@ -76,7 +74,7 @@ func (h *Handler) Direct(ctx context.Context, event []byte) []byte {
 	if len(strings.TrimSpace(string(event))) > 0 {
 		if err := json.Unmarshal(event, &question); err != nil {
 			// The parser's own words could quote the token.
-			return h.cloudCall(ctx, accesstoken.Token{}, openapi.NewError(openapi.CodeInvalidParam, `expected a JSON object, {} or {"staleToken":"…"}`, nil))
+			return h.cloudCall(ctx, Token{}, openapi.NewError(openapi.CodeInvalidParam, `expected a JSON object, {} or {"staleToken":"…"}`, nil))
 		}
 	}
 	if question.StaleToken.IsZero() {
@@ -95,7 +93,7 @@ func (h *Handler) Timer(ctx context.Context, _ []byte) []byte {
 	return h.cloudCall(ctx, token, err)
 }
 
-func (h *Handler) cloudCall(ctx context.Context, token accesstoken.Token, err error) []byte {
+func (h *Handler) cloudCall(ctx context.Context, token Token, err error) []byte {
 	type answer struct {
 		AccessToken string `json:"accessToken,omitzero"`
 		ExpiresIn   int64  `json:"expiresIn,omitzero"`
@@ -104,10 +102,10 @@ func (h *Handler) cloudCall(ctx context.Context, token accesstoken.Token, err er
 	}
 	if err != nil {
 		e := h.refused(ctx, err)
-		return marshal(answer{ErrCode: e.Code, ErrMsg: Name + ":fail " + e.Message})
+		return marshal(answer{ErrCode: e.Code, ErrMsg: CallName + ":fail " + e.Message})
 	}
 	h.observe(ctx, 0, nil)
-	return marshal(answer{token.Value.Reveal(), h.expiresIn(token), 0, Name + ":ok"})
+	return marshal(answer{token.Value.Reveal(), h.expiresIn(token), 0, CallName + ":ok"})
 }
 
 // BadRequest answers an event whose HTTP request is broken.
@@ -124,13 +122,13 @@ func (h *Handler) refused(ctx context.Context, err error) *openapi.Error {
 
 func asError(err error) *openapi.Error {
 	var e *openapi.Error
-	var refusal *accesstoken.Refusal
+	var refusal *Refusal
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &refusal):
 		return openapi.Upstream(refusal.ErrCode, refusal.ErrMsg)
-	case errors.Is(err, accesstoken.ErrStale):
+	case errors.Is(err, ErrStale):
 		return openapi.Upstream(45009, "WeChat still gives the stale token, and the forced refreshes are used up for now")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not give a token in time", nil)
@@ -146,14 +144,14 @@ func (h *Handler) observe(ctx context.Context, errCode int, err error) {
 }
 
 // expiresIn is what is left of a token's life in whole seconds, at least 1.
-func (h *Handler) expiresIn(token accesstoken.Token) int64 {
+func (h *Handler) expiresIn(token Token) int64 {
 	return max(1, int64(token.Expires.Sub(h.Now())/time.Second))
 }
 
 func marshal(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil { // bytes that are not UTF-8: nothing of ours, so nothing is told
-		return []byte(`{"errCode":-604103,"errMsg":"` + Name + `:fail -604103 call open API system error. internal error"}`)
+		return []byte(`{"errCode":-604103,"errMsg":"` + CallName + `:fail -604103 call open API system error. internal error"}`)
 	}
 	return b
 }
