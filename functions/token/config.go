@@ -14,14 +14,14 @@ import (
 type settings struct {
 	AppID           string        `env:"WECHAT_APPID"`
 	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
-	APIBase         string        `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com"`
+	APIBase         []string      `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
 	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	RedisURL        secret.Text   `env:"REDIS_URL"`
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
 	BasePath        string        `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
-	apiBase *url.URL
+	apiBases []*url.URL
 }
 
 // readSettings reads the variables, and refuses what cannot work.
@@ -31,7 +31,7 @@ func readSettings(environment map[string]string) (settings, error) {
 		return settings{}, err
 	}
 	var check config.Check
-	s.apiBase = check.Address("WECHAT_API_BASE", s.APIBase)
+	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
 	check.Required("WECHAT_APPID", s.AppID != "")
 	check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())

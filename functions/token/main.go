@@ -44,7 +44,7 @@ func source(s settings, log *slog.Logger) (accesstoken.Forcer, error) {
 	client := wechat.New(time.Now)
 	client.Scrub = scrub
 	return client.Tokens(wechat.TokenConfig{
-		Base:        s.apiBase,
+		Base:        client.Hosts(s.apiBases...),
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
 		Store:       accesstoken.StoreOf(store, s.AppID),

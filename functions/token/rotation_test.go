@@ -245,3 +245,38 @@ func whenAsked(t *testing.T, s hostedtest.Sandbox, path string, do func()) {
 		do()
 	}
 }
+
+// A token function that takes five requests at a time, as one with a limit of
+// concurrency does, refuses the others: 50 instances of verify that start at once all
+// get their token.
+func TestColdInstancesBeforeABusyTokenFunction(t *testing.T) {
+	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: 200, Times: 1}))
+	token := hostedtest.SCF(t, "token", hostedtest.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), 10*time.Second, new(hostedtest.Log))
+	var refused atomic.Int64
+	places := make(chan struct{}, 5)
+	function := emulator.HTTPAPI(token)
+	base := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			function.ServeHTTP(w, r)
+		default:
+			if refused.Add(1)%2 == 0 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			} else {
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+		}
+	}))
+	instances := make([]emulator.Runtime, 50)
+	variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": base})
+	var starting sync.WaitGroup
+	for i := range instances {
+		starting.Go(func() { instances[i] = hostedtest.SCF(t, "verify", variables, 3*time.Second, new(hostedtest.Log)) })
+	}
+	starting.Wait()
+	assert.Zero(t, verifyAll(t, 1, instances...), "within the 3 seconds that each has")
+	assert.Positive(t, refused.Load(), "the twin: it was busy")
+	assert.Equal(t, 1, s.Requests(tokenPath))
+}

@@ -15,8 +15,8 @@ import (
 type settings struct {
 	AppID           string                  `env:"WECHAT_APPID"`
 	AppSecret       secret.Text             `env:"WECHAT_APPSECRET"`
-	APIBase         string                  `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com"`
-	TokenBase       string                  `env:"WECHAT_TOKEN_BASE"`
+	APIBase         []string                `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
+	TokenBase       []string                `env:"WECHAT_TOKEN_BASE"`
 	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	Verifier        string                  `env:"SOTER_VERIFIER" envDefault:"wechat"`
 	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
@@ -28,7 +28,7 @@ type settings struct {
 	BasePath        string                  `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level              `env:"LOG_LEVEL" envDefault:"info"`
 
-	apiBase, tokenBase *url.URL
+	apiBases, tokenBases []*url.URL
 }
 
 // readSettings reads the variables, and refuses what cannot work.
@@ -37,12 +37,9 @@ func readSettings(environment map[string]string) (settings, error) {
 	if err := config.Read(&s, environment); err != nil {
 		return settings{}, err
 	}
-	if s.TokenBase == "" {
-		s.TokenBase = s.APIBase
-	}
 	var check config.Check
-	s.apiBase = check.Address("WECHAT_API_BASE", s.APIBase)
-	s.tokenBase = check.Address("WECHAT_TOKEN_BASE", s.TokenBase)
+	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
+	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase) // none: the API's
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase")
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)

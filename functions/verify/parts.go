@@ -17,6 +17,7 @@ import (
 	"sotercall/internal/openapi"
 	"sotercall/internal/redis"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )
 
@@ -47,8 +48,9 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	client := wechat.New(time.Now)
 	client.Scrub = scrub
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
+	hosts := client.Hosts(s.apiBases...)
 	var source accesstoken.Source
-	source, p.tokens = tokenSource(s, client, store, log)
+	source, p.tokens = tokenSource(s, client, hosts, store, log)
 	switch s.Verifier {
 	case "cloudcall":
 		gateway := cloudcall.New(cloudEnvironment, time.Now)
@@ -58,8 +60,8 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 		p.keys = keyStore(s, store)
 		p.verifier = authkeys.NewVerifier(p.keys)
 	default:
-		p.verifier = client.Verifier(s.apiBase, source)
-		p.warm = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }
+		verifier := client.Verifier(hosts, source)
+		p.verifier, p.warm = verifier, verifier.Warm
 	}
 	if err := once(&p, s, store); err != nil {
 		return parts{}, err
@@ -70,19 +72,22 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 // tokenSource is where access_tokens come from, and who knows which are in force;
 // nil where there is none. The platform's own token is for this function alone:
 // nobody can present it.
-func tokenSource(s settings, client *wechat.Client, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
+func tokenSource(s settings, client *wechat.Client, hosts *upstream.Hosts, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
 	if s.AccessTokenMode == "cloudbase" {
 		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
 	}
 	if s.AppID == "" || s.AppSecret.IsZero() {
 		return nil, nil
 	}
-	function := wechat.IsTokenFunction(s.tokenBase, s.apiBase)
+	function := wechat.IsTokenFunction(s.tokenBases, s.apiBases)
+	if len(s.tokenBases) > 0 {
+		hosts = client.Hosts(s.tokenBases...)
+	}
 	if function {
 		store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
 	}
 	cache := client.Tokens(wechat.TokenConfig{
-		Base:        s.tokenBase,
+		Base:        hosts,
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
 		Function:    function,

@@ -54,6 +54,10 @@ type Source interface {
 	// Refresh replaces stale, a token that WeChat has refused, and returns the
 	// new one. If stale is not the current token any more, nothing is fetched.
 	Refresh(ctx context.Context, stale secret.Text) (Token, error)
+	// Renew is Refresh for a token that WeChat refuses here and accepts there:
+	// another one is returned if there is one, but none is made by force. If there
+	// is none, the error is ErrStale.
+	Renew(ctx context.Context, doubtful secret.Text) (Token, error)
 }
 
 // Holder knows which tokens are in force.
@@ -90,6 +94,11 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("the token endpoint refused: errcode %d %s", r.ErrCode, r.ErrMsg)
 }
 
+// ErrBusy says that an [Endpoint] takes no more requests for the moment, as a token
+// function does that has a limit of concurrency. A fetch asks again for as long as it
+// has time.
+var ErrBusy = errors.New("the token endpoint takes no more requests for the moment")
+
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
@@ -103,19 +112,8 @@ var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no acce
 // has recovered. It is kept short enough that the change is seen soon. Zero
 // means that the next call may try again at once.
 func retryAfter(err error) time.Duration {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
-		return 0
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		return openapi.LookUp(refusal.ErrCode).RetryAfter
 	}
-	switch refusal.ErrCode {
-	case 40001, 40002, 40013, 40125, 40164, 40243, 41002, 41004, 43002,
-		48001, 50004, 50007, 61024, 89501, 89503, 89506, 89507:
-		return time.Minute
-	case 45011: // the minute's quota
-		return time.Minute
-	case 45009: // the day's quota, unless someone calls clear_quota
-		return 10 * time.Minute
-	default:
-		return 0
-	}
+	return 0
 }

@@ -31,10 +31,16 @@ const (
 	// leasePoll is how often the store is asked whether the fetch of another
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
+	// busyPause is about the pause before an endpoint is asked again that is busy.
+	busyPause = 200 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when
 	// a token is presented or named that is not known, and when the current one is
 	// refused and no refresh is left.
 	recheck = 5 * time.Second
+	// recheckDoubtful is the same for a token that WeChat may accept in a moment.
+	recheckDoubtful = 500 * time.Millisecond
+	// newFor is how long WeChat's front ends may take to learn of a token.
+	newFor = 2500 * time.Millisecond
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
 	// minutes before its end.
 	maxMargin = 5 * time.Minute
@@ -49,6 +55,7 @@ type Cache struct {
 	past    []secret.Text // the last tokens that were current, the newest last
 	fetch   *fetch        // the one under way; nil if none
 	failure failure       // of the last fetch; zero if it succeeded
+	adopted time.Time     // when the current token became known here
 	kept    secret.Text   // the token for which the last fetch came to ErrStale
 	keptAt  time.Time     // when it did
 	named   time.Time     // when a token that is not known was last named to Refresh
@@ -125,6 +132,13 @@ func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
 	return c.replace(ctx, need{stale: stale})
 }
 
+// Renew implements [Source]. In classic mode, where every fetch makes a token, one
+// that is a moment old is kept: WeChat's front ends do not all know it yet, and would
+// not know the next one either.
+func (c *Cache) Renew(ctx context.Context, doubtful secret.Text) (Token, error) {
+	return c.replace(ctx, need{stale: doubtful, doubtful: true})
+}
+
 // Force replaces the current token on request, as force_refresh asks, within a
 // part of the budget of forced refreshes: the rest is kept for Refresh. Where the
 // part is used up, or the last one was a moment ago, nothing is refreshed and the
@@ -161,7 +175,7 @@ func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
 		case failure != nil:
 			c.mu.Unlock()
 			return Token{}, failure
-		case !another && c.isKept(n.stale, now):
+		case !another && c.isKept(n, now):
 			c.mu.Unlock()
 			return Token{}, ErrStale
 		}
@@ -174,7 +188,7 @@ func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
 			// A fetch that others began for want of any token may bring the refused
 			// one: then it is our turn.
 			continue
-		case errors.Is(err, ErrStale) && f.need.onRequest && !n.onRequest:
+		case errors.Is(err, ErrStale) && (f.need.onRequest && !n.onRequest || f.need.doubtful && !n.doubtful):
 			continue // its budget was smaller
 		case err != nil && another && ctx.Err() == nil:
 			return current, nil
@@ -198,12 +212,19 @@ func (c *Cache) mayBeNewer(stale secret.Text, now time.Time) bool {
 	return true
 }
 
-// isKept reports whether a fetch has just failed to replace stale, and nothing
+// isKept reports whether a fetch has just failed to replace n.stale, and nothing
 // has changed since: there is no refresh left, and a normal fetch, which would see
 // it if somebody else had forced one, is not due again. c.mu is held.
-func (c *Cache) isKept(stale secret.Text, now time.Time) bool {
+func (c *Cache) isKept(n need, now time.Time) bool {
+	if n.doubtful && c.config.Classic && now.Sub(c.adopted).Abs() < newFor {
+		return true
+	}
+	since := now.Sub(c.keptAt).Abs()
+	if n.doubtful {
+		return c.kept.Equal(n.stale) && since < recheckDoubtful
+	}
 	left := !c.config.Classic && c.state.mayForce(now, forcedPerDay)
-	return c.kept.Equal(stale) && !left && now.Sub(c.keptAt).Abs() < recheck
+	return c.kept.Equal(n.stale) && !left && since < recheck
 }
 
 // adopt makes state what this instance knows. c.mu is held.
@@ -211,6 +232,7 @@ func (c *Cache) adopt(state State) {
 	if value := state.Current.Value; !value.IsZero() && !value.Equal(c.state.Current.Value) {
 		c.past = append(c.past, value)
 		c.past = c.past[max(0, len(c.past)-maxPast):]
+		c.adopted = c.clock()
 	}
 	c.state = state
 }

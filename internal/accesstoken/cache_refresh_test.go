@@ -204,7 +204,7 @@ func (s inTime) Save(ctx context.Context, lease Lease, state State) error {
 	return s.Memory.Save(ctx, lease, state)
 }
 
-// A fetch may use up all the time of its flight; what it has spent is stored all
+// A fetch may use up all the time that it has; what it has spent is stored all
 // the same, and the lease given back.
 func TestForcedRefreshThatTakesTooLongIsSpent(t *testing.T) {
 	bubble(t, func(t *testing.T) {

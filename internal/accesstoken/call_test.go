@@ -38,6 +38,10 @@ func (s *source) answer(asked string) (accesstoken.Token, error) {
 
 func (s *source) Token(context.Context) (accesstoken.Token, error) { return s.answer("token") }
 
+func (s *source) Renew(ctx context.Context, doubtful secret.Text) (accesstoken.Token, error) {
+	return s.Refresh(ctx, doubtful)
+}
+
 func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Token, error) {
 	s.staled = stale.Reveal()
 	return s.answer("refresh")

@@ -66,3 +66,8 @@ func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, erro
 	}
 	return token, err
 }
+
+// Renew implements [Source], as Refresh does.
+func (c *CloudBase) Renew(ctx context.Context, doubtful secret.Text) (Token, error) {
+	return c.Refresh(ctx, doubtful)
+}

@@ -2,6 +2,7 @@ package accesstoken
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"github.com/go-json-experiment/json"
@@ -35,6 +36,9 @@ type credentials struct {
 	// StaleToken is a field of our own: a token that WeChat has refused, and that the
 	// client wants another one for. Whoever names it forces nothing.
 	StaleToken secret.Text `json:"stale_token"`
+	// Doubtful, another, says that WeChat has refused that token here and accepted it
+	// there: it is replaced if there is another one already.
+	Doubtful bool `json:"doubtful"`
 }
 
 func (h *Handler) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
@@ -76,6 +80,10 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 	var token Token
 	var err error
 	switch {
+	case !c.StaleToken.IsZero() && c.Doubtful:
+		if token, err = h.Source.Renew(ctx, c.StaleToken); errors.Is(err, ErrStale) {
+			token, err = h.Source.Token(ctx)
+		}
 	case !c.StaleToken.IsZero():
 		token, err = h.Source.Refresh(ctx, c.StaleToken)
 	case c.ForceRefresh:

@@ -12,13 +12,13 @@ func (v *Verifier) FixBoundary(boundary string) { v.boundary = func() string { r
 
 // DialOnly makes v connect to address whatever the URL says.
 func (v *Verifier) DialOnly(address string) {
-	v.line.DialWith(func(ctx context.Context, network, _ string) (net.Conn, error) {
+	v.client.DialWith(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	})
 }
 
 // CloseConnections ends what v keeps open.
-func (v *Verifier) CloseConnections() { v.line.HangUp() }
+func (v *Verifier) CloseConnections() { v.client.CloseIdle() }
 
 var (
 	Quote        = quote

@@ -42,7 +42,7 @@ type Verifier struct {
 	environment func(ctx context.Context) map[string]string
 	now         func() time.Time
 	boundary    func() string
-	line        *upstream.Line
+	client      *upstream.Client
 
 	calls atomic.Int64 // numbers the calls of the process, as the SDK does
 }
@@ -60,7 +60,7 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // question would be asked in his name. Those that belong to the function
 // (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
-	return &Verifier{environment: environment, now: now, boundary: boundary, line: upstream.New(connectionLife, now)}
+	return &Verifier{environment: environment, now: now, boundary: boundary, client: upstream.New(connectionLife, now)}
 }
 
 // boundary has the form that the SDK's form-data gives it.
@@ -95,7 +95,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	req.Header["Idempotency-Key"] = nil
 	outside := v.Scrub.With(append(i.secrets(), secret.New(signatureOf(req)),
 		secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))...)
-	reply, err := v.line.Send(req)
+	reply, err := v.client.Send(req)
 	err = outside.Error(err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

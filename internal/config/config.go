@@ -132,4 +132,15 @@ func (c *Check) HTTPAuth(auth string, tokens []secret.Text) {
 	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "is not used with HTTP_AUTH=platform: set one of the two")
 }
 
+// Addresses reads base addresses of one API, in the order of preference.
+func (c *Check) Addresses(name string, texts []string) []*url.URL {
+	var bases []*url.URL
+	for i, text := range texts {
+		text = strings.TrimSpace(text)
+		c.That(!slices.Contains(texts[:i], text), name, "holds an address that is duplicated")
+		bases = append(bases, c.Address(name, text))
+	}
+	return bases
+}
+
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

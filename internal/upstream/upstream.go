@@ -2,8 +2,10 @@
 // connections that are kept open between calls, and that a frozen function does
 // not trust when it wakes up.
 //
-// A request is sent once. Whether a second attempt is of use is for the caller,
-// who knows what the request does; the errors tell what happened.
+// A [Client] sends a request once. Whether a second attempt is of use is for the
+// caller, who knows what the request does; the errors tell what happened. What
+// such a caller needs is here as well: [Hosts] say where the next attempt goes,
+// and a [Budget] says whether there may be one.
 package upstream
 
 import (
@@ -12,6 +14,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -20,8 +24,8 @@ import (
 // less than 1 KiB.
 const maxReply = 64 << 10
 
-// Line is the way to servers. It may be used concurrently. Make it with [New].
-type Line struct {
+// Client sends requests. It may be used concurrently. Make it with [New].
+type Client struct {
 	transport *http.Transport
 	life      time.Duration
 	now       func() time.Time
@@ -29,8 +33,8 @@ type Line struct {
 	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
 }
 
-// New makes a Line whose idle connections live for so long; now is the clock.
-func New(life time.Duration, now func() time.Time) *Line {
+// New makes a Client whose idle connections live for so long; now is the clock.
+func New(life time.Duration, now func() time.Time) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
 	transport.IdleConnTimeout = life
@@ -38,24 +42,32 @@ func New(life time.Duration, now func() time.Time) *Line {
 	// function makes, and a dead connection is noticed at once.
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
-	return &Line{transport: transport, life: life, now: now}
+	return &Client{transport: transport, life: life, now: now}
 }
 
-// DialWith makes l connect by dial, for tests in which another server stands in
+// DialWith makes c connect by dial, for tests in which another server stands in
 // for a host. Call it before the first Send.
-func (l *Line) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	l.transport.DialContext = dial
+func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	c.transport.DialContext = dial
 }
 
 // Reply is what came back, read whole.
 type Reply struct {
 	Status      int
 	ContentType string
-	Body        []byte
+	// RetryAfter is when the server wants to be asked again; zero if it does not
+	// say so in seconds (RFC 9110, section 10.2.3).
+	RetryAfter time.Duration
+	Body       []byte
 }
 
 // NoReply says that not even the beginning of a reply came.
-type NoReply struct{ Err error }
+type NoReply struct {
+	Err error
+	// Reused says that the connection had served a request before, and may have
+	// died while it was idle: that tells nothing about the server.
+	Reused bool
+}
 
 func (e *NoReply) Error() string { return "no reply: " + e.Err.Error() }
 
@@ -65,13 +77,17 @@ func (e *NoReply) Unwrap() error { return e.Err }
 // Send sends a request and reads the reply. No redirect is followed. The error is
 // a [*NoReply], or tells that the reply broke off or is too long; none holds a
 // part of the address, in whose query secrets travel.
-func (l *Line) Send(req *http.Request) (Reply, error) {
-	l.hangUpIfOld()
+func (c *Client) Send(req *http.Request) (Reply, error) {
+	c.closeIfOld()
+	var reused bool
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
+	}))
 	// RoundTrip, unlike http.Client, follows no redirect and puts no address into
 	// its errors.
-	resp, err := l.transport.RoundTrip(req)
+	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return Reply{}, &NoReply{Err: err}
+		return Reply{}, &NoReply{Err: err, Reused: reused}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
@@ -81,20 +97,33 @@ func (l *Line) Send(req *http.Request) (Reply, error) {
 	case len(body) > maxReply:
 		return Reply{}, fmt.Errorf("the reply is longer than %d bytes", maxReply)
 	}
-	l.lastUse.Store(l.now().UnixNano())
-	return Reply{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}, nil
+	c.lastUse.Store(c.now().UnixNano())
+	return Reply{
+		Status:      resp.StatusCode,
+		ContentType: resp.Header.Get("Content-Type"),
+		RetryAfter:  retryAfter(resp.Header),
+		Body:        body,
+	}, nil
 }
 
-// HangUp closes the connections that are idle, so that the next request gets a
-// new one.
-func (l *Line) HangUp() { l.transport.CloseIdleConnections() }
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(header.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
 
-// hangUpIfOld closes what has been idle for longer than a connection lives by the
+// CloseIdle closes the connections that are idle, so that the next request gets a
+// new one.
+func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
+
+// closeIfOld closes what has been idle for longer than a connection lives by the
 // clock on the wall: while the function was frozen, the transport's own timer
 // stood still.
-func (l *Line) hangUpIfOld() {
-	if last := l.lastUse.Load(); last != 0 && l.now().UnixNano()-last > int64(l.life) {
-		l.HangUp()
-		l.lastUse.Store(0)
+func (c *Client) closeIfOld() {
+	if last := c.lastUse.Load(); last != 0 && c.now().UnixNano()-last > int64(c.life) {
+		c.CloseIdle()
+		c.lastUse.Store(0)
 	}
 }

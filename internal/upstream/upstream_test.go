@@ -30,29 +30,29 @@ func serve(t *testing.T, handler http.HandlerFunc) (url string, connections *ato
 	return server.URL, connections
 }
 
-func get(t *testing.T, line *upstream.Line, url string) (upstream.Reply, error) {
+func get(t *testing.T, client *upstream.Client, url string) (upstream.Reply, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
-	return line.Send(req)
+	return client.Send(req)
 }
 
 func TestConnectionIsKeptUntilItIsOld(t *testing.T) {
 	url, connections := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("here")) })
 	clock := time.Now()
-	line := upstream.New(30*time.Second, func() time.Time { return clock })
+	client := upstream.New(30*time.Second, func() time.Time { return clock })
 	for range 3 {
-		reply, err := get(t, line, url)
+		reply, err := get(t, client, url)
 		require.NoError(t, err)
 		assert.Equal(t, upstream.Reply{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("here")}, reply)
 	}
 	assert.EqualValues(t, 1, connections.Load())
 	clock = clock.Add(31 * time.Second) // frozen: no timer of the transport has run
-	_, err := get(t, line, url)
+	_, err := get(t, client, url)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, connections.Load())
-	line.HangUp()
-	_, err = get(t, line, url)
+	client.CloseIdle()
+	_, err = get(t, client, url)
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, connections.Load())
 }
@@ -70,12 +70,12 @@ func TestRedirectIsAReply(t *testing.T) {
 func TestReplyIsBounded(t *testing.T) {
 	size := 64 << 10
 	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", size))) })
-	line := upstream.New(time.Second, time.Now)
-	reply, err := get(t, line, url)
+	client := upstream.New(time.Second, time.Now)
+	reply, err := get(t, client, url)
 	require.NoError(t, err)
 	assert.Len(t, reply.Body, size)
 	size++
-	reply, err = get(t, line, url)
+	reply, err = get(t, client, url)
 	assert.ErrorContains(t, err, "longer than 65536 bytes")
 	assert.Zero(t, reply)
 }
@@ -89,12 +89,12 @@ func TestWhatWentWrongIsToldWithoutTheAddress(t *testing.T) {
 		}
 		panic(http.ErrAbortHandler)
 	})
-	line := upstream.New(time.Second, time.Now)
+	client := upstream.New(time.Second, time.Now)
 	var noReply *upstream.NoReply
-	_, err := get(t, line, url+"/none?secret=hush")
+	_, err := get(t, client, url+"/none?secret=hush")
 	require.ErrorAs(t, err, &noReply)
 	assert.NotContains(t, err.Error(), "hush")
-	_, err = get(t, line, url+"/half?secret=hush")
+	_, err = get(t, client, url+"/half?secret=hush")
 	require.ErrorContains(t, err, "broke off")
 	assert.NotErrorAs(t, err, &noReply)
 	assert.NotContains(t, err.Error(), "hush")

@@ -3,11 +3,13 @@
 // access_tokens.
 //
 // A [Client] keeps connections open between calls. It repeats what is worth
-// repeating (a connection that died while the function was frozen, errcode -1,
-// HTTP 5xx) within the deadline of the call's context, never beyond it, and
-// builds the request anew each time. No error of this package holds a secret:
-// the query of a URL, where access_token and AppSecret travel, is left out, and
-// what the server says passes a [secret.Scrubber].
+// repeating (a connection that died, a reply that broke off or is none of WeChat's,
+// errcode -1, HTTP 429 and 5xx), does not let one silent connection take all the
+// time there is, and goes to another host while one fails: within the deadline of
+// the call's context, and within a budget that keeps it from making WeChat's
+// troubles worse. docs/failures.md tells all this to who operates it. No error of
+// this package holds a secret: the query of a URL, where access_token and AppSecret
+// travel, is left out, and what the server says passes a [secret.Scrubber].
 package wechat
 
 import (
@@ -16,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -26,15 +27,9 @@ import (
 	"sotercall/internal/upstream"
 )
 
-const (
-	// maxAttempts bounds how often a request is sent, the first time included.
-	maxAttempts = 4
-	// firstBackoff is the pause before the second attempt; it doubles after.
-	firstBackoff = 100 * time.Millisecond
-	// connectionLife is how long an idle connection is kept: shorter than servers
-	// and the gateways between keep theirs.
-	connectionLife = 30 * time.Second
-)
+// connectionLife is how long an idle connection is kept: shorter than servers and
+// the gateways between keep theirs.
+const connectionLife = 30 * time.Second
 
 // Client calls WeChat. It may be used concurrently. Make it with [New].
 type Client struct {
@@ -45,15 +40,20 @@ type Client struct {
 	// out in any case. Set it before the first use.
 	Scrub *secret.Scrubber
 
-	line  *upstream.Line
-	now   func() time.Time
-	pause func(ctx context.Context, d time.Duration) error
+	http   *upstream.Client
+	budget *upstream.Budget
+	now    func() time.Time
+	pause  func(ctx context.Context, d time.Duration) error
 }
 
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
-	return &Client{line: upstream.New(connectionLife, now), now: now, pause: pause}
+	return &Client{http: upstream.New(connectionLife, now), budget: upstream.NewBudget(now), now: now, pause: pause}
 }
+
+// Hosts are the base addresses at which c reaches one API, in the order of
+// preference.
+func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts { return upstream.NewHosts(c.now, bases...) }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -66,63 +66,30 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// request is one call, to be sent as often as needed.
+// request is one question, to be sent as often as needed.
 type request struct {
 	method string
-	url    *url.URL
+	hosts  *upstream.Hosts
+	path   string
 	query  url.Values
 	body   []byte
 	// outside knows the secrets in it, which the server may echo.
 	outside *secret.Scrubber
-	// again decides whether a reply (HTTP 200, read completely) is to be asked for
-	// again. nil means never.
-	again func(reply []byte) bool
+	// once says that asking twice has a price, so that a second attempt beside one
+	// that is under way begins later.
+	once bool
+	// spare is how many of the invocation's requests are kept for what comes after.
+	spare int
+	// read reads a reply (HTTP 200, whole). An error says that it is none of
+	// WeChat's. It is called by one goroutine, and what it read last counts.
+	read func(reply []byte) (errCode int, err error)
 }
 
-func (r *request) name() string { return r.method + " " + r.url.Path }
+func (r *request) name() string { return r.method + " " + r.path }
 
-// call sends r until it has a reply that is worth keeping, or until another
-// attempt is of no use. The reply is the body of an HTTP 200.
-func (c *Client) call(ctx context.Context, r *request) ([]byte, error) {
-	backoff := firstBackoff
-	for attempt := 1; ; attempt++ {
-		reply, err := c.attempt(ctx, r)
-		switch {
-		case err == nil && (r.again == nil || !r.again(reply)):
-			return reply, nil
-		case err != nil && !isTransient(err), attempt == maxAttempts:
-			return reply, err
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
-		}
-		// A connection that was found dead is no sign of an overloaded server: the
-		// first time, there is nothing to wait for. Those beside it have been frozen
-		// as long, so that the next attempt gets a new one.
-		if isDisconnect(err) {
-			c.line.HangUp()
-		}
-		if attempt > 1 || !isDisconnect(err) {
-			wait := backoff/2 + rand.N(backoff)
-			if !c.leaves(ctx, wait) {
-				return reply, err
-			}
-			if err := c.pause(ctx, wait); err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name(), err)
-			}
-			backoff *= 2
-		}
-	}
-}
-
-// leaves reports whether ctx has time left after a pause of d.
-func (c *Client) leaves(ctx context.Context, d time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) > d
-}
-
-// attempt sends r once.
-func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
-	u := *r.url
+// send sends r once to base, and returns the body of an HTTP 200.
+func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, error) {
+	u := *base.JoinPath(r.path)
 	u.RawQuery = r.query.Encode()
 	var body io.Reader
 	if r.body != nil {
@@ -146,12 +113,12 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 		journal.From(ctx).Count("upstream_attempts", 1)
 		journal.From(ctx).Spend("upstream_ms", time.Since(begin))
 	}()
-	reply, err := c.line.Send(req)
+	reply, err := c.http.Send(req)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", r.name(), r.outside.Error(err))
 	case reply.Status != http.StatusOK:
-		return nil, &badStatus{call: r.name(), status: reply.Status}
+		return nil, &badStatus{call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter}
 	}
 	return reply.Body, nil
 }
@@ -159,18 +126,17 @@ func (c *Client) attempt(ctx context.Context, r *request) ([]byte, error) {
 // badStatus says that a reply came that is none of the API's, which always
 // answers 200.
 type badStatus struct {
-	call   string
-	status int
+	call       string
+	status     int
+	retryAfter time.Duration
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }
 
-func isDisconnect(err error) bool {
-	var e *upstream.NoReply
-	return errors.As(err, &e)
-}
+// errNonsense says that a reply came that is none of WeChat's: a web page, half a
+// JSON text, or JSON that says nothing.
+var errNonsense = errors.New("the reply is not what WeChat's documentation says")
 
-func isTransient(err error) bool {
-	var e *badStatus
-	return isDisconnect(err) || errors.As(err, &e) && e.status >= 500
-}
+// errBusy is errcode -1, "system error", for which WeChat asks to try again. It is
+// a reply of WeChat's own: if it is the last one, it counts.
+var errBusy = errors.New("errcode -1")

@@ -15,6 +15,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 const (
@@ -31,7 +32,7 @@ type Credentials struct {
 // TokenConfig says where access_tokens come from.
 type TokenConfig struct {
 	// Base is where they are fetched: WeChat's API, or a token function.
-	Base        *url.URL
+	Base        *upstream.Hosts
 	Credentials Credentials
 	// Classic fetches by getAccessToken instead of getStableAccessToken. How a token
 	// function gets its tokens is its own affair.
@@ -43,16 +44,20 @@ type TokenConfig struct {
 	Log   *slog.Logger
 }
 
-// IsTokenFunction reports whether tokenBase is the address of a token function, which
-// is told which token WeChat has refused. WeChat itself must never be told: whatever
-// is in WeChat's own domain, or is one of apiBases, where WeChat's API is reached, is
-// none.
-func IsTokenFunction(tokenBase *url.URL, apiBases ...*url.URL) bool {
+// IsTokenFunction reports whether tokenBases are the addresses of a token function,
+// which is told which token WeChat has refused. WeChat itself must never be told:
+// whatever is in WeChat's own domain, or is one of apiBases, where WeChat's API is
+// reached, is none.
+func IsTokenFunction(tokenBases, apiBases []*url.URL) bool {
+	return len(tokenBases) > 0 && !slices.ContainsFunc(tokenBases, func(base *url.URL) bool { return isWeChat(base, apiBases) })
+}
+
+func isWeChat(tokenBase *url.URL, apiBases []*url.URL) bool {
 	host := strings.TrimSuffix(strings.ToLower(tokenBase.Hostname()), ".")
 	if host == weChatDomain || strings.HasSuffix(host, "."+weChatDomain) {
-		return false
+		return true
 	}
-	return !slices.ContainsFunc(apiBases, func(api *url.URL) bool { return address(api) == address(tokenBase) })
+	return slices.ContainsFunc(apiBases, func(api *url.URL) bool { return address(api) == address(tokenBase) })
 }
 
 // weChatDomain is where WeChat has its interface domain names, api.weixin.qq.com and
@@ -84,7 +89,7 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 
 // StableToken is getStableAccessToken at base: while a token is valid it gives
 // the same one again, unless forced.
-func (c *Client) StableToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
 		return c.stable(ctx, base, credentials, secret.Text{}, force)
 	})
@@ -92,7 +97,7 @@ func (c *Client) StableToken(base *url.URL, credentials Credentials) accesstoken
 
 // ClassicToken is getAccessToken at base: each fetch makes a new token and
 // retires the one before.
-func (c *Client) ClassicToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, _ secret.Text, _ bool) (accesstoken.Grant, error) {
 		return c.classic(ctx, base, credentials)
 	})
@@ -100,15 +105,22 @@ func (c *Client) ClassicToken(base *url.URL, credentials Credentials) accesstoke
 
 // FunctionToken is the token function at base. It is asked by getStableAccessToken's
 // request, with stale_token for the token that WeChat has refused: the function
-// compares it with its own, and refreshes only if they are the same. A token server
+// compares it with its own, and refreshes only if they are the same; with doubtful,
+// by a normal fetch and not by force. A token server
 // of somebody else's, which does not know the field, gives what it has; one that has
 // no stable_token is asked as by getAccessToken.
-func (c *Client) FunctionToken(base *url.URL, credentials Credentials) accesstoken.Endpoint {
+func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
 		grant, err := c.stable(ctx, base, credentials, stale, force)
 		var status *badStatus
-		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
+		if !errors.As(err, &status) {
+			return grant, err
+		}
+		switch status.status {
+		case http.StatusNotFound, http.StatusMethodNotAllowed:
 			return c.classic(ctx, base, credentials)
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			return grant, fmt.Errorf("%w: %w", accesstoken.ErrBusy, err)
 		}
 		return grant, err
 	})
@@ -120,22 +132,24 @@ func (e endpoint) Fetch(ctx context.Context, stale secret.Text, force bool) (acc
 	return e(ctx, stale, force)
 }
 
-func (c *Client) stable(ctx context.Context, base *url.URL, credentials Credentials, stale secret.Text, force bool) (accesstoken.Grant, error) {
+func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, stale secret.Text, force bool) (accesstoken.Grant, error) {
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
 		Secret       string `json:"secret"`
 		ForceRefresh bool   `json:"force_refresh,omitzero"`
 		StaleToken   string `json:"stale_token,omitzero"`
-	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal()})
+		Doubtful     bool   `json:"doubtful,omitzero"`
+	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal(),
+		!stale.IsZero() && accesstoken.IsDoubtful(ctx)})
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
-	return c.grant(ctx, &request{method: "POST", url: base.JoinPath(stableTokenPath), body: body, again: isBusy, outside: c.Scrub.With(credentials.AppSecret, stale)})
+	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, outside: c.Scrub.With(credentials.AppSecret, stale)})
 }
 
-func (c *Client) classic(ctx context.Context, base *url.URL, credentials Credentials) (accesstoken.Grant, error) {
-	return c.grant(ctx, &request{method: "GET", url: base.JoinPath(classicTokenPath), again: isBusy, query: url.Values{
+func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials) (accesstoken.Grant, error) {
+	return c.grant(ctx, &request{method: "GET", hosts: base, path: classicTokenPath, once: true, spare: 1, query: url.Values{
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
 		"secret":     {credentials.AppSecret.Reveal()},
@@ -143,20 +157,26 @@ func (c *Client) classic(ctx context.Context, base *url.URL, credentials Credent
 }
 
 func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
-	raw, err := c.call(ctx, r)
-	if err != nil {
-		return accesstoken.Grant{}, err
-	}
-	var answer struct {
+	type grant struct {
 		ErrCode     int         `json:"errcode"`
 		ErrMsg      string      `json:"errmsg"`
 		AccessToken secret.Text `json:"access_token"`
 		ExpiresIn   int64       `json:"expires_in"`
 	}
-	switch err := json.Unmarshal(raw, &answer); {
+	var answer grant
+	r.read = func(reply []byte) (int, error) {
+		answer = grant{}
+		if err := json.Unmarshal(reply, &answer); err != nil {
+			return 0, err
+		}
+		if answer.ErrCode == 0 && answer.AccessToken.IsZero() {
+			return 0, errNonsense
+		}
+		return answer.ErrCode, nil
+	}
+	switch err := c.call(ctx, r); {
 	case err != nil:
-		// The parser's own words could quote a part of the token.
-		return accesstoken.Grant{}, fmt.Errorf("%s: the reply is not what the documentation says", r.name())
+		return accesstoken.Grant{}, err
 	case answer.ErrCode != 0:
 		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: r.outside.Text(answer.ErrMsg)}
 	}

@@ -1,19 +1,19 @@
 package wechat
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 // verifyPath is soter.verifySignature as HTTPS Call.
@@ -23,60 +23,103 @@ const verifyPath = "/cgi-bin/soter/verify_signature"
 // [openapi.Verifier].
 type Verifier struct {
 	client *Client
-	base   *url.URL
+	hosts  *upstream.Hosts
 	tokens accesstoken.Source
+	seen   standings
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// Verifier makes a Verifier that asks at base with tokens' access_tokens.
-func (c *Client) Verifier(base *url.URL, tokens accesstoken.Source) *Verifier {
-	return &Verifier{client: c, base: base, tokens: tokens}
+// Verifier makes a Verifier that asks at hosts with tokens' access_tokens.
+func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
+	return &Verifier{client: c, hosts: hosts, tokens: tokens, seen: standings{now: c.now}}
 }
 
-// Prepare does what the first question at base would wait for: it fetches a
-// token and, beside that, opens a connection. Failures are nobody's: the question
-// will meet them itself.
-func (c *Client) Prepare(ctx context.Context, base *url.URL, tokens accesstoken.Source) {
+// Warm does what the first question would wait for: it fetches a token and, beside
+// that, opens a connection. Failures are nobody's: the question will meet them
+// itself.
+func (v *Verifier) Warm(ctx context.Context) {
+	ctx = v.client.begin(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { c.connect(ctx, base) })
-	_, _ = tokens.Token(ctx)
+	wg.Go(func() { v.connect(ctx) })
+	_, _ = v.tokens.Token(ctx)
 	wg.Wait()
 }
 
 // connect leaves an open connection behind, by a request for nothing in particular.
-func (c *Client) connect(ctx context.Context, base *url.URL) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
+func (v *Verifier) connect(ctx context.Context) {
+	route := v.hosts.Route()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, route.Base().JoinPath("/cgi-bin/").String(), nil)
 	if err != nil {
 		return
 	}
-	_, _ = c.line.Send(req)
+	_, _ = v.client.http.Send(req)
 }
 
-// Verify implements [openapi.Verifier]. A token that WeChat refuses is replaced
-// and the question asked once more.
+const (
+	// maxTokens is how many tokens one call tries: somebody may be refreshing them.
+	maxTokens = 3
+	// maxAsked is how often one call asks with a token that is new.
+	maxAsked = 6
+	// firstRepeat and repeat are the pauses before that.
+	firstRepeat = 300 * time.Millisecond
+	repeat      = 600 * time.Millisecond
+)
+
+// Verify implements [openapi.Verifier]. A token that WeChat refuses is replaced and
+// the question asked again. Not all of WeChat's front ends always know which tokens
+// are good, so that one which was good a moment ago, or is a moment old, is tried
+// once more on another connection first.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	body, err := marshal(r)
 	if err != nil {
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeInvalidParam, "a parameter is not valid UTF-8", err)
 	}
-	asked := v.client.Scrub.With(secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))
+	sent := v.client.Scrub.With(secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))
+	ctx = v.client.begin(ctx)
 	token, err := v.tokens.Token(ctx)
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
 	}
-	verdict, err := v.ask(ctx, token, body, asked)
-	if !isStale(err) {
-		return verdict, err
+	for tokens, asked := 1, 1; ; asked++ {
+		v.seen.use(token.Value)
+		verdict, refusal := v.ask(ctx, token, body, sent)
+		if !isStale(refusal) {
+			if refusal == nil {
+				v.seen.accept(token.Value)
+			}
+			return verdict, refusal
+		}
+		isNew, proven := v.seen.refuse(token.Value)
+		isNew = isNew && asked < maxAsked
+		if asked == 1 && (isNew || proven) {
+			v.client.http.CloseIdle()
+			continue
+		}
+		if tokens < maxTokens {
+			replace := v.tokens.Refresh
+			if isNew || proven {
+				replace = v.tokens.Renew
+			}
+			next, err := replace(ctx, token.Value)
+			switch {
+			case err == nil:
+				token, asked = next, 0
+				tokens++
+				continue
+			case !errors.Is(err, accesstoken.ErrStale):
+				return openapi.Verdict{}, asCallError(err)
+			}
+		}
+		wait := repeat
+		if asked == 2 {
+			wait = firstRepeat
+		}
+		if !isNew || !leaves(ctx, wait) || v.client.pause(ctx, wait) != nil {
+			return openapi.Verdict{}, refusal
+		}
+		v.client.http.CloseIdle()
 	}
-	token, refreshErr := v.tokens.Refresh(ctx, token.Value)
-	switch {
-	case errors.Is(refreshErr, accesstoken.ErrStale):
-		return openapi.Verdict{}, err
-	case refreshErr != nil:
-		return openapi.Verdict{}, asCallError(refreshErr)
-	}
-	return v.ask(ctx, token, body, asked)
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
@@ -95,49 +138,40 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, asked *secret.Scrubber) (openapi.Verdict, error) {
+func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, sent *secret.Scrubber) (openapi.Verdict, error) {
 	parameter := "access_token"
 	if token.CloudBase {
 		parameter = "cloudbase_access_token"
 	}
-	outside := asked.With(token.Value)
-	raw, err := v.client.call(ctx, &request{
+	outside := sent.With(token.Value)
+	var verdict openapi.Verdict
+	var refusal error
+	err := v.client.call(ctx, &request{
 		method:  "POST",
-		url:     v.base.JoinPath(verifyPath),
+		hosts:   v.hosts,
+		path:    verifyPath,
 		query:   url.Values{parameter: {token.Value.Reveal()}},
 		body:    body,
 		outside: outside,
-		again:   isBusy,
+		read: func(reply []byte) (int, error) {
+			verdict, refusal = openapi.ParseReply(reply, outside.Text)
+			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
+				return e.Code, nil
+			}
+			return 0, outside.Error(refusal)
+		},
 	})
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
 	}
-	verdict, err := openapi.ParseReply(raw, outside.Text)
-	if _, refused := errors.AsType[*openapi.Error](err); err != nil && !refused {
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "WeChat's answer is not what its documentation says", outside.Error(err))
-	}
-	return verdict, err
-}
-
-// isBusy tells errcode -1, "system error", for which WeChat asks to try again.
-func isBusy(raw []byte) bool {
-	if !bytes.Contains(raw, []byte("-1")) {
-		return false // and need not be parsed twice
-	}
-	var answer struct {
-		ErrCode int `json:"errcode"`
-	}
-	return json.Unmarshal(raw, &answer) == nil && answer.ErrCode == -1
+	return verdict, refusal
 }
 
 // isStale tells the errcodes that say that the access_token is not valid (any
 // more).
 func isStale(err error) bool {
-	var e *openapi.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Code == 40001 || e.Code == 40014 || e.Code == 42001
+	e, ok := errors.AsType[*openapi.Error](err)
+	return ok && openapi.LookUp(e.Code).Stale
 }
 
 // asCallError words why WeChat could not be asked.

@@ -1,0 +1,280 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/upstream"
+)
+
+const (
+	// maxAttempts bounds how many requests an invocation sends, as long as one of
+	// them has failed: the fetch of a token included.
+	maxAttempts = 4
+	// maxCrowded bounds how often a server is asked that says that it is asked too
+	// much. Such an answer costs it little.
+	maxCrowded = 8
+
+	// firstBackoff is the pause before the second attempt; it doubles after.
+	firstBackoff = 100 * time.Millisecond
+	// crowdedBackoff is about the pause after HTTP 429 and 503. Those who were turned
+	// away together must not come back together.
+	crowdedBackoff = 400 * time.Millisecond
+
+	// maxPatience is how long an attempt may be silent before another begins beside
+	// it: a connection may be dead, and nothing tells. Of the time that is left it is
+	// patienceShare at most.
+	maxPatience   = time.Second
+	minPatience   = 20 * time.Millisecond
+	patienceShare = 1. / 3
+	// For a request that has a price, it is longer.
+	maxPatienceOnce   = 1750 * time.Millisecond
+	patienceShareOnce = 2. / 3
+)
+
+// invocation counts what is sent for one call of ours, through whichever functions
+// its context comes.
+type invocation struct {
+	deadline time.Time // of the call, which a fetch that others may join outlives; zero: none
+
+	mu   sync.Mutex
+	sent int // guarded by mu
+}
+
+type invocationKey struct{}
+
+// begin returns a context that counts from here on.
+func (c *Client) begin(ctx context.Context) context.Context {
+	c.budget.Call()
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx)})
+}
+
+func (i *invocation) count() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sent++
+}
+
+func (i *invocation) mayRepeat(most int) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.sent < most
+}
+
+// outcome is how an attempt ended.
+type outcome struct {
+	base  *url.URL
+	extra bool // begun beside one that was silent
+	reply []byte
+	err   error
+}
+
+// attempts is one request while it is being answered.
+type attempts struct {
+	client     *Client
+	request    *request
+	invocation *invocation
+	route      upstream.Route
+	outcomes   chan outcome
+	running    sync.WaitGroup
+	inFlight   int
+	extras     int // begun beside a silent one
+	failures   int
+}
+
+// call sends r until it has a reply that is worth keeping, or until another attempt
+// is of no use. When it returns without an error, r.read has read the reply.
+func (c *Client) call(ctx context.Context, r *request) error {
+	if ctx.Value(invocationKey{}) == nil {
+		ctx = c.begin(ctx)
+	}
+	a := &attempts{
+		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
+		route: r.hosts.Route(), outcomes: make(chan outcome, maxCrowded),
+	}
+	// What is still under way when the answer is there ends with the call.
+	defer a.running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	a.start(ctx, false)
+	silent := time.NewTimer(a.patience(ctx))
+	defer silent.Stop()
+	for {
+		select {
+		case o := <-a.outcomes:
+			done, err := a.take(ctx, o)
+			if done {
+				return err
+			}
+			silent.Reset(a.patience(ctx))
+		case <-silent.C:
+			if a.mayRepeat(maxAttempts - r.spare) {
+				// Connections that have been idle as long may be as dead.
+				c.http.CloseIdle()
+				a.route.Leave()
+				a.start(ctx, true)
+			}
+			silent.Reset(a.patience(ctx))
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
+		}
+	}
+}
+
+// start sends the request once more.
+func (a *attempts) start(ctx context.Context, extra bool) {
+	a.invocation.count()
+	a.inFlight++
+	if extra {
+		a.extras++
+	}
+	base := a.route.Base()
+	a.running.Go(func() {
+		reply, err := a.client.send(ctx, a.request, base)
+		a.outcomes <- outcome{base: base, extra: extra, reply: reply, err: err}
+	})
+}
+
+// take looks at how an attempt ended, and begins the next one if that is of use. It
+// reports whether the call is done.
+func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
+	a.inFlight--
+	err = a.judge(o)
+	var e *badStatus
+	switch {
+	case err == nil:
+		a.settle(o)
+		return true, nil
+	case ctx.Err() != nil:
+		return true, fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
+	case errors.As(err, &e) && !isTransient(e.status):
+		return true, err
+	case a.inFlight > 0:
+		return false, nil // the others may still answer
+	}
+	a.failures++
+	if !a.prepareNext(ctx, err) {
+		if errors.Is(err, errBusy) {
+			return true, nil // it is WeChat's answer all the same
+		}
+		return true, err
+	}
+	a.start(ctx, false)
+	return false, nil
+}
+
+// judge returns nil for a reply that is worth keeping.
+func (a *attempts) judge(o outcome) error {
+	if o.err != nil {
+		return o.err
+	}
+	errCode, err := a.request.read(o.reply)
+	switch {
+	case err != nil: // the parser's own words could quote a secret
+		return fmt.Errorf("%s: %w", a.request.name(), errNonsense)
+	case errCode != 0 && openapi.LookUp(errCode).Busy:
+		return errBusy
+	}
+	return nil
+}
+
+// settle remembers who has answered.
+func (a *attempts) settle(o outcome) {
+	changed := a.route.Answered(o.base)
+	if o.extra {
+		a.client.budget.Return(a.extras)
+	}
+	if changed || o.extra {
+		// Those to a host that is not asked any more are kept for nothing, and those
+		// beside a dead one are not to be trusted.
+		a.client.http.CloseIdle()
+	}
+}
+
+// prepareNext waits as long as is good before the next attempt, and chooses its
+// host. It reports whether there may be one.
+func (a *attempts) prepareNext(ctx context.Context, err error) bool {
+	var noReply *upstream.NoReply
+	var status *badStatus
+	most, wait := maxAttempts-a.request.spare, firstBackoff<<min(a.failures-1, 4)
+	wait = wait/2 + rand.N(wait)
+	switch {
+	case errors.Is(err, errBusy): // in WeChat's own words: every host would say so
+	case errors.As(err, &noReply):
+		// A connection that died while it was idle is no sign of a host in trouble.
+		// Those beside it have been idle as long.
+		a.client.http.CloseIdle()
+		if !noReply.Reused || a.failures > 1 {
+			a.route.Leave()
+		}
+		if a.failures == 1 {
+			wait = 0
+		}
+	case errors.As(err, &status) && status.isCrowded():
+		if status.status == http.StatusTooManyRequests {
+			most = maxCrowded
+		}
+		wait = crowdedBackoff/8 + rand.N(crowdedBackoff)
+		if leaves(ctx, status.retryAfter) { // else nobody is left to come back so late
+			wait = max(wait, status.retryAfter)
+		}
+		a.route.Leave()
+	default:
+		a.route.Leave()
+	}
+	if !leaves(ctx, wait) || !a.mayRepeat(most) {
+		return false
+	}
+	return wait == 0 || a.client.pause(ctx, wait) == nil
+}
+
+// mayRepeat reports whether one more request may be sent, and takes it from the
+// budget.
+func (a *attempts) mayRepeat(most int) bool {
+	return a.invocation.mayRepeat(most) && a.client.budget.Take()
+}
+
+// patience is how long to wait for an answer before another attempt begins.
+func (a *attempts) patience(ctx context.Context) time.Duration {
+	share, most := patienceShare, maxPatience
+	if a.request.once {
+		share, most = patienceShareOnce, maxPatienceOnce
+	}
+	for _, deadline := range []time.Time{a.invocation.deadline, deadlineOf(ctx)} {
+		if left := time.Until(deadline); !deadline.IsZero() && left > 0 {
+			most = min(most, time.Duration(share*float64(left)))
+		}
+	}
+	return max(most, minPatience)
+}
+
+// deadlineOf is the deadline of ctx; zero if it has none.
+func deadlineOf(ctx context.Context) time.Time {
+	deadline, _ := ctx.Deadline()
+	return deadline
+}
+
+// leaves reports whether ctx has time left after a pause of d.
+func leaves(ctx context.Context, d time.Duration) bool {
+	deadline := deadlineOf(ctx)
+	return deadline.IsZero() || time.Until(deadline) > d
+}
+
+// isTransient tells the HTTP statuses that pass: of a server in trouble, and of one
+// that is asked too much.
+func isTransient(status int) bool {
+	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+}
+
+// isCrowded tells a server that is asked too much.
+func (e *badStatus) isCrowded() bool {
+	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
+}

@@ -1,0 +1,555 @@
+package wechat_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/openapi"
+	"sotercall/internal/sandbox"
+	"sotercall/internal/secret"
+	"sotercall/internal/wechat"
+)
+
+// These tests count: each is a case of docs/failures.md.
+
+// host is one of WeChat's hosts: a sandbox behind what may go wrong in front of it.
+type host struct {
+	*httptest.Server
+	requests    atomic.Int32
+	connections atomic.Int32 // that are open
+}
+
+// wrong handles a request that goes wrong, and reports whether it did.
+type wrong func(w http.ResponseWriter, r *http.Request) bool
+
+func newHost(t *testing.T, s *sandbox.Sandbox, goesWrong wrong) *host {
+	t.Helper()
+	h := new(host)
+	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodHead {
+			h.requests.Add(1)
+		}
+		if goesWrong == nil || !goesWrong(w, r) {
+			s.ServeHTTP(w, r)
+		}
+	}))
+	h.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			h.connections.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			h.connections.Add(-1)
+		}
+	}
+	h.Start()
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *host) base(t *testing.T) *url.URL {
+	t.Helper()
+	base, err := url.Parse(h.URL)
+	require.NoError(t, err)
+	return base
+}
+
+func newSandbox(t *testing.T, o sandbox.Options) *sandbox.Sandbox {
+	t.Helper()
+	s, err := sandbox.New(o)
+	require.NoError(t, err)
+	return s
+}
+
+// instance is one instance of the function, in front of hosts.
+type instance struct {
+	client   *wechat.Client
+	verifier *wechat.Verifier
+}
+
+func newInstance(t *testing.T, now func() time.Time, classic bool, hosts ...*host) *instance {
+	t.Helper()
+	var bases []*url.URL
+	for _, h := range hosts {
+		bases = append(bases, h.base(t))
+	}
+	client := wechat.New(now)
+	addresses := client.Hosts(bases...)
+	return &instance{client, client.Verifier(addresses, client.Tokens(wechat.TokenConfig{
+		Base:        addresses,
+		Credentials: wechat.Credentials{AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)},
+		Classic:     classic,
+		Store:       new(accesstoken.Memory),
+		Log:         slog.New(slog.DiscardHandler),
+	}))}
+}
+
+// verify asks once, within a limit, and returns why it failed.
+func (i *instance) verify(t *testing.T, limit time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	verdict, err := i.verifier.Verify(ctx, sample(t))
+	if err == nil && !verdict.IsGenuine() {
+		return fmt.Errorf("a genuine signature is wrong: %s", verdict.Reason())
+	}
+	return err
+}
+
+// threeSeconds is what a function with a limit of 3 s has for its work.
+const threeSeconds = 2700 * time.Millisecond
+
+// each runs n trials side by side, and returns how many failed.
+func each(t *testing.T, n int, trial func(n int) error) int {
+	t.Helper()
+	var failed atomic.Int32
+	var wg sync.WaitGroup
+	for n := range n {
+		wg.Go(func() {
+			if err := trial(n); err != nil {
+				failed.Add(1)
+				t.Log(err)
+			}
+		})
+	}
+	wg.Wait()
+	return int(failed.Load())
+}
+
+func silent(r *http.Request) bool {
+	_, _ = io.Copy(io.Discard, r.Body) // so that the server notices who leaves
+	<-r.Context().Done()
+	return true
+}
+
+// Every second call meets a connection that is dead and does not say so.
+func TestSilentRequestIsAskedAgainOnAnotherConnection(t *testing.T) {
+	for _, path := range []string{verifyPath, tokenPath, classicPath} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			const calls = 20
+			s := newSandbox(t, sandbox.Options{})
+			assert.Zero(t, each(t, 20, func(int) error {
+				var hang atomic.Bool
+				h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+					return r.URL.Path == path && hang.Swap(false) && silent(r)
+				})
+				i := newInstance(t, time.Now, path == classicPath, h)
+				for n := range calls {
+					if path != verifyPath && n > 1 {
+						return nil // a token is fetched once
+					}
+					hang.Store(n%2 == 0)
+					limit := time.Second
+					if path == classicPath {
+						limit = threeSeconds
+					}
+					if err := i.verify(t, limit); err != nil {
+						return err
+					}
+				}
+				return nil
+			}), "failed")
+		})
+	}
+}
+
+// One that is slow is not cut off, and not asked twice for long.
+func TestSlowIsNotSilent(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, sandbox.Options{})
+	h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == verifyPath {
+			time.Sleep(300 * time.Millisecond) // half of a limit: longer than the patience
+		}
+		return false
+	})
+	i := newInstance(t, time.Now, false, h)
+	const calls = 100
+	limits := make(chan struct{}, 10)
+	assert.Zero(t, each(t, calls, func(int) error {
+		limits <- struct{}{}
+		defer func() { <-limits }()
+		return i.verify(t, 600*time.Millisecond)
+	}), "failed")
+	assert.LessOrEqual(t, h.requests.Load(), int32(1+calls+calls/5), "requests")
+	assert.Greater(t, h.requests.Load(), int32(1+calls), "the twin: some were asked again")
+}
+
+func TestBrokenReplyIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, sandbox.Options{})
+	var n, broken atomic.Int32
+	h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != verifyPath || n.Add(1)%100 != 0 {
+			return false
+		}
+		broken.Add(1)
+		w.Header().Set("Content-Length", "40")
+		_, _ = io.WriteString(w, `{"errcode":0,"errm`)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	i := newInstance(t, time.Now, false, h)
+	const workers, calls = 8, 1250
+	assert.Zero(t, each(t, workers, func(int) error {
+		for range calls {
+			if err := i.verify(t, threeSeconds); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), "failed")
+	assert.GreaterOrEqual(t, broken.Load(), int32(workers*calls/100), "the twin")
+}
+
+// answers are replies that are none of WeChat's.
+var answers = map[string]func(w http.ResponseWriter){
+	"429":         func(w http.ResponseWriter) { http.Error(w, "slow down", http.StatusTooManyRequests) },
+	"429 and 1 s": func(w http.ResponseWriter) { w.Header().Set("Retry-After", "1"); w.WriteHeader(429) },
+	"503":         func(w http.ResponseWriter) { http.Error(w, "busy", http.StatusServiceUnavailable) },
+	"503 and 1 h": func(w http.ResponseWriter) { w.Header().Set("Retry-After", "3600"); w.WriteHeader(503) },
+	"HTML":        func(w http.ResponseWriter) { _, _ = io.WriteString(w, "<!DOCTYPE html><p>Please sign in") },
+	"nonsense":    func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"errcode":0,"errmsg":"ok"}`) },
+	"nothing":     func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+}
+
+func TestRepliesThatAreNotWeChats(t *testing.T) {
+	t.Parallel()
+	var trials []func() error
+	for name, answer := range answers {
+		for _, path := range []string{verifyPath, tokenPath} {
+			trials = append(trials, func() error {
+				s := newSandbox(t, sandbox.Options{})
+				var n atomic.Int32
+				h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path != path || n.Add(1) > 2 {
+						return false
+					}
+					answer(w)
+					return true
+				})
+				i := newInstance(t, time.Now, false, h)
+				if path == verifyPath {
+					i.verifier.Warm(t.Context())
+				}
+				began := time.Now()
+				if err := i.verify(t, threeSeconds); err != nil {
+					return fmt.Errorf("%s at %s: %w", name, path, err)
+				}
+				assert.EqualValues(t, 4, h.requests.Load(), "a token, the answer, and two that were none")
+				if strings.HasSuffix(name, "1 s") {
+					assert.GreaterOrEqual(t, time.Since(began), 2*time.Second, "Retry-After is respected")
+				}
+				return nil
+			})
+		}
+	}
+	assert.Zero(t, each(t, len(trials), func(n int) error { return trials[n]() }), "failed")
+}
+
+func TestColdInstancesBeforeACrowdedTokenFunction(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			s := newSandbox(t, sandbox.Options{})
+			places := make(chan struct{}, 5)
+			var refused atomic.Int32
+			h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != tokenPath {
+					return false
+				}
+				select {
+				case places <- struct{}{}:
+					time.Sleep(5 * time.Millisecond)
+					s.ServeHTTP(w, r)
+					<-places
+				default:
+					refused.Add(1)
+					w.WriteHeader(status)
+				}
+				return true
+			})
+			assert.Zero(t, each(t, 50, func(int) error {
+				return newInstance(t, time.Now, false, h).verify(t, threeSeconds)
+			}), "failed")
+			assert.GreaterOrEqual(t, refused.Load(), int32(10), "the twin")
+		})
+	}
+}
+
+// For minutes WeChat is in trouble, and is asked no more than a fifth more often.
+func TestRetryBudget(t *testing.T) {
+	for name, answer := range map[string]func(w http.ResponseWriter){
+		"busy":  func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"errcode":-1,"errmsg":"system error"}`) },
+		"500":   func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"429":   answers["429"],
+		"503":   answers["503"],
+		"HTML":  answers["HTML"],
+		"reset": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+	} {
+		for _, path := range []string{verifyPath, tokenPath, ""} {
+			t.Run(name+path, func(t *testing.T) {
+				t.Parallel()
+				var clock atomic.Int64
+				clock.Store(time.Now().UnixNano())
+				now := func() time.Time { return time.Unix(0, clock.Load()) }
+				s := newSandbox(t, sandbox.Options{Now: now})
+				var trouble atomic.Bool
+				h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+					if !trouble.Load() || path != "" && r.URL.Path != path {
+						return false
+					}
+					answer(w)
+					return true
+				})
+				i := newInstance(t, now, false, h)
+				i.client.RecordPauses()
+				if path != tokenPath {
+					require.NoError(t, i.verify(t, time.Minute))
+				}
+				before := h.requests.Load()
+				trouble.Store(true)
+				const minutes, perMinute = 3, 100
+				for range minutes * perMinute {
+					last := h.requests.Load()
+					assert.Error(t, i.verify(t, time.Minute))
+					most := int32(4)
+					if strings.HasPrefix(name, "429") {
+						most = 8
+					}
+					assert.LessOrEqual(t, h.requests.Load()-last, most, "requests of one call")
+					clock.Add(int64(time.Minute / perMinute))
+				}
+				assert.LessOrEqual(t, float64(h.requests.Load()-before), 1.2*minutes*perMinute, "requests")
+
+				trouble.Store(false)
+				assert.NoError(t, i.verify(t, time.Minute), "it recovers at once")
+				if path == tokenPath {
+					return // there is a token now
+				}
+				trouble.Store(true)
+				clock.Add(int64(time.Minute))
+				last := h.requests.Load()
+				assert.Error(t, i.verify(t, time.Minute))
+				assert.GreaterOrEqual(t, h.requests.Load()-last, int32(2), "the twin: one that comes seldom is repeated")
+			})
+		}
+	}
+}
+
+// Whatever fails in turn, a cold call sends four requests at most.
+func TestRequestsOfOneCall(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, sandbox.Options{})
+	h := newHost(t, s, func(w http.ResponseWriter, _ *http.Request) bool {
+		if rand.N(2) == 0 {
+			return false
+		}
+		_, _ = io.WriteString(w, `{"errcode":-1,"errmsg":"system error"}`)
+		return true
+	})
+	most := int32(0)
+	for range 200 {
+		i := newInstance(t, time.Now, false, h)
+		i.client.RecordPauses()
+		last := h.requests.Load()
+		_ = i.verify(t, time.Minute)
+		most = max(most, h.requests.Load()-last)
+	}
+	assert.EqualValues(t, 4, most)
+}
+
+func refuseToken(w http.ResponseWriter) {
+	_, _ = io.WriteString(w, `{"errcode":40001,"errmsg":"invalid credential, access_token is invalid or not latest"}`)
+}
+
+// forces counts the fetches that force a new token.
+func forces(next wrong, count *atomic.Int32) wrong {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == tokenPath {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(strings.NewReader(string(body)))
+			if strings.Contains(string(body), "force_refresh") {
+				count.Add(1)
+			}
+		}
+		return next(w, r)
+	}
+}
+
+func TestHalfOfTheFrontEndsRefuseAGoodToken(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t, sandbox.Options{})
+	var trouble atomic.Bool
+	var forced atomic.Int32
+	h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
+		if !trouble.Load() || r.URL.Path != verifyPath || rand.N(2) == 0 {
+			return false
+		}
+		refuseToken(w)
+		return true
+	}, &forced))
+	i := newInstance(t, time.Now, false, h)
+	require.NoError(t, i.verify(t, threeSeconds))
+	time.Sleep(newFor) // the token is not news any more
+	trouble.Store(true)
+	const calls = 400
+	failed := 0
+	for range calls {
+		if err := i.verify(t, threeSeconds); err != nil {
+			var e *openapi.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, 40001, e.Code)
+			failed++
+		}
+	}
+	assert.LessOrEqual(t, failed, calls*3/10, "failed")
+	assert.Greater(t, failed, calls/10, "the twin: WeChat did refuse")
+	assert.Zero(t, forced.Load(), "forced refreshes")
+}
+
+const newFor = 2600 * time.Millisecond
+
+// Front ends learn of a new token up to 2 s late.
+func TestNewTokenThatFrontEndsLearnOfLate(t *testing.T) {
+	for _, classic := range []bool{false, true} {
+		t.Run(fmt.Sprintf("classic %t", classic), func(t *testing.T) {
+			t.Parallel()
+			var forced atomic.Int32
+			assert.Zero(t, each(t, 10, func(int) error {
+				s := newSandbox(t, sandbox.Options{})
+				var mu sync.Mutex
+				first := map[string]time.Time{}
+				h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path != verifyPath {
+						return false
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					token := r.URL.Query().Get("access_token")
+					if _, known := first[token]; !known {
+						first[token] = time.Now()
+					}
+					if time.Since(first[token]) < 2*time.Second {
+						refuseToken(w)
+						return true
+					}
+					return false
+				}, &forced))
+				i := newInstance(t, time.Now, classic, h)
+				if err := i.verify(t, threeSeconds); err != nil { // cold
+					return err
+				}
+				if err := i.verify(t, threeSeconds); err != nil {
+					return err
+				}
+				if classic {
+					time.Sleep(newFor) // a token that is a moment old is not fetched again
+				}
+				s.RotateTokens()
+				return i.verify(t, threeSeconds)
+			}), "failed")
+			assert.Zero(t, forced.Load(), "forced refreshes")
+		})
+	}
+}
+
+// A token that is refused everywhere is replaced, if only by force.
+func TestTokenThatIsRefusedEverywhereIsReplaced(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	_, err := b.verifier.Verify(t.Context(), sample(t))
+	require.NoError(t, err)
+	b.RevokeTokens() // the endpoint goes on giving it
+	b.clock = b.clock.Add(3 * time.Second)
+	failed := 0
+	for failed < 100 {
+		if _, err = b.verifier.Verify(t.Context(), sample(t)); err == nil {
+			break
+		}
+		failed++
+	}
+	assert.NoError(t, err)
+	assert.Positive(t, failed, "that it was good a moment ago counts for something")
+	assert.Less(t, failed, 12)
+}
+
+func TestHosts(t *testing.T) {
+	for name, goesWrong := range map[string]wrong{
+		"silent": func(_ http.ResponseWriter, r *http.Request) bool { return silent(r) },
+		"500":    func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true },
+		"HTML":   func(w http.ResponseWriter, _ *http.Request) bool { answers["HTML"](w); return true },
+		"reset":  func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
+		"slow": func(w http.ResponseWriter, r *http.Request) bool {
+			time.Sleep(2 * time.Second)
+			refuseToken(w)
+			return true
+		},
+		"unreachable": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var clock atomic.Int64
+			clock.Store(time.Now().UnixNano())
+			now := func() time.Time { return time.Unix(0, clock.Load()) }
+			s := newSandbox(t, sandbox.Options{Now: now})
+			var well atomic.Bool
+			first := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+				return !well.Load() && goesWrong(w, r)
+			})
+			second := newHost(t, s, nil)
+			if goesWrong == nil {
+				first.Close()
+			}
+			i := newInstance(t, now, false, first, second)
+			for range 10 {
+				require.NoError(t, i.verify(t, threeSeconds))
+			}
+			assert.LessOrEqual(t, first.requests.Load(), int32(2), "the one that fails is left alone")
+			if goesWrong == nil {
+				return
+			}
+			well.Store(true)
+			asked := first.requests.Load()
+			require.NoError(t, i.verify(t, threeSeconds))
+			assert.Equal(t, asked, first.requests.Load(), "for a while")
+			clock.Add(int64(time.Minute))
+			for range 5 {
+				require.NoError(t, i.verify(t, threeSeconds))
+			}
+			assert.Equal(t, asked+5, first.requests.Load(), "then the first is asked again")
+			assert.Eventually(t, func() bool { return second.connections.Load() == 0 }, 5*time.Second, 10*time.Millisecond,
+				"and no connection to the second is kept")
+		})
+	}
+}
+
+func TestRepliesOfWeChatsOwnChangeNoHost(t *testing.T) {
+	for _, code := range []int{-1, 40001, 45009, 45011, 48001} {
+		s := newSandbox(t, sandbox.Options{})
+		first, second := newHost(t, s, nil), newHost(t, s, nil)
+		i := newInstance(t, time.Now, false, first, second)
+		i.client.RecordPauses()
+		require.NoError(t, i.verify(t, time.Minute))
+		require.NoError(t, s.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: code}))
+		for range 5 {
+			require.Error(t, i.verify(t, time.Minute))
+		}
+		assert.Zero(t, second.requests.Load(), code)
+	}
+}
