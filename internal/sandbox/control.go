@@ -53,6 +53,10 @@ func sameOrigin(origin, host string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
+func (s *Sandbox) controlDevices(w http.ResponseWriter, _ *http.Request) {
+	respond(w, http.StatusOK, Devices())
+}
+
 // signRequest is what POST /sandbox/phone/sign takes. device may be left out
 // and is an Android then.
 type signRequest struct {

@@ -124,8 +124,8 @@ func FuzzSign(f *testing.F) {
 		f.Add(challenge)
 	}
 	f.Fuzz(func(t *testing.T, challenge string) {
-		for _, device := range devices {
-			phone := newPhone(t, s, alice, device)
+		for _, m := range models {
+			phone := newPhone(t, s, alice, m.Device)
 			signed, err := phone.Sign(challenge)
 			if err != nil {
 				require.ErrorIs(t, err, ErrArgument)

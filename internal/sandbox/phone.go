@@ -30,6 +30,7 @@ const (
 type Phone struct {
 	phones phones
 	record record
+	model  model
 	key    *rsa.PrivateKey
 }
 
@@ -53,7 +54,8 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	if err := checkOpenID(openid); err != nil {
 		return nil, err
 	}
-	if _, err := ParseDevice(string(device)); err != nil {
+	m, err := device.model()
+	if err != nil {
 		return nil, err
 	}
 	r, err := s.enrolled(openid, device)
@@ -64,7 +66,7 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", device, openid, err)
 	}
-	return &Phone{phones: s.phones, record: r, key: key}, nil
+	return &Phone{phones: s.phones, record: r, model: m, key: key}, nil
 }
 
 func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
@@ -106,7 +108,12 @@ func newRecord(openid string, device Device, key *rsa.PrivateKey) (record, error
 		// Exporting the ASK and the AuthKey took the first two.
 		Counter: 2,
 	}
-	r.CPUID, r.UID, r.FID = device.identity()
+	m, err := device.model()
+	if err != nil {
+		return record{}, err
+	}
+	id := m.identity()
+	r.CPUID, r.UID, r.FID = id.cpuID, id.uid, id.fid
 	return r, nil
 }
 
@@ -129,10 +136,12 @@ func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 // OpenID returns the owner.
 func (p *Phone) OpenID() string { return p.record.OpenID }
 
-// CPUID returns the cpu_id in everything that the phone signs.
+// CPUID returns the cpu_id in everything that the phone signs, "" if the device
+// has none.
 func (p *Phone) CPUID() string { return p.record.CPUID }
 
-// UID returns the uid in everything that the phone signs.
+// UID returns the uid in everything that the phone signs, "" if the device has
+// none.
 func (p *Phone) UID() string { return p.record.UID }
 
 // AuthKey returns the public AuthKey in PEM, for a verifier that holds its keys
@@ -144,10 +153,12 @@ func (p *Phone) AuthKey() string { return p.record.AuthKey }
 // has 1 to 512 characters (Unicode code points; the page does not say which
 // kind) in UTF-8, and any of them are carried, although some real Android
 // devices fail on a quotation mark.
+//
+// JSONString may hold what strict JSON parsers refuse, see [Devices].
 func (p *Phone) Sign(challenge string) (Signed, error) {
 	return p.sign(challenge, func(digest []byte) ([]byte, error) {
 		return rsa.SignPSS(rand.Reader, p.key, crypto.SHA256, digest, &rsa.PSSOptions{
-			SaltLength: int(p.record.Device.salt()),
+			SaltLength: p.model.salt,
 			Hash:       crypto.SHA256,
 		})
 	})
@@ -171,7 +182,7 @@ func (p *Phone) sign(challenge string, signer func(digest []byte) ([]byte, error
 	if err != nil {
 		return Signed{}, err
 	}
-	text, err := p.record.resultJSON(challenge, counter)
+	text, err := p.model.resultJSON(p.record, challenge, counter)
 	if err != nil {
 		return Signed{}, err
 	}

@@ -6,7 +6,7 @@
 //
 //	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
 //	the same by Cloud Call  /admin, the gateway that wx-server-sdk speaks to
-//	a person or a script    /sandbox/phone/sign, /sandbox/faults
+//	a person or a script    /sandbox/devices, /sandbox/phone/sign, /sandbox/faults
 //	a Go test               New, Phone, Inject, Requests, RevokeTokens
 //
 // The signatures are real: a [Phone] holds an RSA-2048 AuthKey and signs like a
@@ -173,6 +173,7 @@ func (s *Sandbox) routes() {
 	})))
 
 	control := http.NewServeMux()
+	control.HandleFunc("GET /sandbox/devices", s.controlDevices)
 	control.HandleFunc("POST /sandbox/phone/sign", s.controlSign)
 	control.HandleFunc("GET /sandbox/faults", s.controlListFaults)
 	control.HandleFunc("POST /sandbox/faults", s.controlInject)

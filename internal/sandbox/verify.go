@@ -1,7 +1,12 @@
 package sandbox
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	_ "embed"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,26 +21,47 @@ import (
 // genuine for ever.
 const DemoOpenID = "oSandbox-DemoUser_0000000001"
 
-const (
-	demoCPUID = "5a9d0b7c41e2f3886c10"
-	demoUID   = "10203"
-)
-
 //go:embed demo/authkey.pem
 var demoAuthKey []byte
 
-// authKey is a public AuthKey and the identity under which it was enrolled.
+// authKey is a public AuthKey and the length of the salt that its phone uses.
 type authKey struct {
-	cpuID, uid string
-	key        *soter.PublicKey
+	key  *rsa.PublicKey
+	salt int
+}
+
+func parseAuthKey(text []byte, salt int) (authKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return authKey{}, errors.New("is not PEM")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return authKey{}, err
+	}
+	public, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return authKey{}, fmt.Errorf("is a %T, want RSA", key)
+	}
+	return authKey{key: public, salt: salt}, nil
+}
+
+// signed tells whether the key signed the bytes of text.
+func (k authKey) signed(text string, signature soter.Signature) (bool, error) {
+	digest := sha256.Sum256([]byte(text))
+	err := rsa.VerifyPSS(k.key, crypto.SHA256, digest[:], signature[:], &rsa.PSSOptions{SaltLength: k.salt, Hash: crypto.SHA256})
+	if errors.Is(err, rsa.ErrVerification) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 var demo = sync.OnceValues(func() (authKey, error) {
-	key, err := soter.ParsePublicKey(demoAuthKey)
+	key, err := parseAuthKey(demoAuthKey, 20)
 	if err != nil {
 		return authKey{}, fmt.Errorf("sandbox: the demo user's AuthKey: %w", err)
 	}
-	return authKey{cpuID: demoCPUID, uid: demoUID, key: key}, nil
+	return key, nil
 })
 
 // verdict is the answer to verify_signature in the form of the documentation's
@@ -93,8 +119,10 @@ func (s *Sandbox) checkToken(query url.Values) error {
 // an openid of another app; anything else means that the phones could not be
 // read.
 //
-// A signature or a text that is not even well formed is plainly not genuine, as
-// WeChat's staff answered in the developer community (post
+// The bytes of jsonString are judged and nothing that they say: phones write
+// what JSON parsers refuse, see [Devices], and WeChat judges the signature. A
+// signature that is not even well formed is plainly not genuine, as WeChat's
+// staff answered in the developer community (post
 // 0008ec05574f1804c7180421051000): is_ok false is the answer to a wrong
 // signature, never an errcode.
 //
@@ -108,15 +136,16 @@ func (s *Sandbox) genuine(openid, jsonString, jsonSignature string) (bool, error
 	if len(keys) == 0 {
 		return false, &apiError{code: codeBadOpenID}
 	}
+	signature, err := soter.ParseSignature(jsonSignature)
+	if err != nil {
+		return false, nil
+	}
 	for _, k := range keys {
-		result, err := k.key.VerifyResult(jsonString, jsonSignature)
-		if errors.Is(err, soter.ErrWrongSignature) || errors.Is(err, soter.ErrMalformed) {
-			continue
-		}
+		ok, err := k.signed(jsonString, signature)
 		if err != nil {
 			return false, fmt.Errorf("sandbox: judging a signature: %w", err)
 		}
-		if result.CPUID == k.cpuID && result.UID == k.uid {
+		if ok {
 			return true, nil
 		}
 	}
@@ -142,11 +171,15 @@ func (s *Sandbox) authKeys(openid string) ([]authKey, error) {
 		return nil, err
 	}
 	for _, r := range records {
-		key, err := soter.ParsePublicKey([]byte(r.AuthKey))
+		m, err := r.Device.model()
+		if err != nil {
+			return nil, err
+		}
+		key, err := parseAuthKey([]byte(r.AuthKey), m.salt)
 		if err != nil {
 			return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", r.Device, openid, err)
 		}
-		keys = append(keys, authKey{cpuID: r.CPUID, uid: r.UID, key: key})
+		keys = append(keys, key)
 	}
 	return keys, nil
 }
