@@ -71,8 +71,8 @@ type Options struct {
 	// of [A-Za-z0-9_-], like WeChat's.
 	HostileTokens bool
 
-	// FirstToken is the text of the first access_token that is handed out, so
-	// that a recorded event can carry it; "" makes it like the others.
+	// FirstToken is the text of the first access_token that is handed out, such
+	// as EventToken; "" makes it like the others.
 	FirstToken string
 
 	// CloudSecretID and CloudSecretKey are the only credentials with which a Cloud
@@ -160,10 +160,11 @@ func New(o Options) (*Sandbox, error) {
 // counts them and lets faults strike; control paths go through local.
 func (s *Sandbox) routes() {
 	api := map[string]answerer{
-		"/cgi-bin/token":                  s.token,
-		"/cgi-bin/stable_token":           s.stableToken,
-		"/cgi-bin/soter/verify_signature": s.verifySignature,
-		"/cgi-bin/":                       unknownURL,
+		classicPath:             s.token,
+		"/cgi-bin/stable_token": s.stableToken,
+		upstreamPath:            s.verifySignature,
+		"/cgi-bin/":             s.unknownURL,
+		"/wxa/":                 s.unknownURL,
 	}
 	for path, answer := range api {
 		s.mux.Handle(path, s.observed(s.answered(answer)))
@@ -183,7 +184,9 @@ func (s *Sandbox) routes() {
 
 // Paths returns the patterns, as http.ServeMux takes them, under which a server
 // that is shared with others has to mount the Sandbox.
-func (s *Sandbox) Paths() []string { return []string{"/cgi-bin/", cloudcall.Path, "/sandbox/"} }
+func (s *Sandbox) Paths() []string {
+	return []string{"/cgi-bin/", "/wxa/", cloudcall.Path, "/sandbox/"}
+}
 
 // ServeHTTP implements http.Handler. Under a fault it may panic with
 // http.ErrAbortHandler, which net/http turns into a broken connection.

@@ -238,14 +238,12 @@ func TestPathsMountTheSandboxOnASharedServer(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-func TestUnknownURLIsACodeUnderCgiBinAndNotFoundElsewhere(t *testing.T) {
+func TestAPathThatIsNotWeChatsIsNotFound(t *testing.T) {
 	c := newClient(t, Options{})
-	a := c.call("GET", "/cgi-bin/user/info", "")
-	assert.Equal(t, codeBadURL, a.code())
-	assert.Regexp(t, "^invalid url"+ridForm, a.ErrMsg)
-
-	status, _, _ := c.send("GET", "/elsewhere", "")
-	assert.Equal(t, http.StatusNotFound, status)
+	for _, path := range []string{"/elsewhere", "/", "/cgi-bin2/token"} {
+		status, _, _ := c.send("GET", path, "")
+		assert.Equal(t, http.StatusNotFound, status, path)
+	}
 }
 
 func TestLogTellsTheAnswerAndNoToken(t *testing.T) {

@@ -2,6 +2,9 @@ package sandbox
 
 import "net/http"
 
+// classicPath is that of getAccessToken.
+const classicPath = "/cgi-bin/token"
+
 // tokenReply is the success of both token endpoints: no errcode in it.
 type tokenReply struct {
 	AccessToken string `json:"access_token"`
@@ -43,19 +46,20 @@ func (s *Sandbox) stableToken(r *http.Request, body []byte) (any, error) {
 	return s.tokens.fetchStable(force)
 }
 
-// checkCredentials answers a wrong secret with 40125. The classic endpoint is
-// also documented to say 40001 for it; inject that as a fault.
+// checkCredentials looks at the appid first. It answers a wrong secret with
+// 40125; the classic endpoint is also documented to say 40001 for it: inject
+// that as a fault.
 func (s *Sandbox) checkCredentials(grantType, appID, secret string) error {
 	code := 0
 	switch {
 	case appID == "":
 		code = codeNoAppID
+	case appID != s.appID:
+		code = codeBadAppID
 	case secret == "":
 		code = codeNoSecret
 	case grantType != "client_credential":
 		code = codeBadGrantType
-	case appID != s.appID:
-		code = codeBadAppID
 	case secret != s.appSecret:
 		code = codeBadSecret
 	default:

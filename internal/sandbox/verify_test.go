@@ -152,7 +152,7 @@ func TestVerifySignatureRefusals(t *testing.T) {
 	}{
 		"no token":           {"POST", verifyPath, good, 41001, "access_token missing"},
 		"token in the body":  {"POST", verifyPath, jsonOf(t, with(body, "access_token", token)), 41001, "access_token missing"},
-		"unknown token":      {"POST", path + "x", good, 40001, "invalid credential, access_token is invalid or not latest"},
+		"unknown token":      {"POST", path + "x", good, 40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"},
 		"GET":                {"GET", path, "", 43002, "require POST method"},
 		"no body":            {"POST", path, "", 44002, "empty post data"},
 		"form":               {"POST", path, "openid=" + DemoOpenID, 47001, "data format error"},
