@@ -139,10 +139,6 @@ func (s *Sandbox) failure(r *http.Request, err error) failure {
 }
 
 func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
-	text, err := json.Marshal(reply)
-	if err != nil {
-		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
-	}
 	attrs := []any{slog.String("path", r.URL.Path)}
 	switch reply := reply.(type) {
 	case failure:
@@ -153,7 +149,16 @@ func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
 	s.log.Info("sandbox answered", attrs...)
 
 	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
-	_, _ = w.Write(text) // a client that left needs no answer
+	_, _ = w.Write(jsonText(reply)) // a client that left needs no answer
+}
+
+// jsonText writes a reply of ours, all of which have a JSON form.
+func jsonText(reply any) []byte {
+	text, err := json.Marshal(reply)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
+	}
+	return text
 }
 
 // rid is the suffix of every failure: the Unix time in hex and two random

@@ -154,11 +154,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 }
 
 func respond(w http.ResponseWriter, status int, reply any) {
-	text, err := json.Marshal(reply)
-	if err != nil {
-		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text)
+	_, _ = w.Write(jsonText(reply))
 }
