@@ -2,11 +2,11 @@ const tcb = require('@cloudbase/node-sdk')
 const app = tcb.init({ env: tcb.SYMBOL_CURRENT_ENV })
 exports.main = async (event, context) => {
   try {
-    const { result } = await app.callWxOpenApi({
+    const answer = await app.callWxOpenApi({
       apiName: 'soter.verifySignature',
       requestData: { openid: '$openid', json_string: '$resultJSON', json_signature: '$resultJSONSignature' }
     })
-    return result
+    return answer.result || answer // a refusal has no result
   } catch (err) {
     return err
   }

@@ -66,35 +66,36 @@ func TestWxAPI(t *testing.T) {
 	other := signed.JSONString + " "
 	tampered, incomplete := genuine, genuine
 	tampered.JSONString, incomplete.OpenID = &other, nil
-	to := func(url string, proxy bool) map[string]string {
-		if proxy {
-			return behindProxy(url)
-		}
-		return gatewayAt(url + "/admin")
+	byVariable := func(url string) map[string]string { return gatewayAt(url + "/admin") }
+	// 2.1.1 looks only at the variables that this one lists.
+	byList := func(url string) map[string]string {
+		environment := byVariable(url)
+		environment["TCB_CONTEXT_KEYS"] = "TCB_CONTEXT_CNFG"
+		return environment
 	}
 	for _, client := range []struct {
 		name, example string
-		proxy         bool
+		to            func(url string) map[string]string
 	}{
-		{"wx-server-sdk-0.4.3", callOpenAPI, true},
-		{"wx-server-sdk-1.8.3", callOpenAPI, true},
-		{"wx-server-sdk-2.0.4", callOpenAPI, true},
-		{"wx-server-sdk-2.3.3", callOpenAPI, false},
-		{"wx-server-sdk-2.7.2", callOpenAPI, false},
-		{"wx-server-sdk-3.0.4", callOpenAPI, false},
-		{"wx-server-sdk-4.0.2", callOpenAPI, false},
-		{"node-sdk-2.1.1", callWxAPI, false},
-		{"node-sdk-3.18.3", callWxAPI, false},
-		{"tcb-admin-node-1.23.0", callWxAPI, true},
+		{"wx-server-sdk-0.4.3", callOpenAPI, behindProxy},
+		{"wx-server-sdk-1.8.3", callOpenAPI, behindProxy},
+		{"wx-server-sdk-2.0.4", callOpenAPI, behindProxy},
+		{"wx-server-sdk-2.3.3", callOpenAPI, byVariable},
+		{"wx-server-sdk-2.7.2", callOpenAPI, byVariable},
+		{"wx-server-sdk-3.0.4", callOpenAPI, byVariable},
+		{"wx-server-sdk-4.0.2", callOpenAPI, byVariable},
+		{"node-sdk-2.1.1", callWxAPI, byList},
+		{"node-sdk-3.18.3", callWxAPI, byVariable},
+		{"tcb-admin-node-1.23.0", callWxAPI, behindProxy},
 	} {
 		t.Run(client.name, func(t *testing.T) {
-			unsigned := to(s.URL, client.proxy)
+			unsigned := client.to(s.URL)
 			unsigned["TENCENTCLOUD_SECRETKEY"] = "interop-other"
 			answers := ask(t, client.name, client.example, []asked{
-				{Environment: to(s.URL, client.proxy), Question: genuine},
-				{Environment: to(s.URL, client.proxy), Question: tampered},
-				{Environment: to(s.URL, client.proxy), Question: incomplete},
-				{Environment: to(closed.URL, client.proxy), Question: genuine},
+				{Environment: client.to(s.URL), Question: genuine},
+				{Environment: client.to(s.URL), Question: tampered},
+				{Environment: client.to(s.URL), Question: incomplete},
+				{Environment: client.to(closed.URL), Question: genuine},
 				{Environment: unsigned, Question: genuine},
 			})
 			for i, want := range []string{
