@@ -123,9 +123,7 @@ func (g gateway) verifySHA1(r *http.Request, form cloudcall.Form, now time.Time)
 	for name := range strings.SplitSeq(said.Get("q-header-list"), ";") {
 		headers = append(headers, escape(name)+"="+escape(r.Header.Get(name)))
 	}
-	text := sha1.Sum([]byte("post\n" + cloudcall.Path + "\n" + fields + "\n" + strings.Join(headers, "&") + "\n"))
-	key := hex.EncodeToString(hmacSHA1([]byte(g.credentials.SecretKey.Reveal()), said.Get("q-key-time")))
-	want := hmacSHA1([]byte(key), "sha1\n"+said.Get("q-sign-time")+"\n"+hex.EncodeToString(text[:])+"\n")
+	want := g.sha1Signature(said.Get("q-sign-time"), said.Get("q-key-time"), fields, strings.Join(headers, "&"))
 	signature, err := hex.DecodeString(said.Get("q-signature"))
 	if err != nil || !hmac.Equal(signature, want) {
 		return cloudcall.ErrSignature
@@ -140,6 +138,12 @@ func (g gateway) verifySHA1(r *http.Request, form cloudcall.Form, now time.Time)
 		return cloudcall.ErrExpired
 	}
 	return nil
+}
+
+func (g gateway) sha1Signature(signTime, keyTime, fields, headers string) []byte {
+	text := sha1.Sum([]byte("post\n" + cloudcall.Path + "\n" + fields + "\n" + headers + "\n"))
+	key := hex.EncodeToString(hmacSHA1([]byte(g.credentials.SecretKey.Reveal()), keyTime))
+	return hmacSHA1([]byte(key), "sha1\n"+signTime+"\n"+hex.EncodeToString(text[:])+"\n")
 }
 
 // signedFields are the fields that a list in lower case names, in its order.
