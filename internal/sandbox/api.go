@@ -170,7 +170,7 @@ func (s *Sandbox) rid() string {
 // unknownURL is what WeChat answers for a path that it does not have (wechatpy
 // issues 179 and 289). The token is looked at before the path.
 func (s *Sandbox) unknownURL(r *http.Request, _ []byte) (any, error) {
-	if err := s.checkToken(r.URL.Query()); err != nil {
+	if _, err := s.checkToken(r.URL.Query()); err != nil {
 		return nil, err
 	}
 	return nil, &apiError{code: codeBadURL}

@@ -218,13 +218,13 @@ func (m members) complete() *cloudcall.GatewayError {
 // refusals. Nobody sleeps for the last: that WeChat will be late is known.
 func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) cloudcall.Response {
 	if fault.Kind == "" {
-		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath })
+		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath && f.concerns(s.app.id) })
 	}
 	if fault.DelayMS > gatewayPatienceMS {
 		return cloudcall.Response{ErrorCode: refusalTimeout}
 	}
 	reply := captureStruck(func(w http.ResponseWriter) {
-		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.judge(question) })
+		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(question) })
 		if fault.Kind == "" {
 			upstream.ServeHTTP(w, r)
 			return

@@ -52,7 +52,7 @@ func (s *Sandbox) observed(next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		s.record(r, body)
 
-		fault, ok := s.takeFault(r.URL.Path)
+		fault, ok := s.takeFault(r, body)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return

@@ -43,14 +43,20 @@ type Signed struct {
 	JSONSignature string `json:"jsonSignature"`
 }
 
-// Phone returns the phone of that make which the user owns. The first call
-// enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
+// Phone is App.Phone of the first app.
+func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
+	return s.app.Phone(openid, device)
+}
+
+// Phone returns the phone of that make which the user of the app owns. The first
+// call enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
 // Options.Dir they outlive the process. verify_signature knows it from then on,
 // also in other processes on the same Dir.
 //
 // A user may own one phone of each make. openid is any text of 1 to 128 bytes
-// in UTF-8. The errors: ErrArgument, or the folder could not be used.
-func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
+// in UTF-8 that is no user of another app. The errors: ErrArgument, or the folder
+// could not be used.
+func (a *App) Phone(openid string, device Device) (*Phone, error) {
 	if err := checkOpenID(openid); err != nil {
 		return nil, err
 	}
@@ -58,7 +64,7 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.enrolled(openid, device)
+	r, err := a.enrolled(openid, device)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +72,19 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", device, openid, err)
 	}
-	return &Phone{phones: s.phones, record: r, model: m, key: key}, nil
+	return &Phone{phones: a.sandbox.phones, record: r, model: m, key: key}, nil
 }
 
-func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
+func (a *App) enrolled(openid string, device Device) (record, error) {
+	s := a.sandbox
 	records, err := s.phones.of(openid)
 	if err != nil {
 		return record{}, err
 	}
 	for _, r := range records {
+		if !a.owns(r) {
+			return record{}, fmt.Errorf("%w: %q is a user of another app", ErrArgument, openid)
+		}
 		if r.Device == device {
 			return r, nil
 		}
@@ -88,6 +98,7 @@ func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
+	r.AppID = a.id
 	return s.phones.enrol(r)
 }
 

@@ -19,6 +19,7 @@ import (
 // record is a phone at rest. Everything but Counter stays as it was enrolled.
 type record struct {
 	OpenID     string `json:"openid"`
+	AppID      string `json:"appid,omitzero"` // whose user; "" is the first app's
 	Device     Device `json:"device"`
 	CPUID      string `json:"cpu_id,omitzero"`
 	UID        string `json:"uid,omitzero"`

@@ -55,9 +55,12 @@ type Options struct {
 	// pass in real time.
 	Now func() time.Time
 
-	// AppID and AppSecret are the only credentials that the token endpoints
-	// take; DefaultAppID and DefaultAppSecret if empty.
+	// AppID and AppSecret are the credentials of the first app, which is meant
+	// where none is named; DefaultAppID and DefaultAppSecret if empty.
 	AppID, AppSecret string
+
+	// Apps are more Mini Programs and Official Accounts beside it.
+	Apps []Credentials
 
 	// ExpiresIn is the life of a token, in whole seconds; 0 means 7200 s.
 	ExpiresIn time.Duration
@@ -71,8 +74,8 @@ type Options struct {
 	// of [A-Za-z0-9_-], like WeChat's.
 	HostileTokens bool
 
-	// FirstToken is the text of the first access_token that is handed out, such
-	// as EventToken; "" makes it like the others.
+	// FirstToken is the text of the first access_token that is handed out to the
+	// first app, such as EventToken; "" makes it like the others.
 	FirstToken string
 
 	// CloudSecretID and CloudSecretKey are the only credentials with which a Cloud
@@ -93,14 +96,14 @@ type Options struct {
 // Sandbox is an http.Handler that answers as WeChat. It is made by New and safe
 // for concurrent use.
 type Sandbox struct {
-	now              func() time.Time
-	appID, appSecret string
-	log              *slog.Logger
-	mux              *http.ServeMux
-	newKey           func() (*rsa.PrivateKey, error) // tests put ready-made keys here
-	tokens           *tokens
-	gateway          gateway
-	phones           phones
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+	newKey  func() (*rsa.PrivateKey, error) // tests put ready-made keys here
+	app     *App                            // the first one
+	apps    map[string]*App                 // all of them, by AppID
+	gateway gateway
+	phones  phones
 
 	mu     sync.Mutex
 	faults []Fault            // guarded by mu; Times counts down, spent ones leave
@@ -109,8 +112,8 @@ type Sandbox struct {
 }
 
 // New builds a Sandbox. It fails when Dir cannot be created, and with ErrArgument
-// when ExpiresIn is not a whole number of seconds, one of the two cloud secrets
-// is missing or FunctionConfig is not JSON.
+// when ExpiresIn is not a whole number of seconds, an app is named twice or has no
+// secret, one of the two cloud secrets is missing or FunctionConfig is not JSON.
 func New(o Options) (*Sandbox, error) {
 	if o.ExpiresIn == 0 {
 		o.ExpiresIn = defaultExpiresIn
@@ -140,17 +143,17 @@ func New(o Options) (*Sandbox, error) {
 	}
 
 	s := &Sandbox{
-		now:       o.Now,
-		appID:     o.AppID,
-		appSecret: o.AppSecret,
-		log:       o.Log,
-		mux:       http.NewServeMux(),
-		newKey:    func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
-		tokens:    newTokens(o),
-		gateway:   gateway,
-		phones:    phones,
-		counts:    make(map[string]int),
-		last:      make(map[string]Request),
+		now:     o.Now,
+		log:     o.Log,
+		mux:     http.NewServeMux(),
+		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+		gateway: gateway,
+		phones:  phones,
+		counts:  make(map[string]int),
+		last:    make(map[string]Request),
+	}
+	if err := s.newApps(o); err != nil {
+		return nil, err
 	}
 	s.routes()
 	return s, nil
@@ -160,11 +163,11 @@ func New(o Options) (*Sandbox, error) {
 // counts them and lets faults strike; control paths go through local.
 func (s *Sandbox) routes() {
 	api := map[string]answerer{
-		classicPath:             s.token,
-		"/cgi-bin/stable_token": s.stableToken,
-		upstreamPath:            s.verifySignature,
-		"/cgi-bin/":             s.unknownURL,
-		"/wxa/":                 s.unknownURL,
+		classicPath:  s.token,
+		stablePath:   s.stableToken,
+		upstreamPath: s.verifySignature,
+		"/cgi-bin/":  s.unknownURL,
+		"/wxa/":      s.unknownURL,
 	}
 	for path, answer := range api {
 		s.mux.Handle(path, s.observed(s.answered(answer)))
@@ -196,14 +199,20 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 // out, and lays the same-token trap: a normal fetch from stable_token goes on
 // handing back the very token that is refused, until force_refresh or until it
 // is due. (Whether production does so is unknown; a client must survive it.)
-func (s *Sandbox) RevokeTokens() { s.tokens.revoke() }
+func (s *Sandbox) RevokeTokens() {
+	for _, app := range s.apps {
+		app.RevokeTokens()
+	}
+}
 
 // RotateTokens refuses, from now on and with 40001, every token that was handed
 // out, as if somebody else had refreshed: the next fetch, forced or not, brings
 // a good one.
-func (s *Sandbox) RotateTokens() { s.tokens.rotate() }
+func (s *Sandbox) RotateTokens() {
+	for _, app := range s.apps {
+		app.RotateTokens()
+	}
+}
 
-// CloudbaseAccessToken returns a new token for the URL parameter
-// cloudbase_access_token, valid for 30 minutes, such as a platform puts into
-// the environment of a function (WeChat cloud documentation, page "cloudcall").
-func (s *Sandbox) CloudbaseAccessToken() string { return s.tokens.cloudbase() }
+// CloudbaseAccessToken is App.CloudbaseAccessToken of the first app.
+func (s *Sandbox) CloudbaseAccessToken() string { return s.app.CloudbaseAccessToken() }

@@ -26,7 +26,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	tokenPath  = "/cgi-bin/token"
-	stablePath = "/cgi-bin/stable_token"
 	verifyPath = "/cgi-bin/soter/verify_signature"
 
 	alice = "oSandbox-Alice_0000000000001"

@@ -332,17 +332,17 @@ func TestSimultaneousFetches(t *testing.T) {
 	classic := make([]string, 20)
 	for i := range stable {
 		wg.Go(func() {
-			a, err := s.tokens.fetchStable(false)
+			a, err := s.app.tokens.fetchStable(false)
 			assert.NoError(t, err)
 			stable[i] = a.AccessToken
-			classic[i] = s.tokens.fetchClassic().AccessToken
+			classic[i] = s.app.tokens.fetchClassic().AccessToken
 		})
 	}
 	wg.Wait()
 	good := 0
 	for i := range stable {
 		assert.Equal(t, stable[0], stable[i])
-		if s.tokens.check(classic[i]) == 0 {
+		if _, code := s.appOfToken(classic[i]); code == 0 {
 			good++
 		}
 	}

@@ -59,26 +59,26 @@ func newTokens(o Options) *tokens {
 		life:    o.ExpiresIn,
 		strict:  o.Strict,
 		hostile: o.HostileTokens,
-		first:   o.FirstToken,
 		issued:  make(map[string]*accessToken),
 	}
 }
 
-// check answers 0 for a token that is in force, otherwise the errcode.
-func (t *tokens) check(text string) int {
+// check answers 0 for a token that is in force, otherwise the errcode, and
+// whether it was ever handed out here.
+func (t *tokens) check(text string) (code int, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	token, ok := t.issued[text]
+	token, known := t.issued[text]
 	now := t.now()
 	switch {
-	case !ok:
-		return codeBadToken
+	case !known:
+		return codeBadToken, false
 	case !now.Before(token.expires):
-		return codeExpired
+		return codeExpired, true
 	case !token.retires.IsZero() && !now.Before(token.retires):
-		return codeBadToken
+		return codeBadToken, true
 	}
-	return 0
+	return 0, true
 }
 
 // fetchClassic mints at every call and retires the one before.

@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/soter"
 )
 
-// DemoOpenID is a user who is enrolled in every sandbox, with one AuthKey whose
+// DemoOpenID is a user of the first app of every sandbox, with one AuthKey whose
 // private half nobody keeps: what it signed is in deploy/events, and stays
 // genuine for ever.
 const DemoOpenID = "oSandbox-DemoUser_0000000001"
@@ -73,9 +73,15 @@ type verdict struct {
 }
 
 func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
-	if err := s.checkToken(r.URL.Query()); err != nil {
+	app, err := s.checkToken(r.URL.Query())
+	if err != nil {
 		return nil, err
 	}
+	return app.verifySignature(r, body)
+}
+
+// verifySignature is the call once it is known whose users are meant.
+func (a *App) verifySignature(r *http.Request, body []byte) (any, error) {
 	if r.Method != http.MethodPost {
 		return nil, &apiError{code: codePostRequired}
 	}
@@ -83,40 +89,46 @@ func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.judge(m)
+	return a.judge(m)
 }
 
 // judge answers a question whose parameters have been read.
-func (s *Sandbox) judge(m members) (any, error) {
+func (a *App) judge(m members) (any, error) {
 	p, err := m.texts("openid", "json_string", "json_signature")
 	if err != nil {
 		return nil, err
 	}
-	genuine, err := s.genuine(p[0], p[1], p[2])
+	genuine, err := a.genuine(p[0], p[1], p[2])
 	if err != nil {
 		return nil, err
 	}
 	return verdict{ErrCode: 0, ErrMsg: "ok", IsOK: genuine}, nil
 }
 
-// checkToken takes the token from the URL and nowhere else, like WeChat.
-func (s *Sandbox) checkToken(query url.Values) error {
-	token := query.Get("access_token")
+// checkToken tells whose token a request carries.
+func (s *Sandbox) checkToken(query url.Values) (*App, error) {
+	token := tokenOf(query)
 	if token == "" {
-		token = query.Get("cloudbase_access_token")
+		return nil, &apiError{code: codeNoToken}
 	}
-	if token == "" {
-		return &apiError{code: codeNoToken}
+	app, code := s.appOfToken(token)
+	if code != 0 {
+		return nil, &apiError{code: code}
 	}
-	if code := s.tokens.check(token); code != 0 {
-		return &apiError{code: code}
+	return app, nil
+}
+
+// tokenOf takes the token from the URL and nowhere else, like WeChat.
+func tokenOf(query url.Values) string {
+	if token := query.Get("access_token"); token != "" {
+		return token
 	}
-	return nil
+	return query.Get("cloudbase_access_token")
 }
 
 // genuine tells whether one of the openid's phones signed jsonString. The
-// errors: 40003 for an openid that has no phone here, which is how WeChat words
-// an openid of another app; anything else means that the phones could not be
+// errors: 40003 for an openid that has no phone here or is another app's, which
+// is how WeChat words that; anything else means that the phones could not be
 // read.
 //
 // The bytes of jsonString are judged and nothing that they say: phones write
@@ -128,8 +140,8 @@ func (s *Sandbox) checkToken(query url.Values) error {
 //
 // A repeated counter is not refused. Nobody documents that WeChat does, so who
 // depends on it should find out here.
-func (s *Sandbox) genuine(openid, jsonString, jsonSignature string) (bool, error) {
-	keys, err := s.authKeys(openid)
+func (a *App) genuine(openid, jsonString, jsonSignature string) (bool, error) {
+	keys, err := a.authKeys(openid)
 	if err != nil {
 		return false, err
 	}
@@ -154,9 +166,9 @@ func (s *Sandbox) genuine(openid, jsonString, jsonSignature string) (bool, error
 
 // authKeys reads the phones anew at each call: another process may have
 // enrolled one in the meantime.
-func (s *Sandbox) authKeys(openid string) ([]authKey, error) {
+func (a *App) authKeys(openid string) ([]authKey, error) {
 	var keys []authKey
-	if openid == DemoOpenID {
+	if openid == DemoOpenID && a == a.sandbox.app {
 		key, err := demo()
 		if err != nil {
 			return nil, err
@@ -166,11 +178,14 @@ func (s *Sandbox) authKeys(openid string) ([]authKey, error) {
 	if checkOpenID(openid) != nil {
 		return nil, nil // nobody can be enrolled under it
 	}
-	records, err := s.phones.of(openid)
+	records, err := a.sandbox.phones.of(openid)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range records {
+		if !a.owns(r) {
+			continue
+		}
 		m, err := r.Device.model()
 		if err != nil {
 			return nil, err

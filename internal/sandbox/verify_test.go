@@ -111,10 +111,10 @@ func TestTheBytesAreJudgedAndNothingThatTheySay(t *testing.T) {
 		signed, err := spoken.Sign("challenge")
 		require.NoError(t, err)
 		require.Equal(t, text, signed.JSONString)
-		ok, err := s.genuine(alice, signed.JSONString, signed.JSONSignature)
+		ok, err := s.app.genuine(alice, signed.JSONString, signed.JSONSignature)
 		require.NoError(t, err)
 		assert.True(t, ok, text)
-		ok, err = s.genuine(alice, signed.JSONString+" ", signed.JSONSignature)
+		ok, err = s.app.genuine(alice, signed.JSONString+" ", signed.JSONSignature)
 		require.NoError(t, err)
 		assert.False(t, ok, text)
 	}
@@ -130,7 +130,7 @@ func TestTheSaltIsThatOfThePhone(t *testing.T) {
 			other.model.salt = salt
 			signed, err := other.Sign("challenge")
 			require.NoError(t, err)
-			ok, err := s.genuine(alice, signed.JSONString, signed.JSONSignature)
+			ok, err := s.app.genuine(alice, signed.JSONString, signed.JSONSignature)
 			require.NoError(t, err)
 			assert.Equal(t, i == 0, ok, "%s with %d", device, salt)
 		}
@@ -230,7 +230,7 @@ func TestEnrolmentFailureIsReported(t *testing.T) {
 	s.newKey = func() (*rsa.PrivateKey, error) { return nil, broken }
 	_, err := s.Phone(alice, Android)
 	require.ErrorIs(t, err, broken)
-	ok, err := s.genuine(alice, "", "")
+	ok, err := s.app.genuine(alice, "", "")
 	assert.False(t, ok)
 	var refusal *apiError
 	require.ErrorAs(t, err, &refusal)
