@@ -88,6 +88,9 @@ func (s *Sandbox) appOfToken(text string) (*App, int) {
 
 // appOf returns the AppID of the app that a request concerns, "" if none.
 func (s *Sandbox) appOf(r *http.Request, body []byte) string {
+	if app, ok := r.Context().Value(appKey{}).(*App); ok {
+		return app.id
+	}
 	query := r.URL.Query()
 	switch r.URL.Path {
 	case cloudcall.Path:
