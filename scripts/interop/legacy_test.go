@@ -2,6 +2,8 @@ package interop
 
 import (
 	"maps"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/sandbox"
 )
 
 // behindProxy leads clients to the sandbox that have the platform's hosts built
@@ -129,5 +132,28 @@ func TestWhyNamespace(t *testing.T) {
 			continue
 		}
 		assert.Contains(t, today, `"errCode":-501007`, sdk)
+	}
+}
+
+// TestDocumentedVariables asks with the variables of docs/sandbox.md, as they
+// stand there.
+func TestDocumentedVariables(t *testing.T) {
+	needSDKs(t)
+	page, err := os.ReadFile("../../docs/sandbox.md")
+	require.NoError(t, err)
+	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	environment := map[string]string{}
+	for _, line := range regexp.MustCompile(`(?m)^export (.+)$`).FindAllSubmatch(page, -1) {
+		for _, variable := range regexp.MustCompile(`(\w+)=('[^']*'|\S+)`).FindAllSubmatch(line[1], -1) {
+			value := strings.Trim(string(variable[2]), "'")
+			environment[string(variable[1])] = strings.ReplaceAll(value, "http://127.0.0.1:9000", s.URL)
+		}
+	}
+	require.Len(t, environment, 4)
+	signed := hostedtest.Sample(t)
+	genuine := []asked{{Environment: environment, Question: question{
+		OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}}}
+	for _, sdk := range versions {
+		assert.Equal(t, verified, ask(t, sdk, todayExample, genuine)[0].Answer, sdk)
 	}
 }
