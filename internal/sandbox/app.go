@@ -86,27 +86,29 @@ func (s *Sandbox) appOfToken(text string) (*App, int) {
 	return nil, codeBadToken
 }
 
-// appOf returns the AppID of the app that a request concerns, "" if none.
+// appOf returns the AppID of the app that a request concerns, "" if none that is
+// known here.
 func (s *Sandbox) appOf(r *http.Request, body []byte) string {
 	if app, ok := r.Context().Value(appKey{}).(*App); ok {
 		return app.id
 	}
 	query := r.URL.Query()
+	var app *App
 	switch r.URL.Path {
 	case cloudcall.Path:
-		return s.app.id
+		app = s.app
 	case classicPath:
-		return query.Get("appid")
+		app = s.apps[query.Get("appid")]
 	case stablePath:
-		m, err := parseMembers(body)
-		if err != nil {
-			return ""
+		if m, err := parseMembers(body); err == nil {
+			id, _ := m.text("appid") // what is no text names no app
+			app = s.apps[id]
 		}
-		id, _ := m.text("appid") // what is no text names no app
-		return id
+	default:
+		app, _ = s.appOfToken(tokenOf(query))
 	}
-	if app, _ := s.appOfToken(tokenOf(query)); app != nil {
-		return app.id
+	if app == nil {
+		return ""
 	}
-	return ""
+	return app.id
 }

@@ -113,6 +113,14 @@ func TestFaultsOfOneApp(t *testing.T) {
 	assert.NotEmpty(t, c.classic().AccessToken)
 	assert.Equal(t, genuineReply, c.cloudCall(adminPath, cloudForm(t)), "the gateway serves the first app")
 
+	app, err := c.s.App(shopID)
+	require.NoError(t, err)
+	assert.Equal(t, 1, app.Requests(verifyPath))
+	assert.Equal(t, 2, app.Requests(stablePath), "struck ones count")
+	assert.Equal(t, 4, app.Requests(""))
+	assert.Equal(t, 2, c.s.Requests(verifyPath))
+	assert.Equal(t, 1, c.s.app.Requests(adminPath))
+
 	require.ErrorIs(t, c.s.Inject(Fault{Kind: FaultDrop, AppID: "wxother"}), ErrArgument)
 	c.s.ClearFaults()
 	require.NoError(t, c.s.Inject(Fault{Kind: FaultErrCode, ErrCode: 45009, AppID: DefaultAppID}))

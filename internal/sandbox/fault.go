@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -137,11 +136,8 @@ func (s *Sandbox) ClearFaults() {
 }
 
 // takeFault finds the fault for one request, and uses it up by one.
-func (s *Sandbox) takeFault(r *http.Request, body []byte) (Fault, bool) {
-	app := sync.OnceValue(func() string { return s.appOf(r, body) })
-	return s.takeFirstFault(func(f Fault) bool {
-		return (f.Path == "" || f.Path == r.URL.Path) && (f.AppID == "" || f.concerns(app()))
-	})
+func (s *Sandbox) takeFault(path, appID string) (Fault, bool) {
+	return s.takeFirstFault(func(f Fault) bool { return (f.Path == "" || f.Path == path) && f.concerns(appID) })
 }
 
 // concerns tells whether f strikes requests of that app.

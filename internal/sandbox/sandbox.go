@@ -107,7 +107,7 @@ type Sandbox struct {
 
 	mu     sync.Mutex
 	faults []Fault            // guarded by mu; Times counts down, spent ones leave
-	counts map[string]int     // guarded by mu; API requests by path
+	counts map[counted]int    // guarded by mu; API requests
 	last   map[string]Request // guarded by mu; the newest one by path
 }
 
@@ -149,7 +149,7 @@ func New(o Options) (*Sandbox, error) {
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
 		gateway: gateway,
 		phones:  phones,
-		counts:  make(map[string]int),
+		counts:  make(map[counted]int),
 		last:    make(map[string]Request),
 	}
 	if err := s.newApps(o); err != nil {
