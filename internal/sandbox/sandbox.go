@@ -2,19 +2,20 @@
 // gateway to it, the phone in the user's hand, and the faults of real life on
 // request.
 //
-// Three kinds of visitor meet it:
+// Four kinds of visitor meet it:
 //
 //	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
 //	the same by Cloud Call  /admin, the gateway that wx-server-sdk speaks to
 //	a person or a script    /sandbox/devices, /sandbox/phone/sign, /sandbox/faults
-//	a Go test               New, Phone, Inject, Requests, RevokeTokens
+//	a container             App.CallContainer, App.OpenAPIService: Cloud Hosting's side of WeChat
+//	a Go test               New, Phone, Inject, Requests, RevokeTokens, App
 //
 // The signatures are real: a [Phone] holds an RSA-2048 AuthKey and signs like a
-// device, and verify_signature judges with the public half, as WeChat does with
-// the key it never publishes. Codes and texts are WeChat's own, so that any
-// client of WeChat can be pointed here by changing its base URL. What WeChat
-// documents nowhere is decided in favour of showing a careless client its
-// mistake, and said so beside the code.
+// device, one of those that [Devices] lists, and verify_signature judges with the
+// public half, as WeChat does with the key it never publishes. Codes and texts are
+// WeChat's own, so that any client of WeChat can be pointed here by changing its
+// base URL. What WeChat documents nowhere is decided in favour of showing a
+// careless client its mistake, and said so beside the code.
 //
 // It is for laptops and tests. Whoever reaches its control paths can sign for
 // every user it knows, so listen on loopback only.
