@@ -23,6 +23,7 @@ import (
 
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
+	"sotercall/internal/sandbox"
 	"sotercall/internal/trigger"
 )
 
@@ -191,7 +192,7 @@ func TestEveryGatewayDeliversTheSame(t *testing.T) {
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		content = bytes.ReplaceAll(content, []byte("ACCESS_TOKEN"), []byte("GOOD_TOKEN"))
+		content = bytes.ReplaceAll(content, []byte(sandbox.EventToken), []byte("GOOD_TOKEN"))
 		door := trigger.Read(content).Door
 		if !door.HTTP() || strings.HasSuffix(file, "-get.json") {
 			continue

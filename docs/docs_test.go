@@ -24,6 +24,8 @@ const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errC
 const (
 	account = "needs an account"
 	samCLI  = "needs the SAM CLI, which no package registry here has"
+
+	sandboxDocs = "internal/sandbox TestDocumentedCommandsRun"
 )
 
 // ranHere are the commands that this test runs as they stand, in this order, in a
@@ -44,8 +46,15 @@ var ranElsewhere = map[string]string{
 	"go run ./scripts/bench -soak 60s": "scripts/bench TestSoak",
 	"./scripts/test":                   "what runs this test",
 
-	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
-	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                       "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedVariables",
+	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                           "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+	"go test ./scripts/interop": "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+
+	`curl -s http://127.0.0.1:9000/sandbox/phone/sign -d '{"openid":"oUser","challenge":"hello","device":"android"}'`:                         sandboxDocs,
+	`curl -s http://127.0.0.1:9000/sandbox/faults -d '{"kind":"errcode","errcode":45009,"path":"/cgi-bin/soter/verify_signature","times":1}'`: sandboxDocs,
+	`curl -s http://127.0.0.1:9000/sandbox/faults -d '[{"kind":"delay","delay_ms":2000,"times":3},{"kind":"reset","times":1}]'`:               sandboxDocs,
+	"curl -s http://127.0.0.1:9000/sandbox/faults":           sandboxDocs,
+	"curl -s -X DELETE http://127.0.0.1:9000/sandbox/faults": sandboxDocs,
 
 	"cd deploy": "deploy TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "deploy TestServerlessInvokeLocal",

@@ -58,7 +58,7 @@ func TestEveryDoorOnBothRuntimes(t *testing.T) {
 	for _, file := range events {
 		name := filepath.Base(file)
 		want := string(bytes.TrimSpace(readFile(t, filepath.Join("testdata/answers", name))))
-		event := bytes.ReplaceAll(readFile(t, file), []byte("ACCESS_TOKEN"), []byte(token))
+		event := bytes.ReplaceAll(readFile(t, file), []byte(sandbox.EventToken), []byte(token))
 		event = bytes.ReplaceAll(event, []byte("BEARER_TOKEN"), []byte(bearerToken))
 		for platform, runtime := range h.on {
 			got := hostedtest.Invoke(t, runtime, event, nil)

@@ -37,17 +37,22 @@ const (
 	codeMalformedRequest = 47001
 )
 
+// getStable is the advice that WeChat adds to what a better way of fetching
+// tokens would have avoided.
+const getStable = ", could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"
+
 // texts are the words WeChat uses for its codes, up to the rid. A client must
-// not depend on them.
+// not depend on them. They are those of recorded answers; where none is known,
+// those of the documentation's tables of codes, which are Chinese there, too.
 var texts = map[int]string{
 	codeSystem:           "system error",
-	codeBadToken:         "invalid credential, access_token is invalid or not latest",
+	codeBadToken:         "invalid credential, access_token is invalid or not latest" + getStable,
 	codeBadGrantType:     "invalid grant_type",
 	codeBadOpenID:        "invalid openid",
 	codeBadAppID:         "invalid appid",
 	40014:                "invalid access_token",
 	codeBadURL:           "invalid url",
-	codeBadSecret:        "invalid appsecret,",
+	codeBadSecret:        "invalid appsecret",
 	40164:                "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
 	codeNoToken:          "access_token missing",
 	codeNoAppID:          "appid missing",
@@ -59,8 +64,21 @@ var texts = map[int]string{
 	codeDailyQuota:       "reach max api daily quota limit",
 	45011:                "api minute-quota reach limit, must slower, retry next minute",
 	codeMalformedRequest: "data format error",
+	40243:                "AppSecret已被冻结，请解冻后再次调用。",
 	48001:                "api unauthorized",
 	50002:                "user limited",
+	50004:                "user not allow to use accesstoken, maybe for punishment",
+	50007:                "账号已冻结",
+	61024:                "第三方平台 API 需要使用第三方平台专用 token",
+	89501:                "此IP正在等待管理员确认,请联系管理员",
+	89503:                "此次调用需要管理员确认，请耐心等候",
+	89506:                "该IP调用求请求已被公众号管理员拒绝，请24小时后再试，建议调用前与管理员沟通确认",
+	89507:                "该IP调用求请求已被公众号管理员拒绝，请1小时后再试，建议调用前与管理员沟通确认",
+}
+
+// classicTexts are the words of /cgi-bin/token where they differ.
+var classicTexts = map[int]string{
+	codeDailyQuota: texts[codeDailyQuota] + getStable,
 }
 
 // apiError is an answer of WeChat with errcode ≠ 0.
@@ -69,11 +87,15 @@ type apiError struct {
 	text string // without the rid; "" means the usual text of code
 }
 
-func (e *apiError) Error() string { return fmt.Sprintf("errcode %d: %s", e.code, e.message()) }
+func (e *apiError) Error() string { return fmt.Sprintf("errcode %d: %s", e.code, e.message("")) }
 
-func (e *apiError) message() string {
+// message returns the text, without the rid, in the words of an API path.
+func (e *apiError) message(path string) string {
 	if e.text != "" {
 		return e.text
+	}
+	if text, ok := classicTexts[e.code]; ok && path == classicPath {
+		return text
 	}
 	if text, ok := texts[e.code]; ok {
 		return text
@@ -113,14 +135,10 @@ func (s *Sandbox) failure(r *http.Request, err error) failure {
 		s.log.Error("sandbox cannot answer", slog.String("path", r.URL.Path), slog.Any("error", err))
 		refusal = &apiError{code: codeSystem}
 	}
-	return failure{ErrCode: refusal.code, ErrMsg: refusal.message() + s.rid()}
+	return failure{ErrCode: refusal.code, ErrMsg: refusal.message(r.URL.Path) + s.rid()}
 }
 
 func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
-	text, err := json.Marshal(reply)
-	if err != nil {
-		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
-	}
 	attrs := []any{slog.String("path", r.URL.Path)}
 	switch reply := reply.(type) {
 	case failure:
@@ -131,7 +149,16 @@ func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
 	s.log.Info("sandbox answered", attrs...)
 
 	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
-	_, _ = w.Write(text) // a client that left needs no answer
+	_, _ = w.Write(jsonText(reply)) // a client that left needs no answer
+}
+
+// jsonText writes a reply of ours, all of which have a JSON form.
+func jsonText(reply any) []byte {
+	text, err := json.Marshal(reply)
+	if err != nil {
+		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
+	}
+	return text
 }
 
 // rid is the suffix of every failure: the Unix time in hex and two random
@@ -140,9 +167,14 @@ func (s *Sandbox) rid() string {
 	return fmt.Sprintf(" rid: %08x-%08x-%08x", uint32(s.now().Unix()), rand.Uint32(), rand.Uint32())
 }
 
-// unknownURL is what WeChat answers under /cgi-bin/ for a path that it does not
-// have (wechatpy issues 179 and 289).
-func unknownURL(*http.Request, []byte) (any, error) { return nil, &apiError{code: codeBadURL} }
+// unknownURL is what WeChat answers for a path that it does not have (wechatpy
+// issues 179 and 289). The token is looked at before the path.
+func (s *Sandbox) unknownURL(r *http.Request, _ []byte) (any, error) {
+	if _, err := s.checkToken(r.URL.Query()); err != nil {
+		return nil, err
+	}
+	return nil, &apiError{code: codeBadURL}
+}
 
 // members are the members of a request body. The Content-Type is not looked at,
 // because clients send what they like: JSON typed as a form, or not typed at

@@ -53,9 +53,14 @@ func sameOrigin(origin, host string) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
 }
 
+func (s *Sandbox) controlDevices(w http.ResponseWriter, _ *http.Request) {
+	respond(w, http.StatusOK, Devices())
+}
+
 // signRequest is what POST /sandbox/phone/sign takes. device may be left out
-// and is an Android then.
+// and is an Android then; appid, and it is the first app's user.
 type signRequest struct {
+	AppID     string `json:"appid"`
 	OpenID    string `json:"openid"`
 	Challenge string `json:"challenge"`
 	Device    string `json:"device"`
@@ -77,7 +82,7 @@ func (s *Sandbox) controlSign(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	signed, err := s.sign(req.OpenID, device, req.Challenge)
+	signed, err := s.sign(req.AppID, req.OpenID, device, req.Challenge)
 	if errors.Is(err, ErrArgument) {
 		refuse(w, http.StatusBadRequest, err)
 		return
@@ -89,8 +94,12 @@ func (s *Sandbox) controlSign(w http.ResponseWriter, r *http.Request) {
 	respond(w, http.StatusOK, signed)
 }
 
-func (s *Sandbox) sign(openid string, device Device, challenge string) (Signed, error) {
-	phone, err := s.Phone(openid, device)
+func (s *Sandbox) sign(appID, openid string, device Device, challenge string) (Signed, error) {
+	app, err := s.App(appID)
+	if err != nil {
+		return Signed{}, err
+	}
+	phone, err := app.Phone(openid, device)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -109,7 +118,7 @@ func (s *Sandbox) controlInject(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, f := range faults {
-		if err := f.check(); err != nil {
+		if err := s.checkFault(f); err != nil {
 			refuse(w, http.StatusBadRequest, err)
 			return
 		}
@@ -150,11 +159,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 }
 
 func respond(w http.ResponseWriter, status int, reply any) {
-	text, err := json.Marshal(reply)
-	if err != nil {
-		panic(fmt.Sprintf("sandbox: reply %T has no JSON form: %v", reply, err))
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text)
+	_, _ = w.Write(jsonText(reply))
 }

@@ -22,7 +22,11 @@ func (c *client) control(method, path, body string, header ...string) (int, stri
 
 func TestControlSignAnswersWhatTheMiniProgramSends(t *testing.T) {
 	c := newClient(t, Options{})
-	for _, device := range []string{`,"device":"android"`, `,"device":"huawei"`, `,"device":"ios"`, ``} {
+	devices := []string{``}
+	for _, info := range Devices() {
+		devices = append(devices, `,"device":"`+string(info.Device)+`"`)
+	}
+	for _, device := range devices {
 		status, text := c.control("POST", signPath, `{"openid":"`+alice+`","challenge":"<a&b>"`+device+`}`)
 		require.Equal(t, http.StatusOK, status, text)
 		assert.Contains(t, text, "<a&b>", "no HTML escaping")
@@ -41,7 +45,7 @@ func TestControlSignRefuses(t *testing.T) {
 		"long openid":     {jsonOf(t, with(request, "openid", strings.Repeat("o", 129))), "openid has 129 bytes"},
 		"no challenge":    {jsonOf(t, with(request, "challenge", "")), "challenge has 0 characters, want 1 to 512"},
 		"long challenge":  {jsonOf(t, with(request, "challenge", strings.Repeat("é", 513))), "challenge has 513 characters"},
-		"unknown device":  {jsonOf(t, with(request, "device", "nokia")), `device \"nokia\", want \"android\", \"huawei\" or \"ios\"`},
+		"unknown device":  {jsonOf(t, with(request, "device", "nokia")), `device \"nokia\", want one of android, android-plain, `},
 		"number":          {jsonOf(t, with(request, "challenge", 1)), "/challenge"},
 		"misspelt member": {jsonOf(t, with(request, "openId", alice)), "openId"},
 		"not JSON":        {"openid=x", "want {"},
@@ -61,6 +65,15 @@ func TestControlSignRefuses(t *testing.T) {
 
 	status, _ := c.control("POST", signPath, jsonOf(t, request))
 	assert.Equal(t, http.StatusOK, status)
+}
+
+func TestControlListsTheDevices(t *testing.T) {
+	status, text := newClient(t, Options{}).control("GET", "/sandbox/devices", "")
+	assert.Equal(t, http.StatusOK, status)
+	var listed []DeviceInfo
+	require.NoError(t, json.Unmarshal([]byte(text), &listed, json.RejectUnknownMembers(true)))
+	assert.Equal(t, Devices(), listed)
+	assert.Contains(t, text, `{"device":"android","signs":"`)
 }
 
 func TestControlFaults(t *testing.T) {

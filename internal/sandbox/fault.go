@@ -47,6 +47,10 @@ type Fault struct {
 	// Path is the API path it strikes, "" for each of them.
 	Path string `json:"path,omitzero"`
 
+	// AppID is the app whose requests it strikes, "" for each of them: those with
+	// its credentials or its tokens.
+	AppID string `json:"appid,omitzero"`
+
 	Kind FaultKind `json:"kind"`
 
 	// Times is how many requests it strikes; 0 is every one until ClearFaults.
@@ -99,9 +103,16 @@ func (f Fault) check() error {
 	return nil
 }
 
+func (s *Sandbox) checkFault(f Fault) error {
+	if _, err := s.App(f.AppID); err != nil {
+		return err
+	}
+	return f.check()
+}
+
 // Inject adds a fault. The error is ErrArgument.
 func (s *Sandbox) Inject(f Fault) error {
-	if err := f.check(); err != nil {
+	if err := s.checkFault(f); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -125,9 +136,12 @@ func (s *Sandbox) ClearFaults() {
 }
 
 // takeFault finds the fault for one request, and uses it up by one.
-func (s *Sandbox) takeFault(path string) (Fault, bool) {
-	return s.takeFirstFault(func(f Fault) bool { return f.Path == "" || f.Path == path })
+func (s *Sandbox) takeFault(path, appID string) (Fault, bool) {
+	return s.takeFirstFault(func(f Fault) bool { return (f.Path == "" || f.Path == path) && f.concerns(appID) })
 }
+
+// concerns tells whether f strikes requests of that app.
+func (f Fault) concerns(appID string) bool { return f.AppID == "" || f.AppID == appID }
 
 func (s *Sandbox) takeFirstFault(fits func(f Fault) bool) (Fault, bool) {
 	s.mu.Lock()

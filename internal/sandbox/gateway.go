@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"slices"
 
@@ -72,7 +73,7 @@ func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fau
 		http.Error(w, "a Cloud Call is a POST", http.StatusMethodNotAllowed)
 		return
 	}
-	response, refusal := s.cloudCall(r, fault)
+	action, response, refusal := s.cloudCall(r, fault)
 	if refusal != nil {
 		s.refuseCall(w, r, refusal)
 		return
@@ -80,48 +81,75 @@ func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fau
 	if response.ErrorCode != 0 {
 		s.log.Info("sandbox refused", slog.String("path", r.URL.Path), slog.Int("errorCode", int(response.ErrorCode)))
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	_, _ = w.Write(response.Marshal())
+	action.answer(w, response)
 }
 
 func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, refusal *cloudcall.GatewayError) {
-	refusal.RequestID = fmt.Sprintf("sandbox-%016x", rand.Uint64())
+	refusal.RequestID = requestID()
 	s.log.Info("sandbox refused", slog.String("path", r.URL.Path),
 		slog.String("code", refusal.Code), slog.String("message", refusal.Message))
-	text, err := json.Marshal(refusal)
-	if err != nil {
-		panic(fmt.Sprintf("sandbox: a refusal has no JSON form: %v", err))
-	}
 	w.Header().Set("Content-Type", cloudcall.ErrorType)
-	_, _ = w.Write(text)
+	_, _ = w.Write(jsonText(refusal))
+}
+
+func requestID() string { return fmt.Sprintf("sandbox-%016x", rand.Uint64()) }
+
+// action is what a form asks for: how its requestData is read, and how the
+// answer is worded.
+type action struct {
+	readQuestion func(requestData []byte) (members, *cloudcall.GatewayError)
+	answer       func(w http.ResponseWriter, response cloudcall.Response)
+}
+
+// actions are those that bring soter.verifySignature.
+var actions = map[string]action{
+	cloudcall.Action: {readQuestion: readPairs, answer: answerProtobuf},
+	legacyAction:     {readQuestion: readJSON, answer: answerJSON},
 }
 
 // cloudCall reads and judges a call. The order of the checks is not documented.
-func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (cloudcall.Response, *cloudcall.GatewayError) {
+func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Response, *cloudcall.GatewayError) {
+	refuse := func(code, message string) (action, cloudcall.Response, *cloudcall.GatewayError) {
+		return action{}, cloudcall.Response{}, &cloudcall.GatewayError{Code: code, Message: message}
+	}
 	body, err := io.ReadAll(r.Body) // in memory since observed
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	form, err := cloudcall.ReadForm(r.Header.Get("Content-Type"), body)
+	form, err := readForm(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		return cloudcall.Response{}, &cloudcall.GatewayError{Code: "INVALID_COMMON_PARAM", Message: err.Error()}
+		return refuse("INVALID_COMMON_PARAM", err.Error())
 	}
 	if err := s.checkSignature(r, form); err != nil {
-		return cloudcall.Response{}, &cloudcall.GatewayError{Code: "SIGN_PARAM_INVALID", Message: err.Error()}
+		return refuse("SIGN_PARAM_INVALID", err.Error())
 	}
+	asked, ok := actions[string(form.Get(cloudcall.FieldAction))]
 	switch {
-	case string(form.Get(cloudcall.FieldAction)) != cloudcall.Action:
-		return cloudcall.Response{}, invalidParam("action is not " + cloudcall.Action)
+	case !ok:
+		return refuse("INVALID_PARAM", "action is neither "+cloudcall.Action+" nor "+legacyAction)
 	case string(form.Get(cloudcall.FieldAPI)) != cloudcall.API:
-		return cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
+		return asked, cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:
-		return cloudcall.Response{ErrorCode: refusalNoPermission}, nil
+		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
-	question, refusal := readQuestion(form.Get(cloudcall.FieldRequestData))
+	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
+	if refusal == nil {
+		refusal = question.complete()
+	}
 	if refusal != nil {
-		return cloudcall.Response{}, refusal
+		return action{}, cloudcall.Response{}, refusal
 	}
-	return s.askWeChat(r, question, fault), nil
+	return asked, s.askWeChat(r, question, fault), nil
+}
+
+// readForm reads the fields of a call. Multipart and JSON are the same to the
+// gateway: what is signed is the fields and not how they are written (signer.js
+// of @cloudbase/signature-nodejs).
+func readForm(contentType string, body []byte) (cloudcall.Form, error) {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind == "application/json" {
+		return readJSONForm(body)
+	}
+	return cloudcall.ReadForm(contentType, body)
 }
 
 func invalidParam(message string) *cloudcall.GatewayError {
@@ -135,6 +163,9 @@ func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
 	if s.gateway.credentials.SecretID.IsZero() {
 		return nil
 	}
+	if form.Get(fieldAuthorization) != nil {
+		return s.gateway.verifySHA1(r, form, s.now())
+	}
 	return s.gateway.credentials.Verify(cloudcall.Message{
 		Host:     r.Host,
 		Path:     r.URL.EscapedPath(),
@@ -144,9 +175,8 @@ func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
 	}, s.now())
 }
 
-// readQuestion reads the parameters, and misses them in the words of our own
-// function, so that a developer learns the same from both.
-func readQuestion(requestData []byte) (members, *cloudcall.GatewayError) {
+// readPairs reads the parameters of the action wx.openApi.
+func readPairs(requestData []byte) (members, *cloudcall.GatewayError) {
 	pairs, err := cloudcall.UnmarshalCall(requestData)
 	if err != nil {
 		return nil, invalidParam("requestData: " + err.Error())
@@ -155,20 +185,31 @@ func readQuestion(requestData []byte) (members, *cloudcall.GatewayError) {
 	for _, p := range pairs {
 		value := jsontext.Value(p.Value)
 		if _, twice := m[p.Key]; twice || !value.IsValid() {
-			return nil, invalidParam("a parameter stands twice or is not JSON text")
+			return nil, invalidParam("a parameter is duplicated or is not JSON text")
 		}
 		m[p.Key] = value
 	}
+	return m, nil
+}
+
+func answerProtobuf(w http.ResponseWriter, response cloudcall.Response) {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(response.Marshal())
+}
+
+// complete misses parameters in the words of our own function, so that a
+// developer learns the same from both.
+func (m members) complete() *cloudcall.GatewayError {
 	for _, parameter := range []struct{ key, name string }{
 		{cloudcall.KeyJSONString, "jsonString"},
 		{cloudcall.KeyJSONSignature, "jsonSignature"},
 		{cloudcall.KeyOpenID, "openid"},
 	} {
 		if text, err := m.text(parameter.key); err == nil && text == "" {
-			return nil, invalidParam("parameter." + parameter.name + " is missing")
+			return invalidParam("parameter." + parameter.name + " is missing")
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // askWeChat is the call behind the gateway. The platform's credentials are
@@ -177,13 +218,13 @@ func readQuestion(requestData []byte) (members, *cloudcall.GatewayError) {
 // refusals. Nobody sleeps for the last: that WeChat will be late is known.
 func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) cloudcall.Response {
 	if fault.Kind == "" {
-		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath })
+		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath && f.concerns(s.app.id) })
 	}
 	if fault.DelayMS > gatewayPatienceMS {
 		return cloudcall.Response{ErrorCode: refusalTimeout}
 	}
 	reply := captureStruck(func(w http.ResponseWriter) {
-		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.judge(question) })
+		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(question) })
 		if fault.Kind == "" {
 			upstream.ServeHTTP(w, r)
 			return

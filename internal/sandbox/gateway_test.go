@@ -197,14 +197,14 @@ func TestGatewayRefusesCalls(t *testing.T) {
 	signed := demoSigned(t)
 	twice := cloudcall.Pair{Key: "openid", Value: []byte(jsonOf(t, signed.OpenID))}
 	for name, tt := range map[string]struct{ contentType, body, code, message string }{
-		"no form":             {"application/json", "{}", "INVALID_COMMON_PARAM", "multipart/form-data"},
+		"no form":             {"text/plain", "{}", "INVALID_COMMON_PARAM", "multipart/form-data"},
 		"a form broken off":   {cloudFormType, strings.TrimSuffix(cloudForm(t), "--\r\n"), "INVALID_COMMON_PARAM", "form is broken"},
-		"another action":      {cloudFormType, cloudForm(t, "action", "wx.api"), "INVALID_PARAM", "action is not wx.openApi"},
-		"no action":           {cloudFormType, cloudForm(t, "action", ""), "INVALID_PARAM", "action is not wx.openApi"},
+		"another action":      {cloudFormType, cloudForm(t, "action", "wx.wxPayApi"), "INVALID_PARAM", "action is neither wx.openApi nor wx.api"},
+		"no action":           {cloudFormType, cloudForm(t, "action", ""), "INVALID_PARAM", "action is neither wx.openApi nor wx.api"},
 		"no message":          {cloudFormType, cloudForm(t, "requestData", "<html>"), "INVALID_PARAM", "requestData: not the protobuf message"},
 		"another kind of API": {cloudFormType, cloudForm(t, "requestData", "\x08\x02"), "INVALID_PARAM", "requestData: apiType"},
 		"no parameters":       {cloudFormType, cloudForm(t, "requestData", ""), "INVALID_PARAM", "parameter.jsonString is missing"},
-		"a parameter twice":   {cloudFormType, cloudForm(t, "requestData", string(cloudcall.MarshalCall(twice, twice))), "INVALID_PARAM", "stands twice"},
+		"a parameter twice":   {cloudFormType, cloudForm(t, "requestData", string(cloudcall.MarshalCall(twice, twice))), "INVALID_PARAM", "is duplicated"},
 		"a bare word":         {cloudFormType, cloudForm(t, "openid", signed.OpenID), "INVALID_PARAM", "not JSON text"},
 		"null":                {cloudFormType, cloudForm(t, "openid", "null"), "INVALID_PARAM", "parameter.openid is missing"},
 	} {

@@ -20,12 +20,28 @@ type Request struct {
 func (s *Sandbox) Requests(path string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if path != "" {
-		return s.counts[path]
-	}
+	return s.count(func(of counted) bool { return path == "" || of.path == path })
+}
+
+// Requests is Sandbox.Requests for this app alone: what carries its credentials
+// or one of its tokens, or came through its open API service. Cloud Calls are the
+// first app's.
+func (a *App) Requests(path string) int {
+	a.sandbox.mu.Lock()
+	defer a.sandbox.mu.Unlock()
+	return a.sandbox.count(func(of counted) bool { return of.appID == a.id && (path == "" || of.path == path) })
+}
+
+// counted is what requests are counted by; appID is "" if they concern no app.
+type counted struct{ appID, path string }
+
+// count must be called with mu held.
+func (s *Sandbox) count(which func(of counted) bool) int {
 	total := 0
-	for _, n := range s.counts {
-		total += n
+	for of, n := range s.counts {
+		if which(of) {
+			total += n
+		}
 	}
 	return total
 }
@@ -50,9 +66,10 @@ func (s *Sandbox) observed(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		s.record(r, body)
+		app := s.appOf(r, body)
+		s.record(r, body, app)
 
-		fault, ok := s.takeFault(r.URL.Path)
+		fault, ok := s.takeFault(r.URL.Path, app)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
@@ -70,10 +87,10 @@ func refuseBody(w http.ResponseWriter, err error) {
 	http.Error(w, "request body could not be read", http.StatusBadRequest)
 }
 
-func (s *Sandbox) record(r *http.Request, body []byte) {
+func (s *Sandbox) record(r *http.Request, body []byte, appID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts[r.URL.Path]++
+	s.counts[counted{appID, r.URL.Path}]++
 	s.last[r.URL.Path] = Request{
 		Method:   r.Method,
 		Path:     r.URL.Path,

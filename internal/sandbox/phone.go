@@ -30,6 +30,7 @@ const (
 type Phone struct {
 	phones phones
 	record record
+	model  model
 	key    *rsa.PrivateKey
 }
 
@@ -42,21 +43,28 @@ type Signed struct {
 	JSONSignature string `json:"jsonSignature"`
 }
 
-// Phone returns the phone of that make which the user owns. The first call
-// enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
+// Phone is App.Phone of the first app.
+func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
+	return s.app.Phone(openid, device)
+}
+
+// Phone returns the phone of that make which the user of the app owns. The first
+// call enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
 // Options.Dir they outlive the process. verify_signature knows it from then on,
 // also in other processes on the same Dir.
 //
 // A user may own one phone of each make. openid is any text of 1 to 128 bytes
-// in UTF-8. The errors: ErrArgument, or the folder could not be used.
-func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
+// in UTF-8 that is no user of another app. The errors: ErrArgument, or the folder
+// could not be used.
+func (a *App) Phone(openid string, device Device) (*Phone, error) {
 	if err := checkOpenID(openid); err != nil {
 		return nil, err
 	}
-	if _, err := ParseDevice(string(device)); err != nil {
+	m, err := device.model()
+	if err != nil {
 		return nil, err
 	}
-	r, err := s.enrolled(openid, device)
+	r, err := a.enrolled(openid, device)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +72,19 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", device, openid, err)
 	}
-	return &Phone{phones: s.phones, record: r, key: key}, nil
+	return &Phone{phones: a.sandbox.phones, record: r, model: m, key: key}, nil
 }
 
-func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
+func (a *App) enrolled(openid string, device Device) (record, error) {
+	s := a.sandbox
 	records, err := s.phones.of(openid)
 	if err != nil {
 		return record{}, err
 	}
 	for _, r := range records {
+		if !a.owns(r) {
+			return record{}, fmt.Errorf("%w: %q is a user of another app", ErrArgument, openid)
+		}
 		if r.Device == device {
 			return r, nil
 		}
@@ -86,6 +98,7 @@ func (s *Sandbox) enrolled(openid string, device Device) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
+	r.AppID = a.id
 	return s.phones.enrol(r)
 }
 
@@ -106,7 +119,12 @@ func newRecord(openid string, device Device, key *rsa.PrivateKey) (record, error
 		// Exporting the ASK and the AuthKey took the first two.
 		Counter: 2,
 	}
-	r.CPUID, r.UID, r.FID = device.identity()
+	m, err := device.model()
+	if err != nil {
+		return record{}, err
+	}
+	id := m.identity()
+	r.CPUID, r.UID, r.FID = id.cpuID, id.uid, id.fid
 	return r, nil
 }
 
@@ -129,10 +147,12 @@ func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
 // OpenID returns the owner.
 func (p *Phone) OpenID() string { return p.record.OpenID }
 
-// CPUID returns the cpu_id in everything that the phone signs.
+// CPUID returns the cpu_id in everything that the phone signs, "" if the device
+// has none.
 func (p *Phone) CPUID() string { return p.record.CPUID }
 
-// UID returns the uid in everything that the phone signs.
+// UID returns the uid in everything that the phone signs, "" if the device has
+// none.
 func (p *Phone) UID() string { return p.record.UID }
 
 // AuthKey returns the public AuthKey in PEM, for a verifier that holds its keys
@@ -144,10 +164,12 @@ func (p *Phone) AuthKey() string { return p.record.AuthKey }
 // has 1 to 512 characters (Unicode code points; the page does not say which
 // kind) in UTF-8, and any of them are carried, although some real Android
 // devices fail on a quotation mark.
+//
+// JSONString may hold what strict JSON parsers refuse, see [Devices].
 func (p *Phone) Sign(challenge string) (Signed, error) {
 	return p.sign(challenge, func(digest []byte) ([]byte, error) {
 		return rsa.SignPSS(rand.Reader, p.key, crypto.SHA256, digest, &rsa.PSSOptions{
-			SaltLength: int(p.record.Device.salt()),
+			SaltLength: p.model.salt,
 			Hash:       crypto.SHA256,
 		})
 	})
@@ -171,7 +193,7 @@ func (p *Phone) sign(challenge string, signer func(digest []byte) ([]byte, error
 	if err != nil {
 		return Signed{}, err
 	}
-	text, err := p.record.resultJSON(challenge, counter)
+	text, err := p.model.resultJSON(p.record, challenge, counter)
 	if err != nil {
 		return Signed{}, err
 	}

@@ -1,6 +1,14 @@
 package sandbox
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	stdjson "encoding/json"
+	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,38 +30,88 @@ func newPhone(t testing.TB, s *Sandbox, openid string, device Device) *Phone {
 	return phone
 }
 
-// judge verifies as a holder of the AuthKey would.
-func judge(t testing.TB, p *Phone, signed Signed) soter.Result {
-	t.Helper()
-	key, err := soter.ParsePublicKey([]byte(p.AuthKey()))
-	require.NoError(t, err)
-	result, err := key.VerifyResult(signed.JSONString, signed.JSONSignature)
-	require.NoError(t, err)
-	return result
+// signedText is what a server may learn from a resultJSON, whatever the device.
+type signedText struct {
+	Raw     string `json:"raw"`
+	Counter any    `json:"counter"`
+	CPUID   string `json:"cpu_id"`
+	UID     any    `json:"uid"`
+	FID     string `json:"fid"`
 }
 
+// judge verifies as a holder of the AuthKey would who knows the length of the
+// salt, and reads the text as a lenient reader does: a NUL may stand in a string.
+func judge(t testing.TB, p *Phone, signed Signed) signedText {
+	t.Helper()
+	block, _ := pem.Decode([]byte(p.AuthKey()))
+	require.NotNil(t, block)
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	require.NoError(t, err)
+	signature, err := base64.StdEncoding.Strict().DecodeString(signed.JSONSignature)
+	require.NoError(t, err)
+	digest := sha256.Sum256([]byte(signed.JSONString))
+	salt := map[Device]int{Huawei: 32, Salt64: 64}[p.record.Device]
+	if salt == 0 {
+		salt = 20
+	}
+	require.NoError(t, rsa.VerifyPSS(key.(*rsa.PublicKey), crypto.SHA256, digest[:], signature, &rsa.PSSOptions{SaltLength: salt}))
+	var text signedText
+	readable := strings.ReplaceAll(signed.JSONString, "\x00", `\u0000`)
+	require.NoError(t, stdjson.Unmarshal([]byte(readable), &text), readable)
+	return text
+}
+
+// TestResultsHaveTheShapeOfTheirDevice has a row for each row of the table of
+// devices; the sources of the recorded ones are named there.
 func TestResultsHaveTheShapeOfTheirDevice(t *testing.T) {
 	s := newSandbox(t, Options{})
-	for device, shape := range map[Device]struct {
-		form string
-		salt soter.Salt
-	}{
-		Android: {`^{"raw":"a\\/b","fid":"[0-9a-f]{62}\\u0000","counter":3,"tee_n":"uT_TEE\\/sandbox","tee_v":"1.0","fp_n":"fpc","fp_v":"1.2","cpu_id":"[0-9a-f]{40}","uid":"1\d{4}"}$`, soter.Salt20},
-		Huawei:  {`^{"bo_t":"1","raw":"a/b","fid":"\d+","counter":3,"tee_n":"hwteeos","tee_v":"version_1.0","fp_n":"fpc_sandbox","fp_v":"sandbox_1.0","rsa_pss_saltlen":32,"cpu_id":"HUAWEI_SANDBOX_[0-9a-f-]{36}-[0-9a-f]{8}","uid":"1\d{4}","fc_n":"hwbioalgo","fc_v":"bioalgo_1.0"}$`, soter.Salt32},
-		IOS:     {`^{"raw":"a/b","counter":3,"cpu_id":"[0-9A-F]{8}-([0-9A-F]{4}-){3}[0-9A-F]{12}","uid":"[0-9a-f]{32}"}$`, soter.Salt20},
-	} {
-		phone := newPhone(t, s, alice, device)
+	const uuidForm = "[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}"
+	forms := map[Device]string{
+		Android:      `^{"raw":"a/b","fid":"[0-9a-f]{64}\x00","counter":3,"tee_n":"uT_TEE","tee_v":"1.0","fp_n":"fpc","fp_v":"1.2","cpu_id":"[0-9a-f]{40}","uid":"1\d{4}"}$`,
+		AndroidPlain: `^{"raw":"a/b","fid":"\d+","counter":3,"tee_n":"t-base-sandbox","tee_v":"10010","fp_n":"FPC","fp_v":"6516","cpu_id":"[0-9a-f]{40}","uid":"1\d{4}"}$`,
+		AndroidSlash: `^{"raw":"a\\/b","fid":"\d+","counter":3,"tee_n":"t-base-sandbox","tee_v":"10010","fp_n":"FPC","fp_v":"6516","cpu_id":"[0-9a-f]{40}","uid":"1\d{4}"}$`,
+		Huawei:       `^{"bo_t":"1","raw":"a/b","fid":"\d+","counter":3,"tee_n":"hwteeos","tee_v":"version_1.0","fp_n":"fpc_sandbox","fp_v":"sandbox_1.0","rsa_pss_saltlen":32,"cpu_id":"HUAWEI_SANDBOX_` + uuidForm + `-[0-9a-f]{8}","uid":"1\d{4}","fc_n":"hwbioalgo","fc_v":"bioalgo_1.0"}$`,
+		IOS:          `^{"raw":"a/b","counter":3,"cpu_id":"(?i:` + uuidForm + `)","uid":"[0-9a-f]{32}"}$`,
+		IOSOld:       `^{"raw":"a/b","counter":"3","cpu_id":"(?i:` + uuidForm + `)","uid":"[0-9a-f]{32}"}$`,
+		HarmonyOS:    `^{ "ver": 1, "raw": "a/b", "auth": {"type": \["FINGERPRINT"\], "level": "ATL3"}, "counter": 3, "cpu_id": "` + uuidForm + `", "uid": 1\d{4}, "os_n": "HarmonyOS", "os_v": null }$`,
+		NoCounter:    `^{"raw":"a/b"}$`,
+		Salt64:       `^{"raw":"a/b","counter":3,"rsa_pss_saltlen":64,"cpu_id":"` + uuidForm + `","uid":"1\d{4}"}$`,
+	}
+	require.Len(t, forms, len(Devices()))
+	for _, info := range Devices() {
+		phone := newPhone(t, s, alice, info.Device)
 		signed, err := phone.Sign("a/b")
 		require.NoError(t, err)
 		assert.Equal(t, alice, signed.OpenID)
-		assert.Regexp(t, shape.form, signed.JSONString)
+		require.Contains(t, forms, info.Device)
+		assert.Regexp(t, forms[info.Device], signed.JSONString)
 
-		result := judge(t, phone, signed)
-		assert.Equal(t, shape.salt, result.Salt, device)
-		assert.Equal(t, "a/b", result.Raw)
-		assert.Equal(t, phone.CPUID(), result.CPUID)
-		assert.Equal(t, phone.UID(), result.UID)
+		text := judge(t, phone, signed)
+		assert.Equal(t, "a/b", text.Raw)
+		assert.Equal(t, phone.CPUID(), text.CPUID)
+		if text.UID != nil {
+			assert.Equal(t, phone.UID(), fmt.Sprint(text.UID))
+		}
 	}
+}
+
+// TestTheTableOfDevicesIsComplete: documentation and help are made of it.
+func TestTheTableOfDevicesIsComplete(t *testing.T) {
+	seen := map[Device]bool{}
+	for _, info := range Devices() {
+		assert.False(t, seen[info.Device], "%s is duplicated", info.Device)
+		seen[info.Device] = true
+		assert.NotEmpty(t, info.Signs, info.Device)
+		assert.NotEmpty(t, info.Source, info.Device)
+		assert.Equal(t, strings.Contains(info.Source, "nobody has recorded"), info.Invented, info.Device)
+		parsed, err := ParseDevice(string(info.Device))
+		require.NoError(t, err)
+		assert.Equal(t, info.Device, parsed)
+		assert.Contains(t, DeviceNames(), string(info.Device))
+	}
+	_, err := ParseDevice("nokia")
+	require.ErrorIs(t, err, ErrArgument)
+	assert.ErrorContains(t, err, `device "nokia", want one of android, android-plain,`)
 }
 
 func TestPhonesOfOneUserDiffer(t *testing.T) {
@@ -67,12 +125,13 @@ func TestPhonesOfOneUserDiffer(t *testing.T) {
 
 func TestSignCarriesAnyChallenge(t *testing.T) {
 	s := newSandbox(t, Options{})
-	for _, device := range devices {
-		phone := newPhone(t, s, alice, device)
+	for _, m := range models {
+		phone := newPhone(t, s, alice, m.Device)
 		for name, challenge := range map[string]string{
 			"one character":  "c",
 			"HTML":           "<script>&amp;</script>",
 			"JSON":           `","fid":"1`,
+			"our own names":  "$uid$raw$counter",
 			"backslashes":    `\\u0041\/`,
 			"slashes":        "//",
 			"controls":       "\x00\x01\b\f\n\r\t\x1f\x7f",
@@ -84,7 +143,7 @@ func TestSignCarriesAnyChallenge(t *testing.T) {
 		} {
 			signed, err := phone.Sign(challenge)
 			require.NoError(t, err, name)
-			assert.Equal(t, challenge, judge(t, phone, signed).Raw, "%s, %s", device, name)
+			assert.Equal(t, challenge, judge(t, phone, signed).Raw, "%s, %s", m.Device, name)
 		}
 	}
 }
@@ -103,7 +162,7 @@ func TestSignRefusesChallenges(t *testing.T) {
 	}
 	signed, err := phone.Sign("c")
 	require.NoError(t, err)
-	assert.Equal(t, uint64(3), judge(t, phone, signed).Counter, "refusals do not count")
+	assert.EqualValues(t, 3, judge(t, phone, signed).Counter, "refusals do not count")
 }
 
 func TestPhoneRefusesArguments(t *testing.T) {
@@ -127,7 +186,7 @@ func TestPhoneRefusesArguments(t *testing.T) {
 }
 
 func TestSignPKCS1v15IsRefusedForItsPadding(t *testing.T) {
-	phone := newPhone(t, newSandbox(t, Options{}), alice, Android)
+	phone := newPhone(t, newSandbox(t, Options{}), alice, AndroidPlain)
 	signed, err := phone.SignPKCS1v15("c")
 	require.NoError(t, err)
 	key, err := soter.ParsePublicKey([]byte(phone.AuthKey()))
@@ -152,7 +211,7 @@ func TestServerSeesPhonesOfOtherProcesses(t *testing.T) {
 	assert.Equal(t, newPhone(t, other, alice, Huawei).AuthKey(), again.AuthKey())
 	signed, err = again.Sign("c")
 	require.NoError(t, err)
-	assert.Equal(t, uint64(4), judge(t, again, signed).Counter, "one counter for both")
+	assert.EqualValues(t, 4, judge(t, again, signed).Counter, "one counter for both")
 }
 
 func TestCounterNeverRepeatsAcrossSandboxes(t *testing.T) {
@@ -165,7 +224,7 @@ func TestCounterNeverRepeatsAcrossSandboxes(t *testing.T) {
 				two = newSandbox(t, Options{Dir: dir})
 			}
 			var mu sync.Mutex
-			var counters []uint64
+			var counters []float64
 			var wg sync.WaitGroup
 			for g := range goroutines {
 				s := []*Sandbox{one, two}[g%2]
@@ -174,13 +233,13 @@ func TestCounterNeverRepeatsAcrossSandboxes(t *testing.T) {
 					if !assert.NoError(t, err) {
 						return
 					}
-					before := uint64(0)
+					before := 0.0
 					for range each {
 						signed, err := phone.Sign("c")
 						if !assert.NoError(t, err) {
 							return
 						}
-						counter := judge(t, phone, signed).Counter
+						counter := judge(t, phone, signed).Counter.(float64)
 						assert.Greater(t, counter, before)
 						before = counter
 						mu.Lock()
@@ -193,7 +252,7 @@ func TestCounterNeverRepeatsAcrossSandboxes(t *testing.T) {
 			slices.Sort(counters)
 			require.Len(t, counters, goroutines*each)
 			for i, counter := range counters {
-				assert.Equal(t, uint64(i+3), counter)
+				assert.EqualValues(t, i+3, counter)
 			}
 		})
 	}

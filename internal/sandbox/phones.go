@@ -19,9 +19,10 @@ import (
 // record is a phone at rest. Everything but Counter stays as it was enrolled.
 type record struct {
 	OpenID     string `json:"openid"`
+	AppID      string `json:"appid,omitzero"` // whose user; "" is the first app's
 	Device     Device `json:"device"`
-	CPUID      string `json:"cpu_id"`
-	UID        string `json:"uid"`
+	CPUID      string `json:"cpu_id,omitzero"`
+	UID        string `json:"uid,omitzero"`
 	FID        string `json:"fid,omitzero"`
 	AuthKey    string `json:"auth_key"`    // PEM, SubjectPublicKeyInfo
 	PrivateKey string `json:"private_key"` // PEM, PKCS #8
@@ -115,8 +116,8 @@ func (f folderPhones) file(openid string, device Device) string {
 
 func (f folderPhones) of(openid string) ([]record, error) {
 	var records []record
-	for _, device := range devices {
-		r, err := f.read(openid, device)
+	for _, m := range models {
+		r, err := f.read(openid, m.Device)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

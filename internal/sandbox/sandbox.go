@@ -2,19 +2,20 @@
 // gateway to it, the phone in the user's hand, and the faults of real life on
 // request.
 //
-// Three kinds of visitor meet it:
+// Four kinds of visitor meet it:
 //
 //	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
 //	the same by Cloud Call  /admin, the gateway that wx-server-sdk speaks to
-//	a person or a script    /sandbox/phone/sign, /sandbox/faults
-//	a Go test               New, Phone, Inject, Requests, RevokeTokens
+//	a person or a script    /sandbox/devices, /sandbox/phone/sign, /sandbox/faults
+//	a container             App.CallContainer, App.OpenAPIService: Cloud Hosting's side of WeChat
+//	a Go test               New, Phone, Inject, Requests, RevokeTokens, App
 //
 // The signatures are real: a [Phone] holds an RSA-2048 AuthKey and signs like a
-// device, and verify_signature judges with the public half, as WeChat does with
-// the key it never publishes. Codes and texts are WeChat's own, so that any
-// client of WeChat can be pointed here by changing its base URL. What WeChat
-// documents nowhere is decided in favour of showing a careless client its
-// mistake, and said so beside the code.
+// device, one of those that [Devices] lists, and verify_signature judges with the
+// public half, as WeChat does with the key it never publishes. Codes and texts are
+// WeChat's own, so that any client of WeChat can be pointed here by changing its
+// base URL. What WeChat documents nowhere is decided in favour of showing a
+// careless client its mistake, and said so beside the code.
 //
 // It is for laptops and tests. Whoever reaches its control paths can sign for
 // every user it knows, so listen on loopback only.
@@ -55,9 +56,12 @@ type Options struct {
 	// pass in real time.
 	Now func() time.Time
 
-	// AppID and AppSecret are the only credentials that the token endpoints
-	// take; DefaultAppID and DefaultAppSecret if empty.
+	// AppID and AppSecret are the credentials of the first app, which is meant
+	// where none is named; DefaultAppID and DefaultAppSecret if empty.
 	AppID, AppSecret string
+
+	// Apps are more Mini Programs and Official Accounts beside it.
+	Apps []Credentials
 
 	// ExpiresIn is the life of a token, in whole seconds; 0 means 7200 s.
 	ExpiresIn time.Duration
@@ -71,8 +75,8 @@ type Options struct {
 	// of [A-Za-z0-9_-], like WeChat's.
 	HostileTokens bool
 
-	// FirstToken is the text of the first access_token that is handed out, so
-	// that a recorded event can carry it; "" makes it like the others.
+	// FirstToken is the text of the first access_token that is handed out to the
+	// first app, such as EventToken; "" makes it like the others.
 	FirstToken string
 
 	// CloudSecretID and CloudSecretKey are the only credentials with which a Cloud
@@ -93,24 +97,24 @@ type Options struct {
 // Sandbox is an http.Handler that answers as WeChat. It is made by New and safe
 // for concurrent use.
 type Sandbox struct {
-	now              func() time.Time
-	appID, appSecret string
-	log              *slog.Logger
-	mux              *http.ServeMux
-	newKey           func() (*rsa.PrivateKey, error) // tests put ready-made keys here
-	tokens           *tokens
-	gateway          gateway
-	phones           phones
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+	newKey  func() (*rsa.PrivateKey, error) // tests put ready-made keys here
+	app     *App                            // the first one
+	apps    map[string]*App                 // all of them, by AppID
+	gateway gateway
+	phones  phones
 
 	mu     sync.Mutex
 	faults []Fault            // guarded by mu; Times counts down, spent ones leave
-	counts map[string]int     // guarded by mu; API requests by path
+	counts map[counted]int    // guarded by mu; API requests
 	last   map[string]Request // guarded by mu; the newest one by path
 }
 
 // New builds a Sandbox. It fails when Dir cannot be created, and with ErrArgument
-// when ExpiresIn is not a whole number of seconds, one of the two cloud secrets
-// is missing or FunctionConfig is not JSON.
+// when ExpiresIn is not a whole number of seconds, an app is named twice or has no
+// secret, one of the two cloud secrets is missing or FunctionConfig is not JSON.
 func New(o Options) (*Sandbox, error) {
 	if o.ExpiresIn == 0 {
 		o.ExpiresIn = defaultExpiresIn
@@ -140,17 +144,17 @@ func New(o Options) (*Sandbox, error) {
 	}
 
 	s := &Sandbox{
-		now:       o.Now,
-		appID:     o.AppID,
-		appSecret: o.AppSecret,
-		log:       o.Log,
-		mux:       http.NewServeMux(),
-		newKey:    func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
-		tokens:    newTokens(o),
-		gateway:   gateway,
-		phones:    phones,
-		counts:    make(map[string]int),
-		last:      make(map[string]Request),
+		now:     o.Now,
+		log:     o.Log,
+		mux:     http.NewServeMux(),
+		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+		gateway: gateway,
+		phones:  phones,
+		counts:  make(map[counted]int),
+		last:    make(map[string]Request),
+	}
+	if err := s.newApps(o); err != nil {
+		return nil, err
 	}
 	s.routes()
 	return s, nil
@@ -160,10 +164,11 @@ func New(o Options) (*Sandbox, error) {
 // counts them and lets faults strike; control paths go through local.
 func (s *Sandbox) routes() {
 	api := map[string]answerer{
-		"/cgi-bin/token":                  s.token,
-		"/cgi-bin/stable_token":           s.stableToken,
-		"/cgi-bin/soter/verify_signature": s.verifySignature,
-		"/cgi-bin/":                       unknownURL,
+		classicPath:  s.token,
+		stablePath:   s.stableToken,
+		upstreamPath: s.verifySignature,
+		"/cgi-bin/":  s.unknownURL,
+		"/wxa/":      s.unknownURL,
 	}
 	for path, answer := range api {
 		s.mux.Handle(path, s.observed(s.answered(answer)))
@@ -173,6 +178,7 @@ func (s *Sandbox) routes() {
 	})))
 
 	control := http.NewServeMux()
+	control.HandleFunc("GET /sandbox/devices", s.controlDevices)
 	control.HandleFunc("POST /sandbox/phone/sign", s.controlSign)
 	control.HandleFunc("GET /sandbox/faults", s.controlListFaults)
 	control.HandleFunc("POST /sandbox/faults", s.controlInject)
@@ -182,7 +188,9 @@ func (s *Sandbox) routes() {
 
 // Paths returns the patterns, as http.ServeMux takes them, under which a server
 // that is shared with others has to mount the Sandbox.
-func (s *Sandbox) Paths() []string { return []string{"/cgi-bin/", cloudcall.Path, "/sandbox/"} }
+func (s *Sandbox) Paths() []string {
+	return []string{"/cgi-bin/", "/wxa/", cloudcall.Path, "/sandbox/"}
+}
 
 // ServeHTTP implements http.Handler. Under a fault it may panic with
 // http.ErrAbortHandler, which net/http turns into a broken connection.
@@ -192,14 +200,20 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 // out, and lays the same-token trap: a normal fetch from stable_token goes on
 // handing back the very token that is refused, until force_refresh or until it
 // is due. (Whether production does so is unknown; a client must survive it.)
-func (s *Sandbox) RevokeTokens() { s.tokens.revoke() }
+func (s *Sandbox) RevokeTokens() {
+	for _, app := range s.apps {
+		app.RevokeTokens()
+	}
+}
 
 // RotateTokens refuses, from now on and with 40001, every token that was handed
 // out, as if somebody else had refreshed: the next fetch, forced or not, brings
 // a good one.
-func (s *Sandbox) RotateTokens() { s.tokens.rotate() }
+func (s *Sandbox) RotateTokens() {
+	for _, app := range s.apps {
+		app.RotateTokens()
+	}
+}
 
-// CloudbaseAccessToken returns a new token for the URL parameter
-// cloudbase_access_token, valid for 30 minutes, such as a platform puts into
-// the environment of a function (WeChat cloud documentation, page "cloudcall").
-func (s *Sandbox) CloudbaseAccessToken() string { return s.tokens.cloudbase() }
+// CloudbaseAccessToken is App.CloudbaseAccessToken of the first app.
+func (s *Sandbox) CloudbaseAccessToken() string { return s.app.CloudbaseAccessToken() }

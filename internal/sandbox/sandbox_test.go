@@ -26,7 +26,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	tokenPath  = "/cgi-bin/token"
-	stablePath = "/cgi-bin/stable_token"
 	verifyPath = "/cgi-bin/soter/verify_signature"
 
 	alice = "oSandbox-Alice_0000000000001"
@@ -238,14 +237,12 @@ func TestPathsMountTheSandboxOnASharedServer(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status)
 }
 
-func TestUnknownURLIsACodeUnderCgiBinAndNotFoundElsewhere(t *testing.T) {
+func TestAPathThatIsNotWeChatsIsNotFound(t *testing.T) {
 	c := newClient(t, Options{})
-	a := c.call("GET", "/cgi-bin/user/info", "")
-	assert.Equal(t, codeBadURL, a.code())
-	assert.Regexp(t, "^invalid url"+ridForm, a.ErrMsg)
-
-	status, _, _ := c.send("GET", "/elsewhere", "")
-	assert.Equal(t, http.StatusNotFound, status)
+	for _, path := range []string{"/elsewhere", "/", "/cgi-bin2/token"} {
+		status, _, _ := c.send("GET", path, "")
+		assert.Equal(t, http.StatusNotFound, status, path)
+	}
 }
 
 func TestLogTellsTheAnswerAndNoToken(t *testing.T) {

@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +24,9 @@ var refusals = []struct {
 	{"no secret", without(params(), "secret"), 41004, "appsecret missing"},
 	{"no grant_type", without(params(), "grant_type"), 40002, "invalid grant_type"},
 	{"wrong grant_type", params("grant_type", "authorization_code"), 40002, "invalid grant_type"},
+	{"wrong appid and no grant_type", without(params("appid", "wx0000000000000000"), "grant_type"), 40013, "invalid appid"},
 	{"wrong appid", params("appid", "wx0000000000000000"), 40013, "invalid appid"},
-	{"wrong secret", params("secret", strings.ToUpper(DefaultAppSecret)), 40125, "invalid appsecret,"},
+	{"wrong secret", params("secret", strings.ToUpper(DefaultAppSecret)), 40125, "invalid appsecret"},
 }
 
 func TestClassicTokenRefusals(t *testing.T) {
@@ -291,6 +294,37 @@ func TestCloudbaseAccessTokenIsTakenInItsOwnParameter(t *testing.T) {
 	assert.Equal(t, 42001, c.call("POST", path, body).code())
 }
 
+// TestAFreshTokenHasItsWholeLifeBeforeIt with a clock that does not stand still:
+// expires_in is 7200 (WeChat's documentation of both endpoints).
+func TestAFreshTokenHasItsWholeLifeBeforeIt(t *testing.T) {
+	ticking := newClock()
+	c := newClient(t, Options{Now: func() time.Time { ticking.Advance(time.Microsecond); return ticking.Now() }})
+	assert.Equal(t, 7200, c.classic().ExpiresIn)
+	assert.Equal(t, 7200, c.stable(false).ExpiresIn)
+	assert.Equal(t, 7199, c.stable(false).ExpiresIn, "the same a moment later")
+	ticking.Advance(forcedSpacing)
+	assert.Equal(t, 7200, c.stable(true).ExpiresIn)
+}
+
+// TestTheEventTokenIsLikeTheOthers: the recorded events carry it, and a sandbox
+// that hands it out first takes them.
+func TestTheEventTokenIsLikeTheOthers(t *testing.T) {
+	assert.Regexp(t, `^[A-Za-z0-9_-]{136}$`, EventToken)
+	files, err := filepath.Glob("../../deploy/events/*https-call.json")
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), EventToken, file)
+	}
+	c := newClient(t, Options{FirstToken: EventToken})
+	assert.Equal(t, 40001, c.codeOf(EventToken), "not handed out yet")
+	assert.Equal(t, EventToken, c.stable(false).AccessToken)
+	assert.Zero(t, c.codeOf(EventToken))
+	assert.NotEqual(t, EventToken, c.classic().AccessToken)
+}
+
 func TestSimultaneousFetches(t *testing.T) {
 	s := newSandbox(t, Options{Strict: true})
 	var wg sync.WaitGroup
@@ -298,17 +332,17 @@ func TestSimultaneousFetches(t *testing.T) {
 	classic := make([]string, 20)
 	for i := range stable {
 		wg.Go(func() {
-			a, err := s.tokens.fetchStable(false)
+			a, err := s.app.tokens.fetchStable(false)
 			assert.NoError(t, err)
 			stable[i] = a.AccessToken
-			classic[i] = s.tokens.fetchClassic().AccessToken
+			classic[i] = s.app.tokens.fetchClassic().AccessToken
 		})
 	}
 	wg.Wait()
 	good := 0
 	for i := range stable {
 		assert.Equal(t, stable[0], stable[i])
-		if s.tokens.check(classic[i]) == 0 {
+		if _, code := s.appOfToken(classic[i]); code == 0 {
 			good++
 		}
 	}

@@ -2,6 +2,12 @@ package sandbox
 
 import "net/http"
 
+// The paths of getAccessToken and getStableAccessToken.
+const (
+	classicPath = "/cgi-bin/token"
+	stablePath  = "/cgi-bin/stable_token"
+)
+
 // tokenReply is the success of both token endpoints: no errcode in it.
 type tokenReply struct {
 	AccessToken string `json:"access_token"`
@@ -14,10 +20,11 @@ func (s *Sandbox) token(r *http.Request, _ []byte) (any, error) {
 		return nil, &apiError{code: codeGetRequired}
 	}
 	q := r.URL.Query()
-	if err := s.checkCredentials(q.Get("grant_type"), q.Get("appid"), q.Get("secret")); err != nil {
+	app, err := s.checkCredentials(q.Get("grant_type"), q.Get("appid"), q.Get("secret"))
+	if err != nil {
 		return nil, err
 	}
-	return s.tokens.fetchClassic(), nil
+	return app.tokens.fetchClassic(), nil
 }
 
 // stableToken is getStableAccessToken: parameters in a JSON body.
@@ -37,29 +44,31 @@ func (s *Sandbox) stableToken(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkCredentials(p[0], p[1], p[2]); err != nil {
+	app, err := s.checkCredentials(p[0], p[1], p[2])
+	if err != nil {
 		return nil, err
 	}
-	return s.tokens.fetchStable(force)
+	return app.tokens.fetchStable(force)
 }
 
-// checkCredentials answers a wrong secret with 40125. The classic endpoint is
-// also documented to say 40001 for it; inject that as a fault.
-func (s *Sandbox) checkCredentials(grantType, appID, secret string) error {
+// checkCredentials looks at the appid first. It answers a wrong secret with
+// 40125; the classic endpoint is also documented to say 40001 for it: inject
+// that as a fault.
+func (s *Sandbox) checkCredentials(grantType, appID, secret string) (*App, error) {
 	code := 0
-	switch {
+	switch app := s.apps[appID]; {
 	case appID == "":
 		code = codeNoAppID
+	case app == nil:
+		code = codeBadAppID
 	case secret == "":
 		code = codeNoSecret
 	case grantType != "client_credential":
 		code = codeBadGrantType
-	case appID != s.appID:
-		code = codeBadAppID
-	case secret != s.appSecret:
+	case secret != app.secret:
 		code = codeBadSecret
 	default:
-		return nil
+		return app, nil
 	}
-	return &apiError{code: code}
+	return nil, &apiError{code: code}
 }

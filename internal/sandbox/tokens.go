@@ -16,6 +16,10 @@ const (
 	forcedSpacing = 30 * time.Second
 )
 
+// EventToken is the access_token in the recorded events of deploy/events. A
+// sandbox that has it as its Options.FirstToken takes those events as they are.
+const EventToken = "sandbox_cc6_42OPhUJnch9WiLZH-yJdO4MjQ7xNqC_TU1DBvl5VxPlK7YSSAm72rvRwEVH08IZyqZ4Qfg9FvL_BfAHWLZAbmUQIhFHMXuU7y5ERIpgnUdYgOCuwQlnrjpYtJ4ry"
+
 // beijing decides when a day begins: quotas are counted by WeChat's calendar.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
@@ -55,35 +59,36 @@ func newTokens(o Options) *tokens {
 		life:    o.ExpiresIn,
 		strict:  o.Strict,
 		hostile: o.HostileTokens,
-		first:   o.FirstToken,
 		issued:  make(map[string]*accessToken),
 	}
 }
 
-// check answers 0 for a token that is in force, otherwise the errcode.
-func (t *tokens) check(text string) int {
+// check answers 0 for a token that is in force, otherwise the errcode, and
+// whether it was ever handed out here.
+func (t *tokens) check(text string) (code int, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	token, ok := t.issued[text]
+	token, known := t.issued[text]
 	now := t.now()
 	switch {
-	case !ok:
-		return codeBadToken
+	case !known:
+		return codeBadToken, false
 	case !now.Before(token.expires):
-		return codeExpired
+		return codeExpired, true
 	case !token.retires.IsZero() && !now.Before(token.retires):
-		return codeBadToken
+		return codeBadToken, true
 	}
-	return 0
+	return 0, true
 }
 
 // fetchClassic mints at every call and retires the one before.
 func (t *tokens) fetchClassic() tokenReply {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.classic.retire(t.overlapEnd())
-	t.classic = t.mint(t.life)
-	return t.reply(t.classic)
+	now := t.now()
+	t.classic.retire(t.overlapEnd(now))
+	t.classic = t.mint(now, t.life)
+	return t.classic.reply(now)
 }
 
 // fetchStable hands out the same token until it is nearly due. A forced fetch
@@ -101,14 +106,14 @@ func (t *tokens) fetchStable(force bool) (tokenReply, error) {
 			return tokenReply{}, &apiError{code: codeDailyQuota}
 		}
 		t.stable.retire(now)
-		t.stable = t.mint(t.life)
-		return t.reply(t.stable), nil
+		t.stable = t.mint(now, t.life)
+		return t.stable.reply(now), nil
 	}
 	if t.stable == nil || t.stable.expires.Sub(now) <= t.renewal() {
-		t.stable.retire(t.overlapEnd())
-		t.stable = t.mint(t.life)
+		t.stable.retire(t.overlapEnd(now))
+		t.stable = t.mint(now, t.life)
 	}
-	return t.reply(t.stable), nil
+	return t.stable.reply(now), nil
 }
 
 func (t *tokens) spendForced(now time.Time) bool {
@@ -127,22 +132,21 @@ func (t *tokens) spendForced(now time.Time) bool {
 // minutes, and for the short lives of tests a tenth.
 func (t *tokens) renewal() time.Duration { return min(overlap, t.life/10) }
 
-func (t *tokens) overlapEnd() time.Time {
+func (t *tokens) overlapEnd(now time.Time) time.Time {
 	if t.strict {
-		return t.now()
+		return now
 	}
-	return t.now().Add(overlap)
+	return now.Add(overlap)
 }
 
 func (t *tokens) cloudbase() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.mint(cloudbaseLife).text
+	return t.mint(t.now(), cloudbaseLife).text
 }
 
 // mint must be called with mu held.
-func (t *tokens) mint(life time.Duration) *accessToken {
-	now := t.now()
+func (t *tokens) mint(now time.Time, life time.Duration) *accessToken {
 	maps.DeleteFunc(t.issued, func(_ string, old *accessToken) bool {
 		return now.Sub(old.expires) > 24*time.Hour
 	})
@@ -168,8 +172,10 @@ func (t *tokens) newText() string {
 	return "sandbox_" + base64.RawURLEncoding.EncodeToString(random)
 }
 
-func (t *tokens) reply(token *accessToken) tokenReply {
-	return tokenReply{AccessToken: token.text, ExpiresIn: int(token.expires.Sub(t.now()) / time.Second)}
+// reply takes the time at which t was minted or found, and does not look at the
+// clock again: a fresh token has its whole life before it.
+func (t *accessToken) reply(now time.Time) tokenReply {
+	return tokenReply{AccessToken: t.text, ExpiresIn: int(t.expires.Sub(now) / time.Second)}
 }
 
 func (t *tokens) revoke() {

@@ -1,7 +1,12 @@
 package sandbox
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	_ "embed"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,31 +16,52 @@ import (
 	"sotercall/internal/soter"
 )
 
-// DemoOpenID is a user who is enrolled in every sandbox, with one AuthKey whose
+// DemoOpenID is a user of the first app of every sandbox, with one AuthKey whose
 // private half nobody keeps: what it signed is in deploy/events, and stays
 // genuine for ever.
 const DemoOpenID = "oSandbox-DemoUser_0000000001"
 
-const (
-	demoCPUID = "5a9d0b7c41e2f3886c10"
-	demoUID   = "10203"
-)
-
 //go:embed demo/authkey.pem
 var demoAuthKey []byte
 
-// authKey is a public AuthKey and the identity under which it was enrolled.
+// authKey is a public AuthKey and the length of the salt that its phone uses.
 type authKey struct {
-	cpuID, uid string
-	key        *soter.PublicKey
+	key  *rsa.PublicKey
+	salt int
+}
+
+func parseAuthKey(text []byte, salt int) (authKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return authKey{}, errors.New("is not PEM")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return authKey{}, err
+	}
+	public, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return authKey{}, fmt.Errorf("is a %T, want RSA", key)
+	}
+	return authKey{key: public, salt: salt}, nil
+}
+
+// signed tells whether the key signed the bytes of text.
+func (k authKey) signed(text string, signature soter.Signature) (bool, error) {
+	digest := sha256.Sum256([]byte(text))
+	err := rsa.VerifyPSS(k.key, crypto.SHA256, digest[:], signature[:], &rsa.PSSOptions{SaltLength: k.salt, Hash: crypto.SHA256})
+	if errors.Is(err, rsa.ErrVerification) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 var demo = sync.OnceValues(func() (authKey, error) {
-	key, err := soter.ParsePublicKey(demoAuthKey)
+	key, err := parseAuthKey(demoAuthKey, 20)
 	if err != nil {
 		return authKey{}, fmt.Errorf("sandbox: the demo user's AuthKey: %w", err)
 	}
-	return authKey{cpuID: demoCPUID, uid: demoUID, key: key}, nil
+	return key, nil
 })
 
 // verdict is the answer to verify_signature in the form of the documentation's
@@ -47,9 +73,15 @@ type verdict struct {
 }
 
 func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
-	if err := s.checkToken(r.URL.Query()); err != nil {
+	app, err := s.checkToken(r.URL.Query())
+	if err != nil {
 		return nil, err
 	}
+	return app.verifySignature(r, body)
+}
+
+// verifySignature is the call once it is known whose users are meant.
+func (a *App) verifySignature(r *http.Request, body []byte) (any, error) {
 	if r.Method != http.MethodPost {
 		return nil, &apiError{code: codePostRequired}
 	}
@@ -57,66 +89,75 @@ func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.judge(m)
+	return a.judge(m)
 }
 
 // judge answers a question whose parameters have been read.
-func (s *Sandbox) judge(m members) (any, error) {
+func (a *App) judge(m members) (any, error) {
 	p, err := m.texts("openid", "json_string", "json_signature")
 	if err != nil {
 		return nil, err
 	}
-	genuine, err := s.genuine(p[0], p[1], p[2])
+	genuine, err := a.genuine(p[0], p[1], p[2])
 	if err != nil {
 		return nil, err
 	}
 	return verdict{ErrCode: 0, ErrMsg: "ok", IsOK: genuine}, nil
 }
 
-// checkToken takes the token from the URL and nowhere else, like WeChat.
-func (s *Sandbox) checkToken(query url.Values) error {
-	token := query.Get("access_token")
+// checkToken tells whose token a request carries.
+func (s *Sandbox) checkToken(query url.Values) (*App, error) {
+	token := tokenOf(query)
 	if token == "" {
-		token = query.Get("cloudbase_access_token")
+		return nil, &apiError{code: codeNoToken}
 	}
-	if token == "" {
-		return &apiError{code: codeNoToken}
+	app, code := s.appOfToken(token)
+	if code != 0 {
+		return nil, &apiError{code: code}
 	}
-	if code := s.tokens.check(token); code != 0 {
-		return &apiError{code: code}
+	return app, nil
+}
+
+// tokenOf takes the token from the URL and nowhere else, like WeChat.
+func tokenOf(query url.Values) string {
+	if token := query.Get("access_token"); token != "" {
+		return token
 	}
-	return nil
+	return query.Get("cloudbase_access_token")
 }
 
 // genuine tells whether one of the openid's phones signed jsonString. The
-// errors: 40003 for an openid that has no phone here, which is how WeChat words
-// an openid of another app; anything else means that the phones could not be
+// errors: 40003 for an openid that has no phone here or is another app's, which
+// is how WeChat words that; anything else means that the phones could not be
 // read.
 //
-// A signature or a text that is not even well formed is plainly not genuine, as
-// WeChat's staff answered in the developer community (post
+// The bytes of jsonString are judged and nothing that they say: phones write
+// what JSON parsers refuse, see [Devices], and WeChat judges the signature. A
+// signature that is not even well formed is plainly not genuine, as WeChat's
+// staff answered in the developer community (post
 // 0008ec05574f1804c7180421051000): is_ok false is the answer to a wrong
 // signature, never an errcode.
 //
 // A repeated counter is not refused. Nobody documents that WeChat does, so who
 // depends on it should find out here.
-func (s *Sandbox) genuine(openid, jsonString, jsonSignature string) (bool, error) {
-	keys, err := s.authKeys(openid)
+func (a *App) genuine(openid, jsonString, jsonSignature string) (bool, error) {
+	keys, err := a.authKeys(openid)
 	if err != nil {
 		return false, err
 	}
 	if len(keys) == 0 {
 		return false, &apiError{code: codeBadOpenID}
 	}
+	signature, err := soter.ParseSignature(jsonSignature)
+	if err != nil {
+		return false, nil
+	}
 	for _, k := range keys {
-		result, err := k.key.VerifyResult(jsonString, jsonSignature)
-		if errors.Is(err, soter.ErrWrongSignature) || errors.Is(err, soter.ErrMalformed) {
-			continue
-		}
+		ok, err := k.signed(jsonString, signature)
 		if err != nil {
 			return false, fmt.Errorf("sandbox: judging a signature: %w", err)
 		}
-		if result.CPUID == k.cpuID && result.UID == k.uid {
+		if ok {
 			return true, nil
 		}
 	}
@@ -125,9 +166,9 @@ func (s *Sandbox) genuine(openid, jsonString, jsonSignature string) (bool, error
 
 // authKeys reads the phones anew at each call: another process may have
 // enrolled one in the meantime.
-func (s *Sandbox) authKeys(openid string) ([]authKey, error) {
+func (a *App) authKeys(openid string) ([]authKey, error) {
 	var keys []authKey
-	if openid == DemoOpenID {
+	if openid == DemoOpenID && a == a.sandbox.app {
 		key, err := demo()
 		if err != nil {
 			return nil, err
@@ -137,16 +178,23 @@ func (s *Sandbox) authKeys(openid string) ([]authKey, error) {
 	if checkOpenID(openid) != nil {
 		return nil, nil // nobody can be enrolled under it
 	}
-	records, err := s.phones.of(openid)
+	records, err := a.sandbox.phones.of(openid)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range records {
-		key, err := soter.ParsePublicKey([]byte(r.AuthKey))
+		if !a.owns(r) {
+			continue
+		}
+		m, err := r.Device.model()
+		if err != nil {
+			return nil, err
+		}
+		key, err := parseAuthKey([]byte(r.AuthKey), m.salt)
 		if err != nil {
 			return nil, fmt.Errorf("sandbox: AuthKey of the %s phone of %q: %w", r.Device, openid, err)
 		}
-		keys = append(keys, authKey{cpuID: r.CPUID, uid: r.UID, key: key})
+		keys = append(keys, key)
 	}
 	return keys, nil
 }

@@ -35,7 +35,8 @@ func TestVerifySignatureAcceptsTheDemoEvent(t *testing.T) {
 func TestVerifySignatureAcceptsEveryPhone(t *testing.T) {
 	c := newClient(t, Options{})
 	token := c.stable(false).AccessToken
-	for _, device := range devices {
+	for _, info := range Devices() {
+		device := info.Device
 		signed := c.sign(alice, device, "challenge-"+string(device))
 		a := c.verify(token, signed)
 		require.NotNil(t, a.IsOK, device)
@@ -49,10 +50,10 @@ func TestVerifySignatureAcceptsEveryPhone(t *testing.T) {
 func TestVerifySignatureAnswersFalse(t *testing.T) {
 	c := newClient(t, Options{})
 	token := c.stable(false).AccessToken
-	genuine := c.sign(alice, Android, "challenge")
-	other := c.sign(alice, Android, "another challenge")
+	genuine := c.sign(alice, AndroidSlash, "a/challenge")
+	other := c.sign(alice, AndroidSlash, "another challenge")
 	c.sign(bob, Android, "so that bob is known")
-	phone, err := c.s.Phone(alice, Android)
+	phone, err := c.s.Phone(alice, AndroidSlash)
 	require.NoError(t, err)
 	pkcs, err := phone.SignPKCS1v15("challenge")
 	require.NoError(t, err)
@@ -97,29 +98,43 @@ func flipLastBit(t *testing.T, signature string) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// TestAKeyVouchesForItsOwnPhoneOnly has a user whose key signs under the name
-// of a phone that it is not.
-func TestAKeyVouchesForItsOwnPhoneOnly(t *testing.T) {
+// TestTheBytesAreJudgedAndNothingThatTheySay: whatever the key signed is
+// genuine, also what no parser of ours would read, and one bit less is not.
+func TestTheBytesAreJudgedAndNothingThatTheySay(t *testing.T) {
 	s := newSandbox(t, Options{})
-	phone, err := s.Phone(alice, Android)
-	require.NoError(t, err)
-	for name, forge := range map[string]func(r *record){
-		"cpu_id": func(r *record) { r.CPUID = strings.Repeat("ab", 20) },
-		"uid":    func(r *record) { r.UID = "1" },
+	phone := newPhone(t, s, alice, Android)
+	for _, text := range []string{
+		`{"raw":"a","raw":"b"}`, "{\"raw\":\"\x01\xff\"}", "{", "", `{"rsa_pss_saltlen":32}`, strings.Repeat(" ", 9<<10),
 	} {
-		forged := *phone
-		forge(&forged.record)
-		signed, err := forged.Sign("challenge")
+		spoken := *phone
+		spoken.model.result = text
+		signed, err := spoken.Sign("challenge")
 		require.NoError(t, err)
-		ok, err := s.genuine(signed.OpenID, signed.JSONString, signed.JSONSignature)
+		require.Equal(t, text, signed.JSONString)
+		ok, err := s.app.genuine(alice, signed.JSONString, signed.JSONSignature)
 		require.NoError(t, err)
-		assert.False(t, ok, name)
+		assert.True(t, ok, text)
+		ok, err = s.app.genuine(alice, signed.JSONString+" ", signed.JSONSignature)
+		require.NoError(t, err)
+		assert.False(t, ok, text)
 	}
-	signed, err := phone.Sign("challenge")
-	require.NoError(t, err)
-	ok, err := s.genuine(signed.OpenID, signed.JSONString, signed.JSONSignature)
-	require.NoError(t, err)
-	assert.True(t, ok)
+}
+
+// TestTheSaltIsThatOfThePhone: a signature with another length of salt is wrong,
+// also when the text announces it.
+func TestTheSaltIsThatOfThePhone(t *testing.T) {
+	s := newSandbox(t, Options{})
+	for device, salts := range map[Device][2]int{Android: {20, 32}, Huawei: {32, 20}, Salt64: {64, 20}} {
+		for i, salt := range salts {
+			other := *newPhone(t, s, alice, device)
+			other.model.salt = salt
+			signed, err := other.Sign("challenge")
+			require.NoError(t, err)
+			ok, err := s.app.genuine(alice, signed.JSONString, signed.JSONSignature)
+			require.NoError(t, err)
+			assert.Equal(t, i == 0, ok, "%s with %d", device, salt)
+		}
+	}
 }
 
 func TestVerifySignatureRefusals(t *testing.T) {
@@ -137,7 +152,7 @@ func TestVerifySignatureRefusals(t *testing.T) {
 	}{
 		"no token":           {"POST", verifyPath, good, 41001, "access_token missing"},
 		"token in the body":  {"POST", verifyPath, jsonOf(t, with(body, "access_token", token)), 41001, "access_token missing"},
-		"unknown token":      {"POST", path + "x", good, 40001, "invalid credential, access_token is invalid or not latest"},
+		"unknown token":      {"POST", path + "x", good, 40001, "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"},
 		"GET":                {"GET", path, "", 43002, "require POST method"},
 		"no body":            {"POST", path, "", 44002, "empty post data"},
 		"form":               {"POST", path, "openid=" + DemoOpenID, 47001, "data format error"},
@@ -215,7 +230,7 @@ func TestEnrolmentFailureIsReported(t *testing.T) {
 	s.newKey = func() (*rsa.PrivateKey, error) { return nil, broken }
 	_, err := s.Phone(alice, Android)
 	require.ErrorIs(t, err, broken)
-	ok, err := s.genuine(alice, "", "")
+	ok, err := s.app.genuine(alice, "", "")
 	assert.False(t, ok)
 	var refusal *apiError
 	require.ErrorAs(t, err, &refusal)

@@ -72,7 +72,7 @@ func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 		command: command{
 			path:      path,
 			arguments: []string{filepath.Join(root, "scripts", "bench", "baseline", "node", "start.js")},
-			variables: map[string]string{"WX_SERVER_SDK": filepath.Join(interop, "node_modules", "wx-server-sdk-4")},
+			variables: map[string]string{"WX_SERVER_SDK": filepath.Join(interop, "node_modules", "wx-server-sdk-4.0.2")},
 		},
 	}, nil
 }

@@ -58,7 +58,7 @@ type testCase struct {
 	name     string
 	place    place
 	question question
-	// environment is added to the three variables that lead the SDK to a sandbox.
+	// environment is added to the four variables that lead the SDK to a sandbox.
 	environment map[string]string
 	// newest is the answer of 4.0.2; older, of the others, is the same if empty.
 	// "rid: …" stands for any rid.
@@ -130,7 +130,7 @@ func cases(t *testing.T) []testCase {
 	}
 	for code, errmsg := range map[string]string{
 		"-1":    "system error",
-		"40001": "invalid credential, access_token is invalid or not latest rid: 6922d3c0-00000000-00000000",
+		"40001": "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r rid: 6922d3c0-00000000-00000000",
 		"45009": "reach max api daily quota limit rid: 6922d3c0-00000000-00000000",
 		"48001": "api unauthorized hint: [abc] rid: 6922d3c0-00000000-00000000",
 	} {

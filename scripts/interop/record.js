@@ -33,7 +33,7 @@ async function main() {
   // environment, and the connection goes to the server.
   http.globalAgent.createConnection = () => net.connect(server.address().port, '127.0.0.1')
   Object.assign(process.env, environment)
-  await load('wx-server-sdk-4', question)({}, {})
+  await load('wx-server-sdk-4.0.2', 'example.js', question)({}, {})
   process.stdout.write(JSON.stringify(recorded))
 }
 

@@ -1,6 +1,10 @@
 'use strict'
-// Runs example.js, the example of WeChat's documentation of
-// soter.verifySignature, on one of the installed versions of wx-server-sdk.
+// Runs an example on one of the installed clients:
+//
+//   example.js         that of WeChat's documentation of soter.verifySignature, until 2024
+//   example-today.js   the same page as it stands today
+//   callopenapi.js     the same call through the older cloud.callOpenAPI
+//   callwxopenapi.js   the same through callWxOpenApi of @cloudbase/node-sdk and tcb-admin-node
 
 const dns = require('dns')
 const fs = require('fs')
@@ -16,22 +20,22 @@ dns.lookup = (host, options, callback) => {
   process.nextTick(done, Object.assign(new Error('not on this machine'), { code: 'ENOTFOUND' }))
 }
 
-const example = fs.readFileSync(path.join(__dirname, 'example.js'), 'utf8')
+const clients = new Set(['wx-server-sdk', '@cloudbase/node-sdk'])
 const placeholders = {
   openid: "'$openid'",
   jsonString: "'$resultJSON'",
   jsonSignature: "'$resultJSONSignature'"
 }
 
-// load evaluates the example with its placeholders filled in; what the question
+// load evaluates an example with its placeholders filled in; what the question
 // lacks is undefined.
-function load(sdk, question) {
-  let text = example
+function load(sdk, example, question) {
+  let text = fs.readFileSync(path.join(__dirname, example), 'utf8')
   for (const [name, placeholder] of Object.entries(placeholders)) {
     text = text.split(placeholder).join(String(JSON.stringify(question[name])))
   }
   const exported = {}
-  new Function('require', 'exports', text)(name => require(name === 'wx-server-sdk' ? sdk : name), exported)
+  new Function('require', 'exports', text)(name => require(clients.has(name) ? sdk : name), exported)
   return exported.main
 }
 

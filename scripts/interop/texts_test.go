@@ -56,7 +56,7 @@ func TestWordsAreTheSDKs(t *testing.T) {
 			Question:    question{OpenID: &text, JSONString: &text, JSONSignature: &text},
 		})
 	}
-	for i, theirs := range ask(t, newest, questions) {
+	for i, theirs := range ask(t, newest, seedExample, questions) {
 		t.Run(targets[i][1:], func(t *testing.T) {
 			verifier := cloudcall.New(func(context.Context) map[string]string { return questions[i].Environment }, time.Now)
 			_, err := verifier.Verify(t.Context(), openapi.Request{OpenID: text, JSONString: text, JSONSignature: text})

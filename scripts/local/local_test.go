@@ -180,7 +180,7 @@ func TestServe(t *testing.T) {
 	}
 	assert.Equal(t, []string{"", verified, verified, verified}, answers[:4])
 	assert.Contains(t, answers[4], `"errMsg":"openapi.soter.issueChallenge:ok"`)
-	assert.Contains(t, answers[5], `"access_token":"ACCESS_TOKEN","expires_in":`)
+	assert.Contains(t, answers[5], `"access_token":"`+sandbox.EventToken+`","expires_in":`)
 	assert.Contains(t, answers[6], `"expires_in":`)
 	assert.Contains(t, answers[7], `"errcode":-1`)
 

@@ -56,10 +56,6 @@ const (
 	challengeSecret = "local-challenge-secret-is-no-secret"
 )
 
-// eventToken is the access_token that stands in deploy/events: the sandbox of a
-// world hands it out first, so that those events can be invoked as they are.
-const eventToken = "ACCESS_TOKEN"
-
 // open builds and starts everything. Whoever opens a world closes it.
 func open(ctx context.Context, s settings) (_ *world, err error) {
 	w := &world{
@@ -71,7 +67,7 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: eventToken, FunctionConfig: s.config}); err != nil {
+	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: sandbox.EventToken, FunctionConfig: s.config}); err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", s.addr)

@@ -1,0 +1,113 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// What WeChat Cloud Hosting (微信云托管) gives a container: users whom WeChat has
+// verified, and WeChat's API without a token. The sources are WeChat's pages on
+// Cloud Hosting, "callContainer" (wxcloudrun/src/development/call), "wxinfo" and
+// "open" (开放接口服务).
+
+// openAPISeqID is the header of an answer that came through the open API service.
+const openAPISeqID = "X-Openapi-Seqid"
+
+// maxContainerBody is the most bytes that callContainer takes.
+const maxContainerBody = 100 << 10
+
+// OpenAPIService returns the open API service of one version of a container:
+// WeChat's API for requests without an access_token, as the app's own. permitted
+// is the list of the token permissions (微信令牌), paths such as
+// "/cgi-bin/soter/verify_signature", or "/*" for all; none means that the switch
+// was off when the version was built.
+//
+// What went through the service has the header x-openapi-seqid in its answer. A
+// request that carries a token, or whose path is not on the list, is passed on as
+// it is and answered as anywhere else: without a token by 41001.
+//
+// Each request counts and meets faults as those of the Sandbox do.
+func (a *App) OpenAPIService(permitted ...string) http.Handler {
+	s := a.sandbox
+	answered := s.observed(s.answered(func(r *http.Request, body []byte) (any, error) {
+		if r.URL.Path != upstreamPath {
+			return nil, &apiError{code: codeBadURL}
+		}
+		return a.verifySignature(r, body)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		if !strings.HasPrefix(path, "/cgi-bin/") && !strings.HasPrefix(path, "/wxa/") {
+			http.NotFound(w, r)
+			return
+		}
+		listed := slices.Contains(permitted, "/*") || slices.Contains(permitted, path)
+		if tokenOf(r.URL.Query()) != "" || !listed || path == classicPath || path == stablePath {
+			s.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
+		answered.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), appKey{}, a)))
+	})
+}
+
+// appKey is under which a request carries the *App that it comes from.
+type appKey struct{}
+
+// CallContainer returns the door through which wx.cloud.callContainer comes: it
+// passes requests on to the container at base, with the headers of the user with
+// that openid, and without any header of that kind that the client sent. It
+// stands for the user's phone and for WeChat between it and the container.
+//
+// base is an http URL, path included. The error is ErrArgument.
+func (a *App) CallContainer(base, openid string) (http.Handler, error) {
+	target, err := url.Parse(base)
+	if err != nil || target.Scheme != "http" || target.Host == "" || target.RawQuery != "" {
+		return nil, fmt.Errorf("%w: container at %q, want an http URL without a query", ErrArgument, base)
+	}
+	if err := checkOpenID(openid); err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(openid, func(c rune) bool { return c < '!' || c > '~' }) {
+		return nil, fmt.Errorf("%w: openid %q cannot be the value of a header", ErrArgument, openid)
+	}
+	proxy := &httputil.ReverseProxy{ErrorHandler: a.containerFailed, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.SetXForwarded()
+		for name := range r.Out.Header {
+			if isWeChatHeader(name) {
+				delete(r.Out.Header, name) // not Del, which spells the name its own way
+			}
+		}
+		r.Out.Header.Set("X-WX-OPENID", openid)
+		r.Out.Header.Set("X-WX-APPID", a.id)
+		r.Out.Header.Set("X-WX-ENV", "local")
+		r.Out.Header.Set("X-WX-SOURCE", "wx_client")
+		r.Out.Header.Set("X-WX-CLOUDBASE-ACCESS-TOKEN", a.CloudbaseAccessToken())
+	}}
+	return http.MaxBytesHandler(proxy, maxContainerBody), nil
+}
+
+// containerFailed answers when the container did not. The words of Cloud Hosting
+// for that are not known.
+func (a *App) containerFailed(w http.ResponseWriter, r *http.Request, err error) {
+	a.sandbox.log.Error("sandbox cannot reach the container", slog.String("path", r.URL.Path), slog.Any("error", err))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	http.Error(w, "the container does not answer", http.StatusBadGateway)
+}
+
+// isWeChatHeader recognizes X-WX-… however a server behind may spell it.
+func isWeChatHeader(name string) bool {
+	return strings.HasPrefix(strings.ReplaceAll(strings.ToUpper(name), "_", "-"), "X-WX-")
+}

@@ -1,0 +1,180 @@
+package sandbox
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// service is a client of an app's open API service.
+func (c *client) service(appID string, permitted ...string) *client {
+	c.t.Helper()
+	app, err := c.s.App(appID)
+	require.NoError(c.t, err)
+	server := httptest.NewServer(app.OpenAPIService(permitted...))
+	c.t.Cleanup(server.Close)
+	return &client{t: c.t, s: c.s, http: server.Client(), url: server.URL}
+}
+
+// seqID sends a question and returns the answer and its x-openapi-seqid.
+func (c *client) seqID(path string, signed Signed) (string, string) {
+	c.t.Helper()
+	resp, err := c.try("POST", path, jsonOf(c.t, bodyOf(signed)))
+	require.NoError(c.t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(c.t, err)
+	return string(text), resp.Header.Get("x-openapi-seqid")
+}
+
+func TestOpenAPIServiceAnswersWithoutAToken(t *testing.T) {
+	c := newClient(t, severalApps())
+	token := c.stable(false).AccessToken
+	shop := c.signFor(shopID, "oShop")
+	for name, tt := range map[string]struct {
+		client  *client
+		path    string
+		signed  Signed
+		answer  string // a regular expression
+		through bool
+	}{
+		"listed":           {c.service("", verifyPath), verifyPath, demoSigned(t), `^\Q` + genuineAnswer + `\E$`, true},
+		"all are listed":   {c.service("", "/*"), verifyPath, demoSigned(t), `^\Q` + genuineAnswer + `\E$`, true},
+		"another app":      {c.service(shopID, "/*"), verifyPath, shop, `^\Q` + genuineAnswer + `\E$`, true},
+		"another's user":   {c.service("", "/*"), verifyPath, shop, `"errcode":40003`, true},
+		"unknown path":     {c.service("", "/*"), "/wxa/no_such_path", shop, `"errcode":40066`, true},
+		"switched off":     {c.service(""), verifyPath, demoSigned(t), `"errcode":41001`, false},
+		"not listed":       {c.service("", "/wxa/msg_sec_check"), verifyPath, demoSigned(t), `"errcode":41001`, false},
+		"with a token":     {c.service("", "/*"), verifyURL(token), demoSigned(t), `^\Q` + genuineAnswer + `\E$`, false},
+		"with a bad token": {c.service("", "/*"), verifyURL("x"), demoSigned(t), `"errcode":40001`, false},
+		"a token endpoint": {c.service("", "/*"), stablePath, demoSigned(t), `"errcode":41002`, false},
+		"outside":          {c, verifyPath, demoSigned(t), `"errcode":41001`, false},
+	} {
+		before := c.s.Requests("")
+		text, seqID := tt.client.seqID(tt.path, tt.signed)
+		assert.Regexp(t, tt.answer, text, name)
+		if tt.through {
+			assert.Regexp(t, `^[0-9a-f]{16}$`, seqID, name)
+		} else {
+			assert.Empty(t, seqID, name)
+		}
+		assert.Equal(t, 1, c.s.Requests("")-before, "%s: counted once", name)
+	}
+}
+
+func TestOpenAPIServiceIsNoWayToTheControlPaths(t *testing.T) {
+	c := newClient(t, Options{}).service("", "/*")
+	for _, path := range []string{"/sandbox/faults", "/sandbox/devices", adminPath, "/"} {
+		status, _, _ := c.send("GET", path, "")
+		assert.Equal(t, http.StatusNotFound, status, path)
+	}
+}
+
+func TestFaultsStrikeTheOpenAPIService(t *testing.T) {
+	c := newClient(t, severalApps())
+	require.NoError(t, c.s.Inject(Fault{Kind: FaultErrCode, ErrCode: 50007, AppID: shopID, Path: verifyPath}))
+	text, _ := c.service(shopID, "/*").seqID(verifyPath, demoSigned(t))
+	assert.Contains(t, text, `"errcode":50007`)
+	text, _ = c.service("", "/*").seqID(verifyPath, demoSigned(t))
+	assert.Equal(t, genuineAnswer, text)
+}
+
+// container records what arrives and answers with the path.
+type container struct {
+	mu   sync.Mutex
+	last *http.Request
+	body string
+}
+
+func (c *container) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	c.last, c.body = r, string(body)
+	w.WriteHeader(http.StatusTeapot)
+	fmt.Fprint(w, r.URL.RequestURI())
+}
+
+func TestCallContainerNamesTheUserAndNobodyElseDoes(t *testing.T) {
+	now := newClock()
+	c := newClient(t, Options{Apps: severalApps().Apps, Now: now.Now})
+	behind := new(container)
+	server := httptest.NewServer(behind)
+	defer server.Close()
+	app, err := c.s.App(shopID)
+	require.NoError(t, err)
+	door, err := app.CallContainer(server.URL+"/base", "oShop")
+	require.NoError(t, err)
+	front := httptest.NewServer(door)
+	defer front.Close()
+	caller := &client{t: t, s: c.s, http: front.Client(), url: front.URL}
+
+	request, err := http.NewRequestWithContext(t.Context(), "POST", front.URL+"/openapi/soter/verifySignature?a=1", strings.NewReader("{}"))
+	require.NoError(t, err)
+	request.Header = http.Header{
+		"X-WX-OPENID": {"oForged"}, "x-wx-openid": {"oForged"}, "X_WX_OPENID": {"oForged"}, "X-Wx-From-Openid": {"oForged"},
+		"X-WX-SOURCE": {"wx_http"}, "X-Wx-Unionid": {"uForged"}, "X-Wx-Cloudbase-Access-Token": {"forged"},
+		"Connection": {"X-WX-OPENID"}, "X-Own": {"kept"}, "X-Forwarded-For": {"203.0.113.1"},
+	}
+	resp, err := caller.http.Do(request)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusTeapot, resp.StatusCode)
+	assert.Equal(t, "/base/openapi/soter/verifySignature?a=1", string(text))
+	assert.Equal(t, "{}", behind.body)
+
+	wx := map[string][]string{}
+	for name, values := range behind.last.Header {
+		if isWeChatHeader(name) {
+			wx[name] = values
+		}
+	}
+	token := wx["X-Wx-Cloudbase-Access-Token"][0]
+	assert.Equal(t, map[string][]string{
+		"X-Wx-Openid": {"oShop"}, "X-Wx-Appid": {shopID}, "X-Wx-Env": {"local"}, "X-Wx-Source": {"wx_client"},
+		"X-Wx-Cloudbase-Access-Token": {token},
+	}, wx)
+	assert.Equal(t, "kept", behind.last.Header.Get("X-Own"))
+	assert.Equal(t, "127.0.0.1", behind.last.Header.Get("X-Forwarded-For"))
+	path := verifyPath + "?cloudbase_access_token=" + token
+	body := jsonOf(t, bodyOf(c.signFor(shopID, "oShop")))
+	assert.Zero(t, c.call("POST", path, body).code(), "it is the app's")
+	now.Advance(cloudbaseLife + time.Second)
+	assert.Equal(t, 42001, c.call("POST", path, body).code())
+
+	status, _, _ := caller.send("POST", "/", strings.Repeat("x", maxContainerBody))
+	assert.Equal(t, http.StatusTeapot, status)
+	status, _, _ = caller.send("POST", "/", strings.Repeat("x", maxContainerBody+1))
+	assert.Equal(t, http.StatusRequestEntityTooLarge, status)
+	server.Close()
+	status, _, text2 := caller.send("GET", "/", "")
+	assert.Equal(t, http.StatusBadGateway, status)
+	assert.Equal(t, "the container does not answer\n", text2)
+}
+
+func TestCallContainerRefusesArguments(t *testing.T) {
+	s := newSandbox(t, Options{})
+	for _, tt := range []struct{ base, openid string }{
+		{"https://127.0.0.1:1", alice}, {"127.0.0.1:1", alice}, {"http://", alice}, {"http://127.0.0.1:1/?a=1", alice}, {"%", alice},
+		{"http://127.0.0.1:1", ""}, {"http://127.0.0.1:1", "o\nX-WX-APPID: x"}, {"http://127.0.0.1:1", "微信"},
+	} {
+		_, err := s.app.CallContainer(tt.base, tt.openid)
+		assert.ErrorIs(t, err, ErrArgument, tt)
+	}
+	_, err := s.app.CallContainer("http://127.0.0.1:1", alice)
+	assert.NoError(t, err)
+}
