@@ -14,8 +14,8 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal soter openapi trigger emulator nodemodules",
-	"adapter config redis upstream",
+	"secret journal soter openapi trigger scfguard loopback nodemodules",
+	"adapter config redis upstream emulator",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox tokenapi wechat",
 	"hostedtest redis/redistest",

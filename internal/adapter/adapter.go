@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
+
+	"sotercall/internal/scfguard"
 )
 
 // Platform is who runs the function.
@@ -91,7 +92,7 @@ func Start(h Handler, stderr io.Writer) int {
 	case os.Getenv(lambdaVariable) != "":
 		lambda.Start(onLambda{h})
 	case os.Getenv(scfVariable) != "":
-		cloudfunction.StartHandler(onSCF{h})
+		scfguard.StartHandler(onSCF{h})
 	}
 	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it. To try it here: go run ./scripts/local demo")
 	return NotHosted
