@@ -33,7 +33,7 @@ const (
 
 	// greeting goes before the key. To an unguarded process it is the length of a
 	// message that encoding/gob refuses at once, so that nobody waits for more.
-	greeting = "\xfc\xff\xff\xff\xff"
+	greeting = "\xf8\xff\xff\xff\xff\xff\xff\xff\xff"
 	accepted = '+' // what a process answers to the right key
 	patience = 10 * time.Second
 )
