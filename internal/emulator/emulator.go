@@ -10,8 +10,8 @@
 // as on the platform: that call gets the platform's own error document, and the next call starts a new process.
 //
 // In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [HTTPAPI] for an API Gateway
-// HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody; serve them on
-// loopback.
+// HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
+// on loopback, behind [sotercall/internal/loopback.Only].
 //
 // Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to
 // more than one process.

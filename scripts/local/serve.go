@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 )
@@ -21,9 +20,6 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := onLoopback(*addr); err != nil {
-		return err
-	}
 	folder, err := phonesFolder(*phones)
 	if err != nil {
 		return err
@@ -34,11 +30,16 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 			return err
 		}
 	}
-	w, err := open(ctx, settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges})
+	s := settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges}
+	w, err := listen(s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	fmt.Fprintf(stdout, "Building the functions; until they run, %s answers 503 …\n", w.base)
+	if err := w.startAll(ctx, s); err != nil {
+		return err
+	}
 	fmt.Fprintf(stdout, banner, w.base)
 	<-ctx.Done()
 	return nil
@@ -46,19 +47,6 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 
 func challengesFlag(flags *flag.FlagSet) *bool {
 	return flags.Bool("challenges", false, "verify takes only challenges that the challenge function has issued, and each of them once")
-}
-
-// onLoopback refuses an address that others could reach: whoever reaches this
-// server can sign for everybody.
-func onLoopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
-	}
-	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return fmt.Errorf("-addr %s: only an address of this computer, such as 127.0.0.1:9000", addr)
-	}
-	return nil
 }
 
 const banner = `Serving on %[1]s until Ctrl-C.

@@ -7,15 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/loopback"
 	"sotercall/internal/sandbox"
 )
 
@@ -28,6 +29,7 @@ type world struct {
 	scf     map[string]emulator.Runtime
 
 	mux      *http.ServeMux
+	rest     atomic.Pointer[http.Handler] // for paths that mux does not have; nil while the world starts
 	server   *http.Server
 	binaries string // folder of the functions' binaries
 	ours     bool   // whether close removes it
@@ -61,7 +63,20 @@ const (
 const eventToken = "ACCESS_TOKEN"
 
 // open builds and starts everything. Whoever opens a world closes it.
-func open(ctx context.Context, s settings) (_ *world, err error) {
+func open(ctx context.Context, s settings) (*world, error) {
+	w, err := listen(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.startAll(ctx, s); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// listen serves WeChat at once, so that its address is known and can be asked. The
+// rest is answered with 503 until startAll has ended.
+func listen(s settings) (_ *world, err error) {
 	w := &world{
 		lambda: map[string]emulator.Runtime{}, scf: map[string]emulator.Runtime{},
 		mux: http.NewServeMux(), binaries: s.binaries,
@@ -74,31 +89,52 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: eventToken, FunctionConfig: s.config}); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", s.addr)
+	listener, err := loopback.Listen(s.addr)
 	if err != nil {
 		return nil, err
 	}
 	w.base = "http://" + listener.Addr().String()
-	w.server = &http.Server{Handler: w.mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = w.server.Serve(listener) }()
 	for _, path := range w.sandbox.Paths() {
 		w.mux.Handle(path, w.sandbox)
 	}
+	w.mux.HandleFunc("/", w.serveRest)
+	w.server = &http.Server{Handler: loopback.Only(w.mux), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = w.server.Serve(listener) }()
+	return w, nil
+}
+
+// startAll builds the functions and starts each of them.
+func (w *world) startAll(ctx context.Context, s settings) (err error) {
 	if w.binaries == "" {
 		w.ours = true
 		if w.binaries, err = build(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, name := range functionNames {
 		if err := w.start(ctx, name, s); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	w.mux.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
-	w.mux.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
-	w.mux.Handle("/", emulator.HTTPAPI(w.front("verify")))
-	return w, nil
+	clouds := http.NewServeMux()
+	clouds.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
+	clouds.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
+	clouds.Handle("/", emulator.HTTPAPI(w.front("verify")))
+	rest := http.Handler(clouds)
+	w.rest.Store(&rest)
+	return nil
+}
+
+// serveRest answers what leads to the functions.
+func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
+	if rest := w.rest.Load(); rest != nil {
+		(*rest).ServeHTTP(reply, r)
+		return
+	}
+	reply.Header().Set("Retry-After", "2")
+	reply.Header().Set("Content-Type", "application/json")
+	reply.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(reply, `{"message":"The functions are being built and started. Try again in a few seconds."}`)
 }
 
 // start hosts one function, and puts it behind the one base URL of all functions.
