@@ -9,8 +9,8 @@
 // Start one, [Runtime.Invoke] it as often as you like, Close it. A process that times out, crashes or exits is gone,
 // as on the platform: that call gets the platform's own error document, and the next call starts a new process.
 //
-// In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [HTTPAPI] for an API Gateway
-// HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
+// In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [SCFAPI] for the SDKs of
+// Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
 // on loopback, behind [sotercall/internal/loopback.Only].
 //
 // Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to
@@ -114,8 +114,8 @@ type Answer struct {
 	// InitDuration runs from starting the process to its being ready. Only the first call that a process serves
 	// reports it.
 	InitDuration time.Duration
-	// LogTail is the end, at most 4 KiB, of what the process logged during this call. Where SCF runs calls in parallel
-	// their lines are mixed.
+	// LogTail is the end, at most 4 KiB, of what the process logged during this call, on Lambda between the platform's
+	// own lines. Where SCF runs calls in parallel their lines are mixed.
 	LogTail []byte
 }
 

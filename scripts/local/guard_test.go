@@ -59,6 +59,16 @@ func TestNoRouteServesWebPages(t *testing.T) {
 		resp, body := ask(t, w.base, route, nil)
 		assert.NotEqual(t, http.StatusForbidden, resp.StatusCode, "the twin: %s: %s", route, body)
 	}
+	tencent := func(r *http.Request) {
+		r.Header.Set("X-TC-Action", "InvokeFunction")
+		r.Header.Set("X-TC-Version", "2018-04-16")
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(`{"FunctionName":"challenge"}`)), -1
+	}
+	resp, body := ask(t, w.base, "/", tencent)
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.Contains(t, body, "openapi.soter.issueChallenge", "Tencent Cloud's API 3.0 leads to the functions")
+	resp, body = ask(t, w.base, "/", func(r *http.Request) { tencent(r); r.Host = "evil.test:9000" })
+	assert.Equal(t, http.StatusForbidden, resp.StatusCode, body)
 	assert.Equal(t, 1, w.sandbox.Requests("/admin"), "of what was refused, nothing arrived")
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err := w.startAll(ctx, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, banner, w.base)
+	fmt.Fprintf(stdout, banner, w.base, strings.TrimPrefix(w.base, "http://"))
 	<-ctx.Done()
 	return nil
 }
@@ -57,7 +58,7 @@ A phone signs; what it prints is ready to be an event:
 The function on AWS Lambda (aws lambda invoke --endpoint-url %[1]s works too):
   curl -s %[1]s/2015-03-31/functions/verify/invocations -d @event.json
 
-The same function on Tencent SCF:
+The same function on Tencent SCF (Tencent Cloud's SDKs work too, with the endpoint %[2]s and http://):
   curl -s %[1]s/scf/functions/verify/invocations -d @event.json
 
 Through an API Gateway HTTP API, as a backend calls it:

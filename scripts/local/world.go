@@ -117,9 +117,18 @@ func (w *world) startAll(ctx context.Context, s settings) (err error) {
 		}
 	}
 	clouds := http.NewServeMux()
-	clouds.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
+	for _, path := range emulator.InvokeAPIPaths {
+		clouds.Handle(path, emulator.InvokeAPI(w.lambda))
+	}
 	clouds.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
-	clouds.Handle("/", emulator.HTTPAPI(w.front("verify")))
+	gateway, scf := emulator.HTTPAPI(w.front("verify")), emulator.SCFAPI(w.scf, emulator.TC3Key{})
+	clouds.HandleFunc("/", func(reply http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && emulator.IsSCFAPI(r) {
+			scf.ServeHTTP(reply, r)
+			return
+		}
+		gateway.ServeHTTP(reply, r)
+	})
 	rest := http.Handler(clouds)
 	w.rest.Store(&rest)
 	return nil
