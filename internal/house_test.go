@@ -14,7 +14,7 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal soter openapi trigger scfguard loopback nodemodules",
+	"secret journal soter openapi trigger scfguard loopback gobuild nodemodules",
 	"adapter config redis upstream emulator",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox tokenapi wechat",

@@ -129,6 +129,30 @@ type Runtime interface {
 	Close() error
 }
 
+// Platform is where functions can run.
+type Platform struct {
+	// Name is the one by which functions log it: lambda or scf.
+	Name string
+	// Title is the one that people use.
+	Title string
+	// Start starts a function and waits until it takes calls. ctx bounds the start only.
+	Start func(ctx context.Context, f Function) (Runtime, error)
+}
+
+// Platforms are all there are.
+var Platforms = []Platform{
+	{"lambda", "Lambda", func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) }},
+	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
+}
+
+// started keeps a nil pointer from becoming a Runtime that is not nil.
+func started[R Runtime](rt R, err error) (Runtime, error) {
+	if err != nil {
+		return nil, err
+	}
+	return rt, nil
+}
+
 func (f Function) withDefaults() (Function, error) {
 	if f.Name == "" {
 		return f, errors.New("emulator: the function has no name")

@@ -3,8 +3,6 @@ package emulator
 import (
 	"net"
 	"net/rpc"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
@@ -105,9 +103,8 @@ func TestSCFProcessIsReachedOnLoopbackOnly(t *testing.T) {
 // What the guard is against: the library alone does as the intruder says, for whoever reaches it. It is not started.
 func TestSCFProcessWithoutTheGuardIsNotStarted(t *testing.T) {
 	t.Parallel()
-	binary := filepath.Join(t.TempDir(), "unguarded")
-	output, err := exec.Command("go", "build", "-o", binary, "./testdata/unguardedfunction").CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	binary, err := build("unguardedfunction")
+	require.NoError(t, err)
 
 	_, err = StartSCF(t.Context(), Function{Name: "verify", Binary: binary})
 	require.ErrorIs(t, err, scfguard.ErrRefused)

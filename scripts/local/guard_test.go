@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
 )
 
 // routes are one of each kind that the server has.
@@ -42,7 +44,7 @@ func ask(t *testing.T, base, route string, change func(*http.Request)) (*http.Re
 }
 
 func TestNoRouteServesWebPages(t *testing.T) {
-	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true})
+	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
 	for _, route := range routes {
@@ -73,7 +75,7 @@ func TestNoRouteServesWebPages(t *testing.T) {
 }
 
 func TestWhileItStartsTheServerSaysSo(t *testing.T) {
-	s := settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true}
+	s := settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms}
 	w, err := listen(s)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()

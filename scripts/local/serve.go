@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"sotercall/internal/emulator"
 )
 
 // serve keeps everything running until ctx ends.
@@ -21,7 +23,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	folder, err := phonesFolder(*phones)
+	folder, err := phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -31,7 +33,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 			return err
 		}
 	}
-	s := settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges}
+	s := settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, platforms: emulator.Platforms, challenges: *challenges}
 	w, err := listen(s)
 	if err != nil {
 		return err
