@@ -9,13 +9,14 @@ package config
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
+
+	"sotercall/internal/loopback"
 )
 
 // Read fills the struct that into points to from the variables that its env tags
@@ -74,9 +75,7 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 // to this machine only.
 func (c *Check) Address(name, text string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback(base.Hostname()))
+	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback.Host(base.Hostname()))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	return base
 }
-
-func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/deploy/events"
 	"sotercall/internal/emulator"
 	"sotercall/internal/gobuild"
 	"sotercall/internal/sandbox"
@@ -150,15 +151,7 @@ func JSON(t testing.TB, v any) []byte {
 }
 
 // Sample is the event in deploy/events that the sandbox's demo user has signed.
-// It is for tests that run two folders below the root.
-func Sample(t testing.TB) sandbox.Signed {
-	t.Helper()
-	data, err := os.ReadFile("../../deploy/events/direct.json")
-	require.NoError(t, err)
-	var signed sandbox.Signed
-	require.NoError(t, json.Unmarshal(data, &signed))
-	return signed
-}
+func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) }
 
 // Verified is the Cloud Call's answer to a genuine signature.
 const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
