@@ -14,8 +14,8 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal soter openapi emulator nodemodules",
-	"adapter config redis trigger upstream",
+	"secret journal soter openapi scfguard loopback gobuild nodemodules",
+	"adapter config redis trigger upstream emulator",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"hostedtest redis/redistest",

@@ -4,7 +4,8 @@ import (
 	"io"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
+
+	"sotercall/internal/scfguard"
 )
 
 // Kind is one row of [Platforms]: a platform that a function can run on.
@@ -31,7 +32,7 @@ var Platforms = []Kind{
 		return 0
 	}},
 	{Name: SCF, Variable: "_LAMBDA_SERVER_PORT", start: func(h Handler, _ io.Writer) int {
-		cloudfunction.StartHandler(onSCF{h})
+		scfguard.StartHandler(onSCF{h})
 		return 0
 	}},
 	{Name: HTTP, Variable: httpVariable, VariablesAtStart: true, start: startHTTP},

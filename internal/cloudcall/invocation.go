@@ -2,12 +2,12 @@ package cloudcall
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 
+	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
 )
 
@@ -91,14 +91,10 @@ func gateway(config, env, region string) (*url.URL, error) {
 	}
 	u, err := url.Parse(injected.URL)
 	if err != nil || u.Hostname() == "" || u.User != nil ||
-		u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+		u.Scheme != "https" && !(u.Scheme == "http" && loopback.Host(u.Hostname())) {
 		return nil, errors.New("the URL in TCB_CONTEXT_CNFG must be an https address (http only to this machine)")
 	}
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // target is the gateway's address with the parameters of one call. The SDK puts

@@ -10,7 +10,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"reflect"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
 )
 
@@ -79,7 +79,7 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 // to this machine only.
 func (c *Check) Address(name, text string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback(base.Hostname()))
+	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback.Host(base.Hostname()))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	return base
 }
@@ -142,5 +142,3 @@ func (c *Check) Addresses(name string, texts []string) []*url.URL {
 	}
 	return bases
 }
-
-func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }

@@ -9,9 +9,9 @@
 // Start one, [Runtime.Invoke] it as often as you like, Close it. A process that times out, crashes or exits is gone,
 // as on the platform: that call gets the platform's own error document, and the next call starts a new process.
 //
-// In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [HTTPAPI] for an API Gateway
-// HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody; serve them on
-// loopback.
+// In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [SCFAPI] for the SDKs of
+// Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
+// on loopback, behind [sotercall/internal/loopback.Only].
 //
 // Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to
 // more than one process.
@@ -114,8 +114,8 @@ type Answer struct {
 	// InitDuration runs from starting the process to its being ready. Only the first call that a process serves
 	// reports it.
 	InitDuration time.Duration
-	// LogTail is the end, at most 4 KiB, of what the process logged during this call. Where SCF runs calls in parallel
-	// their lines are mixed.
+	// LogTail is the end, at most 4 KiB, of what the process logged during this call, on Lambda between the platform's
+	// own lines. Where SCF runs calls in parallel their lines are mixed.
 	LogTail []byte
 }
 
@@ -127,6 +127,30 @@ type Runtime interface {
 	Invoke(ctx context.Context, call Call) (Answer, error)
 	// Close ends the process and everything that it started, and waits until it is gone. Further calls do nothing.
 	Close() error
+}
+
+// Platform is where functions can run.
+type Platform struct {
+	// Name is the one by which functions log it: lambda or scf.
+	Name string
+	// Title is the one that people use.
+	Title string
+	// Start starts a function and waits until it takes calls. ctx bounds the start only.
+	Start func(ctx context.Context, f Function) (Runtime, error)
+}
+
+// Platforms are all there are.
+var Platforms = []Platform{
+	{"lambda", "Lambda", func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) }},
+	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
+}
+
+// started keeps a nil pointer from becoming a Runtime that is not nil.
+func started[R Runtime](rt R, err error) (Runtime, error) {
+	if err != nil {
+		return nil, err
+	}
+	return rt, nil
 }
 
 func (f Function) withDefaults() (Function, error) {

@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -152,9 +154,16 @@ func eventCookies(r *http.Request) []string {
 }
 
 func eventQuery(r *http.Request) map[string]string {
-	parameters := make(map[string]string)
-	for name, values := range r.URL.Query() {
-		parameters[name] = strings.Join(values, ",")
+	query := r.URL.Query()
+	parameters := make(map[string]string, len(query))
+	// JSON has no place for bytes that are not UTF-8, so that two names may become one: then it is a repeat.
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		values := strings.Join(query[name], ",")
+		name = strings.ToValidUTF8(name, "\ufffd")
+		if before, ok := parameters[name]; ok {
+			values = before + "," + values
+		}
+		parameters[name] = values
 	}
 	return parameters
 }

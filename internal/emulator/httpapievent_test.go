@@ -171,6 +171,15 @@ func FuzzHTTPAPIEvent(f *testing.F) {
 		if utf8.ValidString(header) {
 			assert.Equal(t, header, event.Headers["x-fuzz"])
 		}
+		parameters := 0
+		for _, values := range r.URL.Query() {
+			parameters += len(values)
+		}
+		kept := 0
+		for _, values := range event.QueryStringParameters {
+			kept += 1 + strings.Count(values, ",")
+		}
+		assert.GreaterOrEqual(t, kept, parameters, "no query parameter is lost")
 		for name := range event.Headers {
 			assert.Equal(t, strings.ToLower(name), name)
 		}

@@ -19,60 +19,124 @@ const (
 	maxAsyncPayload = 1 << 20
 )
 
-// InvokeAPI is AWS Lambda's own Invoke API for the given functions, by name:
+// InvokeAPIPaths are the patterns of http.ServeMux that [InvokeAPI] serves.
+var InvokeAPIPaths = []string{"/2015-03-31/functions/", "/2021-11-15/functions/"}
+
+// InvokeAPI is AWS Lambda's own API for the given functions, by name:
 //
 //	POST /2015-03-31/functions/{name}/invocations
+//	GET  /2015-03-31/functions/{name}
+//	GET  /2015-03-31/functions/{name}/configuration
 //
 // so that `aws lambda invoke --endpoint-url` and every AWS SDK can call them, with whatever credentials. The name may
-// be an ARN and may carry a version or alias, which changes nothing: there is only $LATEST. X-Amz-Invocation-Type,
-// X-Amz-Log-Type, X-Amz-Client-Context and X-Amzn-Trace-Id are understood. An Event is invoked once, without retries.
-// Errors of the API itself are those of the AWS Lambda API reference, page "Invoke".
+// be an ARN. It may carry a version or alias, as may the parameter Qualifier: there is $LATEST and no other.
+// X-Amz-Invocation-Type, X-Amz-Log-Type, X-Amz-Client-Context and X-Amzn-Trace-Id are understood. An Event is invoked
+// once, without retries. Answers are not streamed: InvokeWithResponseStream is refused, as is every other operation.
+// Errors of the API itself are those of the AWS Lambda API reference, pages "Invoke" and "Common Errors".
 func InvokeAPI(functions map[string]Runtime) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", func(w http.ResponseWriter, r *http.Request) {
-		name := functionName(r.PathValue("name"))
-		requestID := newRequestID()
-		w.Header().Set("X-Amzn-RequestId", requestID)
-		function, ok := functions[name]
-		if !ok {
-			refuseInvoke(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+functionARN(name))
-			return
-		}
-		call, failure := invokeCall(w, r)
-		if failure != nil {
-			refuseInvoke(w, failure.status, failure.code, failure.message)
-			return
-		}
-		call.RequestID = requestID
-
-		switch invocationType := r.Header.Get("X-Amz-Invocation-Type"); invocationType {
-		case "", "RequestResponse":
-			answer, err := function.Invoke(r.Context(), call)
-			if err != nil {
-				refuseInvoke(w, http.StatusInternalServerError, "ServiceException", err.Error())
+	handle := func(pattern string, serve func(w http.ResponseWriter, r *http.Request, name string, function Runtime)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Amzn-RequestId", newRequestID())
+			name, qualifier := functionName(r.PathValue("name"))
+			if asked := r.URL.Query().Get("Qualifier"); asked != "" {
+				qualifier = asked
+			}
+			function, ok := functions[name]
+			if !ok || qualifier != "" && qualifier != latestVersion {
+				arn := functionARN(name)
+				if qualifier != "" {
+					arn += ":" + qualifier
+				}
+				refuseInvoke(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+arn)
 				return
 			}
-			writeInvokeAnswer(w, answer, r.Header.Get("X-Amz-Log-Type") == "Tail")
-		case "Event":
-			go func() { _, _ = function.Invoke(context.WithoutCancel(r.Context()), call) }()
-			w.WriteHeader(http.StatusAccepted)
-		case "DryRun":
-			w.WriteHeader(http.StatusNoContent)
-		default:
-			refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException",
-				fmt.Sprintf("X-Amz-Invocation-Type %q is none of RequestResponse, Event, DryRun", invocationType))
-		}
+			serve(w, r, name, function)
+		})
+	}
+	handle("POST /2015-03-31/functions/{name}/invocations", serveInvoke)
+	handle("GET /2015-03-31/functions/{name}", func(w http.ResponseWriter, _ *http.Request, name string, function Runtime) {
+		writeInvokeJSON(w, struct{ Configuration lambdaConfiguration }{configurationOf(name, function)})
+	})
+	handle("GET /2015-03-31/functions/{name}/configuration", func(w http.ResponseWriter, _ *http.Request, name string, function Runtime) {
+		writeInvokeJSON(w, configurationOf(name, function))
+	})
+	handle("POST /2021-11-15/functions/{name}/response-streaming-invocations", func(w http.ResponseWriter, _ *http.Request, _ string, _ Runtime) {
+		refuseInvoke(w, http.StatusBadRequest, "InvalidRequestContentException", "The emulator does not stream answers: use Invoke")
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amzn-RequestId", newRequestID())
+		refuseInvoke(w, http.StatusNotFound, "UnknownOperationException",
+			"The emulator has no such operation of Lambda: "+r.Method+" "+r.URL.Path)
 	})
 	return mux
 }
 
-// functionName takes the name out of an ARN, a partial ARN (account:function:name) or name:qualifier.
-func functionName(identifier string) string {
+func serveInvoke(w http.ResponseWriter, r *http.Request, _ string, function Runtime) {
+	call, failure := invokeCall(w, r)
+	if failure != nil {
+		refuseInvoke(w, failure.status, failure.code, failure.message)
+		return
+	}
+	call.RequestID = w.Header().Get("X-Amzn-RequestId")
+
+	switch invocationType := r.Header.Get("X-Amz-Invocation-Type"); invocationType {
+	case "", "RequestResponse":
+		answer, err := function.Invoke(r.Context(), call)
+		if err != nil {
+			refuseInvoke(w, http.StatusInternalServerError, "ServiceException", err.Error())
+			return
+		}
+		writeInvokeAnswer(w, answer, r.Header.Get("X-Amz-Log-Type") == "Tail")
+	case "Event":
+		go func() { _, _ = function.Invoke(context.WithoutCancel(r.Context()), call) }()
+		w.WriteHeader(http.StatusAccepted)
+	case "DryRun":
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException",
+			fmt.Sprintf("X-Amz-Invocation-Type %q is none of RequestResponse, Event, DryRun", invocationType))
+	}
+}
+
+// functionName takes the name and the qualifier, if any, out of an ARN, a partial ARN (account:function:name) or
+// name:qualifier.
+func functionName(identifier string) (name, qualifier string) {
 	if _, after, ok := strings.Cut(identifier, ":function:"); ok {
 		identifier = after
 	}
-	name, _, _ := strings.Cut(identifier, ":")
-	return name
+	name, qualifier, _ = strings.Cut(identifier, ":")
+	return name, qualifier
+}
+
+// lambdaConfiguration is what can be told of a function: AWS Lambda API reference, data type FunctionConfiguration.
+type lambdaConfiguration struct {
+	FunctionName     string
+	FunctionArn      string
+	Version          string
+	Runtime          string
+	Handler          string
+	PackageType      string
+	State            string
+	LastUpdateStatus string
+	Timeout          int `json:",omitzero"` // seconds
+	MemorySize       int `json:",omitzero"` // MB
+}
+
+func configurationOf(name string, function Runtime) lambdaConfiguration {
+	c := lambdaConfiguration{
+		FunctionName: name, FunctionArn: functionARN(name), Version: latestVersion,
+		Runtime: "provided.al2023", Handler: "bootstrap", PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
+	}
+	if l, ok := function.(*Lambda); ok {
+		c.Timeout, c.MemorySize = int(l.function.Timeout.Seconds()), l.function.MemoryMB
+	}
+	return c
+}
+
+func writeInvokeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.MarshalWrite(w, v)
 }
 
 type invokeFailure struct {

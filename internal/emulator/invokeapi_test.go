@@ -72,19 +72,20 @@ func TestInvokeAPIFunctionErrorHasStatus200(t *testing.T) {
 }
 
 func TestInvokeAPINames(t *testing.T) {
-	for identifier, want := range map[string]string{
-		"verify":                       "verify",
-		"verify:live":                  "verify",
-		"verify:$LATEST":               "verify",
-		"123456789012:function:verify": "verify",
-		"arn:aws:lambda:us-east-1:123456789012:function:verify":        "verify",
-		"arn:aws-cn:lambda:cn-north-1:123456789012:function:verify:17": "verify",
+	for identifier, want := range map[string][2]string{
+		"verify":                       {"verify", ""},
+		"verify:live":                  {"verify", "live"},
+		"verify:$LATEST":               {"verify", "$LATEST"},
+		"123456789012:function:verify": {"verify", ""},
+		"arn:aws:lambda:us-east-1:123456789012:function:verify":        {"verify", ""},
+		"arn:aws-cn:lambda:cn-north-1:123456789012:function:verify:17": {"verify", "17"},
 	} {
-		assert.Equal(t, want, functionName(identifier), identifier)
+		name, qualifier := functionName(identifier)
+		assert.Equal(t, want, [2]string{name, qualifier}, identifier)
 	}
 	called := runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte("1")}, nil })
 	response, _ := post(t, InvokeAPI(map[string]Runtime{"verify": called}),
-		"/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Averify%3Alive/invocations", nil, nil)
+		"/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Averify%3A%24LATEST/invocations", nil, nil)
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 }
 
@@ -130,6 +131,11 @@ func TestInvokeAPIRefusals(t *testing.T) {
 		"duplicate names":   {body: []byte(`{"a":1,"a":2}`), status: 200},
 		"not JSON":          {body: []byte(`{`), status: 400, code: "InvalidRequestContentException"},
 		"unknown function":  {path: "/2015-03-31/functions/other/invocations", status: 404, code: "ResourceNotFoundException"},
+		"unknown version":   {path: "/2015-03-31/functions/verify:17/invocations", status: 404, code: "ResourceNotFoundException"},
+		"unknown alias":     {path: "/2015-03-31/functions/verify/invocations?Qualifier=live", status: 404, code: "ResourceNotFoundException"},
+		"the one version":   {path: "/2015-03-31/functions/verify/invocations?Qualifier=$LATEST", status: 200},
+		"streaming":         {path: "/2021-11-15/functions/verify/response-streaming-invocations", status: 400, code: "InvalidRequestContentException"},
+		"another operation": {path: "/2015-03-31/functions/verify/versions", status: 404, code: "UnknownOperationException"},
 		"unknown type":      {header: map[string]string{"X-Amz-Invocation-Type": "Later"}, status: 400, code: "InvalidParameterValueException"},
 		"client context":    {header: map[string]string{"X-Amz-Client-Context": "e30="}, status: 200},
 		"context no base64": {header: map[string]string{"X-Amz-Client-Context": "{}"}, status: 400, code: "InvalidRequestContentException"},

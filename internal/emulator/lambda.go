@@ -144,7 +144,7 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	answer := Answer{RequestID: invocation.requestID, Duration: time.Since(started), InitDuration: s.initDuration}
 	s.initDuration = 0
 	s.process.log.sync()
-	answer.LogTail = s.process.log.since(logged)
+	answer.LogTail = l.logTail(answer, s.process.log.since(logged), nil)
 	payload, _, failed := s.api.outcome(invocation)
 	answer.Payload = payload
 	if failed {
@@ -174,7 +174,7 @@ func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Ti
 		InitDuration:  s.initDuration,
 	}
 	s.destroy()
-	answer.LogTail = s.process.log.since(logged)
+	answer.LogTail = l.logTail(answer, s.process.log.since(logged), cause)
 
 	var exit *exitError
 	switch {

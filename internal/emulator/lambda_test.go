@@ -147,6 +147,7 @@ func TestLambdaTimeoutKillsTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "Unhandled", answer.FunctionError)
 	assert.JSONEq(t, `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-2 Error: Task timed out after 0.90 seconds"}`, string(answer.Payload))
+	assert.Regexp(t, `\nREPORT RequestId: r-2\tDuration: \d+\.\d\d ms\t(?s:.*)\n\d{4}-\d\d-\d\dT[\d:.]+Z r-2 Task timed out after 0\.90 seconds\n\n$`, string(answer.LogTail))
 	assert.GreaterOrEqual(t, answer.Duration, 800*time.Millisecond)
 	assert.False(t, processExists(warm.PID))
 
@@ -214,13 +215,21 @@ func TestLambdaLogTailIsThisCallsLog(t *testing.T) {
 	var log logBuffer
 	l := startLambda(t, Function{Log: &log})
 	for range 20 { // each line may still be in the pipe when the answer arrives
-		assert.Equal(t, "first\nsecond\n", string(do(t, l, "log", "first\nsecond\n").LogTail))
-		assert.Equal(t, "third\n", string(do(t, l, "log", "third\n").LogTail))
+		for _, text := range []string{"first\nsecond\n", "third\n"} {
+			answer := do(t, l, "log", text)
+			before, after, ok := strings.Cut(string(answer.LogTail), text)
+			require.True(t, ok, "%s", answer.LogTail)
+			assert.Equal(t, "START RequestId: "+answer.RequestID+" Version: $LATEST\n", before)
+			assert.Regexp(t, `^END RequestId: `+answer.RequestID+`\nREPORT RequestId: `+answer.RequestID+
+				`\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\tMax Memory Used: 128 MB\t(Init Duration: \d+\.\d\d ms\t)?\n$`, after)
+			assert.Equal(t, answer.InitDuration > 0, strings.Contains(after, "Init Duration"))
+		}
 	}
 	assert.Equal(t, strings.Repeat("first\nsecond\nthird\n", 20), log.String())
 
 	tail := do(t, l, "log", strings.Repeat("0123456789abcde\n", 1000)).LogTail
-	assert.Equal(t, strings.Repeat("0123456789abcde\n", 256), string(tail), "4 KiB")
+	assert.Len(t, tail, 4<<10)
+	assert.Contains(t, string(tail), strings.Repeat("0123456789abcde\n", 200)+"END RequestId: ")
 }
 
 func TestLambdaCallsWaitForTheirTurnAndLeaveWithTheirContext(t *testing.T) {

@@ -3,9 +3,7 @@ package emulator
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -15,6 +13,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"sotercall/internal/gobuild"
 )
 
 // buildDir holds the test functions' binaries, which are built when first needed.
@@ -38,11 +38,7 @@ var (
 
 func build(program string) (string, error) {
 	binary := filepath.Join(buildDir, program)
-	output, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", binary, "./testdata/"+program).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, output)
-	}
-	return binary, nil
+	return binary, gobuild.Target{}.Program(context.Background(), "internal/emulator/testdata/"+program, binary)
 }
 
 func lambdaBinary(t *testing.T) string {

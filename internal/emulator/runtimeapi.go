@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/loopback"
 )
 
 // maxLambdaAnswer is the limit of a synchronous answer as the Runtime API states it: 6 MiB and 100 bytes.
@@ -64,7 +66,7 @@ func startRuntimeAPI() (*runtimeAPI, error) {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.error)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.failInit)
-	a.server.Handler = mux
+	a.server.Handler = loopback.Only(mux)
 	go func() {
 		defer close(a.served)
 		_ = a.server.Serve(listener)

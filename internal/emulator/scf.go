@@ -33,7 +33,8 @@ var scfReservedPrefixes = []string{"SCF_", "QCLOUD_", "TENCENTCLOUD_"}
 // with: the strictest reading of what the platform does, so what works here works whichever way it is delivered. The
 // library copies the variables of each call into the process environment and never removes them.
 //
-// The library listens on all network interfaces, at a random port here, for as long as the process lives.
+// The binary must start with scfguard.StartHandler, as adapter.Start does: the library alone would take calls from
+// whoever reaches this computer. The process listens on 127.0.0.1, at a random port, and serves this SCF only.
 type SCF struct {
 	function Function
 	life     context.Context // ends at Close, with ErrClosed

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/tencentyun/scf-go-lib/cloudfunction/messages"
+
+	"sotercall/internal/scfguard"
 )
 
 // errDisconnected says that the process broke the connection during a call, which it does by ending.
@@ -21,6 +23,7 @@ var errDisconnected = errors.New("emulator: the process broke the connection")
 // instance is one SCF process and the platform's connection to it.
 type instance struct {
 	process      *process
+	address      string
 	client       *rpc.Client
 	initDuration atomic.Int64 // nanoseconds, not yet reported to a caller
 }
@@ -47,12 +50,13 @@ func tryInstance(ctx context.Context, f Function) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := startProcess(f, scfEnviron(f, address.Port))
+	key := scfguard.NewKey()
+	p, err := startProcess(f, append(scfEnviron(f, address.Port), key.Variable()))
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{process: p}
-	if err := i.connect(ctx, address.String()); err != nil {
+	i := &instance{process: p, address: address.String()}
+	if err := i.connect(ctx, key); err != nil {
 		i.destroy()
 		if errors.Is(err, ErrClosed) {
 			return nil, err
@@ -73,11 +77,20 @@ func freeAddress() (*net.TCPAddr, error) {
 }
 
 // connect dials until the process listens, and pings it to be sure that it is the function who listens.
-func (i *instance) connect(ctx context.Context, address string) error {
+func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 	var dialer net.Dialer
 	for {
-		conn, err := dialer.DialContext(ctx, "tcp", address)
+		conn, err := dialer.DialContext(ctx, "tcp", i.address)
 		if err == nil {
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			err := key.Present(conn)
+			if !stop() {
+				return context.Cause(ctx)
+			}
+			if err != nil {
+				_ = conn.Close() // nothing was sent but the key
+				return err
+			}
 			i.client = rpc.NewClient(conn)
 			return i.call(ctx, "Function.Ping", &messages.PingRequest{}, &messages.PingResponse{})
 		}

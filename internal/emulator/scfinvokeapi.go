@@ -23,7 +23,7 @@ import (
 // the end of the log) and, when the function failed, X-Scf-Function-Error: Unhandled. Anything else is an error of the
 // API itself, worded in the form of Tencent Cloud's API 3.0, {"Response":{"Error":{"Code","Message"},"RequestId"}}.
 //
-// The address and the headers are ours: the platform's own API wants signed requests.
+// The address and the headers are ours. [SCFAPI] is the platform's own.
 func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /scf/functions/{name}/invocations", func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 			writeSCFRefusal(w, call.RequestID, code, message)
 		}
 
-		function, ok := functions[functionName(r.PathValue("name"))]
+		function, ok := functions[r.PathValue("name")]
 		if !ok {
 			refuse(http.StatusNotFound, "ResourceNotFound.Function", "no function of this name")
 			return
@@ -73,16 +73,4 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 		_, _ = w.Write(answer.Payload)
 	})
 	return mux
-}
-
-func writeSCFRefusal(w io.Writer, requestID, code, message string) {
-	type apiError struct {
-		Code    string
-		Message string
-	}
-	type response struct {
-		Error     apiError
-		RequestID string `json:"RequestId"`
-	}
-	_ = json.MarshalWrite(w, struct{ Response response }{response{apiError{code, message}, requestID}}, allowInvalidUTF8)
 }

@@ -5,11 +5,9 @@ package hostedtest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,7 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/deploy/events"
 	"sotercall/internal/emulator"
+	"sotercall/internal/gobuild"
 	"sotercall/internal/sandbox"
 )
 
@@ -35,12 +35,8 @@ func Main(m *testing.M, functions ...string) {
 			panic(err)
 		}
 		defer os.RemoveAll(folder)
-		for _, name := range functions {
-			build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-o", Binary(name), "sotercall/functions/"+name)
-			build.Env = append(os.Environ(), "CGO_ENABLED=0")
-			if out, err := build.CombinedOutput(); err != nil {
-				panic(fmt.Sprintf("go build %s: %v\n%s", name, err, out))
-			}
+		if err := gobuild.Functions(context.Background(), folder, functions...); err != nil {
+			panic(err)
 		}
 		return m.Run()
 	}())
@@ -119,13 +115,17 @@ func SCF(t testing.TB, function string, variables map[string]string, timeout tim
 	return runtime
 }
 
-// Both hosts a function on both platforms, by their names.
+// Both hosts a function on every platform, by their names.
 func Both(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) map[string]emulator.Runtime {
 	t.Helper()
-	return map[string]emulator.Runtime{
-		"lambda": Lambda(t, function, variables, timeout, log),
-		"scf":    SCF(t, function, variables, timeout, log),
+	all := map[string]emulator.Runtime{}
+	for _, platform := range emulator.Platforms {
+		runtime, err := platform.Start(t.Context(), definition(function, variables, timeout, log))
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+		all[platform.Name] = runtime
 	}
+	return all
 }
 
 func definition(function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Function {
@@ -151,15 +151,7 @@ func JSON(t testing.TB, v any) []byte {
 }
 
 // Sample is the event in deploy/events that the sandbox's demo user has signed.
-// It is for tests that run two folders below the root.
-func Sample(t testing.TB) sandbox.Signed {
-	t.Helper()
-	data, err := os.ReadFile("../../deploy/events/direct.json")
-	require.NoError(t, err)
-	var signed sandbox.Signed
-	require.NoError(t, json.Unmarshal(data, &signed))
-	return signed
-}
+func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) }
 
 // Verified is the Cloud Call's answer to a genuine signature.
 const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`

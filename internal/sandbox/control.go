@@ -4,14 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/loopback"
 )
 
 // maxControlBody is the most bytes a control request may have.
@@ -23,7 +23,7 @@ const maxControlBody = 64 << 10
 // across origins, which the Origin header shows.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !loopback(r.Host) {
+		if !loopback.Host(r.Host) {
 			refuse(w, http.StatusForbidden, errors.New("the sandbox is controlled through a loopback address or localhost only"))
 			return
 		}
@@ -34,18 +34,6 @@ func local(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
 		next.ServeHTTP(w, r)
 	})
-}
-
-func loopback(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 func sameOrigin(origin, host string) bool {

@@ -11,20 +11,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/deploy/events"
 )
 
 // demoSigned is the event that users of the repository try first.
-func demoSigned(t testing.TB) Signed {
-	t.Helper()
-	text, err := os.ReadFile("../../deploy/events/direct.json")
-	require.NoError(t, err)
-	var signed Signed
-	require.NoError(t, json.Unmarshal(text, &signed))
-	return signed
-}
+func demoSigned(testing.TB) Signed { return Signed(events.Direct()) }
 
 func TestVerifySignatureAcceptsTheDemoEvent(t *testing.T) {
 	c := newClient(t, Options{})

@@ -8,17 +8,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/deploy/events"
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
@@ -102,17 +101,7 @@ func warm(t *testing.T, b *bench) {
 }
 
 // sample is the sandbox's demo user's, signed once and for all.
-func sample(t *testing.T) openapi.Request {
-	data, err := os.ReadFile("../../deploy/events/direct.json")
-	require.NoError(t, err)
-	var event struct {
-		OpenID        string `json:"openid"`
-		JSONString    string `json:"jsonString"`
-		JSONSignature string `json:"jsonSignature"`
-	}
-	require.NoError(t, json.Unmarshal(data, &event))
-	return openapi.Request(event)
-}
+func sample(*testing.T) openapi.Request { return openapi.Request(events.Direct()) }
 
 func tampered(t *testing.T) openapi.Request {
 	r := sample(t)

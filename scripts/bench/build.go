@@ -4,38 +4,34 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"sotercall/internal/gobuild"
 )
 
 // programs are what is measured, by the names of their binaries.
 var programs = map[string]string{
-	"verify": "sotercall/functions/verify",
-	"bare":   "sotercall/scripts/bench/baseline/bare",
-	"call":   "sotercall/scripts/bench/baseline/call",
+	"verify": "functions/verify",
+	"bare":   "scripts/bench/baseline/bare",
+	"call":   "scripts/bench/baseline/call",
 }
 
 // build compiles programs into a folder as functions are deployed, for this
 // computer.
 func build(ctx context.Context, folder string, names ...string) error {
-	return compile(ctx, folder, []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"}, "0", names)
+	return compile(ctx, gobuild.Target{}, folder, names)
 }
 
 // buildRace compiles programs with the race detector in them.
 func buildRace(ctx context.Context, folder string, names ...string) error {
-	return compile(ctx, folder, []string{"-race", "-tags", "lambda.norpc"}, "1", names)
+	return compile(ctx, gobuild.Target{Race: true}, folder, names)
 }
 
-func compile(ctx context.Context, folder string, flags []string, cgo string, names []string) error {
+func compile(ctx context.Context, target gobuild.Target, folder string, names []string) error {
 	for _, name := range names {
-		arguments := append([]string{"build", "-o", filepath.Join(folder, name)}, flags...)
-		command := exec.CommandContext(ctx, "go", append(arguments, programs[name])...)
-		command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
-		if said, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w\n%s", name, err, said)
+		if err := target.Program(ctx, programs[name], filepath.Join(folder, name)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -58,13 +54,4 @@ func zipped(binary string) (int, error) {
 	}
 	err = w.Close()
 	return packed.Len(), err
-}
-
-// moduleRoot is the folder of go.mod.
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }

@@ -19,14 +19,12 @@ import (
 const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
 
 // platforms are where functions run.
-var platforms = []platform{
-	{"Lambda", func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
-		return emulator.StartLambda(ctx, f)
-	}},
-	{"SCF", func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
-		return emulator.StartSCF(ctx, f)
-	}},
-}
+var platforms = func() (all []platform) {
+	for _, p := range emulator.Platforms {
+		all = append(all, platform{p.Title, p.Start})
+	}
+	return all
+}()
 
 type platform struct {
 	name  string

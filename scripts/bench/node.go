@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sotercall/internal/gobuild"
 	"sotercall/internal/nodemodules"
 )
 
@@ -59,7 +60,7 @@ func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 	if err != nil {
 		return nodeCommand{}, err
 	}
-	root, err := moduleRoot(ctx)
+	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return nodeCommand{}, err
 	}

@@ -37,7 +37,7 @@ func demo(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stder
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	s := settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true}
+	s := settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms}
 	if *verbose {
 		s.log = stderr
 	}
@@ -87,7 +87,12 @@ type platform struct {
 	functions map[string]emulator.Runtime
 }
 
-func platforms(w *world) []platform { return []platform{{"lambda", w.lambda}, {"scf", w.scf}} }
+func platforms(w *world) (all []platform) {
+	for _, p := range emulator.Platforms {
+		all = append(all, platform{p.Name, w.hosted[p.Name]})
+	}
+	return all
+}
 
 // teller prints what happens, and counts.
 type teller struct {

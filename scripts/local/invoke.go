@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,28 +48,22 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder(*phones)
+	folder, err := phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
 	s := settings{addr: "127.0.0.1:0", phones: folder, log: stderr, timeout: *timeout, challenges: *challenges}
-	switch *platform {
-	case "lambda":
-		s.lambda = true
-	case "scf":
-		s.scf = true
-	default:
+	on := slices.IndexFunc(emulator.Platforms, func(p emulator.Platform) bool { return p.Name == *platform })
+	if on < 0 {
 		return fmt.Errorf("-platform %s: lambda or scf", *platform)
 	}
+	s.platforms = emulator.Platforms[on : on+1]
 	w, err := open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	runtime := w.lambda[*function]
-	if s.scf {
-		runtime = w.scf[*function]
-	}
+	runtime := w.hosted[*platform][*function]
 	if runtime == nil {
 		return fmt.Errorf("-function %s: there is %s", *function, strings.Join(functionNames, ", "))
 	}
@@ -91,7 +86,7 @@ func read(file string, stdin io.Reader) ([]byte, error) {
 }
 
 // sign prints an event that a phone of the state folder has signed.
-func sign(flags *flag.FlagSet, args []string, stdout io.Writer) error {
+func sign(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	openid := flags.String("openid", "oLocal-User_0000000000000001", "who signs")
 	challenge := flags.String("challenge", "", "what is signed, 1 to 512 characters")
 	deviceName := flags.String("device", "android", "android, huawei or ios")
@@ -103,7 +98,7 @@ func sign(flags *flag.FlagSet, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder(*phones)
+	folder, err := phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func TestDemo(t *testing.T) {
 
 // A demo that cannot fail would show nothing.
 func TestDemoNoticesAnAnswerThatIsNotAsItMustBe(t *testing.T) {
-	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, scf: true})
+	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms[1:]})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
 	phone, err := w.sandbox.Phone(alice, sandbox.IOS)
@@ -78,7 +78,7 @@ func TestDemoNoticesAnAnswerThatIsNotAsItMustBe(t *testing.T) {
 		true:  {"as it must be", event, true, 0},
 		false: {"expected to be refused", event, false, 0},
 	} {
-		_, ok, err := s.play(t.Context(), w.scf["verify"])
+		_, ok, err := s.play(t.Context(), w.hosted["scf"]["verify"])
 		require.NoError(t, err)
 		assert.Equal(t, want, ok, s.title)
 	}
@@ -106,7 +106,7 @@ func TestSignNowInvokeLater(t *testing.T) {
 
 // Every recorded event verifies, on both platforms, but those that ask nothing.
 func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
-	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, lambda: true, scf: true})
+	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
 	events, err := filepath.Glob("../../deploy/events/*.json")

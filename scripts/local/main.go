@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case "invoke":
 		return invoke(ctx, flags, args, stdin, stdout, stderr)
 	case "sign":
-		return sign(flags, args, stdout)
+		return sign(ctx, flags, args, stdout)
 	default:
 		fmt.Fprint(stderr, usage)
 		return fmt.Errorf("there is no command %q", command)

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
+	"strings"
 	"time"
+
+	"sotercall/internal/emulator"
 )
 
 // serve keeps everything running until ctx ends.
@@ -21,10 +23,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := onLoopback(*addr); err != nil {
-		return err
-	}
-	folder, err := phonesFolder(*phones)
+	folder, err := phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -34,31 +33,23 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 			return err
 		}
 	}
-	w, err := open(ctx, settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, lambda: true, scf: true, challenges: *challenges})
+	s := settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, platforms: emulator.Platforms, challenges: *challenges}
+	w, err := listen(s)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	fmt.Fprintf(stdout, banner, w.base)
+	fmt.Fprintf(stdout, "Building the functions; until they run, %s answers 503 …\n", w.base)
+	if err := w.startAll(ctx, s); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, banner, w.base, strings.TrimPrefix(w.base, "http://"))
 	<-ctx.Done()
 	return nil
 }
 
 func challengesFlag(flags *flag.FlagSet) *bool {
 	return flags.Bool("challenges", false, "verify takes only challenges that the challenge function has issued, and each of them once")
-}
-
-// onLoopback refuses an address that others could reach: whoever reaches this
-// server can sign for everybody.
-func onLoopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
-	}
-	if host != "localhost" && !net.ParseIP(host).IsLoopback() {
-		return fmt.Errorf("-addr %s: only an address of this computer, such as 127.0.0.1:9000", addr)
-	}
-	return nil
 }
 
 const banner = `Serving on %[1]s until Ctrl-C.
@@ -69,7 +60,7 @@ A phone signs; what it prints is ready to be an event:
 The function on AWS Lambda (aws lambda invoke --endpoint-url %[1]s works too):
   curl -s %[1]s/2015-03-31/functions/verify/invocations -d @event.json
 
-The same function on Tencent SCF:
+The same function on Tencent SCF (Tencent Cloud's SDKs work too, with the endpoint %[2]s and http://):
   curl -s %[1]s/scf/functions/verify/invocations -d @event.json
 
 Through an API Gateway HTTP API, as a backend calls it:

@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/gobuild"
+	"sotercall/internal/loopback"
 	"sotercall/internal/sandbox"
 )
 
@@ -24,10 +22,10 @@ import (
 type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
-	lambda  map[string]emulator.Runtime // by function name
-	scf     map[string]emulator.Runtime
+	hosted  map[string]map[string]emulator.Runtime // by the names of platform and function
 
 	mux      *http.ServeMux
+	rest     atomic.Pointer[http.Handler] // for paths that mux does not have; nil while the world starts
 	server   *http.Server
 	binaries string // folder of the functions' binaries
 	ours     bool   // whether close removes it
@@ -39,8 +37,7 @@ type settings struct {
 	config     []byte    // config.json that the Cloud Call gateway goes by; nil permits all
 	phones     string    // folder where phones are kept; "" keeps them in memory
 	log        io.Writer // of the functions
-	lambda     bool      // which platforms to start
-	scf        bool
+	platforms  []emulator.Platform
 	timeout    time.Duration
 	challenges bool   // verify takes only challenges that the challenge function issued
 	binaries   string // of another world, to use again
@@ -57,10 +54,23 @@ const (
 )
 
 // open builds and starts everything. Whoever opens a world closes it.
-func open(ctx context.Context, s settings) (_ *world, err error) {
+func open(ctx context.Context, s settings) (*world, error) {
+	w, err := listen(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.startAll(ctx, s); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// listen serves WeChat at once, so that its address is known and can be asked. The
+// rest is answered with 503 until startAll has ended.
+func listen(s settings) (_ *world, err error) {
 	w := &world{
-		lambda: map[string]emulator.Runtime{}, scf: map[string]emulator.Runtime{},
-		mux: http.NewServeMux(), binaries: s.binaries,
+		hosted: map[string]map[string]emulator.Runtime{},
+		mux:    http.NewServeMux(), binaries: s.binaries,
 	}
 	defer func() {
 		if err != nil {
@@ -70,35 +80,65 @@ func open(ctx context.Context, s settings) (_ *world, err error) {
 	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: sandbox.EventToken, FunctionConfig: s.config}); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", s.addr)
+	listener, err := loopback.Listen(s.addr)
 	if err != nil {
 		return nil, err
 	}
 	w.base = "http://" + listener.Addr().String()
-	w.server = &http.Server{Handler: w.mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = w.server.Serve(listener) }()
 	for _, path := range w.sandbox.Paths() {
 		w.mux.Handle(path, w.sandbox)
 	}
+	w.mux.HandleFunc("/", w.serveRest)
+	w.server = &http.Server{Handler: loopback.Only(w.mux), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = w.server.Serve(listener) }()
+	return w, nil
+}
+
+// startAll builds the functions and starts each of them.
+func (w *world) startAll(ctx context.Context, s settings) (err error) {
 	if w.binaries == "" {
 		w.ours = true
 		if w.binaries, err = build(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, name := range functionNames {
 		if err := w.start(ctx, name, s); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	w.mux.Handle("/2015-03-31/functions/", emulator.InvokeAPI(w.lambda))
-	w.mux.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.scf))
-	w.mux.Handle("/", emulator.HTTPAPI(w.front("verify")))
-	return w, nil
+	clouds := http.NewServeMux()
+	for _, path := range emulator.InvokeAPIPaths {
+		clouds.Handle(path, emulator.InvokeAPI(w.hosted["lambda"]))
+	}
+	clouds.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.hosted["scf"]))
+	gateway, scf := emulator.HTTPAPI(w.front("verify")), emulator.SCFAPI(w.hosted["scf"], emulator.TC3Key{})
+	clouds.HandleFunc("/", func(reply http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && emulator.IsSCFAPI(r) {
+			scf.ServeHTTP(reply, r)
+			return
+		}
+		gateway.ServeHTTP(reply, r)
+	})
+	rest := http.Handler(clouds)
+	w.rest.Store(&rest)
+	return nil
+}
+
+// serveRest answers what leads to the functions.
+func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
+	if rest := w.rest.Load(); rest != nil {
+		(*rest).ServeHTTP(reply, r)
+		return
+	}
+	reply.Header().Set("Retry-After", "2")
+	reply.Header().Set("Content-Type", "application/json")
+	reply.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(reply, `{"message":"The functions are being built and started. Try again in a few seconds."}`)
 }
 
 // start hosts one function, and puts it behind the one base URL of all functions.
-func (w *world) start(ctx context.Context, name string, s settings) (err error) {
+func (w *world) start(ctx context.Context, name string, s settings) error {
 	f := emulator.Function{
 		Name:     name,
 		Binary:   filepath.Join(w.binaries, name),
@@ -107,17 +147,15 @@ func (w *world) start(ctx context.Context, name string, s settings) (err error) 
 		MemoryMB: 128,
 		Log:      s.log,
 	}
-	if s.lambda {
-		if w.lambda[name], err = emulator.StartLambda(ctx, f); err != nil {
-			delete(w.lambda, name)
+	for _, platform := range s.platforms {
+		runtime, err := platform.Start(ctx, f)
+		if err != nil {
 			return err
 		}
-	}
-	if s.scf {
-		if w.scf[name], err = emulator.StartSCF(ctx, f); err != nil {
-			delete(w.scf, name)
-			return err
+		if w.hosted[platform.Name] == nil {
+			w.hosted[platform.Name] = map[string]emulator.Runtime{}
 		}
+		w.hosted[platform.Name][name] = runtime
 	}
 	for _, path := range httpPaths[name] {
 		w.mux.Handle(functionsBase+path, emulator.HTTPAPI(w.front(name)))
@@ -137,10 +175,12 @@ var httpPaths = map[string][]string{
 
 // front is the runtime that a function's HTTP door leads to.
 func (w *world) front(name string) emulator.Runtime {
-	if runtime, ok := w.lambda[name]; ok {
-		return runtime
+	for _, platform := range emulator.Platforms {
+		if runtime, ok := w.hosted[platform.Name][name]; ok {
+			return runtime
+		}
 	}
-	return w.scf[name]
+	return nil
 }
 
 // variables are what a function gets: this world's WeChat for the token function,
@@ -176,7 +216,7 @@ func (w *world) variables(name string, challenges bool) map[string]string {
 // close ends everything that open has started, and removes what it has made.
 func (w *world) close() error {
 	var errs []error
-	for _, runtimes := range []map[string]emulator.Runtime{w.lambda, w.scf} {
+	for _, runtimes := range w.hosted {
 		for _, runtime := range runtimes {
 			errs = append(errs, runtime.Close())
 		}
@@ -202,17 +242,7 @@ func build(ctx context.Context) (folder string, err error) {
 			err = errors.Join(err, os.RemoveAll(folder))
 		}
 	}()
-	for _, name := range functionNames {
-		command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "lambda.norpc",
-			"-ldflags", "-s -w", "-o", filepath.Join(folder, name), "sotercall/functions/"+name)
-		command.Env = append(os.Environ(), "CGO_ENABLED=0")
-		var said bytes.Buffer
-		command.Stdout, command.Stderr = &said, &said
-		if err := command.Run(); err != nil {
-			return "", fmt.Errorf("go build %s: %w\n%s", name, err, said.String())
-		}
-	}
-	return folder, nil
+	return folder, gobuild.Functions(ctx, folder, functionNames...)
 }
 
 func phonesFlag(flags *flag.FlagSet) *string {
@@ -220,13 +250,13 @@ func phonesFlag(flags *flag.FlagSet) *string {
 }
 
 // phonesFolder is where phones live between commands.
-func phonesFolder(given string) (string, error) {
+func phonesFolder(ctx context.Context, given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
+		return "", err
 	}
-	return filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), ".sandbox"), nil
+	return filepath.Join(root, ".sandbox"), nil
 }

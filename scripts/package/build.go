@@ -9,14 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
-)
 
-// buildFlags are those of every deployed binary; deploy/Makefile has the same.
-// Paths and version control stay out of it, so that the folder does not show.
-var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
+	"sotercall/internal/gobuild"
+)
 
 // cloud is where a function goes.
 type cloud struct {
@@ -69,7 +66,8 @@ func (c cloud) build(ctx context.Context, root, out, function string) (artifact,
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return artifact{}, err
 	}
-	if err := compile(ctx, root, source, filepath.Join(folder, c.binary), c.arch); err != nil {
+	target := gobuild.Target{OS: "linux", Arch: c.arch}
+	if err := target.Program(ctx, "functions/"+function, filepath.Join(folder, c.binary)); err != nil {
 		return artifact{}, err
 	}
 	files := []string{c.binary}
@@ -94,17 +92,6 @@ func (c cloud) build(ctx context.Context, root, out, function string) (artifact,
 	sum := sha256.Sum256(packed)
 	return artifact{name: name, size: int64(len(packed)), sha256: hex.EncodeToString(sum[:])},
 		os.WriteFile(filepath.Join(out, name), packed, 0o644)
-}
-
-func compile(ctx context.Context, root, source, target, arch string) error {
-	args := append([]string{"build", "-o", target}, buildFlags...)
-	command := exec.CommandContext(ctx, "go", append(args, source)...)
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-	if said, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, said)
-	}
-	return nil
 }
 
 // packedAt is the time that every file in a zip carries: the first that the

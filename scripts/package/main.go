@@ -19,11 +19,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sotercall/internal/gobuild"
 )
 
 func main() {
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *arch != "arm64" && *arch != "amd64" {
 		return fmt.Errorf("-arch %s: arm64 or amd64", *arch)
 	}
-	root, err := moduleRoot(ctx)
+	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
@@ -58,19 +59,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return list(artifacts, *out, stdout)
-}
-
-// moduleRoot is the folder of go.mod.
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	file := strings.TrimSpace(string(out))
-	if filepath.Base(file) != "go.mod" {
-		return "", fmt.Errorf("run it inside the repository: there is no go.mod here")
-	}
-	return filepath.Dir(file), nil
 }
 
 // functions are the folders below functions/ that hold a program.

@@ -12,8 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
 	"github.com/tencentyun/scf-go-lib/functioncontext"
+
+	"sotercall/internal/scfguard"
 )
 
 type event struct {
@@ -90,5 +91,5 @@ func main() {
 	}
 	h := new(handler)
 	h.met.Add(2)
-	cloudfunction.StartHandler(h)
+	scfguard.StartHandler(h)
 }

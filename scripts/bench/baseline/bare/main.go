@@ -8,7 +8,8 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
+
+	"sotercall/internal/scfguard"
 )
 
 type handler struct{}
@@ -20,5 +21,5 @@ func main() {
 		lambda.Start(handler{})
 		return
 	}
-	cloudfunction.StartHandler(handler{})
+	scfguard.StartHandler(handler{})
 }

@@ -19,7 +19,8 @@ import (
 	"sync"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/tencentyun/scf-go-lib/cloudfunction"
+
+	"sotercall/internal/scfguard"
 )
 
 func main() {
@@ -29,7 +30,7 @@ func main() {
 		lambda.Start(h)
 		return
 	}
-	cloudfunction.StartHandler(h)
+	scfguard.StartHandler(h)
 }
 
 type handler struct {

@@ -1,0 +1,35 @@
+// Package events hands out the events of this folder, for tests.
+package events
+
+import (
+	"embed"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Files are the events, by the names in README.md.
+//
+//go:embed *.json
+var Files embed.FS
+
+// Question is what the three strings of an event ask.
+type Question struct {
+	OpenID        string `json:"openid"`
+	JSONString    string `json:"jsonString"`
+	JSONSignature string `json:"jsonSignature"`
+}
+
+// Direct is direct.json, which the sandbox's demo user has signed. The other events
+// carry the same strings.
+func Direct() Question {
+	text, err := Files.ReadFile("direct.json")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	var q Question
+	if err := json.Unmarshal(text, &q, json.RejectUnknownMembers(true)); err != nil {
+		panic(fmt.Sprintf("direct.json: %v", err))
+	}
+	return q
+}

@@ -1,0 +1,91 @@
+// Package gobuild compiles the functions as they are deployed. What is tested and
+// measured is what goes to the clouds: everybody who needs a binary, from
+// scripts/package to the tests, takes its flags from here.
+package gobuild
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// flags are those of every deployed binary; deploy/Makefile has the same. Paths and
+// version control stay out of it, so that the same source gives the same bytes in
+// every folder.
+var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
+
+// Target is what a binary is for. The zero Target is this computer.
+type Target struct {
+	OS, Arch string // GOOS and GOARCH; those of this computer when empty
+	// Race links the race detector, which needs cgo: such a binary is for tests and
+	// not deployed.
+	Race bool
+}
+
+// Program compiles a package of this module, given by its path below the module's
+// root such as functions/verify, into a file.
+func (t Target) Program(ctx context.Context, pkg, file string) error {
+	root, err := ModuleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	if file, err = filepath.Abs(file); err != nil { // the command runs in another folder
+		return err
+	}
+	arguments := append([]string{"build", "-o", file}, flags...)
+	cgo := "0"
+	if t.Race {
+		arguments, cgo = append(arguments, "-race"), "1"
+	}
+	command := exec.CommandContext(ctx, "go", append(arguments, "./"+pkg)...)
+	command.Dir = root
+	command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if t.OS != "" {
+		command.Env = append(command.Env, "GOOS="+t.OS)
+	}
+	if t.Arch != "" {
+		command.Env = append(command.Env, "GOARCH="+t.Arch)
+	}
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", pkg, err, said)
+	}
+	return nil
+}
+
+// Programs compiles packages into a folder, each under the last element of its
+// path.
+func (t Target) Programs(ctx context.Context, folder string, pkgs ...string) error {
+	for _, pkg := range pkgs {
+		if err := t.Program(ctx, pkg, filepath.Join(folder, path.Base(pkg))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Functions compiles functions for this computer into a folder, each under its
+// name.
+func Functions(ctx context.Context, folder string, names ...string) error {
+	pkgs := make([]string, len(names))
+	for i, name := range names {
+		pkgs[i] = "functions/" + name
+	}
+	return Target{}.Programs(ctx, folder, pkgs...)
+}
+
+// ModuleRoot is the folder of go.mod, from wherever below it the process runs.
+func ModuleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	file := strings.TrimSpace(string(out))
+	if filepath.Base(file) != "go.mod" {
+		return "", fmt.Errorf("run it inside the repository: there is no go.mod here")
+	}
+	return filepath.Dir(file), nil
+}

@@ -1,0 +1,59 @@
+package gobuild
+
+import (
+	"debug/buildinfo"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// settings are what a binary says of how it was built.
+func settings(t *testing.T, file string) map[string]string {
+	t.Helper()
+	info, err := buildinfo.ReadFile(file)
+	require.NoError(t, err)
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	return settings
+}
+
+func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, Functions(t.Context(), folder, "token"))
+	got := settings(t, filepath.Join(folder, "token"))
+	assert.Equal(t, "true", got["-trimpath"])
+	assert.Equal(t, "lambda.norpc", got["-tags"])
+	assert.Equal(t, "0", got["CGO_ENABLED"])
+	assert.NotContains(t, got, "vcs.revision")
+	assert.NotContains(t, got, "-race")
+
+	require.NoError(t, Target{OS: "linux", Arch: "arm64"}.Programs(t.Context(), folder, "functions/token"))
+	assert.Equal(t, "arm64", settings(t, filepath.Join(folder, "token"))["GOARCH"])
+}
+
+func TestTheMakefileHasTheSameFlags(t *testing.T) {
+	root, err := ModuleRoot(t.Context())
+	require.NoError(t, err)
+	makefile, err := os.ReadFile(filepath.Join(root, "deploy", "Makefile"))
+	require.NoError(t, err)
+	assert.Contains(t, string(makefile), "CGO_ENABLED=0")
+	for _, flag := range flags {
+		assert.Contains(t, strings.ReplaceAll(string(makefile), "'", ""), flag)
+	}
+}
+
+func TestAProgramThatIsNotThereIsNamed(t *testing.T) {
+	require.ErrorContains(t, Functions(t.Context(), t.TempDir(), "nothing"), "functions/nothing")
+}
+
+func TestOutsideTheModuleThereIsNoRoot(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, err := ModuleRoot(t.Context())
+	require.ErrorContains(t, err, "inside the repository")
+}

@@ -1,0 +1,72 @@
+// Package loopback keeps a server on a developer's computer to that computer.
+// Listening on 127.0.0.1 is half of it. The other half is web pages: one that the
+// developer happens to visit can send requests to loopback, under a foreign name
+// that it made resolve to 127.0.0.1 (DNS rebinding), or across origins.
+package loopback
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Host reports whether a host, with or without a port, is localhost or a loopback
+// address. Other names are foreign, whatever they resolve to.
+func Host(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// Listen is net.Listen for an address of this computer. Any other is an error.
+func Listen(addr string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, err
+	}
+	if !Host(addr) {
+		return nil, fmt.Errorf("%s: only an address of this computer, such as 127.0.0.1:9000", addr)
+	}
+	return net.Listen("tcp", addr)
+}
+
+// Only refuses requests that web pages of other sites make, with 403: those under
+// a foreign name, which the Host header shows, and those across origins, which
+// browsers show in Origin and Sec-Fetch-Site (Fetch Standard; Fetch Metadata
+// Request Headers). Programs send neither.
+func Only(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !Host(r.Host):
+			refuse(w, "this server is reached through a loopback address or localhost only")
+		case !ownOrigin(r):
+			refuse(w, "this server takes no requests from other web pages")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func ownOrigin(r *http.Request) bool {
+	for _, origin := range r.Header.Values("Origin") {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
+			return false
+		}
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "" || site == "same-origin" || site == "none"
+}
+
+func refuse(w http.ResponseWriter, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = fmt.Fprintf(w, `{"message":%q}`, message)
+}
