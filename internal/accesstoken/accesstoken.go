@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -54,13 +53,6 @@ type Source interface {
 	// Refresh replaces stale, a token that WeChat has refused, and returns the
 	// new one. If stale is not the current token any more, nothing is fetched.
 	Refresh(ctx context.Context, stale secret.Text) (Token, error)
-}
-
-// Holder knows which tokens are in force.
-type Holder interface {
-	// Holds reports whether accessToken is the current token, or the one before
-	// it during the overlap. The error says that it could not be found out.
-	Holds(ctx context.Context, accessToken string) (bool, error)
 }
 
 // Grant is what a token endpoint answers.
@@ -98,10 +90,6 @@ var ErrBusy = errors.New("the token endpoint takes no more requests for the mome
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
-
-// errNotYet says that this instance has no token yet, so that it does not know
-// which ones are in force.
-var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
 
 // retryAfter tells for how long the failure of a fetch is remembered instead of
 // fetching again: until a person has changed something, or until WeChat's quota

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -59,8 +60,8 @@ type Cache struct {
 }
 
 var (
-	_ Source = (*Cache)(nil)
-	_ Holder = (*Cache)(nil)
+	_ Forcer         = (*Cache)(nil)
+	_ openapi.Tokens = (*Cache)(nil)
 )
 
 // Config says where a [Cache] gets its tokens.
