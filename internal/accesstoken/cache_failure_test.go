@@ -232,6 +232,7 @@ func TestFailureOfATokenFunctionIsNotRememberedAgain(t *testing.T) {
 			_, err := function.Token(t.Context())
 			requireRefusal(t, code, err)
 			w.set(func() { w.outage = nil })
+			time.Sleep(life / 2)
 			for time.Since(began) < life {
 				_, err := c.Token(t.Context())
 				requireRefusal(t, code, err)
