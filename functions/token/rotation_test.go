@@ -203,7 +203,7 @@ func TestRedisThatPausesDuringAFetch(t *testing.T) {
 	all := processes(t, 16, s, server, map[string]string{"ACCESS_TOKEN_MODE": "classic"})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		whenAsked(t, s, "/cgi-bin/token", func() { tell(t, server, "CLIENT", "PAUSE", "2000", "ALL") })
+		whenAsked(t, s, "/cgi-bin/token", func() { tell(t, server, "CLIENT", "PAUSE", "1400", "ALL") })
 	})
 	assert.Zero(t, askAll(t, all))
 	wg.Wait()

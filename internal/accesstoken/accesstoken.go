@@ -23,7 +23,6 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -58,13 +57,6 @@ type Source interface {
 	// another one is returned if there is one, but none is made by force. If there
 	// is none, the error is ErrStale.
 	Renew(ctx context.Context, doubtful secret.Text) (Token, error)
-}
-
-// Holder knows which tokens are in force.
-type Holder interface {
-	// Holds reports whether accessToken is the current token, or the one before
-	// it during the overlap. The error says that it could not be found out.
-	Holds(ctx context.Context, accessToken string) (bool, error)
 }
 
 // Grant is what a token endpoint answers.
@@ -102,10 +94,6 @@ var ErrBusy = errors.New("the token endpoint takes no more requests for the mome
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
-
-// errNotYet says that this instance has no token yet, so that it does not know
-// which ones are in force.
-var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
 
 // retryAfter tells for how long the failure of a fetch is remembered instead of
 // fetching again: until a person has changed something, or until WeChat's quota

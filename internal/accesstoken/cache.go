@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -28,6 +29,10 @@ const (
 	// retryRenewal is how long after a failed renewal the next one is tried, while
 	// there is a token that is still good.
 	retryRenewal = 2 * time.Second
+	// hangPatience is how long a store that does not answer is waited for before this
+	// instance fetches for itself. With the fetch and the call, it must fit into the 3
+	// seconds that a function often has.
+	hangPatience = 1800 * time.Millisecond
 	// leasePoll is how often the store is asked whether the fetch of another
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
@@ -64,8 +69,8 @@ type Cache struct {
 }
 
 var (
-	_ Source = (*Cache)(nil)
-	_ Holder = (*Cache)(nil)
+	_ Forcer         = (*Cache)(nil)
+	_ openapi.Tokens = (*Cache)(nil)
 )
 
 // Config says where a [Cache] gets its tokens.

@@ -206,6 +206,25 @@ func TestClockThatGoesBackProlongsNoFailure(t *testing.T) {
 	}
 }
 
+// Neither does a failure that is not remembered keep strangers' questions from being
+// answered for longer.
+func TestClockThatGoesBackProlongsNoPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWechat()
+		var behind atomic.Int64
+		w.now = func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
+		c := w.cache(&Memory{Now: w.now})
+		w.set(func() { w.outage = refuse(-1) })
+		_, err := c.Holds(t.Context(), tokenName(1))
+		requireRefusal(t, -1, err)
+		w.set(func() { w.outage = nil })
+		_, err = c.Holds(t.Context(), tokenName(1))
+		requireRefusal(t, -1, err)
+		behind.Store(int64(time.Hour))
+		assert.True(t, holds(t, c, tokenName(1)))
+	})
+}
+
 // The lease of an instance that is gone does not live longer either.
 func TestClockThatGoesBackProlongsNoLease(t *testing.T) {
 	now := noon
@@ -232,6 +251,7 @@ func TestFailureOfATokenFunctionIsNotRememberedAgain(t *testing.T) {
 			_, err := function.Token(t.Context())
 			requireRefusal(t, code, err)
 			w.set(func() { w.outage = nil })
+			time.Sleep(life / 2)
 			for time.Since(began) < life {
 				_, err := c.Token(t.Context())
 				requireRefusal(t, code, err)

@@ -74,15 +74,15 @@ func TestLateRefreshesRetireNoFreshToken(t *testing.T) {
 		}
 		require.Zero(t, w.calls(t, 1, fronts...))
 		for range 12 {
-			w.set(func() { w.rotate(); w.previous = w.now() })
-			made := w.made
+			var made int
+			w.set(func() { w.rotate(); w.previous = w.now(); made = w.made })
 			for i, front := range fronts {
 				if i > 0 {
 					time.Sleep(time.Duration(i) * 100 * time.Millisecond)
 				}
 				require.Zero(t, w.calls(t, 3, front))
 			}
-			assert.Equal(t, made, w.made)
+			w.set(func() { assert.Equal(t, made, w.made) })
 			w.requireFetches(t, 1, 0)
 			time.Sleep(time.Minute)
 		}
@@ -204,11 +204,12 @@ func TestForcingClientLeavesHalfOfTheBudget(t *testing.T) {
 func TestRefreshThatJoinsARequestHasTheWholeBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, c, token := warm(t, func(w *wechat) { w.life = 30 * time.Hour })
-		for range forcedOnRequest { // spent by another instance, as the store knows
-			c.state.Forced = append(c.state.Forced, w.now().Add(-time.Hour+time.Duration(len(c.state.Forced))*time.Minute))
+		spent, err := c.config.Store.Load(t.Context())
+		require.NoError(t, err)
+		for i := range forcedOnRequest { // by another instance, as the store knows
+			spent.Forced = append(spent.Forced, w.now().Add(time.Duration(i)*time.Minute-time.Hour))
 		}
-		require.NoError(t, save(t, c.config.Store, c.state))
-		c.state.Forced = nil
+		require.NoError(t, c.config.Store.Save(t.Context(), lease(t, c.config.Store), spent))
 		w.revoke()
 		var both sync.WaitGroup
 		both.Go(func() {
@@ -221,11 +222,6 @@ func TestRefreshThatJoinsARequestHasTheWholeBudget(t *testing.T) {
 		both.Wait()
 		w.requireFetches(t, 2, 1)
 	})
-}
-
-func save(t *testing.T, store Store, state State) error {
-	t.Helper()
-	return store.Save(t.Context(), lease(t, store), state)
 }
 
 // Two deployments in classic mode take each other's tokens away, and WeChat lets no

@@ -35,6 +35,7 @@ func drawState(t *rapid.T) State {
 	for range rapid.IntRange(0, forcedPerDay+2).Draw(t, "forced") {
 		s.Forced = append(s.Forced, drawTime(t, "at", 30*time.Hour))
 	}
+	s.Spent = drawTime(t, "spent", 3*time.Hour)
 	return s
 }
 
@@ -171,8 +172,42 @@ func TestStatesTogether(t *testing.T) {
 		require.Equal(t, both.Forced, known.with(s, now).Forced)
 		requireSame(t, both, both.with(both, now))
 		require.True(t, slices.IsSortedFunc(both.Forced, time.Time.Compare))
+		if _, may := both.refetch(now, false); may && both.Spent.Sub(now) <= refreshBurst*refreshPrice {
+			_, one := s.refetch(now, false)
+			_, other := known.refetch(now, false)
+			require.True(t, one && other, "what either has spent is spent")
+		}
 		if !s.mayForce(now, forcedPerDay) || !known.mayForce(now, forcedPerDay) {
 			require.False(t, both.mayForce(now, forcedPerDay), "what either has spent is spent")
 		}
 	})
+}
+
+func TestBudgetInClassicMode(t *testing.T) {
+	var s State
+	may := true
+	for range refreshBurst {
+		s, may = s.refetch(noon, false)
+		require.True(t, may)
+	}
+	_, may = s.refetch(noon.Add(refreshPrice-1), false)
+	assert.False(t, may)
+	s, may = s.refetch(noon.Add(refreshPrice), false)
+	assert.True(t, may)
+	_, may = s.refetch(noon.Add(refreshPrice-time.Minute), false)
+	assert.False(t, may, "clocks differ")
+	_, may = s.refetch(noon.AddDate(-1, 0, 0), false)
+	assert.True(t, may, "a clock that was wrong does not block it")
+
+	// What a client asks for counts as forced as well.
+	s = State{}
+	for i := range forcedOnRequest {
+		s, may = s.refetch(noon.Add(time.Duration(i)*forcedSpacing), true)
+		require.True(t, may)
+	}
+	later := noon.Add(time.Hour)
+	_, may = s.refetch(later, true)
+	assert.False(t, may)
+	_, may = s.refetch(later, false)
+	assert.True(t, may, "the rest is for tokens that are refused")
 }

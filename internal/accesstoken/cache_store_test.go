@@ -59,6 +59,26 @@ func TestRedisThatPausesDuringAFetchMakesNotAllFetch(t *testing.T) {
 	}
 }
 
+// Those that find Redis pausing, and cannot know that another instance fetches, wait
+// a little; if it goes on, each fetches for itself.
+func TestRedisThatPausesIsWaitedForBriefly(t *testing.T) {
+	for _, c := range []struct {
+		pause   time.Duration
+		fetches int
+	}{{1400 * time.Millisecond, 1}, {time.Minute, instances}} {
+		t.Run(c.pause.String(), func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			w := newWechat()
+			all := fleet(w, func() Store { return openRedis(t, server) })
+			hang(t, server, c.pause)
+			assert.Zero(t, w.calls(t, 5, all...))
+			normal, _ := w.fetches()
+			assert.Equal(t, c.fetches, normal)
+		})
+	}
+}
+
 // A server that takes no writes may still be read: the token that stands there is
 // used.
 func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {

@@ -195,41 +195,45 @@ func (c *Cache) newer(ctx context.Context, f *fetch, next State) State {
 // lease waits until this instance may fetch, or until another one has. In the
 // second case the Lease is nil and State has the token. With an error State is
 // what is known all the same.
+//
+// A store that does not answer is waited for: briefly, because the fetch is possible
+// without it; for as long as a fetch may take if another instance is known to be
+// fetching, because otherwise all of them would.
 func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lease, State, error) {
-	var taken time.Time // when it was first seen that another instance is fetching
+	answered, taken := c.clock(), time.Time{} // when the store last answered, when a lease was first seen
+	patience := func() time.Duration {
+		if !taken.IsZero() {
+			return fetchTimeout - c.clock().Sub(taken).Abs()
+		}
+		return hangPatience - c.clock().Sub(answered).Abs()
+	}
 	for {
-		lease, err := c.config.Store.Lease(ctx, fetchTimeout)
+		attempt, cancel := context.WithTimeout(ctx, max(leasePoll, patience()))
+		lease, err := c.config.Store.Lease(attempt, fetchTimeout)
 		if errors.Is(err, ErrLeased) && taken.IsZero() {
 			taken = c.clock()
 		}
 		state, loadErr := State{}, err
 		if err == nil || !isTimeout(err) { // a store that cannot be written to may still be read
-			state, loadErr = c.config.Store.Load(ctx)
+			state, loadErr = c.config.Store.Load(attempt)
 		}
-		if loadErr == nil {
-			spared := state.supersedes(known, stale, c.clock())
-			state = state.with(known, c.clock())
-			switch {
-			case spared:
-				if err == nil {
-					c.storeDown(c.config.Store.Release(ctx, lease))
-				}
-				return nil, state, nil
-			case err == nil:
-				return &lease, state, nil
-			case !errors.Is(err, ErrLeased):
-				return nil, state, err
-			}
-		} else {
-			if err == nil {
-				c.storeDown(c.config.Store.Release(ctx, lease))
-			}
-			// A store that pauses while another instance fetches is waited for as long
-			// as that fetch may take: otherwise all of them would fetch.
-			waiting := !taken.IsZero() && c.clock().Sub(taken).Abs() < fetchTimeout
-			if !waiting || !isTimeout(loadErr) {
-				return nil, known, loadErr
-			}
+		cancel()
+		spared := loadErr == nil && state.supersedes(known, stale, c.clock())
+		if err == nil && (spared || loadErr != nil) {
+			c.storeDown(c.config.Store.Release(ctx, lease))
+		}
+		state = state.with(known, c.clock())
+		switch {
+		case spared:
+			return nil, state, nil
+		case loadErr != nil && (!isTimeout(loadErr) || patience() <= 0):
+			return nil, known, loadErr
+		case loadErr == nil && err == nil:
+			return &lease, state, nil
+		case loadErr == nil && !errors.Is(err, ErrLeased):
+			return nil, state, err
+		case loadErr == nil:
+			answered = c.clock()
 		}
 		if !pause(ctx, leasePoll) {
 			return nil, known, ErrLeased

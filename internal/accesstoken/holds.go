@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -16,7 +17,11 @@ const (
 	insist = 30 * time.Second
 )
 
-// Holds implements [Holder]. Strangers may ask, so a token that is not known costs
+// errNotYet says that this instance has no token yet, so that it does not know which
+// ones are in force.
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
+
+// Holds implements [openapi.Tokens]. Strangers may ask, so a token that is not known costs
 // nothing: the answer is what this instance knows, at once, and at most every few
 // seconds a look is begun that nobody waits for. A token that another instance has
 // fetched is known a moment later.

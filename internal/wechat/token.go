@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	stableTokenPath  = "/cgi-bin/stable_token"
-	classicTokenPath = "/cgi-bin/token"
+	stableTokenPath  = accesstoken.StablePath
+	classicTokenPath = accesstoken.ClassicPath
 )
 
 // Credentials are a Mini Program's.
