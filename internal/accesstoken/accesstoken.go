@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"time"
 
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
