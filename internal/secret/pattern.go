@@ -57,6 +57,9 @@ func onlyLetters(encoded []byte) []byte {
 	return letters
 }
 
+// escapedHTML is what encoding/json escapes beyond need.
+var escapedHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`)
+
 // writings are the ways to write a secret into a request, which may then be
 // encoded as a whole.
 func writings(secret string) []string {
@@ -65,7 +68,7 @@ func writings(secret string) []string {
 	all := []string{secret}
 	for _, other := range []string{
 		url.QueryEscape(secret), url.PathEscape(secret), inJSON, strings.ReplaceAll(inJSON, "/", `\/`),
-		strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(inJSON), // encoding/json
+		escapedHTML.Replace(inJSON),
 	} {
 		if !slices.Contains(all, other) {
 			all = append(all, other)
