@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
@@ -66,17 +67,22 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		return openapi.Verdict{}, asCallError(err)
 	}
 	verdict, err := v.ask(ctx, token, body, asked)
-	if !isStale(err) {
+	var refused *refusedToken
+	if !errors.As(err, &refused) {
 		return verdict, err
 	}
 	token, refreshErr := v.tokens.Refresh(ctx, token.Value)
 	switch {
 	case errors.Is(refreshErr, accesstoken.ErrStale):
-		return openapi.Verdict{}, err
+		return openapi.Verdict{}, refused.upstream()
 	case refreshErr != nil:
 		return openapi.Verdict{}, asCallError(refreshErr)
 	}
-	return v.ask(ctx, token, body, asked)
+	verdict, err = v.ask(ctx, token, body, asked)
+	if errors.As(err, &refused) {
+		return openapi.Verdict{}, refused.upstream()
+	}
+	return verdict, err
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
@@ -124,6 +130,8 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 	switch err := json.Unmarshal(raw, &answer); {
 	case err != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "WeChat's answer is not what its documentation says", outside.Error(err))
+	case isStale(answer.ErrCode):
+		return openapi.Verdict{}, &refusedToken{code: answer.ErrCode, words: answer.ErrMsg, outside: outside}
 	case answer.ErrCode != 0:
 		return openapi.Verdict{}, openapi.Upstream(answer.ErrCode, outside.Text(answer.ErrMsg))
 	case answer.IsOK == nil:
@@ -148,13 +156,21 @@ func isBusy(raw []byte) bool {
 
 // isStale tells the errcodes that say that the access_token is not valid (any
 // more).
-func isStale(err error) bool {
-	var e *openapi.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Code == 40001 || e.Code == 40014 || e.Code == 42001
+func isStale(errcode int) bool {
+	return errcode == 40001 || errcode == 40014 || errcode == 42001
 }
+
+// refusedToken is an answer with such an errcode. Mostly nobody gets to see it,
+// because another token works: its words are scrubbed only for a caller.
+type refusedToken struct {
+	code    int
+	words   string // as they came
+	outside *secret.Scrubber
+}
+
+func (e *refusedToken) Error() string { return fmt.Sprintf("errcode %d: the token is refused", e.code) }
+
+func (e *refusedToken) upstream() error { return openapi.Upstream(e.code, e.outside.Text(e.words)) }
 
 // asCallError words why WeChat could not be asked.
 func asCallError(err error) error {
