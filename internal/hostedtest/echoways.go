@@ -110,4 +110,9 @@ var EchoWays = []EchoWay{
 		quoted, _ := json.Marshal(text)
 		return strings.ReplaceAll(string(quoted), "/", `\/`)
 	})},
+	// The last one: of a token endpoint, this refusal is remembered.
+	{"errmsg, of a refused token", func(s *Echo, _ []byte, text string) string {
+		quoted, _ := jsontext.AppendQuote(nil, text)
+		return s.weChat(`{"errcode":40001,"errmsg":` + string(quoted) + `}`)
+	}},
 }

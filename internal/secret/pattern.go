@@ -2,7 +2,6 @@ package secret
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"net/url"
 	"slices"
@@ -19,37 +18,47 @@ const (
 	stride = interior - gram + 1
 	// short is the fewest bytes of a secret that is looked for.
 	short = 4
+	// long is how many bytes make sure that a secret has the letters of a gram.
+	long = 128
 )
 
-// patterns are the forms in which a secret may stand in a text, normalized. Those
-// that escape characters are the secret itself once they are normalized.
-func patterns(secret string) []string {
+// eachPattern calls f with the forms in which a secret may stand in a text,
+// normalized. Those that escape characters are the secret itself once they are
+// normalized. A pattern is good until f returns.
+func eachPattern(secret string, f func(pattern []byte)) {
 	if secret == "" {
-		return nil
+		return
 	}
-	forms := []string{secret}
+	f([]byte(normalize(secret).letters))
+	var encoded []byte
 	for _, written := range writings(secret) {
 		// As a part of something longer, its first byte may be the first, second
 		// or third of a group of four base64 characters. Characters that hold bits
 		// of a neighbour are left out.
 		for before := range 3 {
 			groups := (before + len(written)) / 3
-			encoded := base64.StdEncoding.EncodeToString([]byte("\x00\x00"[:before] + written))
+			encoded = base64.StdEncoding.AppendEncode(encoded[:0], []byte("\x00\x00"[:before]+written))
 			if first := (before*8 + 5) / 6; groups*4 > first {
-				forms = append(forms, encoded[first:groups*4])
+				f(onlyLetters(encoded[first : groups*4]))
 			}
 		}
 	}
-	forms = append(forms, hex.EncodeToString([]byte(secret)))
-	for i, form := range forms {
-		if i == 0 {
-			forms[i] = normalize(form).letters
-		} else {
-			forms[i] = strings.ToLower(strings.Map(keepLetters, form))
+	f(hex.AppendEncode(encoded[:0], []byte(secret)))
+}
+
+// onlyLetters normalizes base64 in place.
+func onlyLetters(encoded []byte) []byte {
+	letters := encoded[:0]
+	for _, b := range encoded {
+		if isLetter(b) {
+			letters = append(letters, lower(b))
 		}
 	}
-	return forms
+	return letters
 }
+
+// escapedHTML is what encoding/json escapes beyond need.
+var escapedHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`)
 
 // writings are the ways to write a secret into a request, which may then be
 // encoded as a whole.
@@ -59,7 +68,7 @@ func writings(secret string) []string {
 	all := []string{secret}
 	for _, other := range []string{
 		url.QueryEscape(secret), url.PathEscape(secret), inJSON, strings.ReplaceAll(inJSON, "/", `\/`),
-		strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(inJSON), // encoding/json
+		escapedHTML.Replace(inJSON),
 	} {
 		if !slices.Contains(all, other) {
 			all = append(all, other)
@@ -68,39 +77,48 @@ func writings(secret string) []string {
 	return all
 }
 
-func keepLetters(c rune) rune {
-	if c < 0x80 && !isLetter(byte(c)) {
-		return -1
-	}
-	return c
-}
-
-// textIndex finds eight letters in a row in a text.
+// textIndex finds eight letters in a row in a text: a hash table whose chains go
+// from a place in the text to the next one. Both count from 1; 0 is the end.
 type textIndex struct {
 	letters string
-	at      map[uint64][]int
+	heads   [1 << indexBits]int32
+	next    []int32
+	packed  []uint64 // the letters from each place on
 }
 
-func indexOf(letters string) textIndex {
-	index := textIndex{letters: letters, at: make(map[uint64][]int, len(letters))}
-	for i := 0; i+gram <= len(letters); i++ {
-		key := pack(letters[i:])
-		index.at[key] = append(index.at[key], i)
+const indexBits = 9
+
+func indexOf(letters string) *textIndex {
+	x := &textIndex{letters: letters, next: make([]int32, len(letters)+1), packed: make([]uint64, len(letters))}
+	for i := len(letters) - gram; i >= 0; i-- {
+		x.packed[i] = pack(letters[i:])
+		head := &x.heads[slot(x.packed[i])]
+		x.next[i+1], *head = *head, int32(i+1)
 	}
-	return index
+	return x
 }
 
-func pack(letters string) uint64 { return binary.LittleEndian.Uint64([]byte(letters[:gram])) }
+func pack[T string | []byte](letters T) (packed uint64) {
+	for i := range gram {
+		packed = packed<<8 | uint64(letters[i])
+	}
+	return packed
+}
+
+// slot spreads by the golden ratio (Knuth, The Art of Computer Programming, 6.4).
+func slot(packed uint64) uint64 { return packed * 0x9e3779b97f4a7c15 >> (64 - indexBits) }
 
 // mark hides what text has of pattern: see [Scrubber].
-func (x textIndex) mark(pattern string, n normalized, hidden []bool) (found bool) {
+func (x *textIndex) mark(pattern []byte, n normalized, hidden []bool) (found bool) {
 	last := len(pattern) - gram
 	if last < 0 {
 		return false
 	}
 	look := func(p int) {
-		for _, i := range x.at[pack(pattern[p:])] {
-			if hidden[n.start[i]] && hidden[n.end[i+gram-1]-1] {
+		packed := pack(pattern[p:])
+		for at := x.heads[slot(packed)]; at != 0; at = x.next[at] {
+			i := int(at) - 1
+			if x.packed[i] != packed || hidden[n.start[i]] && hidden[n.end[i+gram-1]-1] {
 				continue
 			}
 			before, after := 0, gram
@@ -129,7 +147,7 @@ func (x textIndex) mark(pattern string, n normalized, hidden []bool) (found bool
 // markShort hides a secret that has too few letters for the index, where it
 // stands as it is or as an address escapes it.
 func markShort(text, secret string, hidden []bool) (found bool) {
-	if len(secret) < short || len(normalize(secret).letters) >= gram {
+	if len(secret) < short || len(secret) >= long || len(normalize(secret).letters) >= gram {
 		return false
 	}
 	for _, written := range writings(secret) {

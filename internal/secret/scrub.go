@@ -100,9 +100,7 @@ func (s *Scrubber) Text(text string) string {
 	hidden, found := make([]bool, len(read)), false
 	for _, known := range s.all() {
 		secret := known.Reveal()
-		for _, pattern := range patterns(secret) {
-			found = index.mark(pattern, n, hidden) || found
-		}
+		eachPattern(secret, func(pattern []byte) { found = index.mark(pattern, n, hidden) || found })
 		found = markShort(read, secret, hidden) || found
 	}
 	clean := read
