@@ -91,12 +91,16 @@ func keyStore(s settings, store *redis.Store) authkeys.Store {
 }
 
 // once makes a genuine signature count once, as far as the settings ask for it:
-// challenges with CHALLENGE_SECRET, counters with a store.
+// challenges with CHALLENGE_SECRET, counters with a store or where they are
+// enforced.
 func once(p *parts, s settings, store *redis.Store) error {
-	if len(s.ChallengeSecret) == 0 && store == nil {
+	if len(s.ChallengeSecret) == 0 && store == nil && s.CounterPolicy == challenge.LogCounter {
 		return nil
 	}
-	v := &challenge.Verifier{Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy, OnPossibleClone: reportClone}
+	v := &challenge.Verifier{
+		Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy,
+		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
+	}
 	if len(s.ChallengeSecret) > 0 {
 		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, time.Now)
 		if err != nil {
@@ -113,6 +117,10 @@ func once(p *parts, s settings, store *redis.Store) error {
 
 func reportClone(ctx context.Context, c challenge.PossibleClone) {
 	journal.From(ctx).Set("possible_clone", c)
+}
+
+func reportUnchecked(ctx context.Context, reason string) {
+	journal.From(ctx).Set("counter_unchecked", reason)
 }
 
 // invocationEnvironment is what the platform sent with this invocation alone.

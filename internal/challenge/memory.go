@@ -33,43 +33,90 @@ type Memory struct {
 	Now func() time.Time
 
 	mu      sync.Mutex
-	marks   map[string]time.Time // guarded by mu; when to forget each consumed challenge
-	sweepAt int                  // guarded by mu; the length of marks at which to look for forgettable ones
+	marks   map[string]mark // guarded by mu
+	sweepAt int             // guarded by mu; the length of marks at which to look for forgettable ones
 	// Guarded by mu. Counters move to the young generation when they are used;
 	// when that is full it becomes the old one, and the old one is dropped.
-	young, old map[string]uint64
+	young, old map[string]raised
+}
+
+// mark is a consumed challenge.
+type mark struct {
+	until time.Time // when to forget it
+	nonce string    // of the Use that consumed it
+}
+
+// raised is the counter of a device.
+type raised struct {
+	highest, before uint64
+	nonce           string // of the Reading that raised it from before to highest
 }
 
 var _ Ledger = (*Memory)(nil)
 
 // Consume implements [Ledger]. The error is ErrFull.
-func (m *Memory) Consume(_ context.Context, u Use) (Outcome, error) {
-	if err := u.check(); err != nil {
-		return Outcome{}, err
+func (m *Memory) Consume(_ context.Context, u Use) (first bool, err error) {
+	if err := u.Check(); err != nil {
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if until, known := m.marks[u.Challenge]; known && now.Before(until) {
-		return Outcome{}, nil
+	if known, ok := m.marks[u.Challenge]; ok && now.Before(known.until) {
+		return known.nonce == u.Nonce, nil
 	}
 	if err := m.makeRoom(now); err != nil {
-		return Outcome{}, err
+		return false, err
 	}
-	m.marks[u.Challenge] = now.Add(u.Keep)
-	return Outcome{First: true, Highest: m.raise(u.Device, u.Counter)}, nil
+	m.marks[u.Challenge] = mark{until: now.Add(u.Keep), nonce: u.Nonce}
+	return true, nil
+}
+
+// Raise implements [Ledger]. It never fails.
+func (m *Memory) Raise(_ context.Context, r Reading) (highest uint64, err error) {
+	if err := r.Check(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, isYoung := m.young[r.Device]
+	if !isYoung {
+		known = m.old[r.Device]
+		m.makeYoung()
+	}
+	switch {
+	case known.nonce == r.Nonce:
+		highest = known.before
+	case r.Counter > known.highest:
+		highest, known = known.highest, raised{highest: r.Counter, before: known.highest, nonce: r.Nonce}
+	default:
+		highest = known.highest
+	}
+	m.young[r.Device] = known
+	return highest, nil
+}
+
+// makeYoung sees to it that there is room for one more device in the young
+// generation.
+func (m *Memory) makeYoung() {
+	if len(m.young) == maxCounters {
+		m.young, m.old = nil, m.young
+	}
+	if m.young == nil {
+		m.young = map[string]raised{}
+	}
 }
 
 // makeRoom sees to it that there is room for one more mark.
 func (m *Memory) makeRoom(now time.Time) error {
 	if m.marks == nil {
-		m.marks, m.sweepAt = map[string]time.Time{}, firstSweep
+		m.marks, m.sweepAt = map[string]mark{}, firstSweep
 	}
 	if len(m.marks) < m.sweepAt {
 		return nil
 	}
-	for id, until := range m.marks {
-		if !now.Before(until) {
+	for id, known := range m.marks {
+		if !now.Before(known.until) {
 			delete(m.marks, id)
 		}
 	}
@@ -80,22 +127,6 @@ func (m *Memory) makeRoom(now time.Time) error {
 		return ErrFull
 	}
 	return nil
-}
-
-// raise raises the counter of a device and returns its highest before.
-func (m *Memory) raise(device string, counter uint64) uint64 {
-	highest, known := m.young[device]
-	if !known {
-		highest = m.old[device]
-	}
-	if !known && len(m.young) == maxCounters {
-		m.young, m.old = nil, m.young
-	}
-	if m.young == nil {
-		m.young = map[string]uint64{}
-	}
-	m.young[device] = max(highest, counter)
-	return highest
 }
 
 func (m *Memory) now() time.Time {

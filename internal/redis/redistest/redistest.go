@@ -32,8 +32,10 @@ type Server struct {
 	port    int
 	folder  string
 	options []string
-	process *exec.Cmd     // nil after Kill
-	exited  chan struct{} // closed when process has ended
+	// password is what it asks for now.
+	password string
+	process  *exec.Cmd     // nil after Kill
+	exited   chan struct{} // closed when process has ended
 }
 
 // Start runs a server until the test ends, with further options as on
@@ -70,6 +72,7 @@ func StartTLS(t testing.TB) (s *Server, authority string) {
 func (s *Server) Run() {
 	s.t.Helper()
 	log := filepath.Join(s.folder, "redis.log")
+	s.password = Password
 	s.process = exec.Command("redis-server", append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--requirepass", Password,
 		"--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log,
@@ -138,7 +141,7 @@ func (s *Server) Kill() {
 // to a server in operation.
 func (s *Server) Do(command string, args ...any) any {
 	s.t.Helper()
-	c, err := redis.Dial("tcp", s.addr(), redis.DialPassword(Password), redis.DialReadTimeout(10*time.Second))
+	c, err := redis.Dial("tcp", s.addr(), redis.DialPassword(s.password), redis.DialReadTimeout(10*time.Second))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -148,6 +151,15 @@ func (s *Server) Do(command string, args ...any) any {
 		s.t.Fatal(err)
 	}
 	return reply
+}
+
+// ChangePassword has the server ask for another password than URL names, of those
+// too who are connected.
+func (s *Server) ChangePassword(password string) {
+	s.t.Helper()
+	s.Do("CONFIG", "SET", "requirepass", password)
+	s.password = password
+	s.CutConnections()
 }
 
 // CutConnections closes the connections of all clients, as a server does that
