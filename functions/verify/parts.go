@@ -53,9 +53,13 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 	case "cloudcall":
 		p.verifier = cloudcall.New(cloudEnvironment, time.Now)
 	case "local":
-		keys := keyStore(s, store)
-		p.verifier = authkeys.NewVerifier(keys)
-		p.enroll = &authkeys.EnrollHandler{Store: keys, Observe: observeEnrolment}
+		p.enroll = &authkeys.EnrollHandler{Observe: observeEnrolment}
+		if s.AuthKeysFile != "" {
+			p.verifier = authkeys.NewVerifier(authkeys.NewFile(s.AuthKeysFile))
+		} else {
+			keys := authkeys.NewRedis(store)
+			p.verifier, p.enroll.Store = authkeys.NewVerifier(keys), keys
+		}
 	default:
 		p.verifier = client.Verifier(s.apiBase, source)
 		p.prepare = func(ctx context.Context) { client.Prepare(ctx, s.apiBase, source) }
@@ -81,13 +85,6 @@ func tokenSource(s settings, client *wechat.Client, store *redis.Store, log *slo
 		Store:       accesstoken.StoreOf(store, s.AppID),
 		Log:         log,
 	})
-}
-
-func keyStore(s settings, store *redis.Store) authkeys.Store {
-	if s.AuthKeysFile != "" {
-		return authkeys.NewFile(s.AuthKeysFile)
-	}
-	return authkeys.NewRedis(store)
 }
 
 // once makes a genuine signature count once, as far as the settings ask for it:

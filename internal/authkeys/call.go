@@ -19,7 +19,7 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 // IsEnroll reports whether a direct event is the call EnrollName: an object whose
 // member call has that name. It does not judge the rest.
 //
-// It stands before every verification. Of an event that does not name the call,
+// It is asked before every verification. Of an event that does not name the call,
 // it costs one search for a word that begins with a letter rare in JSON and in
 // base64.
 func IsEnroll(event []byte) bool {
@@ -66,8 +66,7 @@ func callOf(event []byte) string {
 // or :fail with what is wrong, and one of the codes of package openapi: -501007
 // for an event or an AuthKey that is not good, -604102 and -604103 when the store
 // was not reached in time or at all, when it is not known whether the AuthKey is
-// kept. Asking again is then safe: if it was kept, the answer is that its counter
-// is not above its own.
+// kept. Asking again is then safe: an AuthKey that is kept already is answered :ok.
 //
 // Whose AuthKey it is, is the caller's word, and so is that verify_ask accepted
 // the ASK. The call is therefore for trusted backends, who invoke the function
@@ -77,6 +76,8 @@ func callOf(event []byte) string {
 // Its fields are set before the first use and not changed after; it may be used
 // concurrently.
 type EnrollHandler struct {
+	// Store is where AuthKeys are kept; nil where they come from a [File], into which
+	// nothing can be enrolled.
 	Store Store
 	// Observe, if set, sees each call with what became of it, for the log: e is
 	// nil when the AuthKey is enrolled. The openid is empty when the event was not
@@ -101,6 +102,10 @@ func (h *EnrollHandler) enroll(ctx context.Context, event []byte) (openid string
 	if e != nil {
 		return "", e
 	}
+	if h.Store == nil {
+		return enrolment.OpenID, openapi.NewError(openapi.CodeSystem, "AuthKeys come from AUTHKEYS_FILE here, which is only read:"+
+			" add them where the file is made, or set REDIS_URL in its place", nil)
+	}
 	return enrolment.OpenID, enrollError(ctx, Enroll(ctx, h.Store, enrolment))
 }
 
@@ -111,8 +116,6 @@ func enrollError(ctx context.Context, err error) *openapi.Error {
 		return nil
 	case is(soter.ErrMalformed), is(soter.ErrWeakKey), is(soter.ErrWrongSignature), is(soter.ErrMismatch):
 		return openapi.NewError(openapi.CodeInvalidParam, fmt.Sprintf("%.200s", err), err)
-	case is(ErrReadOnly):
-		return openapi.NewError(openapi.CodeSystem, "AuthKeys cannot be enrolled here, AUTHKEYS_FILE cannot be written: add them where the file is made, or use Redis", err)
 	case ctx.Err() != nil:
 		return openapi.NewError(openapi.CodeTimeout, "no time was left to keep the AuthKey", err)
 	default:
