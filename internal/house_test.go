@@ -18,7 +18,7 @@ var storeys = []string{
 	"adapter config redis trigger upstream emulator",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
-	"hostedtest redis/redistest",
+	"hostedtest redis/redistest challenge/ledgertest authkeys/storetest",
 }
 
 func goList(t *testing.T, args ...string) []string {
@@ -56,7 +56,7 @@ func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
 	require.Len(t, functions, 3)
 	for _, function := range functions {
 		linked := strings.Join(goList(t, "-deps", function), " ")
-		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "redistest", "testify", "rapid", "goleak"} {
+		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "redistest", "ledgertest", "storetest", "testify", "rapid", "goleak"} {
 			assert.NotContains(t, linked, standIn, function)
 		}
 		assert.Contains(t, linked, "sotercall/internal/adapter", "the twin: what is linked is listed")

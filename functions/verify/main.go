@@ -25,7 +25,7 @@ func build(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	if p.platformToken {
 		calls = withPlatformToken(calls)
 	}
-	if p.keys != nil {
+	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
 	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, err

@@ -26,7 +26,10 @@ type parts struct {
 	verifier openapi.Verifier
 	gate     openapi.Gate
 	tokens   openapi.Tokens // nil: nobody holds a token at the HTTPS Call door
-	keys     authkeys.Store // nil: no keys of our own
+	// local says that keys of our own judge, and keys is where they are enrolled; nil:
+	// they come from a file, and cannot be.
+	local bool
+	keys  authkeys.Store
 	// warm does early what the first question would wait for; nil: nothing.
 	warm func(ctx context.Context)
 	// platformToken says that a request may bring the platform's access_token.
@@ -57,8 +60,13 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 		gateway.Scrub = scrub
 		p.verifier = gateway
 	case "local":
-		p.keys = keyStore(s, store)
-		p.verifier = authkeys.NewVerifier(p.keys)
+		p.local = true
+		if s.AuthKeysFile != "" {
+			p.verifier = authkeys.NewVerifier(authkeys.NewFile(s.AuthKeysFile))
+		} else {
+			keys := authkeys.NewRedis(store)
+			p.verifier, p.keys = authkeys.NewVerifier(keys), keys
+		}
 	default:
 		verifier := client.Verifier(hosts, source)
 		p.verifier, p.warm = verifier, verifier.Warm
@@ -97,20 +105,17 @@ func tokenSource(s settings, client *wechat.Client, hosts *upstream.Hosts, store
 	return cache, cache
 }
 
-func keyStore(s settings, store *redis.Store) authkeys.Store {
-	if s.AuthKeysFile != "" {
-		return authkeys.NewFile(s.AuthKeysFile)
-	}
-	return authkeys.NewRedis(store)
-}
-
 // once makes a genuine signature count once, as far as the settings ask for it:
-// challenges with CHALLENGE_SECRET, counters with a store.
+// challenges with CHALLENGE_SECRET, counters with a store or where they are
+// enforced.
 func once(p *parts, s settings, store *redis.Store) error {
-	if len(s.ChallengeSecret) == 0 && store == nil {
+	if len(s.ChallengeSecret) == 0 && store == nil && s.CounterPolicy == challenge.LogCounter {
 		return nil
 	}
-	v := &challenge.Verifier{Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy, OnPossibleClone: reportClone}
+	v := &challenge.Verifier{
+		Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy,
+		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
+	}
 	if len(s.ChallengeSecret) > 0 {
 		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, time.Now)
 		if err != nil {
@@ -127,6 +132,10 @@ func once(p *parts, s settings, store *redis.Store) error {
 
 func reportClone(ctx context.Context, c challenge.PossibleClone) {
 	journal.From(ctx).Set("possible_clone", c)
+}
+
+func reportUnchecked(ctx context.Context, reason string) {
+	journal.From(ctx).Set("counter_unchecked", reason)
 }
 
 // invocationEnvironment is what the platform sent with this invocation alone.

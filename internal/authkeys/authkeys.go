@@ -8,9 +8,9 @@
 //
 // An AuthKey comes in by [Enroll], or by the call that [EnrollHandler] answers,
 // with the ASK that vouches for it. From then on [Verifier] judges the user's
-// results with it. Where AuthKeys lie between the two is a [Store]: a [File] for
-// one machine or for a deployment that carries its keys with it, [Redis] for
-// functions with many instances.
+// results with it. Between the two, AuthKeys lie in a [Store], which all instances
+// share: [Redis]. A deployment that carries its AuthKeys with it needs no store but
+// a [File], into which nothing is enrolled.
 //
 // A local pass does not prove hardware. Software can play a device and sign a
 // chain that fits in all its parts; only Tencent can tell an ASK that was made
@@ -44,9 +44,10 @@ type AuthKey struct {
 	Salt    soter.Salt `json:"rsa_pss_saltlen"` // what the key announced; absent in JSON means Salt20
 }
 
-// complete tells what a kept AuthKey lacks, and settles a salt that it does not
-// name. Whether PubKey is a key shows when it is used.
-func (k *AuthKey) complete() error {
+// Complete tells what a kept AuthKey lacks, and settles a salt that it does not
+// name. Whether PubKey is a key shows when it is used. Every Store asks it before
+// it keeps an AuthKey, and after it has read one.
+func (k *AuthKey) Complete() error {
 	if k.Salt == 0 {
 		k.Salt = soter.Salt20
 	}
@@ -67,27 +68,30 @@ func (k *AuthKey) complete() error {
 	return nil
 }
 
-// Store keeps AuthKeys: one for each ID, so that of several scenes of an app on
-// a device the one enrolled last counts. It is used concurrently, and returns when
+// Finder finds AuthKeys: one for each ID. It is used concurrently, and returns when
 // its context ends.
-type Store interface {
+type Finder interface {
 	// Find answers the AuthKey of an ID, or ErrNotEnrolled. Any other error means
 	// that it is not known whether there is one.
 	Find(ctx context.Context, id ID) (AuthKey, error)
+}
+
+// Store keeps AuthKeys, so that of several scenes of an app on a device the one
+// enrolled last counts. What every Store keeps to is tested by package storetest.
+type Store interface {
+	Finder
 
 	// Put keeps an AuthKey in place of the one that its ID has. Its counter must
 	// be above that of every AuthKey kept for the same user and device, else the
 	// error is a *NotNewerError and nothing has changed: comparing and keeping are
-	// one step. After any other error it is not known whether the key is kept.
+	// one step. An AuthKey that is kept already, the same in all, is no error: it
+	// may have been put by this very call, whose reply was lost. After any other
+	// error it is not known whether the key is kept.
 	Put(ctx context.Context, key AuthKey) error
 }
 
 // ErrNotEnrolled says that a Store works and keeps no AuthKey for an ID.
 var ErrNotEnrolled = errors.New("no AuthKey is enrolled for this user, device and app")
-
-// ErrReadOnly says that AuthKeys cannot be enrolled here, because the file they
-// lie in cannot be written.
-var ErrReadOnly = errors.New("the file of the AuthKeys cannot be written")
 
 // NotNewerError says that an AuthKey was exported no later than one that is kept
 // already for the same user and device. It is a [soter.ErrMismatch].

@@ -34,11 +34,13 @@ func (believer) Verify(context.Context, openapi.Request) (openapi.Verdict, error
 }
 
 func newWarm(t testing.TB) warm {
-	p, file := newHuaweiPhone(t), authkeys.NewFile(filepath.Join(t.TempDir(), "keys.json"))
-	require.NoError(t, authkeys.Enroll(t.Context(), file, p.enrolment(t)))
+	p, path := newHuaweiPhone(t), filepath.Join(t.TempDir(), "keys.json")
+	kept, err := enrolled(t, p).Find(t.Context(), authkeys.ID{OpenID: user, CPUID: cpuID, UID: uid})
+	require.NoError(t, err)
+	write(t, path, kept)
 	r := p.answer(t, 241)
 	event := []byte(fmt.Sprintf(`{"openid":%s,"jsonString":%s,"jsonSignature":%s}`, quote(t, r.OpenID), quote(t, r.JSONString), quote(t, r.JSONSignature)))
-	verifier := authkeys.NewVerifier(file)
+	verifier := authkeys.NewVerifier(authkeys.NewFile(path))
 	handler := &openapi.Handler{Verifier: verifier}
 	believing := &openapi.Handler{Verifier: believer{}}
 	signature, err := base64.StdEncoding.DecodeString(r.JSONSignature)

@@ -30,13 +30,13 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 // or :fail with what is wrong, and one of the codes of package openapi: -501007
 // for an event or an AuthKey that is not good, -604102 and -604103 when the store
 // was not reached in time or at all, when it is not known whether the AuthKey is
-// kept. Asking again is then safe: if it was kept, the answer is that its counter
-// is not above its own.
+// kept. Asking again is then safe: an AuthKey that is kept already is answered :ok.
 //
 // Whose AuthKey it is, is the caller's word, and so is that verify_ask accepted
 // the ASK. The call is therefore for the developer's own backend, which invokes the
 // function directly with the cloud's own authorization: it must not be reachable
 // by HTTP, and everybody else is answered -604104.
+// A store that is nil stands for a [File], into which nothing can be enrolled.
 func EnrollCall(store Store) openapi.Call {
 	return openapi.Call{
 		Name: EnrollName, Direct: true,
@@ -64,6 +64,10 @@ func enroll(ctx context.Context, store Store, asked openapi.Asked) (openid strin
 	if e != nil {
 		return "", e
 	}
+	if store == nil {
+		return enrolment.OpenID, openapi.NewError(openapi.CodeSystem, "AuthKeys come from AUTHKEYS_FILE here, which is only read:"+
+			" add them where the file is made, or set REDIS_URL in its place", nil)
+	}
 	return enrolment.OpenID, enrollError(ctx, Enroll(ctx, store, enrolment))
 }
 
@@ -74,8 +78,6 @@ func enrollError(ctx context.Context, err error) *openapi.Error {
 		return nil
 	case is(soter.ErrMalformed), is(soter.ErrWeakKey), is(soter.ErrWrongSignature), is(soter.ErrMismatch):
 		return openapi.NewError(openapi.CodeInvalidParam, fmt.Sprintf("%.200s", err), err)
-	case is(ErrReadOnly):
-		return openapi.NewError(openapi.CodeSystem, "AuthKeys cannot be enrolled here, AUTHKEYS_FILE cannot be written: add them where the file is made, or use Redis", err)
 	case ctx.Err() != nil:
 		return openapi.NewError(openapi.CodeTimeout, "no time was left to keep the AuthKey", err)
 	default:

@@ -18,11 +18,6 @@ import (
 
 const ok = `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`
 
-// backend is a context in which the developer's own backend calls.
-func backend(t testing.TB) context.Context {
-	return openapi.WithCaller(t.Context(), openapi.Backend())
-}
-
 func enrollEvent(t require.TestingT, e authkeys.Enrolment) string {
 	return fmt.Sprintf(`{"call":"openapi.soter.enrollAuthKey","openid":%s,"askJson":%s,"authKeyJson":%s,"authKeySignature":%s}`,
 		quote(t, e.OpenID), quote(t, string(e.ASKJSON)), quote(t, string(e.AuthKeyJSON)), quote(t, base64Text(e.Signature[:])))
@@ -31,15 +26,18 @@ func enrollEvent(t require.TestingT, e authkeys.Enrolment) string {
 func TestEnrollCall(t *testing.T) {
 	for name, p := range map[string]phone{"plain": newPhone(t), "Huawei": newHuaweiPhone(t)} {
 		t.Run(name, func(t *testing.T) {
-			store, event := newFile(t), enrollEvent(t, p.enrolment(t))
+			store, event := newStore(), enrollEvent(t, p.enrolment(t))
 			handler := &authkeys.EnrollHandler{Store: store}
 			require.True(t, authkeys.IsEnroll([]byte(event)))
-			require.Equal(t, ok, string(handler.Call(backend(t), []byte(event))))
+			require.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))))
 			requireGenuine(t, authkeys.NewVerifier(store), p.answer(t, 241))
 
-			again := handler.Call(backend(t), []byte(event))
+			assert.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))), "asking again is safe")
+			anew := p
+			anew.authKey, anew.exported = anotherKey(), keyJSON(t, pemText(t, anotherKey()), identity(240)+p.announces)
+			older := handler.Call(t.Context(), []byte(enrollEvent(t, anew.enrolment(t))))
 			assert.Equal(t, `{"errMsg":"openapi.soter.enrollAuthKey:fail -501007 invalid parameters. keeping an AuthKey: `+
-				`counter 240 is not above 240, that of an AuthKey enrolled for this user and device before","errCode":-501007}`, string(again))
+				`counter 240 is not above 240, that of an AuthKey enrolled for this user and device before","errCode":-501007}`, string(older))
 		})
 	}
 }
@@ -49,7 +47,7 @@ func TestEnrollCallNamesTheMistake(t *testing.T) {
 	twin := enrollEvent(t, p.enrolment(t))
 	wrongASK := p.enrolment(t)
 	wrongASK.Signature = sign(t, anotherKey(), p.exported, p.salt)
-	require.Equal(t, ok, string((&authkeys.EnrollHandler{Store: newFile(t)}).Call(backend(t), []byte(twin))))
+	require.Equal(t, ok, string((&authkeys.EnrollHandler{Store: newStore()}).Call(t.Context(), []byte(twin))))
 
 	member := func(name, value string) string {
 		var members map[string]json.RawMessage
@@ -63,7 +61,7 @@ func TestEnrollCallNamesTheMistake(t *testing.T) {
 		"openid null":         {member("openid", `"openid":null`), "parameter.openid is missing"},
 		"openid a number":     {member("openid", `"openid":7`), "parameter.openid must be a string"},
 		"openid too long":     {member("openid", `"openid":"`+strings.Repeat("o", 129)+`"`), "parameter.openid has 129 bytes"},
-		"openid twice":        {member("openid", `"openid":"oUser","openid":"oEve"`), "a name stands twice"},
+		"openid twice":        {member("openid", `"openid":"oUser","openid":"oEve"`), "a name in the event is duplicated"},
 		"no askJson":          {member("askJson", `"ask":1`), "parameter.askJson is missing"},
 		"askJson parsed":      {member("askJson", `"askJson":{}`), "parameter.askJson is an object: send the text"},
 		"askJson not JSON":    {member("askJson", `"askJson":"x"`), "ASK: malformed input"},
@@ -85,7 +83,7 @@ func TestEnrollCallNamesTheMistake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seen *openapi.Error
 			handler := &authkeys.EnrollHandler{Store: fixed{}, Observe: func(_ context.Context, _ string, e *openapi.Error) { seen = e }}
-			answer := string(handler.Call(backend(t), []byte(c.event)))
+			answer := string(handler.Call(t.Context(), []byte(c.event)))
 			assert.Contains(t, answer, "openapi.soter.enrollAuthKey:fail -501007 invalid parameters. ")
 			assert.True(t, strings.HasSuffix(answer, `,"errCode":-501007}`), answer)
 			assert.Contains(t, answer, c.says)
@@ -107,25 +105,24 @@ func TestEnrollCallIsForBackends(t *testing.T) {
 		caller openapi.Caller
 		code   string
 	}{
-		"a backend":              {openapi.Backend(), `"errCode":0}`},
-		"a user":                 {openapi.User(user), `"errCode":-604104}`},
-		"a user with a secret":   {openapi.User(user).WithProof(), `"errCode":-604104}`},
-		"nobody that is known":   {openapi.Caller{}, `"errCode":-604104}`},
-		"a visitor of some page": {openapi.Unknown("TCB_SOURCE is web_client"), `"errCode":-604104}`},
+		"a backend":              {openapi.Caller{}, `"errCode":0}`},
+		"a page":                 {openapi.Caller{OpenID: user, FromPage: true}, `"errCode":-604104}`},
+		"a page of nobody":       {openapi.Caller{FromPage: true}, `"errCode":-604104}`},
+		"a function, for a user": {openapi.Caller{OpenID: user}, `"errCode":-604104}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := newFile(t)
+			store := newStore()
 			answer := string((&authkeys.EnrollHandler{Store: store}).Call(openapi.WithCaller(t.Context(), c.caller), event))
 			assert.Contains(t, answer, c.code)
 			_, err := store.Find(t.Context(), authkeys.ID{OpenID: user, CPUID: cpuID, UID: uid})
-			assert.Equal(t, c.caller.IsBackend(), err == nil)
+			assert.Equal(t, c.caller == openapi.Caller{}, err == nil)
 		})
 	}
 }
 
 func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
 	event := []byte(enrollEvent(t, newPhone(t).enrolment(t)))
-	ended, cancel := context.WithCancel(backend(t))
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
 		ctx  context.Context
@@ -133,11 +130,10 @@ func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
 		code int
 		says string
 	}{
-		"it works":            {backend(t), nil, 0, ""},
-		"it is down":          {backend(t), errors.New("down"), openapi.CodeSystem, "could not be kept"},
+		"it works":            {t.Context(), nil, 0, ""},
+		"it is down":          {t.Context(), errors.New("down"), openapi.CodeSystem, "could not be kept"},
 		"no time is left":     {ended, context.Canceled, openapi.CodeTimeout, "no time was left"},
-		"the file is fixed":   {backend(t), fmt.Errorf("a layer: %w", authkeys.ErrReadOnly), openapi.CodeSystem, "AUTHKEYS_FILE cannot be written"},
-		"it has a newer one":  {backend(t), &authkeys.NotNewerError{Counter: 1, Enrolled: 2}, openapi.CodeInvalidParam, "counter 1 is not above 2"},
+		"it has a newer one":  {t.Context(), &authkeys.NotNewerError{Counter: 1, Enrolled: 2}, openapi.CodeInvalidParam, "counter 1 is not above 2"},
 		"it has it, too late": {ended, soter.ErrMismatch, openapi.CodeInvalidParam, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,10 +149,26 @@ func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
 			answer := string(handler.Call(c.ctx, event))
 			assert.Contains(t, answer, fmt.Sprintf(`"errCode":%d}`, c.code))
 			assert.Contains(t, answer, c.says)
-			assert.NotContains(t, answer, "a layer")
+			assert.NotContains(t, answer, "down", "what fails is for the log")
 			assert.Equal(t, 1, observed)
 		})
 	}
+}
+
+// A file is read and never written: what to do is in the answer, and a mistake in the
+// event comes first.
+func TestEnrollCallWithoutAStoreSaysWhatToDo(t *testing.T) {
+	var seen *openapi.Error
+	handler := &authkeys.EnrollHandler{Observe: func(_ context.Context, openid string, e *openapi.Error) {
+		assert.Equal(t, user, openid)
+		seen = e
+	}}
+	answer := string(handler.Call(t.Context(), []byte(enrollEvent(t, newPhone(t).enrolment(t)))))
+	assert.Contains(t, answer, "AuthKeys come from AUTHKEYS_FILE here, which is only read: add them where the file is made, or set REDIS_URL in its place")
+	assert.Contains(t, answer, `"errCode":-604103}`)
+	assert.Equal(t, openapi.CodeSystem, seen.Code)
+	handler.Observe = nil
+	assert.Contains(t, string(handler.Call(t.Context(), []byte(`{}`))), `"errCode":-501007}`)
 }
 
 func TestIsEnroll(t *testing.T) {

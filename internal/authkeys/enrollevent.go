@@ -58,7 +58,7 @@ func readEvent(event []byte, into *enrollEvent) *openapi.Error {
 	var syntax *jsontext.SyntacticError
 	switch err := json.Unmarshal(event, into); {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return invalid("a name stands twice in the event")
+		return invalid("a name in the event is duplicated")
 	case errors.As(err, &syntax):
 		return invalid("the event is not valid JSON, at byte %d", syntax.ByteOffset)
 	case err != nil, jsontext.Value(event).Kind() != '{':

@@ -2,12 +2,8 @@ package authkeys
 
 import "time"
 
-// For the tests: what only time or another process brings about.
-var (
-	ParseFile  = parseFile
-	FormatFile = formatFile
-	Lock       = lock
-)
+// For the tests: what only time brings about.
+var ParseFile = parseFile
 
 const (
 	Believed  = believed

@@ -2,6 +2,7 @@ package authkeys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -36,7 +37,7 @@ func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
 // Find implements [Store]. The errors are those of the server and of the way to
 // it, and what is wrong with an entry that is none of ours.
 func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
-	reply, err := r.store.Do(ctx, "HGET", userKey(id), keyField(id))
+	reply, err := r.store.Read(ctx, "HGET", userKey(id), keyField(id))
 	if err != nil {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: %w", err)
 	}
@@ -51,16 +52,19 @@ func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
 	if err := json.Unmarshal(content, &key, json.RejectUnknownMembers(true)); err != nil {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry is not readable: %w", err)
 	}
-	if err := key.complete(); err != nil {
+	if err := key.Complete(); err != nil {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry %w", err)
 	}
 	return key, nil
 }
 
-// put answers nil if it kept the AuthKey, else the highest counter. Counters are
+// put answers nil if the AuthKey is kept, else the highest counter. Counters are
 // compared as texts of 20 digits: Lua's numbers are doubles, which are inexact
 // from 2^53 on.
-var put = redis.NewScript(1, `
+var put = redis.NewIdempotentScript(1, `
+if redis.call('HGET', KEYS[1], ARGV[3]) == ARGV[4] then
+	return false
+end
 local highest = redis.call('HGET', KEYS[1], ARGV[1])
 if highest and (#highest ~= 20 or string.find(highest, '%D') or highest >= ARGV[2]) then
 	return highest
@@ -71,7 +75,7 @@ return false
 
 // Put implements [Store]. The errors are as with Find.
 func (r *Redis) Put(ctx context.Context, key AuthKey) error {
-	if err := key.complete(); err != nil {
+	if err := key.Complete(); err != nil {
 		return fmt.Errorf("the AuthKey %w", err)
 	}
 	content, err := json.Marshal(key)
@@ -91,7 +95,7 @@ func (r *Redis) Put(ctx context.Context, key AuthKey) error {
 	}
 	n, err := strconv.ParseUint(string(highest), 10, 64)
 	if err != nil || len(highest) != 20 {
-		return fmt.Errorf("the stored counter is none")
+		return errors.New("the stored counter is not a counter")
 	}
 	return &NotNewerError{Counter: key.Counter, Enrolled: n}
 }

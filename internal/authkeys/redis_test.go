@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/authkeys"
+	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/soter"
@@ -55,7 +56,7 @@ func TestRedisForgetsAtOnce(t *testing.T) {
 func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
 	keys := authkeys.NewRedis(store)
-	good := key("u", "c", "1", 5)
+	good := storetest.Key("u", "c", "1", 5)
 	require.NoError(t, keys.Put(t.Context(), good))
 	content := do(t, store, "HGET", "sotercall:authkeys:{u}", "key c 1")
 	for name, set := range map[string][]any{
@@ -73,7 +74,7 @@ func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 
 			do(t, store, "DEL", "sotercall:authkeys:{u}")
 			do(t, store, "HSET", "sotercall:authkeys:{u}", "key c 1", content)
-			requireKept(t, keys, good)
+			storetest.RequireKept(t, keys, good)
 		})
 	}
 }
@@ -83,10 +84,22 @@ func TestRedisReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
 	keys := authkeys.NewRedis(store)
 	for _, broken := range []string{"7", "x", "", "0000000000000000000x", "99999999999999999999"} {
 		do(t, store, "HSET", "sotercall:authkeys:{u}", "counter c", broken)
-		err := keys.Put(t.Context(), key("u", "c", "1", 1<<63))
-		require.ErrorContains(t, err, "the stored counter is none", broken)
+		err := keys.Put(t.Context(), storetest.Key("u", "c", "1", 1<<63))
+		require.ErrorContains(t, err, "the stored counter is not a counter", broken)
 		require.NotErrorIs(t, err, soter.ErrMismatch)
 	}
 	do(t, store, "HSET", "sotercall:authkeys:{u}", "counter c", "00000000000000000007")
-	require.NoError(t, keys.Put(t.Context(), key("u", "c", "1", 8)), "the twin")
+	require.NoError(t, keys.Put(t.Context(), storetest.Key("u", "c", "1", 8)), "the twin")
+}
+
+// Neither of the two steps is lost with a connection.
+func TestRedisThatCutsConnectionsCostsNothing(t *testing.T) {
+	server := redistest.Start(t)
+	keys := authkeys.NewRedis(openRedis(t, server))
+	for counter := range uint64(10) {
+		server.CutConnections()
+		require.NoError(t, keys.Put(t.Context(), storetest.Key("u", "c", "1", counter+1)))
+		server.CutConnections()
+		storetest.RequireKept(t, keys, storetest.Key("u", "c", "1", counter+1))
+	}
 }

@@ -29,7 +29,7 @@ func vectors(t *testing.T) func(name string) string {
 
 // requireOnlyGenuine has a result accepted, and refused when anything about it
 // is changed.
-func requireOnlyGenuine(t *testing.T, store authkeys.Store, r openapi.Request) {
+func requireOnlyGenuine(t *testing.T, store authkeys.Finder, r openapi.Request) {
 	t.Helper()
 	v := authkeys.NewVerifier(store)
 	requireGenuine(t, v, r)
@@ -52,7 +52,7 @@ func TestVectorsOfAMediaTekPhone(t *testing.T) {
 	ask := keyJSON(t, read("ask.pem"), `"cpu_id":"0900000026030000241a1e8e9e44c3a8e05b9c0c","uid":"10115","counter":239`)
 	event := fmt.Sprintf(`{"call":"openapi.soter.enrollAuthKey","openid":%q,"askJson":%s,"authKeyJson":%s,"authKeySignature":%q}`,
 		user, quote(t, ask), quote(t, read("auth_key_json.txt")), base64Text([]byte(read("auth_key_signature.bin"))))
-	store := newFile(t)
+	store := newStore()
 	handler := &authkeys.EnrollHandler{Store: store}
 	for _, damage := range [][2]string{{`\\/`, `/`}, {"10115", "10116"}, {`:240`, `:241`}} {
 		require.Contains(t, event, damage[0])
@@ -72,7 +72,7 @@ func TestVectorsOfAHuaweiPhone(t *testing.T) {
 	event := fmt.Sprintf(`{"call":"openapi.soter.enrollAuthKey","openid":%q,"askJson":%s,"authKeyJson":%s,"authKeySignature":%q}`,
 		user, quote(t, read("hw_ask_cert_json.txt")), quote(t, read("hw_auth_key_json.txt")), read("hw_auth_key_signature.txt"))
 	path := filepath.Join(t.TempDir(), "authkeys.json")
-	store := authkeys.NewFile(path)
+	store := newStore()
 	handler := &authkeys.EnrollHandler{Store: store}
 	escaped := strings.ReplaceAll(read("hw_auth_key_json.txt"), "\n", `\n`)
 	damaged := strings.Replace(event, quote(t, read("hw_auth_key_json.txt")), quote(t, escaped), 1)

@@ -9,17 +9,17 @@ import (
 	"sotercall/internal/soter"
 )
 
-// Verifier implements [openapi.Verifier] with the AuthKeys of a Store. It may be
+// Verifier implements [openapi.Verifier] with the AuthKeys of a Finder. It may be
 // used concurrently. Make it with [NewVerifier].
 type Verifier struct {
-	store Store
-	keys  parsedKeys
+	enrolled Finder
+	keys     parsedKeys
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
 // NewVerifier makes a Verifier.
-func NewVerifier(store Store) *Verifier { return &Verifier{store: store} }
+func NewVerifier(enrolled Finder) *Verifier { return &Verifier{enrolled: enrolled} }
 
 // Verify implements [openapi.Verifier]. A signature is genuine if the AuthKey
 // that is enrolled for the openid, and for the cpu_id and uid of jsonString, made
@@ -44,7 +44,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
 	}
 	id := ID{OpenID: r.OpenID, CPUID: result.CPUID, UID: result.UID}
-	enrolled, err := v.store.Find(ctx, id)
+	enrolled, err := v.enrolled.Find(ctx, id)
 	if errors.Is(err, ErrNotEnrolled) {
 		return openapi.Wrong(ErrNotEnrolled.Error()), nil
 	}

@@ -15,16 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/authkeys"
+	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/openapi"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/soter"
 )
 
-func enrolled(t testing.TB, p phone) *authkeys.File {
+func enrolled(t testing.TB, p phone) *storetest.Memory {
 	t.Helper()
-	file := newFile(t)
-	require.NoError(t, authkeys.Enroll(t.Context(), file, p.enrolment(t)))
-	return file
+	store := newStore()
+	require.NoError(t, authkeys.Enroll(t.Context(), store, p.enrolment(t)))
+	return store
 }
 
 func requireGenuine(t testing.TB, v openapi.Verifier, r openapi.Request) {
@@ -80,7 +81,7 @@ func TestVerifierRefuses(t *testing.T) {
 		"an earlier number":      {`:246`, `:239`, "counter 239 is not above 240"},
 		"salt 32 announced":      {`"10115"`, `"10115","rsa_pss_saltlen":32`, "announces a salt of 32 bytes, its AuthKey 20"},
 		"salt 0 announced":       {`"10115"`, `"10115","rsa_pss_saltlen":0`, "neither 20 nor 32"},
-		"no challenge":           {`"raw"`, `"RAW"`, "raw is missing"},
+		"no challenge":           {`"raw"`, `"row"`, "raw is missing"},
 		"no counter":             {`"counter"`, `"count"`, "counter is missing"},
 		"a name twice":           {`"uid"`, `"raw":"another","uid"`, "duplicate"},
 		"nested":                 {`"FPC"`, `["FPC"]`, "is nested"},
@@ -145,14 +146,14 @@ func TestSaltOfAResultIsTheOneItsAuthKeyAnnounced(t *testing.T) {
 
 func TestVerifierNoticesAKeyEnrolledAnew(t *testing.T) {
 	old := newPhone(t)
-	file := enrolled(t, old)
-	v := authkeys.NewVerifier(file)
+	store := enrolled(t, old)
+	v := authkeys.NewVerifier(store)
 	requireGenuine(t, v, old.answer(t, 241))
 
 	renewed := old
 	renewed.authKey = anotherKey()
 	renewed.exported = keyJSON(t, pemText(t, anotherKey()), identity(242))
-	require.NoError(t, authkeys.Enroll(t.Context(), file, renewed.enrolment(t)))
+	require.NoError(t, authkeys.Enroll(t.Context(), store, renewed.enrolment(t)))
 	requireGenuine(t, v, renewed.answer(t, 243))
 	requireWrong(t, v, old.answer(t, 244), "wrong signature")
 }
@@ -198,7 +199,8 @@ func TestStoreThatFailsIsNoWrongSignature(t *testing.T) {
 	e = requireCode(t, authkeys.NewVerifier(fixed{key: broken}), r, openapi.CodeSystem)
 	require.ErrorContains(t, e, "unusable")
 
-	requireCode(t, authkeys.NewVerifier(newFile(t)), r, openapi.CodeSystem)
+	missing := authkeys.NewFile(filepath.Join(t.TempDir(), "authkeys.json"))
+	requireCode(t, authkeys.NewVerifier(missing), r, openapi.CodeSystem)
 	requireWrong(t, authkeys.NewVerifier(fixed{err: errors.New("down")}), openapi.Request{OpenID: user, JSONString: r.JSONString, JSONSignature: "x"},
 		"has 1 characters") // what is not well formed needs no store
 }
@@ -239,8 +241,8 @@ func TestVerifierRemembersABoundedNumberOfKeys(t *testing.T) {
 
 func TestVerifierIsUsedByManyAtOnce(t *testing.T) {
 	p := newPhone(t)
-	file := enrolled(t, p)
-	v := authkeys.NewVerifier(file)
+	store := enrolled(t, p)
+	v := authkeys.NewVerifier(store)
 	genuine, forged := p.answer(t, 500), p.answer(t, 500)
 	forged.JSONSignature = flip(forged.JSONSignature)
 	var wg sync.WaitGroup
@@ -253,7 +255,7 @@ func TestVerifierIsUsedByManyAtOnce(t *testing.T) {
 					assert.Equal(t, r == genuine, verdict.IsGenuine())
 				}
 			}
-			assert.NoError(t, file.Put(t.Context(), key(fmt.Sprint(i), "c", "1", 1)))
+			assert.NoError(t, store.Put(t.Context(), storetest.Key(fmt.Sprint(i), "c", "1", 1)))
 		})
 	}
 	wg.Wait()

@@ -62,12 +62,15 @@ func FuzzVerifier(f *testing.F) {
 	f.Add(`{"raw":"123456","counter":7,"cpu_id":"$","uid":"21"}`, uint8(nextGenuine))
 	f.Add(`{"raw":"$","raw":"x","counter":7,"cpu_id":"c0ffee","uid":"21"}`, uint8(nextGenuine))
 	f.Add(`{"raw":"\u0024$","counter":18446744073709551616,"cpu_id":"c0ffee","uid":"21"}`, uint8(nextGenuine))
+	f.Add("{\"raw\":\"$\",\"fid\":\"\x00\",\"x\":{\"raw\":1}}", uint8(nextGenuine))
 	f.Fuzz(func(t *testing.T, jsonString string, says uint8) {
 		d := newDesk(t, nil)
 		text := issue(t, d.Issuer, alice)
 		jsonString = strings.ReplaceAll(jsonString, "$", text)
-		result, malformed := soter.ParseResult(jsonString)
+		result, malformed := soter.ParseAnswer(jsonString)
 		isAnswer := malformed == nil && result.Raw == text
+		unchecked := 0
+		d.OnUnchecked = func(context.Context, string) { unchecked++ }
 		failure := errors.New("next fails")
 		switch says %= 3; says {
 		case nextWrong:
@@ -79,6 +82,7 @@ func FuzzVerifier(f *testing.F) {
 		verdict, err := d.Verify(context.Background(), question(alice, jsonString))
 		require.Equal(t, isAnswer, d.next.asked == 1)
 		require.Equal(t, isAnswer && says == nextGenuine, verdict.IsGenuine())
+		require.Equal(t, verdict.IsGenuine() && result.Uncounted != nil, unchecked == 1)
 		require.Equal(t, isAnswer && says == nextFails, err != nil)
 		require.Equal(t, err == nil && !verdict.IsGenuine(), verdict.Reason() != "")
 		assert.LessOrEqual(t, len(verdict.Reason()), 800)

@@ -10,18 +10,28 @@ import (
 )
 
 // Ledger remembers which challenges were consumed, and how far the counter of
-// each device has come. It may be used concurrently.
+// each device has come. It may be used concurrently, and all instances that share
+// a Ledger see one and the same.
 //
-// It states facts only; what a counter that did not grow leads to is for the
-// [CounterPolicy].
+// Consume and Raise are two steps, each of them a write to one entry. Consume
+// comes first: whoever crashes between the two leaves a challenge that nobody can
+// answer again, and never an answer that counts twice.
+//
+// Both carry a nonce, which is random for each verification: if it is not known
+// whether a step was taken, the same may be asked again with the same nonce, and
+// the answer is the one that was lost.
+//
+// A Ledger states facts only; what a counter that did not grow leads to is for the
+// [CounterPolicy]. After an error it is not known whether the step was taken. What
+// every Ledger keeps to is tested by package ledgertest.
 type Ledger interface {
-	// Consume consumes the challenge and raises the device's counter, in one
-	// atomic step of all that share the Ledger: of any number of Uses of one
-	// challenge, one is the first. A Use that is not the first changes nothing,
-	// and no Use lowers a counter.
-	//
-	// An error means that it is not known whether the step was taken.
-	Consume(ctx context.Context, u Use) (Outcome, error)
+	// Consume consumes the challenge, and reports whether this Use did: of any
+	// number of Uses of one challenge, one is the first.
+	Consume(ctx context.Context, u Use) (first bool, err error)
+
+	// Raise raises the counter of a device to that of r unless it is higher, and
+	// returns the highest before, 0 if the device was not known.
+	Raise(ctx context.Context, r Reading) (highest uint64, err error)
 }
 
 // Use is one presentation of a challenge under a genuine signature.
@@ -31,19 +41,20 @@ type Use struct {
 	// Keep is how long the challenge must be remembered as consumed, at least a
 	// millisecond; afterwards Check refuses it everywhere.
 	Keep time.Duration
+	// Nonce tells this presentation from all others.
+	Nonce string
+}
+
+// Reading is the counter of a device, as a genuine signature tells it.
+type Reading struct {
 	// Device is the pseudonym of the device, see [DevicePseudonym].
 	Device string
 	// Counter is what the device had counted when it signed, 1 to 2^64-1.
 	Counter uint64
-}
-
-// Outcome is what a Ledger found. The zero Outcome is a refusal.
-type Outcome struct {
-	// First reports that this Use consumed the challenge. If false, another had.
-	First bool
-	// Highest is the highest counter of the device before this Use, 0 if the
-	// device was not known. It has a meaning only if First.
-	Highest uint64
+	// Nonce tells this presentation from all others. A reading that is asked again
+	// after a higher one of the same device was taken is answered as if it came
+	// after that one.
+	Nonce string
 }
 
 // counterLife is how long the counter of a device is remembered after it last
@@ -58,12 +69,21 @@ func DevicePseudonym(cpuID string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-func (u Use) check() error {
+// Check tells what a Use lacks. Every Ledger asks it first.
+func (u Use) Check() error {
 	switch {
-	case u.Challenge == "", u.Device == "", u.Counter == 0:
-		return errors.New("challenge: a Use without challenge, device or counter")
+	case u.Challenge == "", u.Nonce == "":
+		return errors.New("challenge: a Use without challenge or nonce")
 	case u.Keep < time.Millisecond:
 		return fmt.Errorf("challenge: a Use to be remembered for %v", u.Keep)
+	}
+	return nil
+}
+
+// Check tells what a Reading lacks. Every Ledger asks it first.
+func (r Reading) Check() error {
+	if r.Device == "" || r.Counter == 0 || r.Nonce == "" {
+		return errors.New("challenge: a Reading without device, counter or nonce")
 	}
 	return nil
 }

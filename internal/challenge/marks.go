@@ -16,6 +16,7 @@ type marks struct {
 type mark struct {
 	id    string
 	until time.Time // when to forget it
+	nonce string    // of the Use that consumed it
 	place int       // in the heap
 }
 
@@ -28,10 +29,11 @@ func (m *marks) find(id string, now time.Time) *mark {
 }
 
 // add remembers a challenge that find does not find. The error is ErrFull.
-func (m *marks) add(id string, until, now time.Time) error {
+func (m *marks) add(u Use, now time.Time) error {
 	m.forget(now)
-	if old := m.byID[id]; old != nil { // it has ended, and was not yet forgotten
-		old.until = until
+	until := now.Add(u.Keep)
+	if old := m.byID[u.Challenge]; old != nil { // it has ended, and was not yet forgotten
+		old.until, old.nonce = until, u.Nonce
 		heap.Fix(&m.byEnd, old.place)
 		return nil
 	}
@@ -41,8 +43,8 @@ func (m *marks) add(id string, until, now time.Time) error {
 	if m.byID == nil {
 		m.byID = map[string]*mark{}
 	}
-	added := &mark{id: id, until: until}
-	m.byID[id] = added
+	added := &mark{id: u.Challenge, until: until, nonce: u.Nonce}
+	m.byID[u.Challenge] = added
 	heap.Push(&m.byEnd, added)
 	return nil
 }

@@ -12,11 +12,15 @@ import (
 )
 
 // filled holds so many marks, one of which ends in each second from now on.
+func add(m *marks, id string, until, now time.Time) error {
+	return m.add(Use{Challenge: id, Keep: until.Sub(now), Nonce: "nonce"}, now)
+}
+
 func filled(t testing.TB, count int, now time.Time) *marks {
 	t.Helper()
 	m := new(marks)
 	for n := range count {
-		require.NoError(t, m.add("mark "+strconv.Itoa(n), now.Add(time.Duration(n+1)*time.Second), now))
+		require.NoError(t, add(m, "mark "+strconv.Itoa(n), now.Add(time.Duration(n+1)*time.Second), now))
 	}
 	return m
 }
@@ -41,23 +45,23 @@ func TestACallIsCheapHoweverManyMarksThereAre(t *testing.T) {
 		m := filled(t, count, begin)
 		now := begin
 		assert.LessOrEqual(t, work(1000, m, func(n int) {
-			if err := m.add("refused "+strconv.Itoa(n), now.Add(time.Hour), now); count == maxMarks {
+			if err := add(m, "refused "+strconv.Itoa(n), now.Add(time.Hour), now); count == maxMarks {
 				require.ErrorIs(t, err, ErrFull)
 			}
 		}), bound, "%d marks, none of which has ended", count)
 
 		assert.LessOrEqual(t, work(1000, m, func(n int) {
 			now = now.Add(time.Second)
-			require.NoError(t, m.add("next "+strconv.Itoa(n), now.Add(time.Duration(n*7919%maxMarks)*time.Second), now))
+			require.NoError(t, add(m, "next "+strconv.Itoa(n), now.Add(time.Duration(n*7919%maxMarks)*time.Second), now))
 		}), bound, "%d marks, one of which ends before each call", count)
 
 		now = now.Add(1000 * time.Hour)
 		assert.LessOrEqual(t, work(maxMarks+2000, m, func(n int) {
-			require.NoError(t, m.add("late "+strconv.Itoa(n), now.Add(time.Hour), now.Add(time.Duration(n)*time.Second)))
+			require.NoError(t, add(m, "late "+strconv.Itoa(n), now.Add(time.Hour), now.Add(time.Duration(n)*time.Second)))
 		}), bound, "%d marks, all of which have ended", count)
 	}
 	m := filled(t, maxMarks, begin)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = m.add("refused", begin.Add(time.Hour), begin) }), "refusing costs nothing")
+	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = add(m, "refused", begin.Add(time.Hour), begin) }), "refusing costs nothing")
 }
 
 // TestMarksAreWhatANaiveMapIs compares with a map that is searched as a whole. The
@@ -67,7 +71,7 @@ func TestMarksAreWhatANaiveMapIs(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	m := new(marks)
 	for n := range maxMarks - room {
-		require.NoError(t, m.add(fmt.Sprint("always ", n), now.AddDate(100, 0, 0), now))
+		require.NoError(t, add(m, fmt.Sprint("always ", n), now.AddDate(100, 0, 0), now))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now = now.Add(time.Hour) // those of the case before have ended
@@ -89,10 +93,10 @@ func TestMarksAreWhatANaiveMapIs(t *testing.T) {
 					return
 				}
 				if living == room {
-					require.ErrorIs(t, m.add(id, until, now), ErrFull)
+					require.ErrorIs(t, add(m, id, until, now), ErrFull)
 					return
 				}
-				require.NoError(t, m.add(id, until, now))
+				require.NoError(t, add(m, id, until, now))
 				naive[id] = until
 			},
 			"": func(t *rapid.T) {
@@ -113,7 +117,7 @@ func TestMarksAreWhatANaiveMapIs(t *testing.T) {
 func BenchmarkMemory(b *testing.B) {
 	begin := time.Unix(1_700_000_000, 0)
 	consume := func(b *testing.B, ledger *Memory, n int, want error) {
-		_, err := ledger.Consume(b.Context(), Use{Challenge: strconv.Itoa(n), Keep: maxMarks * time.Second, Device: "device", Counter: uint64(n) + 1})
+		_, err := ledger.Consume(b.Context(), Use{Challenge: strconv.Itoa(n), Keep: maxMarks * time.Second, Nonce: "nonce"})
 		require.ErrorIs(b, err, want)
 	}
 	var empty float64

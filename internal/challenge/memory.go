@@ -36,42 +36,67 @@ type Memory struct {
 	marks marks // guarded by mu
 	// Guarded by mu. Counters move to the young generation when they are used;
 	// when that is full it becomes the old one, and the old one is dropped.
-	young, old map[string]uint64
+	young, old map[string]raised
+}
+
+// raised is the counter of a device.
+type raised struct {
+	highest, before uint64
+	nonce           string // of the Reading that raised it from before to highest
 }
 
 var _ Ledger = (*Memory)(nil)
 
 // Consume implements [Ledger]. The error is ErrFull.
-func (m *Memory) Consume(_ context.Context, u Use) (Outcome, error) {
-	if err := u.check(); err != nil {
-		return Outcome{}, err
+func (m *Memory) Consume(_ context.Context, u Use) (first bool, err error) {
+	if err := u.Check(); err != nil {
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if m.marks.find(u.Challenge, now) != nil {
-		return Outcome{}, nil
+	if known := m.marks.find(u.Challenge, now); known != nil {
+		return known.nonce == u.Nonce, nil
 	}
-	if err := m.marks.add(u.Challenge, now.Add(u.Keep), now); err != nil {
-		return Outcome{}, err
+	if err := m.marks.add(u, now); err != nil {
+		return false, err
 	}
-	return Outcome{First: true, Highest: m.raise(u.Device, u.Counter)}, nil
+	return true, nil
 }
 
-// raise raises the counter of a device and returns its highest before.
-func (m *Memory) raise(device string, counter uint64) uint64 {
-	highest, known := m.young[device]
-	if !known {
-		highest = m.old[device]
+// Raise implements [Ledger]. It never fails.
+func (m *Memory) Raise(_ context.Context, r Reading) (highest uint64, err error) {
+	if err := r.Check(); err != nil {
+		return 0, err
 	}
-	if !known && len(m.young) == maxCounters {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, isYoung := m.young[r.Device]
+	if !isYoung {
+		known = m.old[r.Device]
+		m.makeYoung()
+	}
+	switch {
+	case known.nonce == r.Nonce:
+		highest = known.before
+	case r.Counter > known.highest:
+		highest, known = known.highest, raised{highest: r.Counter, before: known.highest, nonce: r.Nonce}
+	default:
+		highest = known.highest
+	}
+	m.young[r.Device] = known
+	return highest, nil
+}
+
+// makeYoung sees to it that there is room for one more device in the young
+// generation.
+func (m *Memory) makeYoung() {
+	if len(m.young) == maxCounters {
 		m.young, m.old = nil, m.young
 	}
 	if m.young == nil {
-		m.young = map[string]uint64{}
+		m.young = map[string]raised{}
 	}
-	m.young[device] = max(highest, counter)
-	return highest
 }
 
 func (m *Memory) now() time.Time {

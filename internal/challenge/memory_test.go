@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/challenge/ledgertest"
 )
 
 const memoryBound = 65536 // as the comment of Memory says
@@ -17,42 +18,37 @@ const memoryBound = 65536 // as the comment of Memory says
 func TestMemoryRemembersAChallengeAsLongAsItShould(t *testing.T) {
 	clock := newClock()
 	ledger := &challenge.Memory{Now: clock.Now}
-	require.True(t, consume(t, ledger, use("a", "phone", 1)).First)
+	require.True(t, ledgertest.Consume(t, ledger, "a", "1"))
 	clock.pass(time.Minute - 1)
-	assert.False(t, consume(t, ledger, use("a", "phone", 2)).First)
+	assert.False(t, ledgertest.Consume(t, ledger, "a", "2"))
 	clock.pass(1)
-	assert.True(t, consume(t, ledger, use("a", "phone", 3)).First)
+	assert.True(t, ledgertest.Consume(t, ledger, "a", "3"))
 }
 
 func TestMemoryThatIsFullForgetsNothingAndMakesRoomWithTime(t *testing.T) {
 	clock := newClock()
 	ledger := &challenge.Memory{Now: clock.Now}
 	for n := range memoryBound {
-		require.True(t, consume(t, ledger, use(fmt.Sprint(n), "phone", 1)).First)
+		require.True(t, ledgertest.Consume(t, ledger, fmt.Sprint(n), "nonce"))
 	}
 	for range 2 {
-		outcome, err := ledger.Consume(context.Background(), use("one more", "phone", 2))
+		first, err := ledger.Consume(context.Background(), challenge.Use{Challenge: "one more", Keep: time.Minute, Nonce: "nonce"})
 		require.ErrorIs(t, err, challenge.ErrFull)
-		assert.Zero(t, outcome)
+		assert.False(t, first)
 	}
 	for _, n := range []int{0, 1, memoryBound / 2, memoryBound - 1} {
-		assert.False(t, consume(t, ledger, use(fmt.Sprint(n), "phone", 2)).First, n)
+		assert.False(t, ledgertest.Consume(t, ledger, fmt.Sprint(n), "another"), n)
 	}
 
 	clock.pass(time.Minute)
-	assert.Equal(t, challenge.Outcome{First: true, Highest: 1}, consume(t, ledger, use("one more", "phone", 2)),
-		"there is room again, and the refused use has not counted")
+	assert.True(t, ledgertest.Consume(t, ledger, "one more", "nonce"), "there is room again")
 }
 
 func TestMemoryForgetsTheDevicesThatWereSilentLongest(t *testing.T) {
-	clock := newClock()
-	ledger := &challenge.Memory{Now: clock.Now}
-	n := 0
+	ledger, n := new(challenge.Memory), uint64(0)
 	sign := func(device string) uint64 {
-		if n++; n%10000 == 0 {
-			clock.pass(time.Hour) // it is devices that are to fill it, not challenges
-		}
-		return consume(t, ledger, use(fmt.Sprint(n), device, uint64(n))).Highest
+		n++
+		return ledgertest.Raise(t, ledger, device, n, fmt.Sprint(n))
 	}
 	sign("silent")
 	sign("regular")

@@ -16,7 +16,6 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/soter"
 )
 
@@ -56,15 +55,10 @@ func (p phone) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, er
 // Two instances of the function and one of 100 answers: with a shared ledger.
 func TestOfAHundredSimultaneousSubmissionsOneIsGenuine(t *testing.T) {
 	phone := newPhone(t)
-	server := redistest.Start(t)
-	memory := &challenge.Memory{}
-	for name, ledgers := range map[string][2]challenge.Ledger{
-		"Memory": {memory, memory},
-		"Redis":  {challenge.NewRedis(openStore(t, server)), challenge.NewRedis(openStore(t, server))},
-	} {
+	for name, open := range ledgers {
 		t.Run(name, func(t *testing.T) {
 			instances := [2]*challenge.Verifier{}
-			for n, ledger := range ledgers {
+			for n, ledger := range open(t, 2) {
 				instances[n] = &challenge.Verifier{Issuer: newIssuer(t, nil), Next: phone, Ledger: ledger, Policy: challenge.EnforceCounter}
 			}
 			r := phone.sign(t, alice, issue(t, instances[0].Issuer, alice), 41)

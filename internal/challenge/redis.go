@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,15 +13,13 @@ import (
 // Redis is a [Ledger] of all who share a server: a challenge counts once in the
 // whole fleet. The keys:
 //
-//	sotercall:challenge:{ledger}:<id>      until Use.Keep has passed
-//	sotercall:counter:{ledger}:<device>    until 400 days after the device last signed
+//	sotercall:challenge:<id>      the nonce, until Use.Keep has passed
+//	sotercall:counter:<device>    until 400 days after the device last signed:
+//	                              the highest counter and the one before it, in
+//	                              20 digits each, and the nonce
 //
-// A key takes about 200 bytes of the server's memory. Both are touched by one
-// script, and a cluster runs a script only on keys of one slot. A challenge can
-// be presented by any device, and a device presents many challenges, so that no
-// part of their names could bring the right ones together: {ledger}, a hash tag
-// (Redis documentation, Redis cluster specification), keeps all in one slot. One
-// server runs more of these scripts than WeChat answers calls.
+// A key takes 200 to 300 bytes of the server's memory. Each is touched by a script
+// of its own, so that a proxy in front of a cluster may put them anywhere.
 //
 // What the server forgets can be used again: give it maxmemory-policy noeviction
 // (managed ones often come with volatile-lru, which takes just these keys). After
@@ -34,53 +33,82 @@ var _ Ledger = (*Redis)(nil)
 func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
 
 const (
-	challengeKey = "sotercall:challenge:{ledger}:"
-	counterKey   = "sotercall:counter:{ledger}:"
+	challengeKey = "sotercall:challenge:"
+	counterKey   = "sotercall:counter:"
 )
 
-// consume answers nil if the challenge was consumed before, else the highest
-// counter before, or an empty text. It reads before it writes, so that a read
-// which fails has changed nothing. Counters are compared as texts of 20 digits:
-// Lua's numbers are doubles, which are inexact from 2^53 on.
-var consume = redis.NewScript(2, `
-local highest = redis.call('GET', KEYS[2])
-if not redis.call('SET', KEYS[1], '', 'NX', 'PX', ARGV[1]) then
-	return false
+// consumeScript takes the nonce and the time to keep it, and answers 1 if the
+// challenge was consumed with this nonce.
+var consumeScript = redis.NewIdempotentScript(1, `
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+	return 1
 end
-local counter = ARGV[2]
-if highest and highest > counter then
-	counter = highest
-end
-redis.call('SET', KEYS[2], counter, 'PX', ARGV[3])
-return highest or ''
+return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 `)
 
 // Consume implements [Ledger]. The errors are those of the server and of the way
 // to it.
-func (r *Redis) Consume(ctx context.Context, u Use) (Outcome, error) {
-	if err := u.check(); err != nil {
-		return Outcome{}, err
+func (r *Redis) Consume(ctx context.Context, u Use) (first bool, err error) {
+	if err := u.Check(); err != nil {
+		return false, err
 	}
-	reply, err := r.store.Run(ctx, consume, challengeKey+u.Challenge, counterKey+u.Device,
-		milliseconds(u.Keep), fmt.Sprintf("%020d", u.Counter), milliseconds(counterLife))
+	reply, err := r.store.Run(ctx, consumeScript, challengeKey+u.Challenge, u.Nonce, milliseconds(u.Keep))
 	if err != nil {
-		return Outcome{}, fmt.Errorf("consuming a challenge: %w", err)
+		return false, fmt.Errorf("consuming a challenge: %w", err)
 	}
-	if reply == nil {
-		return Outcome{}, nil
+	switch reply {
+	case int64(1):
+		return true, nil
+	case int64(0):
+		return false, nil
 	}
-	highest, ok := reply.([]byte)
+	return false, fmt.Errorf("consuming a challenge: the server answered a %T", reply)
+}
+
+// raiseScript takes the counter, the nonce and the time to keep them, and answers
+// the highest counter before, or an empty text. Counters are compared as texts of
+// 20 digits: Lua's numbers are doubles, which are inexact from 2^53 on. A value that
+// is not ours stays as it is.
+var raiseScript = redis.NewIdempotentScript(1, `
+local stored = redis.call('GET', KEYS[1])
+local highest = stored and string.sub(stored, 1, 20) or ''
+if stored and not string.find(highest, '^'..string.rep('%d', 20)..'$') then
+	return 'not a counter'
+end
+if stored and string.sub(stored, 41) == ARGV[2] then
+	return string.sub(stored, 21, 40)
+end
+if ARGV[1] > highest then
+	redis.call('SET', KEYS[1], ARGV[1]..(stored and highest or string.rep('0', 20))..ARGV[2], 'PX', ARGV[3])
+else
+	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return highest
+`)
+
+// Raise implements [Ledger]. The errors are those of the server and of the way to
+// it, and that what it keeps is not ours.
+func (r *Redis) Raise(ctx context.Context, reading Reading) (highest uint64, err error) {
+	if err := reading.Check(); err != nil {
+		return 0, err
+	}
+	reply, err := r.store.Run(ctx, raiseScript, counterKey+reading.Device,
+		fmt.Sprintf("%020d", reading.Counter), reading.Nonce, milliseconds(counterLife))
+	if err != nil {
+		return 0, fmt.Errorf("raising a counter: %w", err)
+	}
+	digits, ok := reply.([]byte)
 	if !ok {
-		return Outcome{}, fmt.Errorf("consuming a challenge: the server answered a %T", reply)
+		return 0, fmt.Errorf("raising a counter: the server answered a %T", reply)
 	}
-	if len(highest) == 0 {
-		return Outcome{First: true}, nil
+	if len(digits) == 0 {
+		return 0, nil
 	}
-	n, err := strconv.ParseUint(string(highest), 10, 64)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("consuming a challenge: the stored counter is none: %w", err)
+	highest, err = strconv.ParseUint(string(digits), 10, 64)
+	if err != nil || len(digits) != 20 {
+		return 0, errors.New("raising a counter: the stored value is not a counter")
 	}
-	return Outcome{First: true, Highest: n}, nil
+	return highest, nil
 }
 
 // milliseconds rounds up: nothing may be forgotten too early.

@@ -2,6 +2,7 @@ package challenge_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/challenge/ledgertest"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 )
@@ -24,23 +26,27 @@ func do(t *testing.T, store *redis.Store, command string, args ...any) any {
 
 func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
-	device := challenge.DevicePseudonym(cpuID)
-	u := use("AAAAAAAAAAAAAAAAAAAAAA", device, 123)
-	require.True(t, consume(t, challenge.NewRedis(store), u).First)
+	ledger, device := challenge.NewRedis(store), challenge.DevicePseudonym(cpuID)
+	const id, nonce = "AAAAAAAAAAAAAAAAAAAAAA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	require.True(t, ledgertest.Consume(t, ledger, id, nonce))
+	require.Zero(t, ledgertest.Raise(t, ledger, device, 123, nonce))
 
 	keys, err := redigo.Strings(do(t, store, "KEYS", "*"), nil)
 	require.NoError(t, err)
-	challengeKey, counterKey := "sotercall:challenge:{ledger}:"+u.Challenge, "sotercall:counter:{ledger}:"+device
+	challengeKey, counterKey := "sotercall:challenge:"+id, "sotercall:counter:"+device
 	assert.ElementsMatch(t, []string{challengeKey, counterKey}, keys)
 	assert.NotContains(t, strings.Join(keys, " "), cpuID)
 
-	assert.Equal(t, []byte("00000000000000000123"), do(t, store, "GET", counterKey))
-	assertLife(t, store, challengeKey, u.Keep)
+	assert.Equal(t, []byte(nonce), do(t, store, "GET", challengeKey))
+	assert.Equal(t, []byte("0000000000000000012300000000000000000000"+nonce), do(t, store, "GET", counterKey))
+	require.EqualValues(t, 123, ledgertest.Raise(t, ledger, device, math.MaxUint64, nonce[1:]))
+	assert.Equal(t, []byte("1844674407370955161500000000000000000123"+nonce[1:]), do(t, store, "GET", counterKey))
+	assertLife(t, store, challengeKey, time.Minute)
 	assertLife(t, store, counterKey, 400*24*time.Hour)
 	for _, key := range keys {
 		size, err := redigo.Int(do(t, store, "MEMORY", "USAGE", key), nil)
 		require.NoError(t, err)
-		assert.LessOrEqual(t, size, 250, key)
+		assert.LessOrEqual(t, size, 300, key)
 		t.Logf("%s: %d bytes", key, size)
 	}
 }
@@ -57,46 +63,39 @@ func assertLife(t *testing.T, store *redis.Store, key string, want time.Duration
 func TestRedisForgetsADeviceLongAfterItsLastSignatureOnly(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
 	ledger := challenge.NewRedis(store)
-	consume(t, ledger, use("a", "phone", 5))
-	do(t, store, "PEXPIRE", "sotercall:counter:{ledger}:phone", 60000)
-	require.Equal(t, uint64(5), consume(t, ledger, use("b", "phone", 4)).Highest)
-	assertLife(t, store, "sotercall:counter:{ledger}:phone", 400*24*time.Hour)
+	require.Zero(t, ledgertest.Raise(t, ledger, "phone", 5, "1"))
+	do(t, store, "PEXPIRE", "sotercall:counter:phone", 60000)
+	require.EqualValues(t, 5, ledgertest.Raise(t, ledger, "phone", 4, "2"))
+	assertLife(t, store, "sotercall:counter:phone", 400*24*time.Hour)
 }
 
-// Somebody else writes into our keys: it cannot be found out what is right.
+// Somebody else writes into our keys: it cannot be found out what is right, and
+// nothing is overwritten.
 func TestRedisWithAForeignValueIsAnError(t *testing.T) {
-	for name, spoil := range map[string][]any{
-		"not a number": {"SET", "sotercall:counter:{ledger}:phone", "much"},
-		"not a text":   {"LPUSH", "sotercall:counter:{ledger}:phone", "1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			store := openStore(t, redistest.Start(t))
-			ledger := challenge.NewRedis(store)
-			require.True(t, consume(t, ledger, use("a", "phone", 5)).First)
-			do(t, store, "DEL", "sotercall:counter:{ledger}:phone")
-			do(t, store, spoil[0].(string), spoil[1:]...)
-			outcome, err := ledger.Consume(context.Background(), use("b", "phone", 6))
-			require.ErrorContains(t, err, "consuming a challenge: ")
-			assert.Zero(t, outcome)
-			assert.True(t, consume(t, ledger, use("c", "other phone", 6)).First)
-		})
-	}
-}
-
-func TestRedisThatCannotReadTheCounterConsumesNothing(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
 	ledger := challenge.NewRedis(store)
-	do(t, store, "LPUSH", "sotercall:counter:{ledger}:phone", "1")
-	_, err := ledger.Consume(context.Background(), use("a", "phone", 5))
-	require.ErrorContains(t, err, "WRONGTYPE")
-	do(t, store, "DEL", "sotercall:counter:{ledger}:phone")
-	assert.Equal(t, challenge.Outcome{First: true}, consume(t, ledger, use("a", "phone", 5)))
-}
+	raise := func(nonce string) error {
+		highest, err := ledger.Raise(t.Context(), challenge.Reading{Device: "phone", Counter: 6, Nonce: nonce})
+		if err != nil {
+			assert.Zero(t, highest)
+		}
+		return err
+	}
+	for _, value := range []string{"much", "", "7", "0000000000000000000x", "99999999999999999999", "-0000000000000000005"} {
+		do(t, store, "SET", "sotercall:counter:phone", value)
+		require.ErrorContains(t, raise("nonce"), "raising a counter: the stored value is not a counter", value)
+		require.Equal(t, []byte(value), do(t, store, "GET", "sotercall:counter:phone"))
+	}
+	for _, key := range []string{"sotercall:counter:phone", "sotercall:challenge:a"} {
+		do(t, store, "DEL", key)
+		do(t, store, "LPUSH", key, "1")
+	}
+	require.ErrorContains(t, raise("nonce"), "WRONGTYPE")
+	first, err := ledger.Consume(t.Context(), challenge.Use{Challenge: "a", Keep: time.Minute, Nonce: "nonce"})
+	require.ErrorContains(t, err, "consuming a challenge: ")
+	require.False(t, first)
 
-func TestRedisIsSharedByAllWhoReachIt(t *testing.T) {
-	server := redistest.Start(t)
-	one, other := challenge.NewRedis(openStore(t, server)), challenge.NewRedis(openStore(t, server))
-	require.True(t, consume(t, one, use("a", "phone", 5)).First)
-	assert.False(t, consume(t, other, use("a", "phone", 6)).First)
-	assert.Equal(t, uint64(5), consume(t, other, use("b", "phone", 6)).Highest)
+	do(t, store, "DEL", "sotercall:counter:phone", "sotercall:challenge:a")
+	require.NoError(t, raise("nonce"), "the twin")
+	require.True(t, ledgertest.Consume(t, ledger, "a", "nonce"))
 }

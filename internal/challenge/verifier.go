@@ -35,31 +35,47 @@ type Verifier struct {
 	// OnPossibleClone, if set, is told of each counter that did not grow,
 	// whatever the Policy. It is called before Verify returns.
 	OnPossibleClone func(ctx context.Context, c PossibleClone)
+	// OnUnchecked, if set, is told of each genuine answer whose counter was not
+	// looked after, and why. It is called before Verify returns, and only under
+	// LogCounter: otherwise such an answer is not genuine.
+	OnUnchecked func(ctx context.Context, reason string)
+	// Now is the clock by which a Ledger that failed is left alone; time.Now when
+	// nil.
+	Now func() time.Time
+
+	counting pause
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// Verify implements [openapi.Verifier]. A text that is no resultJSON, and one
-// with a challenge that is not good, are Wrong without Next being asked. An error
-// of Next is returned as it is.
+// Verify implements [openapi.Verifier]. With challenges, a text whose raw cannot be
+// read and a challenge that is not good are Wrong without Next being asked; so is,
+// under EnforceCounter, a text that does not tell its counter. An error of Next is
+// returned as it is.
 //
 // A Ledger that fails is an [*openapi.Error]: -604102 if ctx has ended, else
-// -604103. It is then not known whether the challenge was consumed: asked again,
-// the same question is answered that it is genuine if it was not, and that it is
-// wrong if it was. The user then signs a new challenge.
+// -604103. If it failed to consume the challenge, it is not known whether the
+// challenge was consumed: asked again, the same question is answered that it is
+// genuine if it was not, and that it is wrong if it was. The user then signs a new
+// challenge. Under LogCounter, a Ledger that fails to raise a counter costs half a
+// second at most, then nothing for some seconds, and no answer.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
-	result, err := soter.ParseResult(r.JSONString)
-	if v.Issuer == nil {
-		return v.count(ctx, r, result, err)
+	answer, err := soter.ParseAnswer(r.JSONString)
+	var ticket Ticket
+	if v.Issuer != nil {
+		if err == nil {
+			ticket, err = v.Issuer.Check(answer.Raw, r.OpenID)
+		}
+		if err != nil {
+			return wrong("", err), nil
+		}
+	} else if err != nil {
+		answer.Uncounted = err
 	}
-	if err != nil {
-		// What the sender wrote may stand in it, at any length.
-		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
+	if answer.Uncounted != nil && v.Policy != LogCounter {
+		return wrong("the counter cannot be checked: ", answer.Uncounted), nil
 	}
-	ticket, err := v.Issuer.Check(result.Raw, r.OpenID)
-	if err != nil {
-		return openapi.Wrong(err.Error()), nil
-	}
+
 	verdict, err := v.Next.Verify(ctx, r)
 	if err != nil {
 		return openapi.Verdict{}, err
@@ -67,60 +83,80 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if !verdict.IsGenuine() {
 		return verdict, nil
 	}
-	return v.consume(ctx, r.OpenID, ticket, result)
+	nonce := rand.Text()
+	if v.Issuer != nil {
+		if verdict, err = v.consume(ctx, ticket, nonce); err != nil || !verdict.IsGenuine() {
+			return verdict, err
+		}
+	}
+	return v.count(ctx, r.OpenID, answer, nonce)
 }
 
-func (v *Verifier) consume(ctx context.Context, openid string, ticket Ticket, result soter.Result) (openapi.Verdict, error) {
+// wrong words a refusal. What the sender wrote may stand in it, at any length.
+func wrong(prefix string, err error) openapi.Verdict {
+	return openapi.Wrong(fmt.Sprintf("%.200s", prefix+err.Error()))
+}
+
+func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (openapi.Verdict, error) {
 	since := v.Issuer.now().Sub(ticket.Expires)
 	if since >= grace {
 		return openapi.Wrong("the challenge expired long before the signature was verified"), nil
 	}
-	use := Use{
-		Challenge: ticket.ID,
-		Keep:      grace + skew - since,
-		Device:    DevicePseudonym(result.CPUID),
-		Counter:   result.Counter,
-	}
-	return v.book(ctx, openid, use)
-}
-
-// count is Verify without challenges. A text that does not tell its counter
-// (unreadable says why) is no reason to refuse a genuine signature, unless
-// counters are enforced.
-func (v *Verifier) count(ctx context.Context, r openapi.Request, result soter.Result, unreadable error) (openapi.Verdict, error) {
-	verdict, err := v.Next.Verify(ctx, r)
-	switch {
-	case err != nil:
-		return openapi.Verdict{}, err
-	case !verdict.IsGenuine():
-		return verdict, nil
-	case unreadable != nil && v.Policy != LogCounter:
-		return openapi.Wrong(fmt.Sprintf("the counter cannot be read: %.200s", unreadable)), nil
-	case unreadable != nil:
-		return verdict, nil
-	}
-	return v.book(ctx, r.OpenID, Use{
-		Challenge: rand.Text(), // nobody else's, so that it is the first
-		Keep:      time.Millisecond,
-		Device:    DevicePseudonym(result.CPUID),
-		Counter:   result.Counter,
-	})
-}
-
-// book enters a use in the ledger and judges by what stood there.
-func (v *Verifier) book(ctx context.Context, openid string, use Use) (openapi.Verdict, error) {
-	outcome, err := v.Ledger.Consume(ctx, use)
+	first, err := v.Ledger.Consume(ctx, Use{Challenge: ticket.ID, Keep: grace + skew - since, Nonce: nonce})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to consume the challenge", err)
 	case err != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed: ask again, or have a new challenge signed", err)
-	case !outcome.First:
+	case !first:
 		return openapi.Wrong("the challenge was used before"), nil
-	case use.Counter > outcome.Highest:
+	}
+	return openapi.Genuine(), nil
+}
+
+// count judges by the counter of a genuine answer.
+func (v *Verifier) count(ctx context.Context, openid string, answer soter.Answer, nonce string) (openapi.Verdict, error) {
+	if answer.Uncounted != nil {
+		return v.uncounted(ctx, answer.Uncounted), nil
+	}
+	reading := Reading{Device: DevicePseudonym(answer.CPUID), Counter: answer.Counter, Nonce: nonce}
+	highest, err := v.raise(ctx, reading)
+	switch {
+	case err != nil && v.Policy == LogCounter:
+		return v.uncounted(ctx, err), nil
+	case err != nil && ctx.Err() != nil:
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to check the counter", err)
+	case err != nil:
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the counter could not be checked", err)
+	case reading.Counter > highest:
 		return openapi.Genuine(), nil
 	}
-	return v.suspect(ctx, PossibleClone{OpenID: openid, Device: use.Device, Counter: use.Counter, Highest: outcome.Highest}), nil
+	return v.suspect(ctx, PossibleClone{OpenID: openid, Device: reading.Device, Counter: reading.Counter, Highest: highest}), nil
+}
+
+// raise raises the counter. Where no answer depends on it, little time is spent.
+func (v *Verifier) raise(ctx context.Context, reading Reading) (highest uint64, err error) {
+	if v.Policy != LogCounter {
+		return v.Ledger.Raise(ctx, reading)
+	}
+	if err := v.counting.begin(v.now()); err != nil {
+		return 0, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	highest, err = v.Ledger.Raise(bounded, reading)
+	if err == nil || ctx.Err() != context.Canceled { // who hangs up says nothing about the Ledger
+		v.counting.end(v.now(), err)
+	}
+	return highest, err
+}
+
+// uncounted lets pass who could not be counted.
+func (v *Verifier) uncounted(ctx context.Context, reason error) openapi.Verdict {
+	if v.OnUnchecked != nil {
+		v.OnUnchecked(ctx, fmt.Sprintf("%.200s", reason.Error()))
+	}
+	return openapi.Genuine()
 }
 
 // suspect decides about a counter that did not grow.
@@ -133,4 +169,11 @@ func (v *Verifier) suspect(ctx context.Context, c PossibleClone) openapi.Verdict
 		return openapi.Wrong(fmt.Sprintf("possible clone: counter %d of the device is not above %d", c.Counter, c.Highest))
 	}
 	return openapi.Genuine()
+}
+
+func (v *Verifier) now() time.Time {
+	if v.Now == nil {
+		return time.Now()
+	}
+	return v.Now()
 }

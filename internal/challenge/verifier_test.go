@@ -29,7 +29,7 @@ func newDesk(t require.TestingT, ledger challenge.Ledger) desk {
 	if ledger == nil {
 		ledger = &challenge.Memory{Now: clock.Now}
 	}
-	return desk{clock, next, &challenge.Verifier{Issuer: newIssuer(t, clock.Now), Next: next, Ledger: ledger}}
+	return desk{clock, next, &challenge.Verifier{Issuer: newIssuer(t, clock.Now), Next: next, Ledger: ledger, Now: clock.Now}}
 }
 
 func (d desk) verify(t require.TestingT, r openapi.Request) openapi.Verdict {
@@ -78,16 +78,13 @@ func TestBadChallengeIsWrongWithoutAsking(t *testing.T) {
 		}, "resultJSON: malformed input: raw is missing or empty"},
 		{"raw in upper case", func(_ desk, text string) openapi.Request {
 			return question(alice, strings.Replace(resultJSON(text, 1), "raw", "RAW", 1))
-		}, "resultJSON: malformed input: raw is missing or empty"},
+		}, `"RAW" differs from raw by case alone`},
 		{"raw twice", func(_ desk, text string) openapi.Request {
 			return question(alice, strings.Replace(resultJSON(text, 1), "{", `{"raw":"123456",`, 1))
 		}, `duplicate object member name "raw"`},
-		{"no counter", func(_ desk, text string) openapi.Request {
-			return question(alice, `{"raw":"`+text+`","cpu_id":"c0ffee","uid":"21"}`)
-		}, "resultJSON: malformed input: counter is missing"},
-		{"counter 0", func(_ desk, text string) openapi.Request {
-			return question(alice, resultJSON(text, 0))
-		}, `"counter" is 0`},
+		{"RAW beside raw", func(_ desk, text string) openapi.Request {
+			return question(alice, strings.Replace(resultJSON(text, 1), "{", `{"RAW":"123456",`, 1))
+		}, `"RAW" differs from raw by case alone`},
 		{"no JSON", func(_ desk, text string) openapi.Request { return question(alice, text) }, "resultJSON: malformed input"},
 		{"nothing", func(desk, string) openapi.Request { return question(alice, "") }, "resultJSON: malformed input"},
 	} {
@@ -105,17 +102,21 @@ func TestBadChallengeIsWrongWithoutAsking(t *testing.T) {
 	}
 }
 
-// Whatever the parser takes is good: devices differ, and only the signature says
-// what they wrote.
+// Devices differ, and only WeChat says whether they have signed what they wrote.
 func TestResultsOfAllDevicesPass(t *testing.T) {
 	for name, result := range map[string]string{
-		"Android":   `{"raw":"$","fid":"3031\u0000","counter":7,"tee_n":"uT_TEE","tee_v":"1","fp_n":"x","fp_v":"1","cpu_id":"c0ffee","uid":"21"}`,
-		"Huawei":    `{"uid":10021,"cpu_id":"c0ffee","rsa_pss_saltlen":32,"bo_t":"b","fc_n":"f","counter":7,"raw":"$"}`,
-		"iOS":       `{"cpu_id":"0BADCAFE-0000-4000-8000-00C0FFEE0000","uid":"0123456789abcdef0123456789abcdef","counter":7,"raw":"$"}`,
-		"older iOS": `{"cpu_id":"0BADCAFE-0000-4000-8000-00C0FFEE0000","uid":"0123456789abcdef0123456789abcdef","counter":"7","raw":"$"}`,
+		"NUL as it was recorded": "{\"raw\":\"$\",\"fid\":\"3031\x00\",\"counter\":7,\"tee_n\":\"uT_TEE\",\"tee_v\":\"1\",\"fp_n\":\"x\",\"fp_v\":\"1\",\"cpu_id\":\"c0ffee\",\"uid\":\"21\"}",
+		"no uid":                 `{"raw":"$","counter":7,"cpu_id":"c0ffee"}`,
+		"nested":                 `{"raw":"$","counter":7,"cpu_id":"c0ffee","uid":"21","tee":{"name":"x","raw":"y"}}`,
+		"other salt":             `{"raw":"$","counter":7,"cpu_id":"c0ffee","uid":"21","rsa_pss_saltlen":64}`,
+		"Android":                `{"raw":"$","fid":"3031\u0000","counter":7,"tee_n":"uT_TEE","tee_v":"1","fp_n":"x","fp_v":"1","cpu_id":"c0ffee","uid":"21"}`,
+		"Huawei":                 `{"uid":10021,"cpu_id":"c0ffee","rsa_pss_saltlen":32,"bo_t":"b","fc_n":"f","counter":7,"raw":"$"}`,
+		"iOS":                    `{"cpu_id":"0BADCAFE-0000-4000-8000-00C0FFEE0000","uid":"0123456789abcdef0123456789abcdef","counter":7,"raw":"$"}`,
+		"older iOS":              `{"cpu_id":"0BADCAFE-0000-4000-8000-00C0FFEE0000","uid":"0123456789abcdef0123456789abcdef","counter":"7","raw":"$"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, nil)
+			d.Policy = challenge.EnforceCounter
 			jsonString := strings.Replace(result, "$", issue(t, d.Issuer, alice), 1)
 			assert.Equal(t, openapi.Genuine(), d.verify(t, question(alice, jsonString)))
 		})
@@ -238,11 +239,15 @@ func TestNoTimeForTheStoreIsATimeout(t *testing.T) {
 	d.assertFresh(t, text)
 }
 
-// brokenLedger fails, and says nonsense beside.
-type brokenLedger struct{ err error }
+// brokenLedger fails at one of its steps or both, and says nonsense beside.
+type brokenLedger struct{ consuming, raising error }
 
-func (b brokenLedger) Consume(context.Context, challenge.Use) (challenge.Outcome, error) {
-	return challenge.Outcome{First: true}, b.err
+func (b brokenLedger) Consume(context.Context, challenge.Use) (bool, error) {
+	return true, b.consuming
+}
+
+func (b brokenLedger) Raise(context.Context, challenge.Reading) (uint64, error) {
+	return 0, b.raising
 }
 
 // A store gives up by its own clock while the invocation has time left: then it is
@@ -253,16 +258,28 @@ func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {
 		"too slow": context.DeadlineExceeded,
 		"canceled": context.Canceled,
 	} {
-		t.Run(name, func(t *testing.T) {
-			d := newDesk(t, brokenLedger{failure})
-			verdict, err := d.Verify(context.Background(), question(alice, resultJSON(issue(t, d.Issuer, alice), 1)))
-			var system *openapi.Error
-			require.ErrorAs(t, err, &system)
-			assert.Equal(t, openapi.CodeSystem, system.Code)
-			assert.ErrorIs(t, err, failure)
-			assert.Zero(t, verdict)
-		})
+		for step, c := range map[string]struct {
+			ledger brokenLedger
+			policy challenge.CounterPolicy
+			says   string
+		}{
+			"consuming": {brokenLedger{consuming: failure}, challenge.LogCounter, "the challenge could not be consumed"},
+			"raising":   {brokenLedger{raising: failure}, challenge.EnforceCounter, "the counter could not be checked"},
+		} {
+			t.Run(name+" "+step, func(t *testing.T) {
+				d := newDesk(t, c.ledger)
+				d.Policy = c.policy
+				d.OnUnchecked = func(context.Context, string) { t.Error("the answer is not genuine") }
+				verdict, err := d.Verify(context.Background(), question(alice, resultJSON(issue(t, d.Issuer, alice), 1)))
+				var system *openapi.Error
+				require.ErrorAs(t, err, &system)
+				assert.Equal(t, openapi.CodeSystem, system.Code)
+				assert.Contains(t, system.Message, c.says)
+				assert.ErrorIs(t, err, failure)
+				assert.Zero(t, verdict)
+			})
+		}
 	}
-	sound := newDesk(t, brokenLedger{nil})
+	sound := newDesk(t, brokenLedger{})
 	assert.Equal(t, openapi.Genuine(), sound.verify(t, question(alice, resultJSON(issue(t, sound.Issuer, alice), 1))))
 }

@@ -6,6 +6,11 @@
 // (Redis documentation, EVAL); who keeps what is the affair of the package that
 // does it. Everything waits for a short time only: a store that does not answer
 // must not use up the time of an invocation.
+//
+// Servers cut connections: when they restart or fail over, when they are full of
+// clients, when a gateway on the way forgets. What is safe to repeat is therefore
+// said where it is written ([Store.Read], [NewIdempotentScript]) and repeated once;
+// everything else runs once at most.
 package redis
 
 import (
@@ -13,6 +18,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -105,44 +111,96 @@ func test(ctx context.Context, c redis.Conn, idle time.Duration) error {
 // Close hangs up all connections.
 func (s *Store) Close() error { return s.pool.Close() }
 
-// Do runs one command. The reply is nil, an int64, a string for a status, a
-// []byte, or a []any of these.
+// Do runs one command, once. After an error it is not known whether the command
+// has run. The reply is nil, an int64, a string for a status, a []byte, or a []any
+// of these.
 func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
-	return s.with(ctx, command, args, func(ctx context.Context, c redis.Conn) (any, error) {
+	return s.with(ctx, command, args, false, single(command, args))
+}
+
+// Read is Do for a command that changes nothing on the server: it is repeated once
+// when the connection breaks.
+func (s *Store) Read(ctx context.Context, command string, args ...any) (any, error) {
+	return s.with(ctx, command, args, true, single(command, args))
+}
+
+// exchange sends something over a connection and waits for the reply.
+type exchange func(context.Context, redis.Conn) (any, error)
+
+func single(command string, args []any) exchange {
+	return func(ctx context.Context, c redis.Conn) (any, error) {
 		return redis.DoContext(c, ctx, command, args...)
-	})
+	}
 }
 
 // Script is a Lua program that the server runs in one atomic step.
-type Script struct{ script *redis.Script }
+type Script struct {
+	script     *redis.Script
+	idempotent bool
+}
 
 // NewScript makes a Script that takes so many keys, and any number of
-// arguments, in KEYS and ARGV.
+// arguments, in KEYS and ARGV. It is never sent twice by one Run.
 func NewScript(keys int, program string) *Script {
 	return &Script{script: redis.NewScript(keys, program)}
+}
+
+// NewIdempotentScript makes a Script that may run twice with the same keys and
+// arguments: the second run changes nothing, and its reply is as good as that of
+// the first, which was lost. It is repeated once when the connection breaks.
+//
+// A script that only reads is idempotent. One that decides who was first becomes
+// so by a nonce among its arguments, which it keeps and recognizes.
+func NewIdempotentScript(keys int, program string) *Script {
+	return &Script{script: redis.NewScript(keys, program), idempotent: true}
 }
 
 // Run runs a Script with its keys first, its arguments after. The reply is as
 // with [Store.Do]. After an error it is not known whether the script has run.
 func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
-	return s.with(ctx, "EVALSHA", keysAndArgs, func(ctx context.Context, c redis.Conn) (any, error) {
+	return s.with(ctx, "EVALSHA", keysAndArgs, script.idempotent, func(ctx context.Context, c redis.Conn) (any, error) {
 		return script.script.DoContext(ctx, c, keysAndArgs...)
 	})
 }
 
-func (s *Store) with(ctx context.Context, command string, args []any, exchange func(context.Context, redis.Conn) (any, error)) (any, error) {
+// with runs an exchange, within timeout in all. If the connection breaks it runs it
+// once more, on a new connection: the others in the pool broke with the first, most
+// likely. An exchange that is not idempotent is run again only if nothing was sent.
+func (s *Store) with(ctx context.Context, command string, args []any, idempotent bool, run exchange) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c, err := s.pool.GetContext(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("redis: connect: %w", s.outside(nil).Error(withoutQuotes(err)))
+	reply, sent, err := attempt(ctx, s.pool.GetContext, run)
+	if err != nil && (idempotent || !sent) && isBroken(ctx, err) {
+		reply, sent, err = attempt(ctx, s.pool.DialContext, run)
 	}
-	defer c.Close()
-	reply, err := exchange(ctx, c)
-	if err != nil {
+	switch {
+	case err == nil:
+		return reply, nil
+	case !sent:
+		return nil, fmt.Errorf("redis: connect: %w", s.outside(nil).Error(withoutQuotes(err)))
+	default:
 		return nil, fmt.Errorf("redis: %s: %w", command, s.outside(args).Error(withoutQuotes(err)))
 	}
-	return reply, nil
+}
+
+// attempt runs an exchange on the connection that connect gives. sent reports
+// whether the server may have received something of it.
+func attempt(ctx context.Context, connect func(context.Context) (redis.Conn, error), run exchange) (reply any, sent bool, err error) {
+	c, err := connect(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer c.Close()
+	reply, err = run(ctx, c)
+	return reply, true, err
+}
+
+// isBroken reports whether the connection failed, rather than the server answered
+// with an error or nobody answered in time: a new connection may help.
+func isBroken(ctx context.Context, err error) bool {
+	var reply redis.Error
+	var network net.Error
+	return ctx.Err() == nil && !errors.As(err, &reply) && !(errors.As(err, &network) && network.Timeout())
 }
 
 // outside knows what the server was told.

@@ -55,7 +55,7 @@ func open(t *testing.T, address secret.Text) *redis.Store {
 	return store
 }
 
-var add = redis.NewScript(1, `return redis.call('INCRBY', KEYS[1], ARGV[1])`)
+var add = redis.NewScript(1, addProgram)
 
 func TestCommandsAndScriptsRunOnTheServer(t *testing.T) {
 	server := redistest.Start(t)

@@ -118,7 +118,8 @@ func TestVerifyAuthKeyRefuses(t *testing.T) {
 }
 
 func TestVerifyAuthKeySignsTheBytesAsTheyCame(t *testing.T) {
-	raw := strings.ReplaceAll(keyJSON(t, otherKey(), authKeyMembers), `\n`, "\n")
+	// Not every key has a slash in its base64.
+	raw := strings.ReplaceAll(keyJSON(t, otherKey(), authKeyMembers+`,"x":"\/"`), `\n`, "\n")
 	sig := sign(t, deviceKey(), []byte(raw), Salt20)
 	_, err := VerifyAuthKey(twinASK(t), []byte(raw), sig[:])
 	require.NoError(t, err, "the twin")

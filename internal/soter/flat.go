@@ -1,6 +1,7 @@
 package soter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -30,6 +31,51 @@ func readFlat(text []byte, r memberReader) error {
 		return semantic.Err
 	}
 	return err
+}
+
+// checkName refuses a name that some reader takes for one of the known names and
+// another does not: readers that ignore case are common (encoding/json is one), and
+// so are those for which a text ends at a control character.
+func checkName(name []byte, known ...string) error {
+	if bytes.ContainsFunc(name, isControl) {
+		return errors.New("has a control character in its name")
+	}
+	for _, k := range known {
+		if string(name) != k && strings.EqualFold(string(name), k) {
+			return fmt.Errorf("differs from %s by case alone", k)
+		}
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < 0x20 }
+
+// escapeControls makes JSON of a text whose only fault are control characters in
+// strings. Its answer is for parsing; what was signed is text. A control character
+// after a backslash stays: no escape means it, and JSON refuses it.
+func escapeControls(text []byte) []byte {
+	if !bytes.ContainsFunc(text, isControl) {
+		return text
+	}
+	const hex = "0123456789abcdef"
+	escaped := make([]byte, 0, len(text)+32)
+	inString, afterBackslash := false, false
+	for _, b := range text {
+		if inString && !afterBackslash && isControl(rune(b)) {
+			escaped = append(escaped, '\\', 'u', '0', '0', hex[b>>4], hex[b&0xf])
+			continue
+		}
+		escaped = append(escaped, b)
+		switch {
+		case afterBackslash:
+			afterBackslash = false
+		case b == '"':
+			inString = !inString
+		case b == '\\':
+			afterBackslash = inString
+		}
+	}
+	return escaped
 }
 
 func checkSize(text []byte, limit int) error {
@@ -113,18 +159,21 @@ func (id *identity) nested([]byte, *jsontext.Decoder) error {
 // the salt.
 func (id *identity) complete() error {
 	switch {
-	// Zeros mark software that plays SOTER (DuckDetector, SoterAbuseAnalyzerTest).
-	case strings.Trim(id.cpuID, "0-") == "":
-		return errors.New("cpu_id is missing, empty or all zeros")
+	case isNoCPUID(id.cpuID):
+		return errNoCPUID
 	case id.uid == "":
 		return errors.New("uid is missing or empty")
 	case id.counter == 0:
-		return errors.New("counter is missing")
+		return errNoCounter
 	case id.salt == 0:
 		id.salt = Salt20
 	}
 	return nil
 }
+
+// isNoCPUID: zeros mark software that plays SOTER (DuckDetector,
+// SoterAbuseAnalyzerTest).
+func isNoCPUID(text string) bool { return strings.Trim(text, "0-") == "" }
 
 func readString(target *string, value jsontext.Token) error {
 	if value.Kind() != '"' {

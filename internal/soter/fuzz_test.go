@@ -7,21 +7,29 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 )
 
+var resultSeeds = []string{
+	twinResult, benchResult, string(tamperedMessage),
+	`{"raw":"a\/b\u4e2d\ud83d\ude00","counter":"12","cpu_id":"c","uid":18446744073709551615,"fid":"\u0000"}`,
+	`{"r\u0061w":"c","counter":7,"cpu_id":"c1","uid":"u1","RAW":"d","Counter":1e9,"x":null}`,
+	`{"raw":"c","raw":"d","counter":7,"cpu_id":"c1","uid":"u1"}`,
+	`{"raw":{},"counter":-7}`, `[]`, ``,
+	"{\n\"raw\":\"c\",\"counter\":7,\"cpu_id\":\"c1\",\"uid\":\"u1\",\"fid\":\"ab\x00\"}",
+	"{\"raw\":\"\\\\\x00\\\"\x1f\",\"x\":[{\"raw\":\"\x01\"}],\"counter\":[7],\"cpu_id\":\"\\\n\"}",
+	`{"raw":"c","x":{"y":1,"y":2}}`, `{"raw":"c","rsa_pss_saltlen":64,"fid":1,"\ud800":1}`,
+}
+
 func FuzzParseResult(f *testing.F) {
-	for _, seed := range []string{
-		twinResult, benchResult, string(tamperedMessage),
-		`{"raw":"a\/b\u4e2d\ud83d\ude00","counter":"12","cpu_id":"c","uid":18446744073709551615,"fid":"\u0000"}`,
-		`{"r\u0061w":"c","counter":7,"cpu_id":"c1","uid":"u1","RAW":"d","Counter":1e9,"x":null}`,
-		`{"raw":"c","raw":"d","counter":7,"cpu_id":"c1","uid":"u1"}`,
-		`{"raw":{},"counter":-7}`, `[]`, ``,
-	} {
+	for _, seed := range resultSeeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -31,7 +39,7 @@ func FuzzParseResult(f *testing.F) {
 			require.Zero(t, result)
 			return
 		}
-		members := flatMembers(t, []byte(text))
+		members := flatMembers(t, tolerated(text))
 		requireIdentity(t, members, result.CPUID, result.UID, result.Counter, result.Salt)
 		for name, got := range map[string]string{
 			"raw": result.Raw, "fid": result.FID, "tee_n": result.TEEName, "tee_v": result.TEEVersion, "fp_n": result.FPName, "fp_v": result.FPVersion,
@@ -40,6 +48,85 @@ func FuzzParseResult(f *testing.F) {
 			require.Equal(t, want, got, name)
 		}
 		require.NotEmpty(t, result.Raw)
+
+		answer, err := ParseAnswer(text)
+		require.NoError(t, err, "the other reader takes all of this")
+		require.Equal(t, Answer{Raw: result.Raw, CPUID: result.CPUID, Counter: result.Counter}, answer)
+	})
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	for _, seed := range resultSeeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		answer, err := ParseAnswer(text)
+		strict := jsontext.Value(text).IsValid() // unique names included
+		if err != nil {
+			require.ErrorIs(t, err, ErrMalformed)
+			require.Zero(t, answer)
+			requireReason(t, text, strict)
+			return
+		}
+		if !strings.ContainsFunc(text, isControl) {
+			require.True(t, strict, "without control characters it is JSON")
+		}
+		var members map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(tolerated(text)))
+		decoder.UseNumber()
+		require.NoError(t, decoder.Decode(&members))
+		require.Equal(t, any(answer.Raw), members["raw"])
+		require.NotEmpty(t, answer.Raw)
+
+		// Readers that ignore case, and take the last of two, agree.
+		var folded struct{ Raw string }
+		require.NoError(t, json.Unmarshal(tolerated(text), &folded))
+		require.Equal(t, folded.Raw, answer.Raw)
+
+		require.Equal(t, answer.Uncounted != nil, answer.Counter == 0)
+		require.Equal(t, answer.Uncounted != nil, answer.CPUID == "")
+		if answer.Uncounted == nil {
+			require.Equal(t, any(answer.CPUID), members["cpu_id"])
+			counter := members["counter"]
+			if number, ok := counter.(json.Number); ok {
+				counter = number.String()
+			}
+			require.Equal(t, any(strconv.FormatUint(answer.Counter, 10)), counter)
+		}
+	})
+}
+
+// requireReason: a JSON object is refused only for its raw or for one of its names.
+func requireReason(t *testing.T, text string, isJSON bool) {
+	t.Helper()
+	var members map[string]any
+	if !isJSON || json.Unmarshal([]byte(text), &members) != nil || members == nil {
+		return
+	}
+	for name := range members {
+		if strings.ContainsFunc(name, isControl) || name != "raw" && strings.EqualFold(name, "raw") {
+			return
+		}
+	}
+	raw, isText := members["raw"].(string)
+	require.False(t, isText && raw != "", "refused without a reason")
+}
+
+var stringToken = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"`)
+
+// tolerated is another way to make JSON of a text with control characters in its
+// strings: token by token.
+func tolerated(text string) []byte {
+	return stringToken.ReplaceAllFunc([]byte(text), func(token []byte) []byte {
+		var b bytes.Buffer
+		for _, c := range token {
+			if c < 0x20 {
+				fmt.Fprintf(&b, `\u%04x`, c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		return b.Bytes()
 	})
 }
 

@@ -29,10 +29,16 @@ type Result struct {
 // ParseResult reads a resultJSON without judging its signature: a flat JSON
 // object of at most 8 KiB, in UTF-8, with exact and unique names. It must have
 // raw, counter, cpu_id and uid; names it does not know may carry any string,
-// number or literal. The counter is a whole number above 0, also in quotes
-// (older iOS). rsa_pss_saltlen is absent, 20 or 32.
+// number or literal, but none may differ from a known one by case alone. The
+// counter is a whole number above 0, also in quotes (older iOS). rsa_pss_saltlen
+// is absent, 20 or 32.
 //
-// The error is ErrMalformed, and the Result with it is the zero one.
+// One departure from JSON is let pass: unescaped control characters in the value
+// of a member. Some phones sign a fid that ends in the byte 0x00 (tee_n "uT_TEE",
+// WeChat developer forum, 0000e8de568d80b67e799ea5c5c800).
+//
+// The error is ErrMalformed, and the Result with it is the zero one. This is the
+// reading for whoever judges the signature; where another does, see [ParseAnswer].
 func ParseResult(jsonString string) (Result, error) {
 	return parseResult([]byte(jsonString))
 }
@@ -55,7 +61,7 @@ func (r *resultReader) read(jsonString []byte) error {
 	if err := checkSize(jsonString, maxResult); err != nil {
 		return err
 	}
-	if err := readFlat(jsonString, r); err != nil {
+	if err := readFlat(escapeControls(jsonString), r); err != nil {
 		return err
 	}
 	if r.result.Raw == "" {
@@ -64,7 +70,13 @@ func (r *resultReader) read(jsonString []byte) error {
 	return r.complete()
 }
 
+// resultNames are the members that Result tells.
+var resultNames = []string{"raw", "counter", "cpu_id", "uid", "fid", "tee_n", "tee_v", "fp_n", "fp_v", "rsa_pss_saltlen"}
+
 func (r *resultReader) member(name []byte, value jsontext.Token) error {
+	if err := checkName(name, resultNames...); err != nil {
+		return err
+	}
 	switch string(name) {
 	case "raw":
 		return readString(&r.result.Raw, value)

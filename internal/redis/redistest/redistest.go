@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
+
 	"sotercall/internal/secret"
 )
 
@@ -30,8 +32,10 @@ type Server struct {
 	port    int
 	folder  string
 	options []string
-	process *exec.Cmd     // nil after Kill
-	exited  chan struct{} // closed when process has ended
+	// password is what it asks for now.
+	password string
+	process  *exec.Cmd     // nil after Kill
+	exited   chan struct{} // closed when process has ended
 }
 
 // Start runs a server until the test ends, with further options as on
@@ -68,6 +72,7 @@ func StartTLS(t testing.TB) (s *Server, authority string) {
 func (s *Server) Run() {
 	s.t.Helper()
 	log := filepath.Join(s.folder, "redis.log")
+	s.password = Password
 	s.process = exec.Command("redis-server", append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--requirepass", Password,
 		"--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log,
@@ -129,6 +134,50 @@ func (s *Server) Kill() {
 	}
 	<-s.exited
 	s.process = nil
+}
+
+// Do runs a command on the server, on a connection of its own, and returns the
+// reply: CONFIG SET, REPLICAOF, CLIENT KILL and their like bring about what happens
+// to a server in operation.
+func (s *Server) Do(command string, args ...any) any {
+	s.t.Helper()
+	c, err := redis.Dial("tcp", s.addr(), redis.DialPassword(s.password), redis.DialReadTimeout(10*time.Second))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	reply, err := c.Do(command, args...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return reply
+}
+
+// ChangePassword has the server ask for another password than URL names, of those
+// too who are connected.
+func (s *Server) ChangePassword(password string) {
+	s.t.Helper()
+	s.Do("CONFIG", "SET", "requirepass", password)
+	s.password = password
+	s.CutConnections()
+}
+
+// CutConnections closes the connections of all clients, as a server does that
+// restarts or fails over.
+func (s *Server) CutConnections() {
+	s.t.Helper()
+	s.Do("CLIENT", "KILL", "TYPE", "normal")
+}
+
+// Pause stops the process without ending it: it takes connections and does not
+// answer. goOn lets it go on; it may be called again.
+func (s *Server) Pause() (goOn func()) {
+	s.t.Helper()
+	process := s.process.Process
+	if err := pause(process); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() { _ = resume(process) }
 }
 
 func (s *Server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }

@@ -1,0 +1,47 @@
+package challenge
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// How much of an invocation the counter may cost where no answer depends on it.
+const (
+	// countWithin bounds one attempt. Within one network it takes a millisecond,
+	// with a cold TLS connect some tens.
+	countWithin = 500 * time.Millisecond
+	// pauseFor is how long a Ledger that failed is left alone.
+	pauseFor = 5 * time.Second
+)
+
+// pause leaves a Ledger alone for a while after it failed, so that of all calls
+// only one in a while waits for it (a circuit breaker). The zero value is ready.
+type pause struct {
+	mu     sync.Mutex
+	reason error     // guarded by mu; nil while the Ledger works
+	since  time.Time // guarded by mu; when it was last tried
+}
+
+// begin answers nil to whoever may try. After a pause that is one; the others have
+// to wait for what becomes of it, which is another pause at most. A clock that was
+// set back ends a pause.
+func (p *pause) begin(now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reason == nil {
+		return nil
+	}
+	if passed := now.Sub(p.since); passed >= 0 && passed < pauseFor {
+		return fmt.Errorf("not tried, it failed less than %v ago: %w", pauseFor, p.reason)
+	}
+	p.since = now
+	return nil
+}
+
+// end tells what became of an attempt.
+func (p *pause) end(now time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reason, p.since = err, now
+}
