@@ -1,0 +1,46 @@
+// Renders the page pay with miniprogram-simulate, presses its button once for each case
+// on standard input, and prints what the user sees.
+const { JSDOM } = require('jsdom')
+const standIn = require('./wx')
+
+const { window } = new JSDOM('<!DOCTYPE html><body></body>')
+for (const name of ['window', 'document', 'Event', 'CustomEvent', 'Node', 'HTMLElement', 'TouchEvent']) {
+  global[name] = name === 'window' ? window : window[name]
+}
+const path = require('node:path')
+const miniprogram = path.join(__dirname, '../../examples/miniprogram')
+
+async function show(urls, { phone, presses }) {
+  const calls = []
+  global.wx = standIn(urls, phone, calls)
+  const simulate = require('miniprogram-simulate')
+  const config = require(miniprogram + '/config')
+  const soter = require(miniprogram + '/utils/soter')
+  config.transport = soter.cloudFunctions()
+  const id = simulate.load(miniprogram + '/pages/pay/pay', { compiler: 'simulate', rootPath: miniprogram })
+  const page = simulate.render(id)
+  page.attach(document.body)
+  const seen = (selector) => {
+    const part = page.querySelector(selector)
+    return part ? part.dom.textContent.trim() : ''
+  }
+  const before = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
+  for (let i = 0; i < presses; i++) page.instance.pay()
+  while (page.data.busy) await simulate.sleep(5)
+  const after = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
+  if (after.password) page.instance.usePassword()
+  page.detach()
+  return { before, after, calls }
+}
+
+async function main() {
+  const chunks = []
+  for await (const chunk of process.stdin) chunks.push(chunk)
+  const { urls, cases } = JSON.parse(Buffer.concat(chunks))
+  console.warn = () => {}
+  const results = []
+  for (const one of cases) results.push(await show(urls, one))
+  process.stdout.write(JSON.stringify(results))
+}
+
+main()
