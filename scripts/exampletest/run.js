@@ -6,7 +6,8 @@ const session = require('../../examples/miniprogram/utils/session')
 
 async function run(urls, { transport, phone, options, fault, twice }) {
   const calls = []
-  global.wx = standIn(urls, phone, calls)
+  const payments = []
+  global.wx = standIn(urls, phone, calls, payments)
   // An app opens its session once and keeps it; here each case is an app.
   const open = session.open(urls.backend)
   const transports = {
@@ -25,7 +26,7 @@ async function run(urls, { transport, phone, options, fault, twice }) {
   try {
     calls.length = 0
     const outcome = await authenticate()
-    return { outcome, calls }
+    return { outcome, calls, payments: payments.map(({ openid, order }) => openid + ' ' + order) }
   } catch (err) {
     return { outcome: { result: 'rejects', detail: err.message }, calls }
   } finally {
