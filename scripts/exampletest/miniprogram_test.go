@@ -66,6 +66,10 @@ func runs(sandboxURL string) []run {
 		},
 		{name: "the phone cannot say whether a finger is enrolled", phone: object{"enrolled": nil}, result: "passed", phoneAsked: true, verifyAsked: true},
 
+		{name: "the phone does not say whether a finger is enrolled", phone: object{"silent": true}, result: "passed", phoneAsked: true, verifyAsked: true},
+		{name: "a success with a code", phone: object{"adds": object{"errCode": 90009}}, result: "refused", code: 90009, phoneAsked: true},
+		{name: "a success without a signature", phone: object{"adds": object{"resultJSONSignature": ""}}, result: "unanswered", code: 90007, phoneAsked: true},
+
 		{name: "a byte of the text is changed", phone: object{"changes": "jsonString"}, result: "refused", message: "验证不通过", phoneAsked: true, verifyAsked: true},
 		{name: "a byte of the signature is changed", phone: object{"changes": "jsonSignature"}, result: "refused", phoneAsked: true, verifyAsked: true},
 		{name: "replayed", phone: object{"replays": true}, twice: true, result: "refused", phoneAsked: true, verifyAsked: true},

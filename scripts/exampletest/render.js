@@ -25,10 +25,15 @@ async function show(urls, { phone, presses }) {
     return part ? part.dom.textContent.trim() : ''
   }
   const before = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
-  for (let i = 0; i < presses; i++) page.instance.pay()
+  const button = page.querySelector('.pay')
+  for (let i = 0; i < presses; i++) button.dispatchEvent('tap')
+  await simulate.sleep(5)
   while (page.data.busy) await simulate.sleep(5)
   const after = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
-  if (after.password) page.instance.usePassword()
+  if (after.password) {
+    page.querySelector('.fallback').dispatchEvent('tap')
+    await simulate.sleep(5)
+  }
   page.detach()
   return { before, after, calls }
 }

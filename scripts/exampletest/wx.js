@@ -9,8 +9,10 @@
 //   holder             whose key signs, the user's own unless given
 //   platform           android unless given
 //   language           zh_CN unless given
-//   supports, enrolled lists of modes, ['fingerPrint'] unless given; enrolled null: the phone cannot say
+//   supports, enrolled lists of modes, ['fingerPrint'] unless given; enrolled null: asking fails
+//   silent             asked whether a finger is enrolled, it says neither yes nor no
 //   fails              what startSoterAuthentication fails with
+//   adds               goes into a result that succeeds
 //   changes            a part of the result that is changed after signing: jsonString or jsonSignature
 //   replays            the last result is given again
 //   old                the base library knows no biometric authentication
@@ -71,6 +73,7 @@ module.exports = (urls, phone, calls, payments = []) => {
     }),
     checkIsSoterEnrolledInDevice: api('checkIsSoterEnrolledInDevice', ({ checkAuthMode }) => {
       if (phone.enrolled === null) throw { errMsg: 'checkIsSoterEnrolledInDevice:fail' }
+      if (phone.silent) return {}
       return { isEnrolled: (phone.enrolled || ['fingerPrint']).includes(checkAuthMode) }
     }),
     startSoterAuthentication: api('startSoterAuthentication', async ({ requestAuthModes, challenge, authContent = '' }) => {
@@ -87,7 +90,7 @@ module.exports = (urls, phone, calls, payments = []) => {
       if (phone.changes === 'jsonString') signed.jsonString = signed.jsonString.replace('"counter"', ' "counter"')
       if (phone.changes === 'jsonSignature') signed.jsonSignature = signed.jsonSignature.replace(/^./, (c) => (c === 'A' ? 'B' : 'A'))
       return {
-        errCode: 0, authMode: requestAuthModes[0], resultJSON: signed.jsonString, resultJSONSignature: signed.jsonSignature,
+        errCode: 0, authMode: requestAuthModes[0], resultJSON: signed.jsonString, resultJSONSignature: signed.jsonSignature, ...phone.adds,
       }
     }),
 

@@ -1,0 +1,70 @@
+package exampletest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// seen is the text of the parts of the page, empty where a part is not there.
+type seen struct {
+	Pay      string `json:"pay"`
+	Password string `json:"password"`
+	Outcome  string `json:"outcome"`
+}
+
+// TestPage renders the page and presses its button.
+func TestPage(t *testing.T) {
+	needProgram(t, "node")
+	need(t, installed())
+	w := open(t)
+	const pay, password = "指纹支付", "使用密码"
+	cases := []struct {
+		name    string
+		phone   object
+		presses int
+		after   seen
+	}{
+		{"passed", object{}, 1, seen{Outcome: "验证通过。"}},
+		{"pressed twice at once", object{}, 2, seen{Outcome: "验证通过。"}},
+		{"refused", object{"changes": "jsonString"}, 1, seen{pay, password, "验证不通过，请重试或使用密码。"}},
+		{"cancelled", object{"fails": object{"errCode": 90008, "errMsg": "fail"}}, 1, seen{pay, "", "已取消。"}},
+		{"unavailable", object{"supports": []string{}}, 1, seen{"", password, "本设备不支持生物认证，请使用密码。"}},
+		{"unanswered", object{"fails": object{"errCode": 90007, "errMsg": "fail"}}, 1, seen{pay, password, "手机认证出错，请重试或使用密码。"}},
+		{"the verdict is lost", object{"loses": "verify"}, 1, seen{Outcome: "未收到验证结果，请先确认是否已成功，再决定是否重试。"}},
+	}
+	type asked struct {
+		Phone   object `json:"phone"`
+		Presses int    `json:"presses"`
+	}
+	in := struct {
+		URLs  urls    `json:"urls"`
+		Cases []asked `json:"cases"`
+	}{URLs: w.urls}
+	for _, c := range cases {
+		c.phone["openid"] = user
+		in.Cases = append(in.Cases, asked{c.phone, c.presses})
+	}
+	var out []struct {
+		Before seen     `json:"before"`
+		After  seen     `json:"after"`
+		Calls  []string `json:"calls"`
+	}
+	node(t, "render.js", in, &out)
+	require.Len(t, out, len(cases))
+	for i, c := range cases {
+		assert.Equal(t, seen{Pay: pay}, out[i].Before, c.name)
+		assert.Equal(t, c.after, out[i].After, c.name)
+		dialogs := 0
+		for _, call := range out[i].Calls {
+			if call == "startSoterAuthentication" {
+				dialogs++
+			}
+		}
+		assert.LessOrEqual(t, dialogs, 1, c.name)
+		if c.after.Password != "" {
+			assert.Contains(t, out[i].Calls, "showToast", "%s: the other way can be pressed", c.name)
+		}
+	}
+}
