@@ -15,12 +15,12 @@ import (
 	"sotercall/internal/sandbox"
 )
 
-// client is a user of the backend.
-type client struct {
+// visitor is a user of the backend.
+type visitor struct {
 	url, session string
 }
 
-func logIn(t *testing.T, url, openid string) client {
+func logIn(t *testing.T, url, openid string) visitor {
 	t.Helper()
 	status, body := hostedtest.Post(t, url+"/login", hostedtest.JSON(t, object{"code": "code-of-" + openid}), nil)
 	require.Equal(t, http.StatusOK, status, body)
@@ -29,17 +29,17 @@ func logIn(t *testing.T, url, openid string) client {
 	}
 	require.NoError(t, json.Unmarshal([]byte(body), &answer))
 	require.NotEmpty(t, answer.Session)
-	return client{url, answer.Session}
+	return visitor{url, answer.Session}
 }
 
-func (c client) post(t *testing.T, path string, question any) (status int, answer object) {
+func (c visitor) post(t *testing.T, path string, question any) (status int, answer object) {
 	t.Helper()
 	status, body := hostedtest.Post(t, c.url+path, hostedtest.JSON(t, question), http.Header{"X-Session": {c.session}})
 	require.NoError(t, json.Unmarshal([]byte(body), &answer), body)
 	return status, answer
 }
 
-func (c client) paid(t *testing.T, order string) bool {
+func (c visitor) paid(t *testing.T, order string) bool {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/orders/"+order, nil)
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func (c client) paid(t *testing.T, order string) bool {
 }
 
 // signed fetches a challenge and has a phone sign it.
-func (c client) signed(t *testing.T, w *world, holder string) sandbox.Signed {
+func (c visitor) signed(t *testing.T, w *world, holder string) sandbox.Signed {
 	t.Helper()
 	status, answer := c.post(t, "/soter/challenge", object{"openid": stranger})
 	require.Equal(t, http.StatusOK, status)
@@ -113,7 +113,7 @@ func TestBackend(t *testing.T) {
 		assert.EqualValues(t, 45011, answer["errCode"])
 		assert.False(t, alice.paid(t, "6"))
 	})
-	for name, c := range map[string]client{"no session": {url: url}, "an invented session": {url, strings.Repeat("s", 43)}} {
+	for name, c := range map[string]visitor{"no session": {url: url}, "an invented session": {url, strings.Repeat("s", 43)}} {
 		for _, path := range []string{"/soter/challenge", "/pay"} {
 			status, answer := c.post(t, path, object{"order": "1"})
 			assert.Equal(t, http.StatusUnauthorized, status, "%s %s", name, path)
@@ -123,7 +123,7 @@ func TestBackend(t *testing.T) {
 		assert.False(t, c.paid(t, "1"), name)
 	}
 	for _, code := range []any{"not-a-code", "", nil, 7} {
-		status, answer := (client{url: url}).post(t, "/login", object{"code": code})
+		status, answer := (visitor{url: url}).post(t, "/login", object{"code": code})
 		assert.Equal(t, http.StatusUnauthorized, status)
 		assert.NotContains(t, answer, "session")
 	}
