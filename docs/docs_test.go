@@ -1,0 +1,233 @@
+// Package docs_test keeps the documents true: every command in them is run
+// somewhere, and every link leads to something.
+package docs_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const root = ".."
+
+// verified is what an event prints whose signature is genuine.
+const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}` + "\n"
+
+// Where a command of a document is run, when it is none of ranHere.
+const (
+	account = "needs an account"
+	samCLI  = "needs the SAM CLI, which no package registry here has"
+)
+
+// ranHere are the commands that this test runs as they stand, in this order, in a
+// copy of the project, with what they print.
+var ranHere = []struct{ command, prints string }{
+	{"go run ./scripts/local sign -openid oUser -challenge hello -device android > event.json", ""},
+	{"go run ./scripts/local invoke -platform lambda -e event.json", verified},
+	{"go run ./scripts/local invoke -platform scf -e deploy/events/direct.json", verified},
+}
+
+// ranElsewhere are all other commands: the folder and the test that runs each, or
+// why nothing can.
+var ranElsewhere = map[string]string{
+	"go run ./scripts/local demo":      "scripts/local TestDemo",
+	"go run ./scripts/local":           "scripts/local TestServe",
+	"go run ./scripts/package":         "scripts/package TestTheSameSourceGivesTheSameBytesInAnyFolder",
+	"go run ./scripts/bench":           "scripts/bench TestEveryFigureIsMeasured",
+	"go run ./scripts/bench -soak 60s": "scripts/bench TestSoak",
+	"./scripts/test":                   "what runs this test",
+
+	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                       "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+
+	"cd deploy": "deploy TestServerlessInvokeLocal",
+	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "deploy TestServerlessInvokeLocal",
+	"osls package -c serverless.aws.yml":                                      "deploy TestServerlessPackage",
+
+	`cat > secret.json <<< '{"WECHAT_APPSECRET":"…","TOKEN_CLIENT_SECRETS":"…","VERIFY_CLIENT_SECRET":"…"}'`: account,
+	"aws secretsmanager create-secret --name sotercall --secret-string file://secret.json && rm secret.json": account,
+	"sam deploy --guided": account,
+	"osls deploy -c serverless.aws.yml --param appId=wx…":                                                         account,
+	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                       account,
+	"(cd token && scf deploy)                     # the URL of its function goes into .env as WECHAT_TOKEN_BASE":  account,
+	"scf deploy                                   # verify and challenge as well":                                 account,
+	"sam build -t deploy/template.yaml":                                                                           samCLI,
+	"go run ./scripts/local &":                                                                                    samCLI,
+	"sam validate --lint -t deploy/template.yaml":                                                                 samCLI,
+	"sam local invoke VerifyFunction -e deploy/events/direct.json -n deploy/sam-local.json --docker-network host": samCLI,
+	"sam local start-api -n deploy/sam-local.json --docker-network host":                                          samCLI,
+}
+
+// documents are the names of all documents, from the root of the project.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for name := range files(t) {
+		if strings.HasSuffix(name, ".md") {
+			names = append(names, name)
+		}
+	}
+	require.Contains(t, names, "README.md")
+	require.Contains(t, names, "docs/call.md")
+	return names
+}
+
+func TestCommandsAreRun(t *testing.T) {
+	said := map[string]bool{}
+	for _, name := range documents(t) {
+		for _, command := range commands(t, name) {
+			said[command] = true
+		}
+	}
+	known := map[string]bool{}
+	for _, c := range ranHere {
+		known[c.command] = true
+	}
+	for command, where := range ranElsewhere {
+		known[command] = true
+		if folder, test, found := strings.Cut(where, " Test"); found {
+			assert.True(t, hasTest(t, folder, "Test"+test), "%s: there is no test %s", command, where)
+		}
+	}
+	for command := range said {
+		assert.True(t, known[command], "nothing runs %q", command)
+	}
+	for command := range known {
+		assert.True(t, said[command], "no document says %q any more", command)
+	}
+}
+
+func TestCommandsPrintWhatTheyShould(t *testing.T) {
+	folder := copyOfTree(t)
+	for _, c := range ranHere {
+		command := exec.CommandContext(t.Context(), "sh", "-c", c.command)
+		command.Dir = folder
+		printed, err := command.Output()
+		require.NoError(t, err, c.command)
+		assert.Equal(t, c.prints, string(printed), c.command)
+	}
+}
+
+// commands are the lines of a document's shell blocks.
+func commands(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	var lines []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(text, -1) {
+		for line := range strings.Lines(string(block[1])) {
+			if line = strings.TrimSpace(line); line != "" {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+func hasTest(t *testing.T, folder, test string) bool {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+	require.NoError(t, err)
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		require.NoError(t, err)
+		if strings.Contains(string(text), "\nfunc "+test+"(t *testing.T)") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLinksLeadSomewhere follows the relative links, and their #parts to the
+// headings of the documents they name.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	followed := 0
+	for _, name := range documents(t) {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			followed++
+			target, part, _ := strings.Cut(match[1], "#")
+			target = filepath.Join(filepath.Dir(name), target)
+			if match[1][0] == '#' {
+				target = name
+			}
+			content, err := os.ReadFile(filepath.Join(root, target))
+			if info, statErr := os.Stat(filepath.Join(root, target)); statErr == nil && info.IsDir() {
+				continue
+			}
+			if assert.NoError(t, err, "%s links to %s", name, match[1]) && part != "" {
+				assert.Contains(t, anchors(string(content)), part, "%s links to %s", name, match[1])
+			}
+		}
+	}
+	assert.Greater(t, followed, 5, "links are found")
+}
+
+// anchors are the names that GitHub gives the headings of a document: lower case,
+// letters, digits, - and _ only, blanks as -.
+func anchors(document string) []string {
+	var names []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(document, -1) {
+		names = append(names, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, heading[1]))
+	}
+	return names
+}
+
+func TestReadmeIsShort(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	assert.LessOrEqual(t, strings.Count(string(text), "\n"), 160)
+}
+
+// files are those that git has, or would take, of this project.
+func files(t *testing.T) map[string]bool {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Skip("this is no git checkout")
+	}
+	names := map[string]bool{}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil { // else deleted, and not yet committed
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// copyOfTree is a folder with the files of this project: what a command leaves
+// behind is gone with it.
+func copyOfTree(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name := range files(t) {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		target := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(target), 0o755))
+		require.NoError(t, os.WriteFile(target, data, 0o644))
+	}
+	return folder
+}
