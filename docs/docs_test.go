@@ -44,6 +44,14 @@ var ranElsewhere = map[string]string{
 	"go run ./scripts/bench -soak 60s": "scripts/bench TestSoak",
 	"./scripts/test":                   "what runs this test",
 
+	"go run ./scripts/local -challenges &": "scripts/exampletest TestOnALaptop",
+	"SOTER_URL=http://127.0.0.1:9000/functions SANDBOX_OPENID=oLocal-User_0000000000000001 node examples/backend/server.js": "scripts/exampletest TestOnALaptop",
+	"sh verify.sh question.json":                   "scripts/exampletest TestClients",
+	"node verify.mjs question.json":                "scripts/exampletest TestClients",
+	"python3 verify.py question.json":              "scripts/exampletest TestClients",
+	"java Verify.java question.json":               "scripts/exampletest TestClients",
+	"go build verify.go && ./verify question.json": "scripts/exampletest TestClients",
+
 	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                       "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 
