@@ -33,7 +33,7 @@ def verify(openid, json_string, json_signature):
             answer = json.load(response)
     except urllib.error.HTTPError as err:
         raise RuntimeError(f"status {err.code}: {err.read(1000).decode(errors='replace')}") from None
-    if answer["errCode"] != 0 or not isinstance(answer["isOk"], bool):
+    if type(answer["errCode"]) is not int or answer["errCode"] != 0 or not isinstance(answer["isOk"], bool):
         raise RuntimeError(answer.get("errMsg"))
     return answer["isOk"]
 

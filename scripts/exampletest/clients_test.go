@@ -169,6 +169,7 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		"isOk is missing":         says(200, `{"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`),
 		"isOk with an errCode":    says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:fail -1 busy","errCode":-1}`),
 		"no with an errCode":      says(200, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -1 busy","errCode":-1}`),
+		"errCode is false":        says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":false}`),
 		"errCode is missing":      says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok"}`),
 		"yes in the text":         says(200, `{"isOk":false,"errMsg":"\"isOk\":true","errCode":-604103}`),
 		"nothing":                 says(200, ""),

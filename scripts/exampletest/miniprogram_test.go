@@ -108,24 +108,31 @@ func runs(sandboxURL string) []run {
 			})
 		}
 	}
-	for name, verdict := range map[string]string{
-		"isOk is text":            `{"isOk":"true","errCode":0,"errMsg":"ok"}`,
-		"isOk is a number":        `{"isOk":1,"errCode":0,"errMsg":"ok"}`,
-		"isOk is missing":         `{"errCode":0,"errMsg":"ok"}`,
-		"errCode is missing":      `{"isOk":true,"errMsg":"ok"}`,
-		"errCode is text":         `{"isOk":true,"errCode":"0","errMsg":"ok"}`,
-		"the answer is null":      `null`,
-		"the answer is an array":  `[true]`,
-		"the answer is true":      `true`,
-		"the HTTPS Call's answer": `{"is_ok":true,"errcode":0,"errmsg":"ok"}`,
-	} {
-		all = append(all, run{name: name, phone: object{"hears": object{"verify": verdict}}, result: "unanswered", phoneAsked: true, verifyAsked: true})
+	for _, verdict := range []string{`null`, `[true]`, `true`, `"isOk"`, ``, `{}`, `{"is_ok":true,"errcode":0,"errmsg":"ok"}`} {
+		all = append(all, heard(verdict, "unanswered", 0))
 	}
-	all = append(all, run{
-		name: "isOk with an errCode", phone: object{"hears": object{"verify": `{"isOk":true,"errCode":-604103,"errMsg":"fail"}`}},
-		result: "unanswered", code: -604103, phoneAsked: true, verifyAsked: true,
-	})
+	for _, isOK := range []string{"", `"isOk":true,`, `"isOk":false,`, `"isOk":null,`, `"isOk":"true",`, `"isOk":1,`, `"isOk":[true],`} {
+		for errCode, number := range map[string]int{"": 0, `"errCode":0,`: 0, `"errCode":-604103,`: -604103, `"errCode":"0",`: 0, `"errCode":null,`: 0, `"errCode":false,`: 0} {
+			result := "unanswered"
+			switch {
+			case errCode != `"errCode":0,`:
+			case isOK == `"isOk":true,`:
+				result = "passed"
+			case isOK == `"isOk":false,`:
+				result = "refused"
+			}
+			all = append(all, heard("{"+isOK+errCode+`"errMsg":"ok"}`, result, number))
+		}
+	}
 	return all
+}
+
+// heard is an authentication to which a text comes in place of verify's answer.
+func heard(verdict, result string, code int) run {
+	return run{
+		name: "verdict " + verdict, phone: object{"hears": object{"verify": verdict}},
+		result: result, code: code, phoneAsked: true, verifyAsked: true,
+	}
 }
 
 // phoneCodes are what each code of wx.startSoterAuthentication comes to, with what the

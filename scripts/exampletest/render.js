@@ -24,16 +24,18 @@ async function show(urls, { phone, presses }) {
     const part = page.querySelector(selector)
     return part ? part.dom.textContent.trim() : ''
   }
-  const before = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
+  const all = () => ({ pay: seen('.pay'), password: seen('.fallback'), order: seen('.order'), outcome: seen('.outcome') })
+  const before = all()
   const button = page.querySelector('.pay')
   for (let i = 0; i < presses; i++) button.dispatchEvent('tap')
   await simulate.sleep(5)
   while (page.data.busy) await simulate.sleep(5)
-  const after = { pay: seen('.pay'), password: seen('.fallback'), outcome: seen('.outcome') }
-  if (after.password) {
-    page.querySelector('.fallback').dispatchEvent('tap')
-    await simulate.sleep(5)
+  const after = all()
+  for (const way of ['.fallback', '.order']) {
+    const part = page.querySelector(way)
+    if (part) part.dispatchEvent('tap')
   }
+  await simulate.sleep(5)
   page.detach()
   return { before, after, calls }
 }

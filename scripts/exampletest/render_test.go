@@ -11,6 +11,7 @@ import (
 type seen struct {
 	Pay      string `json:"pay"`
 	Password string `json:"password"`
+	Order    string `json:"order"`
 	Outcome  string `json:"outcome"`
 }
 
@@ -19,7 +20,7 @@ func TestPage(t *testing.T) {
 	needProgram(t, "node")
 	need(t, installed())
 	w := open(t)
-	const pay, password = "指纹支付", "使用密码"
+	const pay, password, order = "指纹支付", "使用密码", "查看订单"
 	cases := []struct {
 		name    string
 		phone   object
@@ -28,11 +29,12 @@ func TestPage(t *testing.T) {
 	}{
 		{"passed", object{}, 1, seen{Outcome: "验证通过。"}},
 		{"pressed twice at once", object{}, 2, seen{Outcome: "验证通过。"}},
-		{"refused", object{"changes": "jsonString"}, 1, seen{pay, password, "验证不通过，请重试或使用密码。"}},
-		{"cancelled", object{"fails": object{"errCode": 90008, "errMsg": "fail"}}, 1, seen{pay, "", "已取消。"}},
-		{"unavailable", object{"supports": []string{}}, 1, seen{"", password, "本设备不支持生物认证，请使用密码。"}},
-		{"unanswered", object{"fails": object{"errCode": 90007, "errMsg": "fail"}}, 1, seen{pay, password, "手机认证出错，请重试或使用密码。"}},
-		{"the verdict is lost", object{"loses": "verify"}, 1, seen{Outcome: "未收到验证结果，请先确认是否已成功，再决定是否重试。"}},
+		{"refused", object{"changes": "jsonString"}, 1, seen{pay, password, "", "验证不通过，请重试或使用密码。"}},
+		{"cancelled", object{"fails": object{"errCode": 90008, "errMsg": "fail"}}, 1, seen{pay, "", "", "已取消。"}},
+		{"unavailable", object{"supports": []string{}}, 1, seen{"", password, "", "本设备不支持生物认证，请使用密码。"}},
+		{"unanswered", object{"fails": object{"errCode": 90007, "errMsg": "fail"}}, 1, seen{pay, password, "", "手机认证出错，请重试或使用密码。"}},
+		{"the authentication cannot be started", object{"fails": object{"errCode": 90004, "errMsg": "fail"}}, 1, seen{"", password, "", "无法发起生物认证，请使用密码。"}},
+		{"the verdict is lost", object{"loses": "verify"}, 1, seen{Order: order, Outcome: "未收到验证结果，请先确认是否已成功，再决定是否重试。"}},
 	}
 	type asked struct {
 		Phone   object `json:"phone"`
@@ -56,15 +58,17 @@ func TestPage(t *testing.T) {
 	for i, c := range cases {
 		assert.Equal(t, seen{Pay: pay}, out[i].Before, c.name)
 		assert.Equal(t, c.after, out[i].After, c.name)
-		dialogs := 0
+		pressed := map[string]int{}
 		for _, call := range out[i].Calls {
-			if call == "startSoterAuthentication" {
-				dialogs++
+			pressed[call]++
+		}
+		assert.LessOrEqual(t, pressed["startSoterAuthentication"], 1, c.name)
+		ways := 0
+		for _, button := range []string{c.after.Password, c.after.Order} {
+			if button != "" {
+				ways++
 			}
 		}
-		assert.LessOrEqual(t, dialogs, 1, c.name)
-		if c.after.Password != "" {
-			assert.Contains(t, out[i].Calls, "showToast", "%s: the other way can be pressed", c.name)
-		}
+		assert.Equal(t, ways, pressed["showToast"], "%s: what is offered can be pressed", c.name)
 	}
 }

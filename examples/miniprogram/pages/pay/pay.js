@@ -10,7 +10,9 @@ Component({
     order: 'example-1',
     busy: false,
     outcome: /** @type {import('../../utils/soter').Outcome | null} */ (null),
-    words: zh ? { pay: '指纹支付', password: '使用密码' } : { pay: 'Pay with fingerprint', password: 'Use the password' },
+    words: zh
+      ? { pay: '指纹支付', password: '使用密码', order: '查看订单' }
+      : { pay: 'Pay with fingerprint', password: 'Use the password', order: 'See the order' },
   },
 
   methods: {
@@ -33,9 +35,13 @@ Component({
       }
     },
 
-    // What your app did before there was a fingerprint.
+    // The ways that lead on from here are your app's own.
     usePassword() {
       wx.showToast({ title: this.data.words.password, icon: 'none' })
+    },
+
+    viewOrder() {
+      wx.showToast({ title: this.data.words.order, icon: 'none' })
     },
   },
 })
