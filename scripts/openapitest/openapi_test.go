@@ -79,9 +79,9 @@ func open(t *testing.T, settings map[string]string, timeout time.Duration) *door
 	return d
 }
 
-// asks sends a request. It returns what the document finds wrong with it, and the
-// answer, with which the document must find nothing wrong.
-func (d *doors) asks(t *testing.T, method, path, token, body string) (wrong error, status int, answer string) {
+// asks sends a request. It returns the answer, with which the document must find
+// nothing wrong, and what the document finds wrong with the request.
+func (d *doors) asks(t *testing.T, method, path, token, body string) (status int, answer string, wrong error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, d.base+path, strings.NewReader(body))
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func (d *doors) asks(t *testing.T, method, path, token, body string) (wrong erro
 		RequestValidationInput: input, Status: response.StatusCode, Header: response.Header,
 		Body: io.NopCloser(bytes.NewReader(content)), Options: input.Options,
 	}), "%s", content)
-	return wrong, response.StatusCode, string(content)
+	return response.StatusCode, string(content), wrong
 }
 
 func text(t *testing.T, v any) string {
@@ -186,7 +186,7 @@ func TestQuestions(t *testing.T) {
 			"URL-safe base64":          {with(good, names[1], "-_"+good[names[1]].(string)[2:]), ""},
 			"a signature too long":     {with(good, names[1], strings.Repeat("A", openapi.MaxJSONSignature+1)), ""},
 		} {
-			wrong, _, answer := d.asks(t, http.MethodPost, target, bearerToken, text(t, c.question))
+			_, answer, wrong := d.asks(t, http.MethodPost, target, bearerToken, text(t, c.question))
 			if c.answer != "" {
 				assert.NoError(t, wrong, "%s %s", path, name)
 				assert.JSONEq(t, c.answer, answer, "%s %s", path, name)
@@ -196,7 +196,7 @@ func TestQuestions(t *testing.T) {
 			assert.Contains(t, answer, "-501007", "%s %s", path, name)
 		}
 		for _, body := range []string{"", "null", "[]", "{", text(t, "text")} {
-			wrong, _, answer := d.asks(t, http.MethodPost, target, bearerToken, body)
+			_, answer, wrong := d.asks(t, http.MethodPost, target, bearerToken, body)
 			assert.Error(t, wrong, body)
 			assert.Contains(t, answer, "-501007", body)
 		}
@@ -211,7 +211,7 @@ func TestStatuses(t *testing.T) {
 	seen := map[string]map[int]bool{cloudCall: {}, issue: {}, httpsCall: {}, classic: {}, stable: {}}
 	asks := func(d *doors, method, path, token, body string, want int, part string) {
 		t.Helper()
-		_, status, answer := d.asks(t, method, path, token, body)
+		status, answer, _ := d.asks(t, method, path, token, body)
 		assert.Equal(t, want, status, answer)
 		assert.Contains(t, answer, part)
 		path, _, _ = strings.Cut(path, "?")
