@@ -2,12 +2,14 @@ package exampletest
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,11 +70,15 @@ func startLocal(t *testing.T) string {
 		_ = command.Wait()
 	})
 	lines := bufio.NewReader(stdout)
-	for {
-		line, err := lines.ReadString('\n')
+	for line := ""; !strings.Contains(line, "http://"+address); {
+		line, err = lines.ReadString('\n')
 		require.NoError(t, err, log.String())
-		if strings.Contains(line, "http://"+address) {
-			return "http://" + address
-		}
 	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // until the process ends
+	// The address may be there before the functions are.
+	require.Eventually(t, func() bool {
+		_, answer := hostedtest.Post(t, "http://"+address+"/functions/openapi/soter/verifySignature", []byte("{}"), nil)
+		return strings.Contains(answer, "errCode")
+	}, time.Minute, 50*time.Millisecond, log.String())
+	return "http://" + address
 }
