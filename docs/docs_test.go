@@ -56,6 +56,14 @@ var ranElsewhere = map[string]string{
 	"curl -s http://127.0.0.1:9000/sandbox/faults":           sandboxDocs,
 	"curl -s -X DELETE http://127.0.0.1:9000/sandbox/faults": sandboxDocs,
 
+	"go run ./scripts/local -challenges &": "scripts/exampletest TestOnALaptop",
+	"SOTER_URL=http://127.0.0.1:9000/functions SANDBOX_OPENID=oLocal-User_0000000000000001 node examples/backend/server.js": "scripts/exampletest TestOnALaptop",
+	"sh verify.sh question.json":                   "scripts/exampletest TestClients",
+	"node verify.mjs question.json":                "scripts/exampletest TestClients",
+	"python3 verify.py question.json":              "scripts/exampletest TestClients",
+	"java Verify.java question.json":               "scripts/exampletest TestClients",
+	"go build verify.go && ./verify question.json": "scripts/exampletest TestClients",
+
 	"cd deploy": "deploy TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "deploy TestServerlessInvokeLocal",
 	"osls package -c serverless.aws.yml":                                      "deploy TestServerlessPackage",

@@ -1,0 +1,53 @@
+"""Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+
+    SOTER_URL=https://… SOTER_BEARER_TOKEN=… python3 verify.py question.json
+
+question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+"""
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would take the token along, to whatever host a redirect names."""
+
+    def redirect_request(self, *args):
+        return None
+
+
+def verify(openid, json_string, json_signature):
+    """Raises when the question was not answered; that is no refusal.
+
+    json_string is resultJSON as the phone gave it: text, not parsed.
+    """
+    request = urllib.request.Request(
+        os.environ["SOTER_URL"] + "/openapi/soter/verifySignature",
+        json.dumps({"openid": openid, "jsonString": json_string, "jsonSignature": json_signature}).encode(),
+        {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["SOTER_BEARER_TOKEN"]},
+    )
+    try:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=15) as response:
+            answer = json.load(response)
+    except urllib.error.HTTPError as err:
+        raise RuntimeError(f"status {err.code}: {err.read(1000).decode(errors='replace')}") from None
+    if type(answer["errCode"]) is not int or answer["errCode"] != 0 or not isinstance(answer["isOk"], bool):
+        raise RuntimeError(answer.get("errMsg"))
+    return answer["isOk"]
+
+
+def main():
+    try:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            question = json.load(file)
+        genuine = verify(question["openid"], question["jsonString"], question["jsonSignature"])
+    except Exception as err:  # whatever it is, it is no verdict
+        print("no verdict:", repr(err), file=sys.stderr)
+        return 2
+    print("genuine" if genuine else "refused")
+    return 0 if genuine else 1
+
+
+sys.exit(main())

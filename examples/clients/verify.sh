@@ -1,0 +1,24 @@
+#!/bin/sh
+# Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+#
+#   SOTER_URL=https://… SOTER_BEARER_TOKEN=… sh verify.sh question.json
+#
+# question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+# The token goes to curl through a file descriptor, so that no list of processes shows it.
+set -u
+: "${SOTER_URL:?}" "${SOTER_BEARER_TOKEN:?}" "${1:?the file with the question}"
+
+reply=$(printf 'header = "Authorization: Bearer %s"\n' "$SOTER_BEARER_TOKEN" |
+  curl -sS --config - --max-time 15 -H 'Content-Type: application/json' --data-binary "@$1" \
+    -w '\n%{http_code}' "$SOTER_URL/openapi/soter/verifySignature") || exit 2
+status=${reply##*
+}
+answer=${reply%
+*}
+
+# A shell has no JSON of its own. The answer to a genuine signature is always these bytes.
+case $status$answer in
+  '200{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}') echo genuine ;;
+  '200{"isOk":false,'*',"errCode":0}') echo refused; exit 1 ;;
+  *) echo "no verdict: status $status $answer" >&2; exit 2 ;;
+esac

@@ -1,0 +1,201 @@
+package exampletest
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/sandbox"
+)
+
+// client is a file of examples/clients, and what runs it.
+type client struct {
+	program string   // that must be installed
+	large   bool     // CI does without it
+	command []string // that the file says it is run with, where that is not a build
+	compile []string // with the folder of the result to follow
+	binary  []string // in that folder, what is run then
+}
+
+var clients = map[string]client{
+	"verify.sh":   {program: "curl", command: []string{"sh", "verify.sh"}},
+	"verify.go":   {program: "go", compile: []string{"go", "build", "-o"}, binary: []string{"./verify"}},
+	"verify.mjs":  {program: "node", command: []string{"node", "verify.mjs"}},
+	"verify.py":   {program: "python3", command: []string{"python3", "verify.py"}},
+	"Verify.java": {program: "javac", large: true, command: []string{"java", "Verify.java"}, compile: []string{"javac", "-d"}, binary: []string{"java", "-cp", ".", "Verify"}},
+}
+
+const clientsFolder = "../../examples/clients"
+
+// Exit statuses of every client.
+const (
+	genuine   = 0
+	refused   = 1
+	noVerdict = 2
+)
+
+func TestEveryClientIsRun(t *testing.T) {
+	files, err := os.ReadDir(clientsFolder)
+	require.NoError(t, err)
+	assert.Len(t, files, len(clients))
+	for _, file := range files {
+		assert.Contains(t, clients, file.Name())
+		source, err := os.ReadFile(filepath.Join(clientsFolder, file.Name()))
+		require.NoError(t, err)
+		assert.Less(t, strings.Count(string(source), "\n"), 60, file.Name())
+	}
+}
+
+func TestClients(t *testing.T) {
+	w := open(t)
+	_, err := w.sandbox.Phone(stranger, sandbox.Android)
+	require.NoError(t, err)
+	for name, client := range clients {
+		t.Run(name, func(t *testing.T) {
+			_, err := exec.LookPath(client.program)
+			if err != nil && client.large {
+				t.Skip(err)
+			}
+			need(t, err)
+			folder, err := filepath.Abs(clientsFolder)
+			require.NoError(t, err)
+			if client.command != nil {
+				w.testClient(t, runner{folder, client.command}, client.compile == nil)
+			}
+			if client.compile != nil {
+				built := t.TempDir()
+				compile := exec.CommandContext(t.Context(), client.compile[0], append(client.compile[1:], built+"/", name)...)
+				compile.Dir = folder
+				out, err := compile.CombinedOutput()
+				require.NoError(t, err, "%s", out)
+				w.testClient(t, runner{built, client.binary}, true)
+			}
+		})
+	}
+}
+
+// runner runs a client.
+type runner struct {
+	folder  string
+	command []string
+}
+
+// ask has the client ask at url. The file of the question need not be there.
+func (r runner) ask(t *testing.T, url, token, question string) (status int, stdout, stderr string) {
+	t.Helper()
+	run := exec.CommandContext(t.Context(), r.command[0], append(r.command[1:len(r.command):len(r.command)], question)...)
+	run.Dir = r.folder
+	run.Env = append(run.Environ(), "SOTER_URL="+url, "SOTER_BEARER_TOKEN="+token)
+	var out, said bytes.Buffer
+	run.Stdout, run.Stderr = &out, &said
+	_ = run.Run() // its status says it
+	assert.NotContains(t, out.String()+said.String(), bearerToken)
+	return run.ProcessState.ExitCode(), out.String(), said.String()
+}
+
+// testClient asks everything, or only the one question that is genuine.
+func (w *world) testClient(t *testing.T, r runner, everything bool) {
+	ask := func(t *testing.T, url, token string, question []byte) (status int, stdout, stderr string) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "question.json")
+		require.NoError(t, os.WriteFile(file, question, 0o600))
+		return r.ask(t, url, token, file)
+	}
+	signed := func(t *testing.T, holder string) sandbox.Signed {
+		t.Helper()
+		status, challenge := hostedtest.Post(t, w.doors+"/openapi/soter/issueChallenge", hostedtest.JSON(t, object{"openid": user}),
+			http.Header{"Authorization": {"Bearer " + bearerToken}})
+		require.Equal(t, http.StatusOK, status, challenge)
+		_, challenge, _ = strings.Cut(challenge, `"challenge":"`)
+		challenge, _, _ = strings.Cut(challenge, `"`)
+		phone, err := w.sandbox.Phone(holder, sandbox.Android)
+		require.NoError(t, err)
+		s, err := phone.Sign(challenge)
+		require.NoError(t, err)
+		s.OpenID = user
+		return s
+	}
+
+	t.Run("genuine", func(t *testing.T) {
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, user)))
+		assert.Equal(t, genuine, status, stderr)
+		assert.Equal(t, "genuine\n", stdout)
+	})
+	if !everything {
+		return
+	}
+	t.Run("another user's phone", func(t *testing.T) {
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, stranger)))
+		assert.Equal(t, refused, status, stderr)
+		assert.Equal(t, "refused\n", stdout)
+	})
+	t.Run("WeChat refuses the call", func(t *testing.T) {
+		require.NoError(t, w.sandbox.Inject(sandbox.Fault{Path: verifyFault, Kind: sandbox.FaultErrCode, ErrCode: 48001}))
+		defer w.sandbox.ClearFaults()
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, user)))
+		assert.Equal(t, noVerdict, status)
+		assert.Empty(t, stdout)
+		assert.Contains(t, stderr, "no verdict: ")
+		assert.Contains(t, stderr, "502")
+	})
+	t.Run("a wrong token", func(t *testing.T) {
+		status, _, stderr := ask(t, w.doors, "wrong", hostedtest.JSON(t, signed(t, user)))
+		assert.Equal(t, noVerdict, status)
+		assert.Contains(t, stderr, "401")
+	})
+	t.Run("nobody listens", func(t *testing.T) {
+		status, _, _ := ask(t, "http://127.0.0.1:1", bearerToken, hostedtest.JSON(t, signed(t, user)))
+		assert.Equal(t, noVerdict, status)
+	})
+
+	const yes = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+	elsewhere := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		assert.Empty(t, r.Header.Get("Authorization"), "a redirect took the token along")
+		_, _ = rw.Write([]byte(`{"isOk":null}`))
+	}))
+	for name, answer := range map[string]http.HandlerFunc{
+		"the twin":                says(200, yes),
+		"status 500":              says(500, yes),
+		"a web page":              says(200, "<html>"+yes),
+		"isOk is text":            says(200, `{"isOk":"true","errMsg":"openapi.soter.verifySignature:ok","errCode":0}`),
+		"isOk is missing":         says(200, `{"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`),
+		"isOk with an errCode":    says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:fail -1 busy","errCode":-1}`),
+		"no with an errCode":      says(200, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -1 busy","errCode":-1}`),
+		"errCode is false":        says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":false}`),
+		"errCode is missing":      says(200, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok"}`),
+		"yes in the text":         says(200, `{"isOk":false,"errMsg":"\"isOk\":true","errCode":-604103}`),
+		"nothing":                 says(200, ""),
+		"broken off":              says(200, yes[:20]),
+		"a redirect elsewhere":    func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, elsewhere, http.StatusFound) },
+		"the HTTPS Call's answer": says(200, `{"errcode":0,"errmsg":"ok","is_ok":true}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, _ := ask(t, serve(t, answer), bearerToken, []byte(`{"openid":"o","jsonString":"{}","jsonSignature":"s"}`))
+			if name == "the twin" {
+				assert.Equal(t, genuine, status)
+				return
+			}
+			assert.Equal(t, noVerdict, status)
+			assert.Empty(t, stdout)
+		})
+	}
+	t.Run("no such file", func(t *testing.T) {
+		status, _, _ := r.ask(t, w.doors, bearerToken, "no-such-file.json")
+		assert.Equal(t, noVerdict, status)
+	})
+}
+
+func says(status int, answer string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(status)
+		_, _ = rw.Write([]byte(answer))
+	}
+}

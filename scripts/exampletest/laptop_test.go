@@ -1,0 +1,84 @@
+package exampletest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/sandbox"
+)
+
+// TestOnALaptop is docs/walkthrough.md, "On your computer": the two commands, and the
+// developer tools.
+func TestOnALaptop(t *testing.T) {
+	needProgram(t, "node")
+	text, err := os.ReadFile("../../docs/walkthrough.md")
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\ngo run ./scripts/local -challenges &\n")
+	assert.Contains(t, string(text), "\nSOTER_URL=http://127.0.0.1:9000/functions SANDBOX_OPENID=oLocal-User_0000000000000001 node examples/backend/server.js\n")
+
+	const holder = "oLocal-User_0000000000000001"
+	base := startLocal(t)
+	w := &world{urls: urls{AppID: sandbox.DefaultAppID, Sandbox: base}, log: &hostedtest.Log{}}
+	w.Backend = w.startBackend(t, map[string]string{
+		"SOTER_URL": base + "/functions", "SANDBOX_OPENID": holder, "SOTER_BEARER_TOKEN": "", "WECHAT_APPID": "", "WECHAT_APPSECRET": "",
+	})
+	for _, r := range []run{
+		{name: "genuine", phone: inTools, options: object{"sandbox": object{"url": base, "openid": holder}}, result: "passed", verifyAsked: true},
+		{name: "another user's phone", phone: inTools, options: object{"sandbox": object{"url": base, "openid": stranger}}, result: "refused", verifyAsked: true},
+	} {
+		r.judge(t, "request", w.ask(t, "request", []run{r})[0])
+	}
+
+	// config.js leads to these two commands.
+	config, err := os.ReadFile("../../examples/miniprogram/config.js")
+	require.NoError(t, err)
+	assert.Contains(t, string(config), "sandbox: { url: 'http://127.0.0.1:9000', openid: '"+holder+"' }")
+	assert.Contains(t, string(config), "'http://127.0.0.1:3000'")
+}
+
+// startLocal runs scripts/local, at another port than its usual one, until the test
+// ends.
+func startLocal(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "local")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sotercall/scripts/local").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := free.Addr().String()
+	require.NoError(t, free.Close())
+	command := exec.Command(binary, "-challenges", "-addr", address, "-phones", t.TempDir())
+	command.Dir = "../.."
+	log := &hostedtest.Log{}
+	command.Stderr = log
+	stdout, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Signal(os.Interrupt) // so that it ends its functions
+		_ = command.Wait()
+	})
+	lines := bufio.NewReader(stdout)
+	for line := ""; !strings.Contains(line, "http://"+address); {
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err, log.String())
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // until the process ends
+	// The address may be there before the functions are.
+	require.Eventually(t, func() bool {
+		_, answer := hostedtest.Post(t, "http://"+address+"/functions/openapi/soter/verifySignature", []byte("{}"), nil)
+		return strings.Contains(answer, "errCode")
+	}, time.Minute, 50*time.Millisecond, log.String())
+	return "http://" + address
+}

@@ -1,0 +1,9 @@
+package openapitest
+
+import (
+	"testing"
+
+	"sotercall/internal/hostedtest"
+)
+
+func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "challenge", "token") }
