@@ -130,3 +130,22 @@ func TestRuntimeAPIAnswerThatBreaksOffIsAnError(t *testing.T) {
 	assert.True(t, failed)
 	assert.Equal(t, document, string(answer))
 }
+
+func TestRuntimeAPIServesNoWebPage(t *testing.T) {
+	api, runtime := newRawRuntime(t)
+	offerTo(t, api, "r-1")
+	for name, change := range map[string]func(*http.Request){
+		"a rebound name": func(r *http.Request) { r.Host = "evil.test" },
+		"another origin": func(r *http.Request) { r.Header.Set("Origin", "https://evil.test") },
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, runtime.base+"invocation/next", nil)
+		require.NoError(t, err)
+		change(request)
+		status, body := runtime.do(request)
+		assert.Equal(t, http.StatusForbidden, status, name)
+		assert.Contains(t, body, "this server", name)
+	}
+	status, payload := runtime.next()
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, `{}`, payload, "the twin: the invocation is still there for the process")
+}

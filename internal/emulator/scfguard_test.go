@@ -3,6 +3,7 @@ package emulator
 import (
 	"net"
 	"net/rpc"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
@@ -100,7 +101,7 @@ func TestSCFProcessIsReachedOnLoopbackOnly(t *testing.T) {
 	requireEcho(t, s)
 }
 
-// What the guard is against: the library alone does as the intruder says, for whoever reaches it. It is not started.
+// A function that the library would serve to everybody is not started.
 func TestSCFProcessWithoutTheGuardIsNotStarted(t *testing.T) {
 	t.Parallel()
 	binary, err := build("unguardedfunction")
@@ -108,14 +109,25 @@ func TestSCFProcessWithoutTheGuardIsNotStarted(t *testing.T) {
 
 	_, err = StartSCF(t.Context(), Function{Name: "verify", Binary: binary})
 	require.ErrorIs(t, err, scfguard.ErrRefused)
+}
 
-	port, err := freeAddress()
+// On the platform, which gives no key, a guarded function does what the library alone does: it listens on all
+// interfaces and takes calls as they come.
+func TestSCFWithoutAKeyTheLibraryDoesAsEver(t *testing.T) {
+	t.Parallel()
+	unguarded, err := build("unguardedfunction")
 	require.NoError(t, err)
-	p, err := startProcess(Function{Name: "verify", Binary: binary, Log: new(logBuffer)}, []string{"_LAMBDA_SERVER_PORT=" + strconv.Itoa(port.Port)})
-	require.NoError(t, err)
-	defer p.kill()
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", port.String())
-		return err == nil && reconfigure(conn, "INTRUDER", "was here") == nil
-	}, 10*time.Second, time.Millisecond)
+	for _, binary := range []string{unguarded, scfBinary(t)} {
+		address, err := freeAddress()
+		require.NoError(t, err)
+		p, err := startProcess(Function{Name: "verify", Binary: binary, Log: new(logBuffer)}, []string{"_LAMBDA_SERVER_PORT=" + strconv.Itoa(address.Port)})
+		require.NoError(t, err)
+		defer p.kill()
+		for _, host := range otherAddresses(t) {
+			require.Eventually(t, func() bool {
+				conn, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(address.Port)))
+				return err == nil && reconfigure(conn, "INTRUDER", "was here") == nil
+			}, 10*time.Second, time.Millisecond, "%s at %s", filepath.Base(binary), host)
+		}
+	}
 }
