@@ -18,11 +18,11 @@ import (
 	"sotercall/internal/sandbox"
 )
 
-// variablesOf reads from a function's config.go which environment variables it
+// variablesOf reads from a function's settings which environment variables it
 // knows, and which of them are secret.
 func variablesOf(t *testing.T, function string) (names []string, secret map[string]bool) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "functions", function, "config.go"), nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "internal", "wiring", function+"settings.go"), nil, parser.SkipObjectResolution)
 	require.NoError(t, err)
 	secret = map[string]bool{}
 	ast.Inspect(file, func(node ast.Node) bool {

@@ -18,6 +18,7 @@ var storeys = []string{
 	"adapter config redis trigger upstream emulator",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
+	"wiring",
 	"hostedtest redis/redistest challenge/ledgertest authkeys/storetest",
 }
 

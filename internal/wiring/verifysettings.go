@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"log/slog"
@@ -10,9 +10,9 @@ import (
 	"sotercall/internal/secret"
 )
 
-// settings are all that the function can be told, by environment variables.
-// README, "Configuration", explains each.
-type settings struct {
+// verifySettings are all that the function can be told, by environment variables.
+// docs/configuration.md explains each.
+type verifySettings struct {
 	AppID           string                  `env:"WECHAT_APPID"`
 	AppSecret       secret.Text             `env:"WECHAT_APPSECRET"`
 	APIBase         []string                `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
@@ -31,11 +31,11 @@ type settings struct {
 	apiBases, tokenBases []*url.URL
 }
 
-// readSettings reads the variables, and refuses what cannot work.
-func readSettings(environment map[string]string) (settings, error) {
-	var s settings
+// readVerifySettings reads the variables, and refuses what cannot work.
+func readVerifySettings(environment map[string]string) (verifySettings, error) {
+	var s verifySettings
 	if err := config.Read(&s, environment); err != nil {
-		return settings{}, err
+		return verifySettings{}, err
 	}
 	var check config.Check
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
@@ -59,7 +59,7 @@ func readSettings(environment map[string]string) (settings, error) {
 }
 
 // checkTogether refuses what would be ignored without a word.
-func (s *settings) checkTogether(check *config.Check, environment map[string]string) {
+func (s *verifySettings) checkTogether(check *config.Check, environment map[string]string) {
 	check.That(s.CounterPolicy != challenge.EnforceCounter || !s.RedisURL.IsZero(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
@@ -86,6 +86,6 @@ func (s *settings) checkTogether(check *config.Check, environment map[string]str
 }
 
 // secrets are those that no text from outside may bring into a log or an answer.
-func (s settings) secrets() []secret.Text {
+func (s verifySettings) secrets() []secret.Text {
 	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ChallengeSecret, s.BearerTokens)
 }

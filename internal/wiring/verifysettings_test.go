@@ -1,8 +1,9 @@
-package main
+package wiring
 
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -90,7 +91,7 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 					for _, b := range seconds {
 						e := maps.Clone(base)
 						e[first], e[second] = a, b
-						_, err := readSettings(e)
+						_, err := readVerifySettings(e)
 						ok := isComplete(e)
 						for variable := range e {
 							if isComplete(e) && !isUsed(variable, e) {
@@ -117,9 +118,9 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 
 func TestEveryVariableIsInTheTable(t *testing.T) {
 	var names []string
-	for _, line := range strings.Split(string(readFile(t, "config.go")), "\n") {
-		if _, rest, found := strings.Cut(line, "`env:\""); found {
-			name, _, _ := strings.Cut(rest, `"`)
+	settings := reflect.TypeFor[verifySettings]()
+	for i := range settings.NumField() {
+		if name := settings.Field(i).Tag.Get("env"); name != "" {
 			names = append(names, name)
 			assert.Contains(t, values, name)
 		}
@@ -142,16 +143,16 @@ func TestUnsafeSecretsAreRefused(t *testing.T) {
 		"the challenge's":     "a-challenge-secret-of-this-test-1",
 	} {
 		e := hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": bad, "CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"})
-		_, err := readSettings(e)
+		_, err := readVerifySettings(e)
 		if assert.ErrorContains(t, err, "HTTP_BEARER_TOKENS must", name) && len(bad) > 2 {
 			assert.NotContains(t, err.Error(), bad, "no message holds a secret")
 		}
 	}
 	for _, fine := range []string{good, good + ",another-bearer-token", "1234567890123456"} {
-		_, err := readSettings(hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": fine}))
+		_, err := readVerifySettings(hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": fine}))
 		assert.NoError(t, err)
 	}
-	_, err := readSettings(map[string]string{"WECHAT_APPID": "wx", "WECHAT_APPSECRET": strings.Repeat("s", 32), "CHALLENGE_SECRET": strings.Repeat("s", 32)})
+	_, err := readVerifySettings(map[string]string{"WECHAT_APPID": "wx", "WECHAT_APPSECRET": strings.Repeat("s", 32), "CHALLENGE_SECRET": strings.Repeat("s", 32)})
 	assert.ErrorContains(t, err, "CHALLENGE_SECRET must not hold")
 }
 
@@ -162,7 +163,7 @@ func TestBasePaths(t *testing.T) {
 		"/": false, "a": false, "/a/": false, "//a": false, "/a//b": false, "/..": false, "/a/./b": false, "/a%2Fb": false, "/a?b": false, "/é": false,
 		"https://h/a": false, "/a b": false, "/a\n": false,
 	} {
-		_, err := readSettings(hostedtest.With(base, map[string]string{"HTTP_BASE_PATH": path}))
+		_, err := readVerifySettings(hostedtest.With(base, map[string]string{"HTTP_BASE_PATH": path}))
 		assert.Equal(t, ok, err == nil, fmt.Sprintf("%q: %v", path, err))
 	}
 }

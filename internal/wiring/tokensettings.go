@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"log/slog"
@@ -9,9 +9,9 @@ import (
 	"sotercall/internal/secret"
 )
 
-// settings are all that the function can be told, by environment variables.
-// README, "Configuration", explains each.
-type settings struct {
+// tokenSettings are all that the function can be told, by environment variables.
+// docs/configuration.md explains each.
+type tokenSettings struct {
 	AppID           string        `env:"WECHAT_APPID"`
 	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
 	APIBase         []string      `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
@@ -24,11 +24,11 @@ type settings struct {
 	apiBases []*url.URL
 }
 
-// readSettings reads the variables, and refuses what cannot work.
-func readSettings(environment map[string]string) (settings, error) {
-	var s settings
+// readTokenSettings reads the variables, and refuses what cannot work.
+func readTokenSettings(environment map[string]string) (tokenSettings, error) {
+	var s tokenSettings
 	if err := config.Read(&s, environment); err != nil {
-		return settings{}, err
+		return tokenSettings{}, err
 	}
 	var check config.Check
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
@@ -44,6 +44,6 @@ func readSettings(environment map[string]string) (settings, error) {
 }
 
 // secrets are those that no text from outside may bring into a log or an answer.
-func (s settings) secrets() []secret.Text {
+func (s tokenSettings) secrets() []secret.Text {
 	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ClientSecrets)
 }

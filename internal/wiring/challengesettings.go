@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"log/slog"
@@ -8,9 +8,9 @@ import (
 	"sotercall/internal/secret"
 )
 
-// settings are all that the function can be told, by environment variables.
-// README, "Configuration", explains each.
-type settings struct {
+// challengeSettings are all that the function can be told, by environment variables.
+// docs/configuration.md explains each.
+type challengeSettings struct {
 	ChallengeSecret []secret.Text `env:"CHALLENGE_SECRET"`
 	ChallengeTTL    time.Duration `env:"CHALLENGE_TTL" envDefault:"2m"`
 	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
@@ -19,11 +19,11 @@ type settings struct {
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 }
 
-// readSettings reads the variables, and refuses what cannot work.
-func readSettings(environment map[string]string) (settings, error) {
-	var s settings
+// readChallengeSettings reads the variables, and refuses what cannot work.
+func readChallengeSettings(environment map[string]string) (challengeSettings, error) {
+	var s challengeSettings
 	if err := config.Read(&s, environment); err != nil {
-		return settings{}, err
+		return challengeSettings{}, err
 	}
 	var check config.Check
 	check.Required("CHALLENGE_SECRET", len(s.ChallengeSecret) > 0)

@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"context"
@@ -21,6 +21,25 @@ import (
 	"sotercall/internal/wechat"
 )
 
+// Verify is the function openapi.soter.verifySignature.
+func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	s, err := readVerifySettings(environment)
+	var p parts
+	if err == nil {
+		level.Set(s.LogLevel)
+		p, err = assemble(s, log)
+	}
+	handler := &openapi.Handler{Verifier: p.verifier}
+	calls := handler.Calls(p.gate, p.tokens)
+	if p.platformToken {
+		calls = withPlatformToken(calls)
+	}
+	if p.local {
+		calls = append(calls, authkeys.EnrollCall(p.keys))
+	}
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, err
+}
+
 // parts are what the function is made of.
 type parts struct {
 	verifier openapi.Verifier
@@ -37,15 +56,11 @@ type parts struct {
 }
 
 // assemble chooses the parts by the settings.
-func assemble(s settings, log *slog.Logger) (parts, error) {
+func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
-	var store *redis.Store // nil without REDIS_URL
-	if !s.RedisURL.IsZero() {
-		var err error
-		if store, err = redis.Open(s.RedisURL); err != nil {
-			return parts{}, err
-		}
-		store.Scrub = scrub
+	store, err := openStore(s.RedisURL, scrub)
+	if err != nil {
+		return parts{}, err
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
@@ -80,7 +95,7 @@ func assemble(s settings, log *slog.Logger) (parts, error) {
 // tokenSource is where access_tokens come from, and who knows which are in force;
 // nil where there is none. The platform's own token is for this function alone:
 // nobody can present it.
-func tokenSource(s settings, client *wechat.Client, hosts *upstream.Hosts, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
+func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
 	if s.AccessTokenMode == "cloudbase" {
 		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
 	}
@@ -108,7 +123,7 @@ func tokenSource(s settings, client *wechat.Client, hosts *upstream.Hosts, store
 // once makes a genuine signature count once, as far as the settings ask for it:
 // challenges with CHALLENGE_SECRET, counters with a store or where they are
 // enforced.
-func once(p *parts, s settings, store *redis.Store) error {
+func once(p *parts, s verifySettings, store *redis.Store) error {
 	if len(s.ChallengeSecret) == 0 && store == nil && s.CounterPolicy == challenge.LogCounter {
 		return nil
 	}

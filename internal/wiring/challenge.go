@@ -1,0 +1,23 @@
+package wiring
+
+import (
+	"log/slog"
+	"time"
+
+	"sotercall/internal/challenge"
+	"sotercall/internal/function"
+	"sotercall/internal/openapi"
+)
+
+// Challenge is the function openapi.soter.issueChallenge.
+func Challenge(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	s, err := readChallengeSettings(environment)
+	var issuer *challenge.Issuer
+	var gate openapi.Gate
+	if err == nil {
+		level.Set(s.LogLevel)
+		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
+		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, time.Now)
+	}
+	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate)}}, err
+}

@@ -1,0 +1,26 @@
+// Package wiring assembles the functions from their environment variables: it reads
+// the settings, refuses what cannot work, and puts together the parts that the
+// other packages are.
+//
+// [Verify], [Token] and [Challenge] are one function each. What each of them can be
+// told stands in one struct, its settings; docs/configuration.md explains it to who
+// deploys.
+package wiring
+
+import (
+	"sotercall/internal/redis"
+	"sotercall/internal/secret"
+)
+
+// openStore opens the store that all instances share; nil without an address.
+func openStore(address secret.Text, scrub *secret.Scrubber) (*redis.Store, error) {
+	if address.IsZero() {
+		return nil, nil
+	}
+	store, err := redis.Open(address)
+	if err != nil {
+		return nil, err
+	}
+	store.Scrub = scrub
+	return store, nil
+}
