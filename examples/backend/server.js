@@ -68,10 +68,13 @@ async function ask(url, question) {
 }
 
 // openidOf asks WeChat (auth.code2Session) whose code it is. Its session_key stays here.
+// What fetch says of a failure may quote the URL, and with it the AppSecret: it is not
+// passed on.
 async function openidOf(code) {
   const query = new URLSearchParams({ appid: WECHAT_APPID, secret: WECHAT_APPSECRET, js_code: code, grant_type: 'authorization_code' })
-  const response = await fetch(WECHAT_API_BASE + '/sns/jscode2session?' + query, { redirect: 'error', signal: AbortSignal.timeout(10_000) })
-  const { openid, errcode } = await response.json()
+  const { openid, errcode } = await fetch(WECHAT_API_BASE + '/sns/jscode2session?' + query, {
+    redirect: 'error', signal: AbortSignal.timeout(10_000),
+  }).then((response) => response.json()).catch(() => { throw new Error('WeChat could not be asked whose code it is') })
   if (!openid) throw new Refusal(401, 'WeChat does not know this code: errcode ' + errcode)
   return openid
 }

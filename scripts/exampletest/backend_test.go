@@ -159,6 +159,27 @@ func TestBackendWithoutFunctions(t *testing.T) {
 	}
 }
 
+// TestBackendWithoutWeChat: nobody is logged in, and no log has the AppSecret.
+func TestBackendWithoutWeChat(t *testing.T) {
+	for name, base := range map[string]string{
+		"no URL":         "api.weixin.qq.com",
+		"nobody listens": "http://127.0.0.1:1",
+		"a web page":     serve(t, says(http.StatusOK, "<html>")),
+		"null":           serve(t, says(http.StatusOK, "null")),
+		"a redirect": serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			http.Redirect(rw, r, "/elsewhere?"+r.URL.RawQuery, http.StatusFound)
+		})),
+	} {
+		w := &world{doors: "http://127.0.0.1:1", log: &hostedtest.Log{}}
+		url := w.startBackend(t, map[string]string{"WECHAT_API_BASE": base})
+		status, answer := (visitor{url: url}).post(t, "/login", object{"code": "code-of-" + user})
+		assert.Equal(t, http.StatusInternalServerError, status, name)
+		assert.NotContains(t, answer, "session", name)
+		assert.NotEmpty(t, w.log.String(), name)
+		assert.NotContains(t, w.log.String(), sandbox.DefaultAppSecret, name)
+	}
+}
+
 // TestBackendForTheSandbox: a login without WeChat is for functions on this computer.
 func TestBackendForTheSandbox(t *testing.T) {
 	needProgram(t, "node")

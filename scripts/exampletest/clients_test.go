@@ -30,7 +30,7 @@ var clients = map[string]client{
 	"verify.go":   {program: "go", compile: []string{"go", "build", "-o"}, binary: []string{"./verify"}},
 	"verify.mjs":  {program: "node", command: []string{"node", "verify.mjs"}},
 	"verify.py":   {program: "python3", command: []string{"python3", "verify.py"}},
-	"Verify.java": {program: "javac", large: true, command: []string{"java", "Verify.java"}, compile: []string{"javac", "-d"}, binary: []string{"java", "-cp", ".", "Verify"}},
+	"Verify.java": {program: "javac", large: true, command: []string{"java", "Verify.java"}, compile: []string{"javac", "-d"}, binary: []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ".", "Verify"}},
 }
 
 const clientsFolder = "../../examples/clients"

@@ -4,12 +4,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// TestPageHoldsNoToken: whoever has a Mini Program has all that is in its pages.
+func TestPageHoldsNoToken(t *testing.T) {
+	token := regexp.MustCompile(`(?i)authorization|bearer|access_?token|secret`)
+	code := func(file string) string {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return regexp.MustCompile(`(?ms)/\*.*?\*/|^\s*//.*?$`).ReplaceAllString(string(source), "")
+	}
+	const root = "../../examples/miniprogram"
+	for _, pattern := range []string{"*.js", "utils/*.js", "pages/*/*.js"} {
+		files, err := filepath.Glob(root + "/" + pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, file := range files {
+			assert.NotRegexp(t, token, code(file), file)
+		}
+	}
+	assert.Regexp(t, token, code("../../examples/backend/server.js"), "the twin: a backend holds them")
+}
 
 // tsc checks the types of a project; what it says is empty if they are right.
 func tsc(t *testing.T, project string) string {
