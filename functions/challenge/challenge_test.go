@@ -97,7 +97,7 @@ func TestWrongChallengesAreRefusedWithoutAskingWeChat(t *testing.T) {
 	for reason, event := range map[string][]byte{
 		"not one that we issued":    f.sign(t, alice, "123456"),
 		"issued to another user":    f.sign(t, bob, f.issue(t, `{"openid":"`+alice+`"}`, nil)),
-		"the name raw stands twice": []byte(strings.Replace(string(f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))), `{\"raw\"`, `{\"raw\":\"x\",\"raw\"`, 1)),
+		"the name raw is duplicated": []byte(strings.Replace(string(f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))), `{\"raw\"`, `{\"raw\":\"x\",\"raw\"`, 1)),
 	} {
 		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), reason)
 		assert.Zero(t, f.Requests(verifyPath), reason)
@@ -127,6 +127,26 @@ func TestStoreThatIsDownIsNoVerdict(t *testing.T) {
 	assert.Contains(t, answer, `"errCode":-604103`)
 	f.redis.Run()
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin")
+}
+
+// A server that cuts its connections over and over costs no call, and nobody a
+// challenge.
+func TestStoreThatCutsConnectionsCostsNothing(t *testing.T) {
+	const calls, between = 120, 4 // 30 cuts
+	f := newFleet(t, map[string]string{"COUNTER_POLICY": "enforce"})
+	events := make([][]byte, calls)
+	for i := range events {
+		events[i] = f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+	}
+	for i, event := range events {
+		if i%between == between-1 {
+			f.redis.CutConnections()
+		}
+		require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[i%2], event, nil), i)
+	}
+	for _, event := range [][]byte{events[0], events[calls-1]} {
+		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin: each counted once")
+	}
 }
 
 // The counter of a device that was copied does not grow.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -18,6 +19,23 @@ import (
 
 const ok = `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`
 
+// backend is a context in which the developer's own backend calls.
+func backend(t testing.TB) context.Context {
+	return openapi.WithCaller(t.Context(), openapi.Backend())
+}
+
+// enroll is what a store's call answers to an event, and how it ended.
+func enroll(ctx context.Context, store authkeys.Store, event string) (string, openapi.Result) {
+	call := authkeys.EnrollCall(store)
+	result := call.Serve(ctx, openapi.Asked{Event: []byte(event)})
+	return string(call.Answer(result)), result
+}
+
+func enrolledBy(t testing.TB, store authkeys.Store, event string) string {
+	answer, _ := enroll(backend(t), store, event)
+	return answer
+}
+
 func enrollEvent(t require.TestingT, e authkeys.Enrolment) string {
 	return fmt.Sprintf(`{"call":"openapi.soter.enrollAuthKey","openid":%s,"askJson":%s,"authKeyJson":%s,"authKeySignature":%s}`,
 		quote(t, e.OpenID), quote(t, string(e.ASKJSON)), quote(t, string(e.AuthKeyJSON)), quote(t, base64Text(e.Signature[:])))
@@ -27,17 +45,15 @@ func TestEnrollCall(t *testing.T) {
 	for name, p := range map[string]phone{"plain": newPhone(t), "Huawei": newHuaweiPhone(t)} {
 		t.Run(name, func(t *testing.T) {
 			store, event := newStore(), enrollEvent(t, p.enrolment(t))
-			handler := &authkeys.EnrollHandler{Store: store}
-			require.True(t, authkeys.IsEnroll([]byte(event)))
-			require.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))))
+			require.Equal(t, ok, enrolledBy(t, store, event))
 			requireGenuine(t, authkeys.NewVerifier(store), p.answer(t, 241))
 
-			assert.Equal(t, ok, string(handler.Call(t.Context(), []byte(event))), "asking again is safe")
+			assert.Equal(t, ok, enrolledBy(t, store, event), "asking again is safe")
 			anew := p
 			anew.authKey, anew.exported = anotherKey(), keyJSON(t, pemText(t, anotherKey()), identity(240)+p.announces)
-			older := handler.Call(t.Context(), []byte(enrollEvent(t, anew.enrolment(t))))
+			older := enrolledBy(t, store, enrollEvent(t, anew.enrolment(t)))
 			assert.Equal(t, `{"errMsg":"openapi.soter.enrollAuthKey:fail -501007 invalid parameters. keeping an AuthKey: `+
-				`counter 240 is not above 240, that of an AuthKey enrolled for this user and device before","errCode":-501007}`, string(older))
+				`counter 240 is not above 240, that of an AuthKey enrolled for this user and device before","errCode":-501007}`, older)
 		})
 	}
 }
@@ -47,7 +63,7 @@ func TestEnrollCallNamesTheMistake(t *testing.T) {
 	twin := enrollEvent(t, p.enrolment(t))
 	wrongASK := p.enrolment(t)
 	wrongASK.Signature = sign(t, anotherKey(), p.exported, p.salt)
-	require.Equal(t, ok, string((&authkeys.EnrollHandler{Store: newStore()}).Call(t.Context(), []byte(twin))))
+	require.Equal(t, ok, enrolledBy(t, newStore(), twin))
 
 	member := func(name, value string) string {
 		var members map[string]json.RawMessage
@@ -81,15 +97,13 @@ func TestEnrollCallNamesTheMistake(t *testing.T) {
 		"too long":            {member("openid", `"x":"`+strings.Repeat("x", openapi.MaxBody)+`"`), "at most 65536 are read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var seen *openapi.Error
-			handler := &authkeys.EnrollHandler{Store: fixed{}, Observe: func(_ context.Context, _ string, e *openapi.Error) { seen = e }}
-			answer := string(handler.Call(t.Context(), []byte(c.event)))
+			answer, result := enroll(backend(t), fixed{}, c.event)
 			assert.Contains(t, answer, "openapi.soter.enrollAuthKey:fail -501007 invalid parameters. ")
 			assert.True(t, strings.HasSuffix(answer, `,"errCode":-501007}`), answer)
 			assert.Contains(t, answer, c.says)
 			assert.Less(t, len(answer), 500)
-			require.NotNil(t, seen)
-			assert.Contains(t, seen.Message, c.says)
+			require.NotNil(t, result.Err)
+			assert.Contains(t, result.Err.Message, c.says)
 		})
 	}
 }
@@ -100,29 +114,30 @@ func mismatched(t *testing.T, p phone) authkeys.Enrolment {
 }
 
 func TestEnrollCallIsForBackends(t *testing.T) {
-	event := []byte(enrollEvent(t, newPhone(t).enrolment(t)))
+	event := enrollEvent(t, newPhone(t).enrolment(t))
 	for name, c := range map[string]struct {
 		caller openapi.Caller
 		code   string
 	}{
-		"a backend":              {openapi.Caller{}, `"errCode":0}`},
-		"a page":                 {openapi.Caller{OpenID: user, FromPage: true}, `"errCode":-604104}`},
-		"a page of nobody":       {openapi.Caller{FromPage: true}, `"errCode":-604104}`},
-		"a function, for a user": {openapi.Caller{OpenID: user}, `"errCode":-604104}`},
+		"a backend":              {openapi.Backend(), `"errCode":0}`},
+		"a user":                 {openapi.User(user), `"errCode":-604104}`},
+		"a user with a secret":   {openapi.User(user).WithProof(), `"errCode":-604104}`},
+		"nobody that is known":   {openapi.Caller{}, `"errCode":-604104}`},
+		"a visitor of some page": {openapi.Unknown("TCB_SOURCE is web_client"), `"errCode":-604104}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore()
-			answer := string((&authkeys.EnrollHandler{Store: store}).Call(openapi.WithCaller(t.Context(), c.caller), event))
+			answer, _ := enroll(openapi.WithCaller(t.Context(), c.caller), store, event)
 			assert.Contains(t, answer, c.code)
 			_, err := store.Find(t.Context(), authkeys.ID{OpenID: user, CPUID: cpuID, UID: uid})
-			assert.Equal(t, c.caller == openapi.Caller{}, err == nil)
+			assert.Equal(t, c.caller.IsBackend(), err == nil)
 		})
 	}
 }
 
 func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
-	event := []byte(enrollEvent(t, newPhone(t).enrolment(t)))
-	ended, cancel := context.WithCancel(t.Context())
+	event := enrollEvent(t, newPhone(t).enrolment(t))
+	ended, cancel := context.WithCancel(backend(t))
 	cancel()
 	for name, c := range map[string]struct {
 		ctx  context.Context
@@ -130,27 +145,22 @@ func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
 		code int
 		says string
 	}{
-		"it works":            {t.Context(), nil, 0, ""},
-		"it is down":          {t.Context(), errors.New("down"), openapi.CodeSystem, "could not be kept"},
+		"it works":            {backend(t), nil, 0, ""},
+		"it is down":          {backend(t), errors.New("down"), openapi.CodeSystem, "could not be kept"},
 		"no time is left":     {ended, context.Canceled, openapi.CodeTimeout, "no time was left"},
-		"it has a newer one":  {t.Context(), &authkeys.NotNewerError{Counter: 1, Enrolled: 2}, openapi.CodeInvalidParam, "counter 1 is not above 2"},
+		"it has a newer one":  {backend(t), &authkeys.NotNewerError{Counter: 1, Enrolled: 2}, openapi.CodeInvalidParam, "counter 1 is not above 2"},
 		"it has it, too late": {ended, soter.ErrMismatch, openapi.CodeInvalidParam, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var observed int
-			handler := &authkeys.EnrollHandler{Store: fixed{err: c.err}, Observe: func(_ context.Context, openid string, e *openapi.Error) {
-				observed++
-				assert.Equal(t, user, openid)
-				assert.Equal(t, c.err == nil, e == nil)
-				if e != nil {
-					assert.ErrorIs(t, e, c.err, "the log learns the cause")
-				}
-			}}
-			answer := string(handler.Call(c.ctx, event))
+			answer, result := enroll(c.ctx, fixed{err: c.err}, event)
+			assert.Equal(t, c.err == nil, result.Err == nil)
+			if result.Err != nil {
+				assert.ErrorIs(t, result.Err, c.err, "the log learns the cause")
+			}
+			assert.Equal(t, "[openid="+openapi.MaskOpenID(user)+"]", slog.GroupValue(result.Log...).String())
 			assert.Contains(t, answer, fmt.Sprintf(`"errCode":%d}`, c.code))
 			assert.Contains(t, answer, c.says)
 			assert.NotContains(t, answer, "down", "what fails is for the log")
-			assert.Equal(t, 1, observed)
 		})
 	}
 }
@@ -158,37 +168,9 @@ func TestEnrollCallTellsThatTheStoreFails(t *testing.T) {
 // A file is read and never written: what to do is in the answer, and a mistake in the
 // event comes first.
 func TestEnrollCallWithoutAStoreSaysWhatToDo(t *testing.T) {
-	var seen *openapi.Error
-	handler := &authkeys.EnrollHandler{Observe: func(_ context.Context, openid string, e *openapi.Error) {
-		assert.Equal(t, user, openid)
-		seen = e
-	}}
-	answer := string(handler.Call(t.Context(), []byte(enrollEvent(t, newPhone(t).enrolment(t)))))
+	answer, result := enroll(backend(t), nil, enrollEvent(t, newPhone(t).enrolment(t)))
 	assert.Contains(t, answer, "AuthKeys come from AUTHKEYS_FILE here, which is only read: add them where the file is made, or set REDIS_URL in its place")
 	assert.Contains(t, answer, `"errCode":-604103}`)
-	assert.Equal(t, openapi.CodeSystem, seen.Code)
-	handler.Observe = nil
-	assert.Contains(t, string(handler.Call(t.Context(), []byte(`{}`))), `"errCode":-501007}`)
-}
-
-func TestIsEnroll(t *testing.T) {
-	for event, want := range map[string]bool{
-		`{"call":"openapi.soter.enrollAuthKey"}`:                              true,
-		` {"openid":"o","userInfo":{},"call":"openapi.soter.enrollAuthKey"}`:  true,
-		`{"call":"openapi.soter.enrollAuthKey","broken`:                       true,
-		`{"call":"openapi.soter.verifySignature","x":"enrollAuthKey"}`:        false,
-		`{"jsonString":"{\"call\":\"openapi.soter.enrollAuthKey\"}"}`:         false,
-		`{"x":{"call":"openapi.soter.enrollAuthKey"}}`:                        false,
-		`{"Call":"openapi.soter.enrollAuthKey"}`:                              false,
-		`{"call":["openapi.soter.enrollAuthKey"]}`:                            false,
-		`{"call":"openapi.soter.enrollAuthKeys"}`:                             false,
-		`{"call":7,"x":"openapi.soter.enrollAuthKey"}`:                        false,
-		`["call","openapi.soter.enrollAuthKey"]`:                              false,
-		`"openapi.soter.enrollAuthKey"`:                                       false,
-		`{"broken,"call":"openapi.soter.enrollAuthKey"}`:                      false,
-		`{"openid":"o","jsonString":"{}","jsonSignature":"openapi.soter.en"}`: false,
-		``: false,
-	} {
-		assert.Equal(t, want, authkeys.IsEnroll([]byte(event)), event)
-	}
+	assert.Equal(t, openapi.CodeSystem, result.Err.Code)
+	assert.Contains(t, enrolledBy(t, nil, `{}`), `"errCode":-501007}`)
 }

@@ -35,12 +35,12 @@ func FuzzEnrollCall(f *testing.F) {
 	f.Add([]byte(`{"call":"openapi.soter.enrollAuthKey","openid":{},"askJson":null}`))
 	f.Fuzz(func(t *testing.T, event []byte) {
 		store := &recorder{}
-		answer := (&authkeys.EnrollHandler{Store: store}).Call(backend(t), event)
+		answer, _ := enroll(backend(t), store, string(event))
 		var said struct {
 			ErrMsg  *string `json:"errMsg"`
 			ErrCode *int    `json:"errCode"`
 		}
-		require.NoError(t, json.Unmarshal(answer, &said, json.RejectUnknownMembers(true)))
+		require.NoError(t, json.Unmarshal([]byte(answer), &said, json.RejectUnknownMembers(true)))
 		require.NotNil(t, said.ErrMsg)
 		require.NotNil(t, said.ErrCode)
 		require.Equal(t, *said.ErrCode == 0, len(store.put) == 1)
@@ -51,9 +51,6 @@ func FuzzEnrollCall(f *testing.F) {
 			OpenID string `json:"openid"`
 		}
 		err := json.Unmarshal(event, &asked)
-		if authkeys.IsEnroll(event) && err == nil {
-			require.Equal(t, "openapi.soter.enrollAuthKey", asked.Call)
-		}
 		for _, kept := range store.put {
 			require.NoError(t, err)
 			require.Equal(t, asked.OpenID, kept.OpenID)

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -53,6 +54,9 @@ type Store struct {
 
 	pool    *redis.Pool
 	secrets []secret.Text // of the address
+	// distrusted is until when, in Unix nanoseconds, connections were used that may
+	// lead to a server that has been demoted; 0 for never.
+	distrusted atomic.Int64
 }
 
 // Open makes the Store of an address such as redis://:password@host:6379/0, or
@@ -65,7 +69,8 @@ func Open(address secret.Text) (*Store, error) {
 		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…" +
 			" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
 	}
-	return &Store{secrets: secretsOf(address), pool: &redis.Pool{
+	s := &Store{secrets: secretsOf(address)}
+	s.pool = &redis.Pool{
 		MaxIdle:     maxIdle,
 		IdleTimeout: idleLife,
 		DialContext: func(ctx context.Context) (redis.Conn, error) {
@@ -75,9 +80,13 @@ func Open(address secret.Text) (*Store, error) {
 				redis.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
 		},
 		TestOnBorrowContext: func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
+			if lastUsed.UnixNano() <= s.distrusted.Load() {
+				return errors.New("the server may have been demoted")
+			}
 			return test(ctx, c, time.Now().Round(0).Sub(lastUsed.Round(0)))
 		},
-	}}, nil
+	}
+	return s, nil
 }
 
 // isAddress is strict: in an address with an unescaped password, a part of the
@@ -165,12 +174,17 @@ func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (an
 
 // with runs an exchange, within timeout in all. If the connection breaks it runs it
 // once more, on a new connection: the others in the pool broke with the first, most
-// likely. An exchange that is not idempotent is run again only if nothing was sent.
+// likely. An exchange that is not idempotent is run again only if nothing was sent,
+// or if the server was demoted and so has done nothing.
 func (s *Store) with(ctx context.Context, command string, args []any, idempotent bool, run exchange) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, sent, err := attempt(ctx, s.pool.GetContext, run)
-	if err != nil && (idempotent || !sent) && isBroken(ctx, err) {
+	demoted := isDemoted(err)
+	if demoted {
+		s.distrusted.Store(time.Now().UnixNano())
+	}
+	if demoted || (idempotent || !sent) && isBroken(ctx, err) {
 		reply, sent, err = attempt(ctx, s.pool.DialContext, run)
 	}
 	switch {
@@ -195,12 +209,20 @@ func attempt(ctx context.Context, connect func(context.Context) (redis.Conn, err
 	return reply, true, err
 }
 
+// isDemoted reports whether the server refuses to write because it is a replica.
+// After a failover the name of a managed server leads to another machine, and only
+// new connections find it.
+func isDemoted(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && strings.Contains(string(reply), "READONLY")
+}
+
 // isBroken reports whether the connection failed, rather than the server answered
 // with an error or nobody answered in time: a new connection may help.
 func isBroken(ctx context.Context, err error) bool {
 	var reply redis.Error
 	var network net.Error
-	return ctx.Err() == nil && !errors.As(err, &reply) && !(errors.As(err, &network) && network.Timeout())
+	return err != nil && ctx.Err() == nil && !errors.As(err, &reply) && !(errors.As(err, &network) && network.Timeout())
 }
 
 // outside knows what the server was told.

@@ -137,7 +137,7 @@ func TestLostReplyIsAskedForAgainWhereThatIsSafe(t *testing.T) {
 // A server's own words, and silence, are no reason to ask again.
 func TestRefusalAndSilenceAreNotRepeated(t *testing.T) {
 	for name, answer := range map[string]string{
-		"refusal": "-READONLY You can't write against a read only replica.\r\n",
+		"refusal": "-OOM command not allowed when used memory > 'maxmemory'.\r\n",
 		"silence": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,4 +175,49 @@ func TestServerThatIsPausedCostsOneTimeout(t *testing.T) {
 	reply, err := store.Run(t.Context(), addOnce, "k", "nonce", 1)
 	require.NoError(t, err)
 	assert.Equal(t, []byte("1"), reply)
+}
+
+// After a failover the name leads to another server, and the connections in the pool
+// to one that is a replica now.
+func TestDemotedServerIsLeft(t *testing.T) {
+	old, promoted := redistest.Start(t), redistest.Start(t)
+	hostAndPort := func(s *redistest.Server) string {
+		return strings.TrimSuffix(s.URL.Reveal()[strings.Index(s.URL.Reveal(), "@")+1:], "/0")
+	}
+	var leadsTo atomic.Value
+	leadsTo.Store(hostAndPort(old))
+	var connections atomic.Int32
+	address := listen(t, func(client net.Conn) {
+		connections.Add(1)
+		server, err := net.Dial("tcp", leadsTo.Load().(string))
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		go func() {
+			defer client.Close()
+			_, _ = io.Copy(client, server)
+		}()
+		_, _ = io.Copy(server, client)
+	})
+	store := open(t, secret.New(fmt.Sprintf("redis://:%s@%s/0", redistest.Password, address)))
+	for range 3 {
+		_, err := store.Run(t.Context(), add, "k", 1)
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 1, connections.Load())
+
+	old.Do("REPLICAOF", "127.0.0.1", "1")
+	_, err := store.Run(t.Context(), add, "k", 1)
+	require.ErrorContains(t, err, "READONLY", "there is no other server yet")
+	leadsTo.Store(hostAndPort(promoted))
+	for n := range 3 {
+		reply, err := store.Run(t.Context(), add, "k", 1)
+		require.NoError(t, err, "not idempotent, and yet: a replica has done nothing")
+		assert.EqualValues(t, n+1, reply)
+	}
+	reply, err := store.Do(t.Context(), "INCR", "k")
+	require.NoError(t, err)
+	assert.EqualValues(t, 4, reply)
+	assert.LessOrEqual(t, connections.Load(), int32(3), "the pool has forgotten the old one")
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gofrs/flock"
 )
 
 // record is a phone at rest. Everything but Counter stays as it was enrolled.
@@ -92,7 +94,7 @@ func (m *memoryPhones) count(openid string, device Device) (uint64, error) {
 // folderPhones shares the phones between processes:
 //
 //	<dir>/<openid in lower-case base32>/<device>.json   one phone, with its private key
-//	<dir>/<openid in lower-case base32>/lock            held (flock) while a phone is written
+//	<dir>/<openid in lower-case base32>/lock            held while a phone is written
 //
 // base32 keeps two openids apart that differ in case only, on any file system,
 // and leaves no way out of the folder. Files are replaced by renaming, so that
@@ -205,21 +207,12 @@ func (f folderPhones) write(r record) error {
 // locked runs do while nobody else, in this process or another, runs one for
 // the same user. A process that dies gives its lock back.
 func (f folderPhones) locked(openid string, do func() error) error {
-	file, err := os.OpenFile(filepath.Join(f.folder(openid), "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("sandbox: locking a phone: %w", err)
+	lock := flock.New(filepath.Join(f.folder(openid), "lock"), flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, time.Millisecond); err != nil {
+		return fmt.Errorf("sandbox: locking a phone: %s: %w", lock.Path(), err)
 	}
-	defer file.Close() // which unlocks it
-	for deadline := time.Now().Add(lockWait); ; time.Sleep(time.Millisecond) {
-		ok, err := tryLock(file)
-		if err != nil {
-			return fmt.Errorf("sandbox: locking a phone: %w", err)
-		}
-		if ok {
-			return do()
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("sandbox: locking a phone: %s is still taken after %v", file.Name(), lockWait)
-		}
-	}
+	defer lock.Close() // which unlocks it
+	return do()
 }

@@ -49,7 +49,7 @@ type Options struct {
 	// Dir is the folder where phones are kept, so that another process, or the
 	// next one, meets the same phones: <openid in base32>/<device>.json, with
 	// the private key in it, hence 0700 and 0600. It is created if need be. ""
-	// keeps the phones in memory; without flock (Windows) nothing else works.
+	// keeps the phones in memory.
 	Dir string
 
 	// Now is the clock of tokens and rids, time.Now if nil. Delays of faults
