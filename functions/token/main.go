@@ -80,7 +80,7 @@ func (u unconfigured) Refresh(ctx context.Context, _ secret.Text) (accesstoken.T
 	return u.Token(ctx)
 }
 
-func (u unconfigured) Renew(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
+func (u unconfigured) Renew(ctx context.Context, _ secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
 	return u.Token(ctx)
 }
 

@@ -37,9 +37,9 @@ type credentials struct {
 	// StaleToken is a field of our own: a token that WeChat has refused, and that the
 	// client wants another one for. Whoever names it forces nothing.
 	StaleToken secret.Text `json:"stale_token"`
-	// Doubtful, another, says that WeChat has refused that token here and accepted it
-	// there: it is replaced if there is another one already.
-	Doubtful bool `json:"doubtful"`
+	// Doubt, another, says why that token may be good all the same: it is replaced if
+	// there is another one already, and nothing is forced.
+	Doubt Doubt `json:"doubt"`
 }
 
 // ServeHTTP implements http.Handler: WeChat's two calls, answered with status 200
@@ -91,8 +91,8 @@ func (h *Handler) give(w http.ResponseWriter, r *http.Request, c credentials) {
 	var token Token
 	var err error
 	switch {
-	case !c.StaleToken.IsZero() && c.Doubtful:
-		if token, err = h.Source.Renew(r.Context(), c.StaleToken); errors.Is(err, ErrStale) {
+	case !c.StaleToken.IsZero() && c.Doubt != "":
+		if token, err = h.Source.Renew(r.Context(), c.StaleToken, c.Doubt); errors.Is(err, ErrStale) {
 			token, err = h.Source.Token(r.Context())
 		}
 	case !c.StaleToken.IsZero():

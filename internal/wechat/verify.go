@@ -13,6 +13,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
 
@@ -96,11 +97,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 			continue
 		}
 		if tokens < maxTokens {
-			replace := v.tokens.Refresh
-			if isNew || proven {
-				replace = v.tokens.Renew
-			}
-			next, err := replace(ctx, token.Value)
+			next, err := v.replace(ctx, token.Value, isNew, proven)
 			switch {
 			case err == nil:
 				token, asked = next, 0
@@ -119,6 +116,18 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		}
 		v.client.http.CloseIdle()
 	}
+}
+
+// replace brings another token than one that was refused, by force only if it cannot
+// be good.
+func (v *Verifier) replace(ctx context.Context, refused secret.Text, isNew, proven bool) (accesstoken.Token, error) {
+	switch {
+	case proven:
+		return v.tokens.Renew(ctx, refused, accesstoken.Accepted)
+	case isNew:
+		return v.tokens.Renew(ctx, refused, accesstoken.New)
+	}
+	return v.tokens.Refresh(ctx, refused)
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
