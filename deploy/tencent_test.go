@@ -99,7 +99,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 				{"Key": "HTTP_AUTH", "Value": "platform"},
 				{"Key": "LOG_LEVEL", "Value": "info"},
 				{"Key": "SOTER_VERIFIER", "Value": "wechat"},
-				{"Key": "WECHAT_API_BASE", "Value": "https://api.weixin.qq.com"},
+				{"Key": "WECHAT_API_BASE", "Value": "https://api.weixin.qq.com,https://api2.weixin.qq.com"},
 				{"Key": "WECHAT_APPID", "Value": "the value of WECHAT_APPID"},
 				{"Key": "WECHAT_APPSECRET", "Value": "the value of VERIFY_CLIENT_SECRET"},
 				{"Key": "WECHAT_TOKEN_BASE", "Value": "the value of WECHAT_TOKEN_BASE"}
@@ -119,7 +119,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 				{"Key": "ACCESS_TOKEN_MODE", "Value": "stable"},
 				{"Key": "LOG_LEVEL", "Value": "info"},
 				{"Key": "TOKEN_CLIENT_SECRETS", "Value": "the value of TOKEN_CLIENT_SECRETS"},
-				{"Key": "WECHAT_API_BASE", "Value": "https://api.weixin.qq.com"},
+				{"Key": "WECHAT_API_BASE", "Value": "https://api.weixin.qq.com,https://api2.weixin.qq.com"},
 				{"Key": "WECHAT_APPID", "Value": "the value of WECHAT_APPID"},
 				{"Key": "WECHAT_APPSECRET", "Value": "the value of WECHAT_APPSECRET"}
 			]}

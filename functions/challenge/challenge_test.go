@@ -95,8 +95,8 @@ func TestPageGetsAChallengeOfItsOwn(t *testing.T) {
 func TestWrongChallengesAreRefusedWithoutAskingWeChat(t *testing.T) {
 	f := newFleet(t, nil)
 	for reason, event := range map[string][]byte{
-		"not one that we issued":    f.sign(t, alice, "123456"),
-		"issued to another user":    f.sign(t, bob, f.issue(t, `{"openid":"`+alice+`"}`, nil)),
+		"not one that we issued":     f.sign(t, alice, "123456"),
+		"issued to another user":     f.sign(t, bob, f.issue(t, `{"openid":"`+alice+`"}`, nil)),
 		"the name raw is duplicated": []byte(strings.Replace(string(f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))), `{\"raw\"`, `{\"raw\":\"x\",\"raw\"`, 1)),
 	} {
 		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), reason)

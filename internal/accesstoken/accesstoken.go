@@ -54,11 +54,21 @@ type Source interface {
 	// Refresh replaces stale, a token that WeChat has refused, and returns the
 	// new one. If stale is not the current token any more, nothing is fetched.
 	Refresh(ctx context.Context, stale secret.Text) (Token, error)
-	// Renew is Refresh for a token that WeChat refuses here and accepts there:
+	// Renew is Refresh for a token that may be good although WeChat has refused it:
 	// another one is returned if there is one, but none is made by force. If there
 	// is none, the error is ErrStale.
-	Renew(ctx context.Context, doubtful secret.Text) (Token, error)
+	Renew(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error)
 }
+
+// Doubt is why a token that WeChat has refused may be good all the same: not all of
+// WeChat's front ends know at every moment which tokens are.
+type Doubt string
+
+// The reasons.
+const (
+	Accepted Doubt = "accepted" // WeChat has accepted it a moment ago
+	New      Doubt = "new"      // it is a moment old, and WeChat has not accepted it yet
+)
 
 // Grant is what a token endpoint answers.
 type Grant struct {
@@ -86,11 +96,6 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("the token endpoint refused: errcode %d %s", r.ErrCode, r.ErrMsg)
 }
-
-// ErrBusy says that an [Endpoint] takes no more requests for the moment, as a token
-// function does that has a limit of concurrency. A fetch asks again for as long as it
-// has time.
-var ErrBusy = errors.New("the token endpoint takes no more requests for the moment")
 
 // ErrStale says that WeChat's token endpoint keeps giving a token that WeChat
 // itself refuses, and that the budget for making a new one is used up for now.

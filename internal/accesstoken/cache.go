@@ -36,8 +36,6 @@ const (
 	// leasePoll is how often the store is asked whether the fetch of another
 	// instance is done.
 	leasePoll = 25 * time.Millisecond
-	// busyPause is about the pause before an endpoint is asked again that is busy.
-	busyPause = 200 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when
 	// a token is presented or named that is not known, and when the current one is
 	// refused and no refresh is left.
@@ -137,11 +135,10 @@ func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
 	return c.replace(ctx, need{stale: stale})
 }
 
-// Renew implements [Source]. In classic mode, where every fetch makes a token, one
-// that is a moment old is kept: WeChat's front ends do not all know it yet, and would
-// not know the next one either.
-func (c *Cache) Renew(ctx context.Context, doubtful secret.Text) (Token, error) {
-	return c.replace(ctx, need{stale: doubtful, doubtful: true})
+// Renew implements [Source]. In classic mode, where every fetch makes a token, a new
+// one is kept: front ends that do not know it yet would not know the next one either.
+func (c *Cache) Renew(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
+	return c.replace(ctx, need{stale: refused, doubt: doubt})
 }
 
 // Force replaces the current token on request, as force_refresh asks, within a
@@ -193,7 +190,7 @@ func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
 			// A fetch that others began for want of any token may bring the refused
 			// one: then it is our turn.
 			continue
-		case errors.Is(err, ErrStale) && (f.need.onRequest && !n.onRequest || f.need.doubtful && !n.doubtful):
+		case errors.Is(err, ErrStale) && (f.need.onRequest && !n.onRequest || f.need.doubt != "" && n.doubt == ""):
 			continue // its budget was smaller
 		case err != nil && another && ctx.Err() == nil:
 			return current, nil
@@ -221,11 +218,11 @@ func (c *Cache) mayBeNewer(stale secret.Text, now time.Time) bool {
 // has changed since: there is no refresh left, and a normal fetch, which would see
 // it if somebody else had forced one, is not due again. c.mu is held.
 func (c *Cache) isKept(n need, now time.Time) bool {
-	if n.doubtful && c.config.Classic && now.Sub(c.adopted).Abs() < newFor {
+	if n.doubt == New && c.config.Classic && now.Sub(c.adopted).Abs() < newFor {
 		return true
 	}
 	since := now.Sub(c.keptAt).Abs()
-	if n.doubtful {
+	if n.doubt != "" {
 		return c.kept.Equal(n.stale) && since < recheckDoubtful
 	}
 	left := !c.config.Classic && c.state.mayForce(now, forcedPerDay)

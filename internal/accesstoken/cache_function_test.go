@@ -2,10 +2,8 @@ package accesstoken
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,46 +97,6 @@ func TestSameTokenTrapBehindATokenFunction(t *testing.T) {
 		w.revoke()
 		assert.Zero(t, w.calls(t, 100, fronts...))
 		w.requireFetches(t, 1, 1)
-	})
-}
-
-// busy is a token function that takes so many requests at a time, and needs some time
-// for each.
-type busy struct {
-	functionEndpoint
-	places  chan struct{}
-	refused atomic.Int64
-}
-
-func (b *busy) Fetch(ctx context.Context, stale secret.Text, force bool) (Grant, error) {
-	select {
-	case b.places <- struct{}{}:
-		defer func() { <-b.places }()
-	default:
-		b.refused.Add(1)
-		return Grant{}, fmt.Errorf("%w: HTTP status 429", ErrBusy)
-	}
-	if err := sleep(ctx, 50*time.Millisecond); err != nil {
-		return Grant{}, err
-	}
-	return b.functionEndpoint.Fetch(ctx, stale, force)
-}
-
-func TestColdInstancesBeforeABusyTokenFunctionAllGetTheirToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWechat()
-		b := &busy{functionEndpoint: functionEndpoint{w.cache(new(Memory))}, places: make(chan struct{}, 5)}
-		began := time.Now()
-		var all sync.WaitGroup
-		for range 50 {
-			c := behind(b.Cache)
-			c.config.Endpoint = b
-			all.Go(func() { assert.NoError(t, w.call(t.Context(), c)) })
-		}
-		all.Wait()
-		assert.Less(t, time.Since(began), 3*time.Second)
-		assert.Positive(t, b.refused.Load())
-		w.requireFetches(t, 1, 0)
 	})
 }
 

@@ -38,8 +38,8 @@ func (s *source) answer(asked string) (accesstoken.Token, error) {
 
 func (s *source) Token(context.Context) (accesstoken.Token, error) { return s.answer("token") }
 
-func (s *source) Renew(ctx context.Context, doubtful secret.Text) (accesstoken.Token, error) {
-	return s.Refresh(ctx, doubtful)
+func (s *source) Renew(ctx context.Context, refused secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
+	return s.Refresh(ctx, refused)
 }
 
 func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Token, error) {

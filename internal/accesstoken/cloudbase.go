@@ -68,6 +68,6 @@ func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, erro
 }
 
 // Renew implements [Source], as Refresh does.
-func (c *CloudBase) Renew(ctx context.Context, doubtful secret.Text) (Token, error) {
-	return c.Refresh(ctx, doubtful)
+func (c *CloudBase) Renew(ctx context.Context, refused secret.Text, _ Doubt) (Token, error) {
+	return c.Refresh(ctx, refused)
 }

@@ -3,7 +3,6 @@ package accesstoken
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -19,15 +18,18 @@ type need struct {
 	// onRequest says that a client asks for a new token, and not that WeChat has
 	// refused the current one: the budget is smaller.
 	onRequest bool
-	// doubtful says that WeChat has accepted stale as well: nothing is forced.
-	doubtful bool
+	// doubt says why stale may be good all the same: then nothing is forced.
+	doubt Doubt
 }
 
-type doubtfulKey struct{}
+type doubtKey struct{}
 
-// IsDoubtful reports whether the token that an [Endpoint] is asked to replace, with
-// the context ctx, may be good all the same.
-func IsDoubtful(ctx context.Context) bool { return ctx.Value(doubtfulKey{}) != nil }
+// DoubtFrom tells an [Endpoint], by the context of Fetch, why the token that it is
+// to replace may be good all the same; empty if it is not.
+func DoubtFrom(ctx context.Context) Doubt {
+	doubt, _ := ctx.Value(doubtKey{}).(Doubt)
+	return doubt
+}
 
 // fetch is one fetch, and what all who wait for it get.
 type fetch struct {
@@ -81,9 +83,7 @@ func (c *Cache) join(ctx context.Context, now time.Time, n need) *fetch {
 	f := &fetch{need: n, began: now, done: make(chan struct{})}
 	c.fetch = f
 	known := c.state
-	if n.doubtful {
-		ctx = context.WithValue(ctx, doubtfulKey{}, true)
-	}
+	ctx = context.WithValue(ctx, doubtKey{}, n.doubt)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
 	go func() {
 		defer cancel()
@@ -275,7 +275,7 @@ func (c *Cache) obtain(ctx context.Context, state State, n need) (State, error) 
 		return state, err
 	}
 	if token.Value.Equal(n.stale) {
-		if c.config.Classic || n.doubtful || !state.mayForce(c.clock(), n.forcedPerDay()) {
+		if c.config.Classic || n.doubt != "" || !state.mayForce(c.clock(), n.forcedPerDay()) {
 			return state, ErrStale
 		}
 		state = state.forced(c.clock())
@@ -301,11 +301,6 @@ func (c *Cache) ask(ctx context.Context, stale secret.Text, force bool) (Token, 
 	asked := c.clock()
 	journal.From(ctx).Count("token_fetches", 1)
 	grant, err := c.config.Endpoint.Fetch(ctx, stale, force)
-	// Who is busy turns many away at once, who must not all come back at once.
-	for errors.Is(err, ErrBusy) && pause(ctx, busyPause/2+rand.N(busyPause)) {
-		asked = c.clock()
-		grant, err = c.config.Endpoint.Fetch(ctx, stale, force)
-	}
 	switch {
 	case err != nil:
 		return Token{}, err

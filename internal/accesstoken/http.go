@@ -36,9 +36,9 @@ type credentials struct {
 	// StaleToken is a field of our own: a token that WeChat has refused, and that the
 	// client wants another one for. Whoever names it forces nothing.
 	StaleToken secret.Text `json:"stale_token"`
-	// Doubtful, another, says that WeChat has refused that token here and accepted it
-	// there: it is replaced if there is another one already.
-	Doubtful bool `json:"doubtful"`
+	// Doubt, another, says why that token may be good all the same: it is replaced if
+	// there is another one already, and nothing is forced.
+	Doubt Doubt `json:"doubt"`
 }
 
 func (h *Handler) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
@@ -80,8 +80,8 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 	var token Token
 	var err error
 	switch {
-	case !c.StaleToken.IsZero() && c.Doubtful:
-		if token, err = h.Source.Renew(ctx, c.StaleToken); errors.Is(err, ErrStale) {
+	case !c.StaleToken.IsZero() && c.Doubt != "":
+		if token, err = h.Source.Renew(ctx, c.StaleToken, c.Doubt); errors.Is(err, ErrStale) {
 			token, err = h.Source.Token(ctx)
 		}
 	case !c.StaleToken.IsZero():

@@ -219,7 +219,7 @@ func (a *attempts) prepareNext(ctx context.Context, err error) bool {
 			wait = 0
 		}
 	case errors.As(err, &status) && status.isCrowded():
-		if status.status == http.StatusTooManyRequests {
+		if status.status == http.StatusTooManyRequests || a.request.function {
 			most = maxCrowded
 		}
 		wait = crowdedBackoff/8 + rand.N(crowdedBackoff)

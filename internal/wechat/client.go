@@ -78,6 +78,9 @@ type request struct {
 	// once says that asking twice has a price, so that a second attempt beside one
 	// that is under way begins later.
 	once bool
+	// function says that a token function is asked: where a platform has no more
+	// instances of it, HTTP 503 says no more than 429.
+	function bool
 	// spare is how many of the invocation's requests are kept for what comes after.
 	spare int
 	// read reads a reply (HTTP 200, whole). An error says that it is none of

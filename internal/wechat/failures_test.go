@@ -459,9 +459,6 @@ func TestNewTokenThatFrontEndsLearnOfLate(t *testing.T) {
 				if err := i.verify(t, threeSeconds); err != nil {
 					return err
 				}
-				if classic {
-					time.Sleep(newFor) // a token that is a moment old is not fetched again
-				}
 				s.RotateTokens()
 				return i.verify(t, threeSeconds)
 			}), "failed")

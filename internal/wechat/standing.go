@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/secret"
 )
 
@@ -67,13 +68,19 @@ func (s *standings) accept(token secret.Text) {
 }
 
 // refuse notes that WeChat has refused token. It reports whether the token is new,
-// and whether WeChat has accepted it so lately that it may be good all the same.
-func (s *standings) refuse(token secret.Text) (isNew, proven bool) {
+// so that waiting may help, and why it may be good all the same; empty if it cannot
+// be.
+func (s *standings) refuse(token secret.Text) (isNew bool, doubt accesstoken.Doubt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, now := s.of(token), s.now().Round(0)
 	t.refusals++
 	isNew = now.Sub(t.since).Abs() < newFor
-	proven = !t.accepted.IsZero() && now.Sub(t.accepted).Abs() < provenFor && t.refusals < maxRefusals
-	return isNew, proven
+	switch {
+	case t.accepted.IsZero() && isNew:
+		doubt = accesstoken.New
+	case !t.accepted.IsZero() && now.Sub(t.accepted).Abs() < provenFor && t.refusals < maxRefusals:
+		doubt = accesstoken.Accepted
+	}
+	return isNew, doubt
 }

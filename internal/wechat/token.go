@@ -3,7 +3,6 @@ package wechat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -91,7 +90,7 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 // the same one again, unless forced.
 func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
-		return c.stable(ctx, base, credentials, secret.Text{}, force)
+		return c.stable(ctx, base, credentials, secret.Text{}, force, false)
 	})
 }
 
@@ -105,22 +104,16 @@ func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) acc
 
 // FunctionToken is the token function at base. It is asked by getStableAccessToken's
 // request, with stale_token for the token that WeChat has refused: the function
-// compares it with its own, and refreshes only if they are the same; with doubtful,
-// by a normal fetch and not by force. A token server
-// of somebody else's, which does not know the field, gives what it has; one that has
+// compares it with its own, and refreshes only if they are the same; if the field
+// doubt says that it may be good, by a normal fetch and not by force. A token server
+// of somebody else's, which does not know the fields, gives what it has; one that has
 // no stable_token is asked as by getAccessToken.
 func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
-		grant, err := c.stable(ctx, base, credentials, stale, force)
+		grant, err := c.stable(ctx, base, credentials, stale, force, true)
 		var status *badStatus
-		if !errors.As(err, &status) {
-			return grant, err
-		}
-		switch status.status {
-		case http.StatusNotFound, http.StatusMethodNotAllowed:
+		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
 			return c.classic(ctx, base, credentials)
-		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-			return grant, fmt.Errorf("%w: %w", accesstoken.ErrBusy, err)
 		}
 		return grant, err
 	})
@@ -132,20 +125,23 @@ func (e endpoint) Fetch(ctx context.Context, stale secret.Text, force bool) (acc
 	return e(ctx, stale, force)
 }
 
-func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, stale secret.Text, force bool) (accesstoken.Grant, error) {
+func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, stale secret.Text, force, function bool) (accesstoken.Grant, error) {
+	var doubt string
+	if !stale.IsZero() {
+		doubt = string(accesstoken.DoubtFrom(ctx))
+	}
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
 		Secret       string `json:"secret"`
 		ForceRefresh bool   `json:"force_refresh,omitzero"`
 		StaleToken   string `json:"stale_token,omitzero"`
-		Doubtful     bool   `json:"doubtful,omitzero"`
-	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal(),
-		!stale.IsZero() && accesstoken.IsDoubtful(ctx)})
+		Doubt        string `json:"doubt,omitzero"`
+	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal(), doubt})
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
-	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, outside: c.Scrub.With(credentials.AppSecret, stale)})
+	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function, outside: c.Scrub.With(credentials.AppSecret, stale)})
 }
 
 func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials) (accesstoken.Grant, error) {

@@ -121,7 +121,7 @@ func (p platformToken) Refresh(ctx context.Context, _ secret.Text) (accesstoken.
 	return p.Token(ctx)
 }
 
-func (p platformToken) Renew(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
+func (p platformToken) Renew(ctx context.Context, _ secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
 	return p.Token(ctx)
 }
 

@@ -90,18 +90,14 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 			}
 			return verdict, refusal
 		}
-		isNew, proven := v.seen.refuse(token.Value)
+		isNew, doubt := v.seen.refuse(token.Value)
 		isNew = isNew && asked < maxAsked
-		if asked == 1 && (isNew || proven) {
+		if asked == 1 && doubt != "" {
 			v.client.http.CloseIdle()
 			continue
 		}
 		if tokens < maxTokens {
-			replace := v.tokens.Refresh
-			if isNew || proven {
-				replace = v.tokens.Renew
-			}
-			next, err := replace(ctx, token.Value)
+			next, err := v.replace(ctx, token.Value, doubt)
 			switch {
 			case err == nil:
 				token, asked = next, 0
@@ -120,6 +116,15 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		}
 		v.client.http.CloseIdle()
 	}
+}
+
+// replace brings another token than one that was refused, by force only if it cannot
+// be good.
+func (v *Verifier) replace(ctx context.Context, refused secret.Text, doubt accesstoken.Doubt) (accesstoken.Token, error) {
+	if doubt != "" {
+		return v.tokens.Renew(ctx, refused, doubt)
+	}
+	return v.tokens.Refresh(ctx, refused)
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
