@@ -67,18 +67,3 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 		})
 	}
 }
-
-// Who asks for counters to be enforced gets that, also without a store: each
-// instance for itself.
-func TestCountersAreEnforcedWithoutAStore(t *testing.T) {
-	h := host(t, 10*time.Second, map[string]string{"COUNTER_POLICY": "enforce"})
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
-	for platform, runtime := range h.on {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, nil), platform)
-		assert.Contains(t, hostedtest.Invoke(t, runtime, event, nil), `"isOk":false`, platform)
-	}
-	twin := host(t, 10*time.Second, nil)
-	for range 2 {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, twin.on["scf"], event, nil), "the twin")
-	}
-}

@@ -121,7 +121,11 @@ func (w *world) functions(t *testing.T) ours {
 			return invokeHTTPS[c.place](t, event)
 		},
 		"cloudcall": func(t *testing.T, c testCase, event []byte) string {
-			return hostedtest.Invoke(t, cloudCall, event, w.environment(c))
+			environment := w.environment(c)
+			if environment["TCB_SOURCE"] == "" { // a backend asks: a function of the same environment
+				environment["TCB_SOURCE"] = "scf"
+			}
+			return hostedtest.Invoke(t, cloudCall, event, environment)
 		},
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 // The credentials of the gateways, which open nothing else.
 const (
-	secretID  = "interop-secret-id"
-	secretKey = "interop-secret-key"
+	secretID  = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3gnPhESA"
+	secretKey = "Gu5t9xGARNpq86cd98joQYCN3Cozk1qA"
 )
 
 const weChatPath = "/cgi-bin/soter/verify_signature"
