@@ -41,8 +41,8 @@ func newWarm(t testing.TB) warm {
 	r := p.answer(t, 241)
 	event := []byte(fmt.Sprintf(`{"openid":%s,"jsonString":%s,"jsonSignature":%s}`, quote(t, r.OpenID), quote(t, r.JSONString), quote(t, r.JSONSignature)))
 	verifier := authkeys.NewVerifier(authkeys.NewFile(path))
-	handler := &openapi.Handler{Verifier: verifier}
-	believing := &openapi.Handler{Verifier: believer{}}
+	call := (&openapi.Handler{Verifier: verifier}).Calls(nil, nil)[0]
+	believing := (&openapi.Handler{Verifier: believer{}}).Calls(nil, nil)[0]
 	signature, err := base64.StdEncoding.DecodeString(r.JSONSignature)
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte(r.JSONString))
@@ -55,12 +55,12 @@ func newWarm(t testing.TB) warm {
 			}
 		},
 		cloudCall: func() {
-			if answer := handler.CloudCall(ctx, event).CloudCall(); string(answer[:12]) != `{"isOk":true` {
+			if answer := call.Serve(ctx, openapi.Asked{Event: event}).Body; string(answer[:12]) != `{"isOk":true` {
 				t.Errorf("%s", answer)
 			}
 		},
 		handler: func() {
-			if answer := believing.CloudCall(ctx, event).CloudCall(); string(answer[:12]) != `{"isOk":true` {
+			if answer := believing.Serve(ctx, openapi.Asked{Event: event}).Body; string(answer[:12]) != `{"isOk":true` {
 				t.Errorf("%s", answer)
 			}
 		},

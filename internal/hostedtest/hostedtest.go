@@ -5,6 +5,8 @@ package hostedtest
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -27,8 +29,14 @@ import (
 var folder string
 
 // Main is the TestMain of a package: it builds functions, by the names of their
-// folders, runs the tests, and does not return.
+// folders, runs the tests, and does not return. With -short it runs none: what runs
+// the functions as binaries takes long.
 func Main(m *testing.M, functions ...string) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("-short leaves out the tests that run the functions as binaries")
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		var err error
 		if folder, err = os.MkdirTemp("", "hostedtest-"); err != nil {

@@ -63,20 +63,9 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 	return Result{Body: word(a), Outcome: a.outcome(), Log: log}
 }
 
-// CloudCall answers a camelCase question. The [Caller] of ctx may leave out
-// openid, which is then his own, and may not name another's.
-func (h *Handler) CloudCall(ctx context.Context, body []byte) Answer {
-	_, a := h.answer(ctx, camelCase, body)
-	return a
-}
-
-// HTTPSCall answers a snake_case question.
-func (h *Handler) HTTPSCall(ctx context.Context, body []byte) Answer {
-	_, a := h.answer(ctx, snakeCase, body)
-	return a
-}
-
-// answer returns the zero Request when the question could not be read.
+// answer answers a question in a spelling. The [Caller] of ctx, if a user, may leave
+// out openid, which is then his own, and may not name another's. The Request is zero
+// when the question could not be read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	r, e := s.parse(body)
 	if e == nil {

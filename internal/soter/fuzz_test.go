@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -249,24 +248,6 @@ func FuzzParseLeaf(f *testing.F) {
 		require.True(t, bytes.Contains(der, leaf.signed))
 		require.NotZero(t, leaf.counter)
 		require.NotEmpty(t, leaf.uid)
-	})
-}
-
-func FuzzParseExport(f *testing.F) {
-	f.Add(export(2, []byte("{}"), filled(256, 9)))
-	f.Add(export(2, []byte("{}")))
-	f.Add(export(1<<32-1, filled(256, 9)))
-	f.Fuzz(func(t *testing.T, blob []byte) {
-		text, sig, err := ParseExport(blob)
-		if err != nil {
-			require.ErrorIs(t, err, ErrMalformed)
-			require.Nil(t, text)
-			require.Nil(t, sig)
-			return
-		}
-		require.Equal(t, blob, append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), append(bytes.Clone(text), sig...)...))
-		require.Same(t, &blob[4], &text[0])
-		require.Contains(t, []int{0, 256}, len(sig))
 	})
 }
 
