@@ -80,7 +80,7 @@ func ReadForm(contentType string, body []byte) (Form, error) {
 		case name == "":
 			return nil, errors.New("a field of the form has no name")
 		case seen[key]:
-			return nil, errors.New("a field of the form stands twice")
+			return nil, errors.New("a field of the form is duplicated")
 		case len(form) == maxFields:
 			return nil, fmt.Errorf("the form has more than %d fields", maxFields)
 		default:

@@ -41,8 +41,8 @@ func TestFormIsRefused(t *testing.T) {
 		"another boundary":   {"multipart/form-data; boundary=y", good, "form is broken"},
 		"broken off":         {contentType, good[:len(good)-5], "form is broken"},
 		"empty":              {contentType, nil, "form is broken"},
-		"a field twice":      {contentType, cloudcall.Form{{Name: "a"}, {Name: "a"}}.Encode("x"), "stands twice"},
-		"twice by the case":  {contentType, cloudcall.Form{{Name: "a"}, {Name: "A"}}.Encode("x"), "stands twice"},
+		"a field twice":      {contentType, cloudcall.Form{{Name: "a"}, {Name: "a"}}.Encode("x"), "is duplicated"},
+		"twice by the case":  {contentType, cloudcall.Form{{Name: "a"}, {Name: "A"}}.Encode("x"), "is duplicated"},
 		"a field of no name": {contentType, cloudcall.Form{{}}.Encode("x"), "no name"},
 		"too many fields":    {contentType, many.Encode("x"), "more than 32 fields"},
 	} {

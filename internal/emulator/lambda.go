@@ -18,7 +18,7 @@ const (
 )
 
 // lambdaReserved are the names that a function's configuration may not set: AWS Lambda developer guide, page "Working
-// with Lambda environment variables", defined runtime environment variables.
+// with Lambdan environment variables", defined runtime environment variables.
 var lambdaReserved = []string{
 	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
 	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
@@ -30,18 +30,18 @@ var lambdaReserved = []string{
 // Lambda is a [Runtime] that stands in for AWS Lambda with an OS-only runtime (provided.al2023). It runs one process
 // and gives it one invocation at a time; further calls wait for their turn.
 type Lambda struct {
-	function Function
-	life     context.Context // ends at Close, with ErrClosed
-	end      context.CancelCauseFunc
-	closing  sync.Once
-	turn     chan struct{} // full while an invocation, or Close, owns the sandbox
-	sandbox  *sandbox      // nil after a failure: the next invocation starts a new one
+	function    Function
+	life        context.Context // ends at Close, with ErrClosed
+	end         context.CancelCauseFunc
+	closing     sync.Once
+	turn        chan struct{} // full while an invocation, or Close, owns the environment
+	environment *environment  // nil after a failure: the next invocation starts a new one
 }
 
 var _ Runtime = (*Lambda)(nil)
 
-// sandbox is an execution environment: a process and the Runtime API that it talks to.
-type sandbox struct {
+// environment is an execution environment: a process and the Runtime API that it talks to.
+type environment struct {
 	process      *process
 	api          *runtimeAPI
 	initDuration time.Duration // not yet reported to a caller
@@ -60,7 +60,7 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 			return nil, fmt.Errorf("emulator: function %s: variable %s is reserved by Lambda", f.Name, name)
 		}
 	}
-	s, err := newSandbox(f)
+	s, err := newEnvironment(f)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 		return nil, &initError{f.Name, err, s.process.log.since(0)}
 	}
 	life, end := context.WithCancelCause(context.Background())
-	return &Lambda{function: f, life: life, end: end, turn: make(chan struct{}, 1), sandbox: s}, nil
+	return &Lambda{function: f, life: life, end: end, turn: make(chan struct{}, 1), environment: s}, nil
 }
 
 // Invoke implements [Runtime]. An invocation is complete when the process asks for the next one; a process that ends
@@ -101,14 +101,14 @@ func (l *Lambda) Close() error {
 	l.closing.Do(func() {
 		l.end(ErrClosed)
 		l.turn <- struct{}{} // kept for ever
-		if l.sandbox != nil {
-			l.sandbox.destroy()
+		if l.environment != nil {
+			l.environment.destroy()
 		}
 	})
 	return nil
 }
 
-// serve runs one invocation in the sandbox, which it owns.
+// serve runs one invocation in the environment, which it owns.
 func (l *Lambda) serve(call Call) (Answer, error) {
 	deadline := time.Now().Add(l.function.Timeout)
 	ctx, cancel := context.WithDeadlineCause(l.life, deadline, errTimedOut)
@@ -119,19 +119,19 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	invocation := l.newInvocation(call, deadline)
 
 	var logged int64
-	if l.sandbox != nil && !l.sandbox.process.gone() {
-		logged = l.sandbox.process.log.position()
+	if l.environment != nil && !l.environment.process.gone() {
+		logged = l.environment.process.log.position()
 	} else {
 		if err := l.renew(); err != nil {
 			return Answer{}, err
 		}
 		// Not the INIT phase any more: this counts as the invocation and against its timeout.
-		if err := l.sandbox.initialise(ctx); err != nil {
+		if err := l.environment.initialise(ctx); err != nil {
 			return l.fail(invocation, err, time.Now(), logged)
 		}
 	}
 
-	s := l.sandbox
+	s := l.environment
 	started := time.Now()
 	select {
 	case s.api.offers <- invocation:
@@ -153,20 +153,20 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	return answer, nil
 }
 
-// renew puts a new sandbox in the place of one that is gone.
+// renew puts a new environment in the place of one that is gone.
 func (l *Lambda) renew() error {
-	if l.sandbox != nil {
-		l.sandbox.destroy()
+	if l.environment != nil {
+		l.environment.destroy()
 	}
-	s, err := newSandbox(l.function)
-	l.sandbox = s
+	s, err := newEnvironment(l.function)
+	l.environment = s
 	return err
 }
 
-// fail ends the sandbox and words what became of the invocation as Lambda does.
+// fail ends the environment and words what became of the invocation as Lambda does.
 func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Time, logged int64) (Answer, error) {
-	s := l.sandbox
-	l.sandbox = nil
+	s := l.environment
+	l.environment = nil
 	answer := Answer{
 		RequestID:     invocation.requestID,
 		FunctionError: functionErrorUnhandled,
@@ -191,7 +191,7 @@ func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Ti
 
 // lastWords is the error that a process reported before it ended, or Lambda's word for its end. A Go function that
 // panics reports the panic and then exits.
-func (s *sandbox) lastWords(invocation *lambdaInvocation, exit *exitError) []byte {
+func (s *environment) lastWords(invocation *lambdaInvocation, exit *exitError) []byte {
 	if document := s.api.reportedInitError(); document != nil {
 		return document
 	}
@@ -224,7 +224,7 @@ func (l *Lambda) newInvocation(call Call, deadline time.Time) *lambdaInvocation 
 	return i
 }
 
-func newSandbox(f Function) (*sandbox, error) {
+func newEnvironment(f Function) (*environment, error) {
 	api, err := startRuntimeAPI()
 	if err != nil {
 		return nil, err
@@ -234,11 +234,11 @@ func newSandbox(f Function) (*sandbox, error) {
 		api.close()
 		return nil, err
 	}
-	return &sandbox{process: p, api: api}, nil
+	return &environment{process: p, api: api}, nil
 }
 
 // initialise waits for the first request for an invocation.
-func (s *sandbox) initialise(ctx context.Context) error {
+func (s *environment) initialise(ctx context.Context) error {
 	if err := s.wait(ctx, s.api.ready); err != nil {
 		if document := s.api.reportedInitError(); document != nil {
 			return fmt.Errorf("%w: %s", err, document)
@@ -250,7 +250,7 @@ func (s *sandbox) initialise(ctx context.Context) error {
 }
 
 // wait returns nil once done is closed, and otherwise says what came first: the process' end or that of ctx.
-func (s *sandbox) wait(ctx context.Context, done <-chan struct{}) error {
+func (s *environment) wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil
@@ -266,7 +266,7 @@ func (s *sandbox) wait(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-func (s *sandbox) destroy() {
+func (s *environment) destroy() {
 	s.process.kill()
 	s.api.close()
 }
