@@ -287,7 +287,7 @@ func TestLambdaProcessThatDiedBetweenCallsIsReplaced(t *testing.T) {
 	t.Parallel()
 	l := startLambda(t, Function{})
 	requireEcho(t, l)
-	require.NoError(t, l.sandbox.process.cmd.Process.Kill())
-	<-l.sandbox.process.exited
+	require.NoError(t, l.environment.process.cmd.Process.Kill())
+	<-l.environment.process.exited
 	assert.Positive(t, requireEcho(t, l).InitDuration, "a new process")
 }
