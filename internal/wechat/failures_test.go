@@ -111,8 +111,8 @@ func (i *instance) verify(t *testing.T, limit time.Duration) error {
 	return err
 }
 
-// threeSeconds is what a function with a limit of 3 s has for its work.
-const threeSeconds = 2700 * time.Millisecond
+// invocationLimit is what a function with a limit of 3 s has for its work.
+const invocationLimit = 2700 * time.Millisecond
 
 // each runs n trials side by side, and returns how many failed.
 func each(t *testing.T, n int, trial func(n int) error) int {
@@ -157,7 +157,7 @@ func TestSilentRequestIsAskedAgainOnAnotherConnection(t *testing.T) {
 					hang.Store(n%2 == 0)
 					limit := time.Second
 					if path == classicPath {
-						limit = threeSeconds
+						limit = invocationLimit
 					}
 					if err := i.verify(t, limit); err != nil {
 						return err
@@ -209,7 +209,7 @@ func TestBrokenReplyIsAskedAgain(t *testing.T) {
 	const workers, calls = 8, 1250
 	assert.Zero(t, each(t, workers, func(int) error {
 		for range calls {
-			if err := i.verify(t, threeSeconds); err != nil {
+			if err := i.verify(t, invocationLimit); err != nil {
 				return err
 			}
 		}
@@ -249,7 +249,7 @@ func TestRepliesThatAreNotWeChats(t *testing.T) {
 					i.verifier.Warm(t.Context())
 				}
 				began := time.Now()
-				if err := i.verify(t, threeSeconds); err != nil {
+				if err := i.verify(t, invocationLimit); err != nil {
 					return fmt.Errorf("%s at %s: %w", name, path, err)
 				}
 				assert.EqualValues(t, 4, h.requests.Load(), "a token, the answer, and two that were none")
@@ -286,7 +286,7 @@ func TestColdInstancesBeforeACrowdedTokenFunction(t *testing.T) {
 				return true
 			})
 			assert.Zero(t, each(t, 50, func(int) error {
-				return newInstance(t, time.Now, false, h).verify(t, threeSeconds)
+				return newInstance(t, time.Now, false, h).verify(t, invocationLimit)
 			}), "failed")
 			assert.GreaterOrEqual(t, refused.Load(), int32(10), "the twin")
 		})
@@ -406,13 +406,13 @@ func TestHalfOfTheFrontEndsRefuseAGoodToken(t *testing.T) {
 		return true
 	}, &forced))
 	i := newInstance(t, time.Now, false, h)
-	require.NoError(t, i.verify(t, threeSeconds))
+	require.NoError(t, i.verify(t, invocationLimit))
 	time.Sleep(newFor) // the token is not news any more
 	trouble.Store(true)
 	const calls = 400
 	failed := 0
 	for range calls {
-		if err := i.verify(t, threeSeconds); err != nil {
+		if err := i.verify(t, invocationLimit); err != nil {
 			var e *openapi.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, 40001, e.Code)
@@ -453,14 +453,14 @@ func TestNewTokenThatFrontEndsLearnOfLate(t *testing.T) {
 					return false
 				}, &forced))
 				i := newInstance(t, time.Now, classic, h)
-				if err := i.verify(t, threeSeconds); err != nil { // cold
+				if err := i.verify(t, invocationLimit); err != nil { // cold
 					return err
 				}
-				if err := i.verify(t, threeSeconds); err != nil {
+				if err := i.verify(t, invocationLimit); err != nil {
 					return err
 				}
 				s.RotateTokens()
-				return i.verify(t, threeSeconds)
+				return i.verify(t, invocationLimit)
 			}), "failed")
 			assert.Zero(t, forced.Load(), "forced refreshes")
 		})
@@ -515,7 +515,7 @@ func TestHosts(t *testing.T) {
 			}
 			i := newInstance(t, now, false, first, second)
 			for range 10 {
-				require.NoError(t, i.verify(t, threeSeconds))
+				require.NoError(t, i.verify(t, invocationLimit))
 			}
 			assert.LessOrEqual(t, first.requests.Load(), int32(2), "the one that fails is left alone")
 			if goesWrong == nil {
@@ -523,11 +523,11 @@ func TestHosts(t *testing.T) {
 			}
 			well.Store(true)
 			asked := first.requests.Load()
-			require.NoError(t, i.verify(t, threeSeconds))
+			require.NoError(t, i.verify(t, invocationLimit))
 			assert.Equal(t, asked, first.requests.Load(), "for a while")
 			clock.Add(int64(time.Minute))
 			for range 5 {
-				require.NoError(t, i.verify(t, threeSeconds))
+				require.NoError(t, i.verify(t, invocationLimit))
 			}
 			assert.Equal(t, asked+5, first.requests.Load(), "then the first is asked again")
 			assert.Eventually(t, func() bool { return second.connections.Load() == 0 }, 5*time.Second, 10*time.Millisecond,
