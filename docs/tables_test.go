@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,4 +64,41 @@ func errorCodes() string {
 	}
 	b.WriteString("| other | WeChat's own errcode with its errmsg | see WeChat's documentation |\n")
 	return b.String()
+}
+
+// TestEveryVariableIsDocumented holds the settings of the functions against the
+// table of variables, defaults included.
+func TestEveryVariableIsDocumented(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join(root, "docs/configuration.md"))
+	require.NoError(t, err)
+	settings, err := filepath.Glob(filepath.Join(root, "internal/wiring/*settings.go"))
+	require.NoError(t, err)
+	rows := map[string]string{}
+	for line := range strings.Lines(string(document)) {
+		names, isRow := strings.CutPrefix(line, "| `")
+		if !isRow {
+			continue
+		}
+		names, _, _ = strings.Cut(names, " | ")
+		for name := range strings.SplitSeq(names, ", ") {
+			rows[strings.Trim(name, "`")] = line
+		}
+	}
+	known := map[string]bool{}
+	tag := regexp.MustCompile("`env:\"([A-Z_]+)\"(?: envDefault:\"([^\"]*)\")?`")
+	for _, file := range settings {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range tag.FindAllStringSubmatch(string(source), -1) {
+			known[found[1]] = true
+			require.Contains(t, rows, found[1], "docs/configuration.md lacks a variable of %s", file)
+			if found[2] != "" {
+				assert.Contains(t, rows[found[1]], "`"+found[2]+"`", "the default of %s", found[1])
+			}
+		}
+	}
+	for name := range rows {
+		assert.True(t, known[name], "no function knows %s", name)
+	}
+	assert.Greater(t, len(known), 10)
 }
