@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,11 +32,16 @@ func (m *mint) Fetch(_ context.Context, _ secret.Text, force bool) (accesstoken.
 
 func TestForceIsSubjectToTheBudget(t *testing.T) {
 	for _, classic := range []bool{false, true} {
-		now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		// A fetch looks at the clock once more after its callers have gone on.
+		var passed atomic.Int64
+		pass := func(d time.Duration) { passed.Add(int64(d)) }
+		clock := func() time.Time {
+			return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC).Add(time.Duration(passed.Load()))
+		}
 		m := &mint{classic: classic}
 		c := accesstoken.NewCache(accesstoken.Config{
-			Endpoint: m, Store: &accesstoken.Memory{Now: func() time.Time { return now }}, Classic: classic,
-			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Endpoint: m, Store: &accesstoken.Memory{Now: clock}, Classic: classic,
+			Now: clock, Log: slog.New(slog.DiscardHandler),
 		})
 		force := func() string {
 			token, err := c.Force(t.Context())
@@ -44,19 +50,19 @@ func TestForceIsSubjectToTheBudget(t *testing.T) {
 		}
 		assert.Equal(t, "token-2", force(), "the first one, replaced")
 		assert.Equal(t, "token-2", force(), "29 seconds are too soon")
-		now = now.Add(29 * time.Second)
+		pass(29 * time.Second)
 		assert.Equal(t, "token-2", force())
-		now = now.Add(time.Second)
+		pass(time.Second)
 		assert.Equal(t, "token-3", force(), "30 are not")
 		for range 30 {
-			now = now.Add(time.Minute)
+			pass(time.Minute)
 			force()
 		}
 		assert.Equal(t, "token-11", force(), "10 in a day")
 		before := m.fetches
 		force()
 		assert.Equal(t, before, m.fetches, "and then nothing is asked")
-		now = now.Add(24 * time.Hour)
+		pass(24 * time.Hour)
 		assert.NotEqual(t, "token-11", force(), "the next day")
 	}
 }
