@@ -53,9 +53,9 @@ func (h *Handler) BadRequest(w http.ResponseWriter, r *http.Request, err error) 
 	openapi.WriteJSON(w, status, answer)
 }
 
-// Timer answers a timer, which nobody has a challenge for.
+// Timer answers a timer, which carries no request.
 func (h *Handler) Timer(ctx context.Context, _ []byte) []byte {
-	_, answer := h.refuse(ctx, "", openapi.NewError(openapi.CodeInvalidParam, "a timer is no user", nil))
+	_, answer := h.refuse(ctx, "", openapi.NewError(openapi.CodeInvalidParam, "timer events carry no request", nil))
 	return answer
 }
 

@@ -115,7 +115,7 @@ func TestIssueOverHTTP(t *testing.T) {
 	w := httptest.NewRecorder()
 	h.BadRequest(w, httptest.NewRequest("POST", "/", nil), errors.New("broken"))
 	assert.Equal(t, 400, w.Code)
-	assert.Contains(t, string(h.Timer(t.Context(), nil)), "a timer is no user")
+	assert.Contains(t, string(h.Timer(t.Context(), nil)), "timer events carry no request")
 }
 
 func TestCountersWithoutChallenges(t *testing.T) {
