@@ -14,8 +14,8 @@ import (
 // a Ledger see one and the same.
 //
 // Consume and Raise are two steps, each of them a write to one entry. Consume
-// comes first: whoever crashes between the two leaves a challenge that nobody can
-// answer again, and never an answer that counts twice.
+// comes first: a crash between the two leaves a challenge that nobody can answer
+// again, and never an answer that counts twice.
 //
 // Both carry a nonce, which is random for each verification: if it is not known
 // whether a step was taken, the same may be asked again with the same nonce, and

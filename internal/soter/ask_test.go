@@ -151,7 +151,7 @@ func TestParseASKRefusesBadLeaves(t *testing.T) {
 		"no key description":         {func(r *leafRecipe) { r.editCert = func(c *certificate) { c.TBS.Extensions = c.TBS.Extensions[:1] } }, ErrMalformed, "key description: is missing"},
 		"two key descriptions": {func(r *leafRecipe) {
 			r.editCert = func(c *certificate) { c.TBS.Extensions = append(c.TBS.Extensions, c.TBS.Extensions[1]) }
-		}, ErrMalformed, "is there twice"},
+		}, ErrMalformed, "is duplicated"},
 		"key description with a tail": {func(r *leafRecipe) {
 			r.editCert = func(c *certificate) { c.TBS.Extensions[1].Value = append(c.TBS.Extensions[1].Value, 0) }
 		}, ErrMalformed, "trailing data"},

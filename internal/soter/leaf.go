@@ -103,7 +103,7 @@ func attestedIdentity(extensions []pkix.Extension) (identity, error) {
 			continue
 		}
 		if value != nil {
-			return identity{}, errors.New("is there twice")
+			return identity{}, errors.New("is duplicated")
 		}
 		value = extension.Value
 	}
