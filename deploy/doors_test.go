@@ -140,7 +140,7 @@ func invoke(t *testing.T, f *function.Handler, event []byte) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	answer, err := f.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda}, event)
+	answer, err := f.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, event)
 	require.NoError(t, err)
 	return answer
 }

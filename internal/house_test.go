@@ -15,7 +15,8 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal soter openapi scfguard loopback gobuild nodemodules",
-	"adapter config redis trigger upstream emulator",
+	"config redis trigger upstream emulator",
+	"adapter",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"wiring",

@@ -212,7 +212,7 @@ func TestHTTPOddities(t *testing.T) {
 
 	// A page cannot dress up as an HTTP client.
 	r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret=client-one", nil)
-	w := serveFor(adapter.Invocation{Platform: adapter.SCF, Environment: map[string]string{"WX_OPENID": "oUser"}}, newHandler(s), r)
+	w := serveFor(adapter.Invocation{Platform: adapter.SCF, Authorized: true, Environment: map[string]string{"WX_OPENID": "oUser"}}, newHandler(s), r)
 	assert.Contains(t, w.Body.String(), `-604104`)
 	assert.Empty(t, s.asked)
 }

@@ -32,6 +32,10 @@ type Invocation struct {
 	RequestID string
 	// TraceID is the platform's trace header; empty when there is none.
 	TraceID string
+	// Authorized says that the cloud has authorized whoever invoked the function
+	// (IAM, CAM), or has invoked it itself. CloudBase says that the process is known to
+	// run in a CloudBase environment, where visitors are let in, too.
+	Authorized, CloudBase bool
 	// Environment came with this invocation and with no other: on SCF the
 	// function's variables and, called from a Mini Program, who calls. It is nil
 	// on Lambda, whose variables are the process' own.

@@ -44,7 +44,7 @@ func TestLambda(t *testing.T) {
 	answer, err := onLambda{s}.Invoke(ctx, []byte("event"))
 	require.NoError(t, err)
 	assert.Equal(t, "answer", string(answer))
-	assert.Equal(t, Invocation{Platform: Lambda, RequestID: "id-1", TraceID: "Root=1"}, s.invocation)
+	assert.Equal(t, Invocation{Platform: Lambda, Authorized: true, RequestID: "id-1", TraceID: "Root=1"}, s.invocation)
 	assert.Equal(t, "event", s.event)
 }
 
@@ -55,10 +55,22 @@ func TestSCF(t *testing.T) {
 	ctx = functioncontext.NewContext(ctx, &functioncontext.FunctionContext{
 		RequestID: "id-2", FunctionTrace: "trace", Environment: environment, TimeLimitInMs: 1000})
 	s := new(seen)
-	_, err := onSCF{s}.Invoke(ctx, []byte("event"))
+	_, err := newSCF(s).Invoke(ctx, []byte("event"))
 	require.NoError(t, err)
-	assert.Equal(t, Invocation{Platform: SCF, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
+	assert.Equal(t, Invocation{Platform: SCF, Authorized: true, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
 	assert.InDelta(t, time.Minute, s.left, float64(10*time.Second), "the deadline counts, not the limit")
+}
+
+// Where CloudBase tells the process what it does not tell each invocation.
+func TestProcessInCloudBase(t *testing.T) {
+	for variable, want := range map[string]bool{"TCB_ENV": true, "WX_APPID": true, "OTHER": false} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "x")
+			f := newSCF(new(seen))
+			t.Setenv("TCB_ENV", "what the library copies later says nothing")
+			assert.Equal(t, want, f.cloudBase)
+		})
+	}
 }
 
 // scf-go-lib turns a request without a deadline into a context that ended in 1970.
@@ -67,7 +79,7 @@ func TestSCFWithoutADeadlineHasTheLimit(t *testing.T) {
 	defer cancel()
 	for limit, want := range map[int32]time.Duration{60_000: time.Minute, 0: timeLimit} {
 		s := new(seen)
-		_, err := onSCF{s}.Invoke(functioncontext.NewContext(ctx, &functioncontext.FunctionContext{TimeLimitInMs: limit}), nil)
+		_, err := newSCF(s).Invoke(functioncontext.NewContext(ctx, &functioncontext.FunctionContext{TimeLimitInMs: limit}), nil)
 		require.NoError(t, err)
 		require.NoError(t, s.err)
 		assert.InDelta(t, want, s.left, float64(2*time.Second))

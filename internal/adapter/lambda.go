@@ -10,7 +10,7 @@ import (
 type onLambda struct{ handler Handler }
 
 func (f onLambda) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	invocation := Invocation{Platform: Lambda}
+	invocation := Invocation{Platform: Lambda, Authorized: true}
 	// aws-lambda-go sets it for the X-Ray SDK, under this untyped key
 	// (lambda/invoke_loop.go); the variable of the same meaning is shared by
 	// concurrent invocations.

@@ -32,7 +32,7 @@ var Platforms = []Kind{
 		return 0
 	}},
 	{Name: SCF, Variable: "_LAMBDA_SERVER_PORT", start: func(h Handler, _ io.Writer) int {
-		scfguard.StartHandler(onSCF{h})
+		scfguard.StartHandler(newSCF(h))
 		return 0
 	}},
 	{Name: HTTP, Variable: httpVariable, VariablesAtStart: true, start: startHTTP},

@@ -2,16 +2,29 @@ package adapter
 
 import (
 	"context"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/tencentyun/scf-go-lib/functioncontext"
+
+	"sotercall/internal/trigger"
 )
 
 // onSCF is a Handler as scf-go-lib wants it (cloudfunction.Handler).
-type onSCF struct{ handler Handler }
+type onSCF struct {
+	handler Handler
+	// cloudBase says that the process was started with variables of CloudBase. Later
+	// they say nothing: the library copies those of each invocation there.
+	cloudBase bool
+}
+
+func newSCF(h Handler) onSCF {
+	return onSCF{handler: h, cloudBase: slices.ContainsFunc(os.Environ(), trigger.IsCloudBase)}
+}
 
 func (f onSCF) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	invocation := Invocation{Platform: SCF}
+	invocation := Invocation{Platform: SCF, Authorized: true, CloudBase: f.cloudBase}
 	limit := timeLimit
 	if c, ok := functioncontext.FromContext(ctx); ok {
 		invocation.RequestID = c.RequestID

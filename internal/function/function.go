@@ -56,9 +56,6 @@ type Handler struct {
 	log   *slog.Logger
 	level *slog.LevelVar
 	now   func() time.Time
-	// cloudBase says that the process was started with variables of CloudBase,
-	// before scf-go-lib copied those of an invocation there.
-	cloudBase bool
 
 	once     sync.Once
 	function Function // set by once
@@ -71,11 +68,7 @@ var _ adapter.Handler = (*Handler)(nil)
 // variables are known: on SCF that is with the first invocation.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
-	h := &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
-	for _, variable := range os.Environ() {
-		h.cloudBase = h.cloudBase || trigger.IsCloudBase(variable)
-	}
-	return h
+	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
 }
 
 // configure builds the function.
@@ -149,7 +142,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	function := h.configure(invocation.Environment)
 	event := trigger.Read(payload)
 	journal.From(ctx).Set("door", string(event.Door))
-	ctx = openapi.WithCaller(ctx, h.caller(invocation))
+	ctx = openapi.WithCaller(ctx, caller(invocation))
 	return function.answer(ctx, event, payload), nil
 }
 
@@ -163,19 +156,15 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	}()
 	function := h.configure(nil)
 	journal.From(ctx).Set("door", string(invocation.Platform))
-	function.serveHTTP(openapi.WithCaller(ctx, h.caller(invocation)), w, r)
+	function.serveHTTP(openapi.WithCaller(ctx, caller(invocation)), w, r)
 }
 
-// caller is who calls, as far as the platform proves it. A platform that is not
-// named here proves nothing.
-func (h *Handler) caller(invocation adapter.Invocation) openapi.Caller {
-	switch invocation.Platform {
-	case adapter.Lambda:
-		return trigger.CallerOf(invocation.Environment, false)
-	case adapter.SCF:
-		return trigger.CallerOf(invocation.Environment, h.cloudBase)
+// caller is who calls, as far as the platform proves it.
+func caller(invocation adapter.Invocation) openapi.Caller {
+	if !invocation.Authorized {
+		return openapi.Unknown("nothing says who calls")
 	}
-	return openapi.Unknown("the platform does not say who calls")
+	return trigger.CallerOf(invocation.Environment, invocation.CloudBase)
 }
 
 // begin opens an invocation. end closes it, with what recover returned: it writes

@@ -151,7 +151,7 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 		journal.From(ctx).Set("more", "told")
 		return nil
 	}))
-	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF, RequestID: "id", TraceID: "trace",
+	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF, Authorized: true, RequestID: "id", TraceID: "trace",
 		Environment: map[string]string{"WX_OPENID": "oUser", "TCB_SOURCE": "wx_client"}}, nil)
 	require.NoError(t, err)
 	for _, field := range []string{`"request_id":"id"`, `"trace_id":"trace"`, `"more":"told"`, `"door":"direct"`} {
@@ -159,26 +159,27 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	}
 }
 
-// Where CloudBase tells the process what it does not tell each invocation.
-func TestProcessInCloudBaseTrustsNobodyByDefault(t *testing.T) {
-	for variable, want := range map[string]bool{"TCB_ENV": false, "WX_APPID": false, "OTHER": true} {
-		t.Run(variable, func(t *testing.T) {
-			t.Setenv(variable, "x")
-			var got openapi.Caller
-			h, _ := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
-				got = openapi.CallerFrom(ctx)
-				return nil
-			}))
-			_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF}, nil)
-			require.NoError(t, err)
-			assert.Equal(t, want, got.IsBackend())
-			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)
-			require.NoError(t, err)
-			assert.True(t, got.IsBackend(), "there it is a variable like any other")
-			_, err = h.Invoke(t.Context(), adapter.Invocation{Platform: "another"}, nil)
-			require.NoError(t, err)
-			assert.False(t, got.IsBackend(), "what it proves is not known")
-		})
+func TestOnlyAnAuthorizedInvocationIsABackends(t *testing.T) {
+	for name, c := range map[string]struct {
+		invocation adapter.Invocation
+		backend    bool
+	}{
+		"authorized by the cloud":    {adapter.Invocation{Authorized: true}, true},
+		"where visitors are let in":  {adapter.Invocation{Authorized: true, CloudBase: true}, false},
+		"by nobody":                  {adapter.Invocation{Platform: adapter.HTTP}, false},
+		"by a platform not known":    {adapter.Invocation{Platform: "another"}, false},
+		"a function of CloudBase":    {adapter.Invocation{Authorized: true, Environment: map[string]string{"TCB_SOURCE": "scf"}}, true},
+		"a visitor of CloudBase":     {adapter.Invocation{Authorized: true, Environment: map[string]string{"TCB_SOURCE": "web_client"}}, false},
+		"the same, and unauthorized": {adapter.Invocation{Environment: map[string]string{"TCB_SOURCE": "scf"}}, false},
+	} {
+		var got openapi.Caller
+		h, _ := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
+			got = openapi.CallerFrom(ctx)
+			return nil
+		}))
+		_, err := h.Invoke(t.Context(), c.invocation, nil)
+		require.NoError(t, err)
+		assert.Equal(t, c.backend, got.IsBackend(), name)
 	}
 }
 
