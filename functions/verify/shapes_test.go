@@ -90,7 +90,7 @@ func TestEventsOfOtherServicesGetNothing(t *testing.T) {
 func TestTokenIsGivenToItsOwnFormOnly(t *testing.T) {
 	f := newFleet(t, nil)
 	for _, event := range []string{``, ` `, `null`, `[]`, `""`, `1`, `{"x":1}`, `{"staleToken":7}`, `{"staletoken":"x"}`, `{"appId":"wx"}`,
-		`{"call":"openapi.auth.getAccessToken"}`, `{"openid":"o"}`, `{"userInfo":{"openId":"o"}}`, `{"userInfo":"x"}`, `{"tcbContext":{}}`,
+		`{"call":"openapi.soter.verifySignature"}`, `{"openid":"o"}`, `{"userInfo":{"openId":"o"}}`, `{"userInfo":"x"}`, `{"tcbContext":{}}`,
 		`{"Type":"Timer"}`, `{} {}`, `{`} {
 		s := parseSaid(t, hostedtest.Invoke(t, f.on["token"], []byte(event), nil))
 		assert.Equal(t, badParameter, s.ErrCode, "%q", event)

@@ -75,6 +75,8 @@ func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Resul
 	}
 	var question struct {
 		StaleToken secret.Text `json:"staleToken"`
+		// Where there are other calls, an event names this one.
+		Call string `json:"call"`
 		// WeChat's invokeCloudFunction adds it to the event of a backend, without a
 		// user ("invokeCloudFunction").
 		UserInfo struct {
@@ -82,7 +84,7 @@ func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Resul
 		} `json:"userInfo"`
 	}
 	err := json.Unmarshal(asked.Event, &question, json.RejectUnknownMembers(true))
-	if err != nil || jsontext.Value(asked.Event).Kind() != '{' {
+	if err != nil || jsontext.Value(asked.Event).Kind() != '{' || question.Call != "" && question.Call != CallName {
 		// The parser's own words could quote the token.
 		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}`, nil))
 	}

@@ -86,9 +86,10 @@ func newHandler(s *source) *accesstoken.Handler {
 func TestDirect(t *testing.T) {
 	for event, want := range map[string]string{
 		// What WeChat's invokeCloudFunction adds to a backend's event.
-		`{"userInfo":{"appId":"wxAPP"}}`: `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
-		`{}`:                             `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
-		`{"staleToken":"OLD"}`:           `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{"userInfo":{"appId":"wxAPP"}}`:         `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{"call":"openapi.auth.getAccessToken"}`: `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{}`:                                     `{"accessToken":"TOKEN-token","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
+		`{"staleToken":"OLD"}`:                   `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
 	} {
 		s := new(source)
 		assert.Equal(t, want, direct(backend(t), newHandler(s), event))
@@ -118,7 +119,7 @@ func TestDirectRefusals(t *testing.T) {
 		{"another member", backend(t), `{"x":1}`, nil, `"errCode":-501007`, false},
 		{"another member beside", backend(t), `{"staleToken":"x","appId":"wx"}`, nil, `"errCode":-501007`, false},
 		{"a name in another case", backend(t), `{"StaleToken":"x"}`, nil, `"errCode":-501007`, false},
-		{"a call", backend(t), `{"call":"openapi.auth.getAccessToken"}`, nil, `"errCode":-501007`, false},
+		{"another call", backend(t), `{"call":"openapi.soter.verifySignature"}`, nil, `"errCode":-501007`, false},
 		{"a user's", backend(t), `{"userInfo":{"appId":"wx","openId":"oUser"}}`, nil, `"errCode":-501007`, false},
 		{"staleToken twice", backend(t), `{"staleToken":"x","staleToken":"y"}`, nil, `"errCode":-501007`, false},
 		{"a number", backend(t), `{"staleToken":7}`, nil, `"errCode":-501007`, false},

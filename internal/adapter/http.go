@@ -24,6 +24,10 @@ const HTTP Platform = "http"
 // purposes of their own.
 const httpVariable = "PORT"
 
+// hostVariable is the address to listen on; all interfaces if it is not set, as
+// containers need it.
+const hostVariable = "HOST"
+
 // timeoutVariable is how long one request may take, as a Go duration such as 10s.
 const timeoutVariable = "REQUEST_TIMEOUT"
 
@@ -63,7 +67,7 @@ func startHTTP(h Handler, stderr io.Writer) int {
 			return NotHosted
 		}
 	}
-	listener, err := listen(":" + os.Getenv(httpVariable))
+	listener, err := listen(net.JoinHostPort(os.Getenv(hostVariable), os.Getenv(httpVariable)))
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", httpVariable, err)
 		return NotHosted

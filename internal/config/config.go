@@ -76,10 +76,11 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 }
 
 // Address reads the base address of an API. Secrets travel there: in the clear
-// to this machine only.
-func (c *Check) Address(name, text string) *url.URL {
+// to this machine only, and to those of the hosts in plain, to which none are sent.
+func (c *Check) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" || base.Scheme == "http" && loopback.Host(base.Hostname()))
+	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" ||
+		base.Scheme == "http" && (loopback.Host(base.Hostname()) || slices.Contains(plain, base.Hostname())))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	return base
 }
@@ -127,18 +128,19 @@ func (c *Check) Apart(name string, secrets []secret.Text, otherName string, othe
 // HTTPAuth demands a way in at the HTTP doors: HTTP_AUTH, and HTTP_BEARER_TOKENS
 // where it counts.
 func (c *Check) HTTPAuth(auth string, tokens []secret.Text) {
-	c.OneOf("HTTP_AUTH", auth, "bearer", "platform")
+	c.OneOf("HTTP_AUTH", auth, "bearer", "platform", "wechat")
 	c.Secrets("HTTP_BEARER_TOKENS", tokens)
 	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "is not used with HTTP_AUTH=platform: set one of the two")
 }
 
-// Addresses reads base addresses of one API, in the order of preference.
-func (c *Check) Addresses(name string, texts []string) []*url.URL {
+// Addresses reads base addresses of one API, in the order of preference, each as
+// Address does.
+func (c *Check) Addresses(name string, texts []string, plain ...string) []*url.URL {
 	var bases []*url.URL
 	for i, text := range texts {
 		text = strings.TrimSpace(text)
 		c.That(!slices.Contains(texts[:i], text), name, "holds an address that is duplicated")
-		bases = append(bases, c.Address(name, text))
+		bases = append(bases, c.Address(name, text, plain...))
 	}
 	return bases
 }

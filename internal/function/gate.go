@@ -4,14 +4,18 @@ import (
 	"net/http"
 	"strings"
 
+	"sotercall/internal/adapter"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
-// Gate is the gate that HTTP_AUTH names: "bearer" or "platform".
+// Gate is the gate that HTTP_AUTH names: "bearer", "platform" or "wechat".
 func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
-	if httpAuth == "platform" {
+	switch httpAuth {
+	case "platform":
 		return Platform
+	case "wechat":
+		return WeChat(tokens)
 	}
 	return Bearer(tokens)
 }
@@ -45,10 +49,15 @@ func bearer(authorization string) (token string, ok bool) {
 }
 
 // Platform is the gate of HTTP_AUTH=platform: the deployer has put IAM, CAM or
-// another authorizer in front of the door, so that whoever arrives is let in. It
-// proves nothing beyond what the platform says of the invocation: in a CloudBase
-// environment, where visitors may invoke a function with any event, an unknown
-// caller remains one.
+// another authorizer in front of the door, so that whoever arrives is let in. What
+// the platform says of the invocation still counts: in a CloudBase environment,
+// where visitors may invoke a function with any event, an unknown caller remains
+// one. Behind a port there are only requests, and all of them come through what the
+// deployer has put in front of it.
 func Platform(r *http.Request) (openapi.Caller, *openapi.Error) {
-	return openapi.CallerFrom(r.Context()), nil
+	caller := openapi.CallerFrom(r.Context())
+	if adapter.InvocationFrom(r.Context()).Platform == adapter.HTTP {
+		caller = caller.WithProof()
+	}
+	return caller, nil
 }

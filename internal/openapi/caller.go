@@ -59,6 +59,12 @@ func (c Caller) WithProof() Caller {
 // IsBackend reports whether the caller is the developer's own backend.
 func (c Caller) IsBackend() bool { return c.standing == backend }
 
+// IsUser reports whether the caller is a user for whom the platform vouches.
+func (c Caller) IsUser() bool { return c.standing == user }
+
+// IsNameless reports whether the caller is a user of whom no openid is known.
+func (c Caller) IsNameless() bool { return c.standing == nameless }
+
 // Names settles whom a question is about that names openid, which may be empty:
 // whomever a backend names, and a user nobody but himself.
 func (c Caller) Names(openid string) (string, *Error) {

@@ -58,7 +58,10 @@ type Reply struct {
 	// RetryAfter is when the server wants to be asked again; zero if it does not
 	// say so in seconds (RFC 9110, section 10.2.3).
 	RetryAfter time.Duration
-	Body       []byte
+	// OpenAPISequence is the header x-openapi-seqid, by which the open API service of
+	// Cloud Hosting marks what went through it.
+	OpenAPISequence string
+	Body            []byte
 }
 
 // NoReply says that not even the beginning of a reply came.
@@ -99,10 +102,11 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	}
 	c.lastUse.Store(c.now().UnixNano())
 	return Reply{
-		Status:      resp.StatusCode,
-		ContentType: resp.Header.Get("Content-Type"),
-		RetryAfter:  retryAfter(resp.Header),
-		Body:        body,
+		Status:          resp.StatusCode,
+		ContentType:     resp.Header.Get("Content-Type"),
+		RetryAfter:      retryAfter(resp.Header),
+		OpenAPISequence: resp.Header.Get("X-Openapi-Seqid"),
+		Body:            body,
 	}, nil
 }
 

@@ -117,6 +117,9 @@ func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, e
 		journal.From(ctx).Spend("upstream_ms", time.Since(begin))
 	}()
 	reply, err := c.http.Send(req)
+	if reply.OpenAPISequence != "" {
+		journal.From(ctx).Set("openapi_seqid", r.outside.Text(reply.OpenAPISequence))
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", r.name(), r.outside.Error(err))

@@ -144,9 +144,13 @@ func marshal(r openapi.Request) ([]byte, error) {
 }
 
 func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, sent *secret.Scrubber) (openapi.Verdict, error) {
-	parameter := "access_token"
-	if token.CloudBase {
-		parameter = "cloudbase_access_token"
+	query := url.Values{}
+	switch {
+	case token.Value.IsZero(): // whoever is asked adds it
+	case token.CloudBase:
+		query.Set("cloudbase_access_token", token.Value.Reveal())
+	default:
+		query.Set("access_token", token.Value.Reveal())
 	}
 	outside := sent.With(token.Value)
 	var verdict openapi.Verdict
@@ -155,7 +159,7 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 		method:  "POST",
 		hosts:   v.hosts,
 		path:    verifyPath,
-		query:   url.Values{parameter: {token.Value.Reveal()}},
+		query:   query,
 		body:    body,
 		outside: outside,
 		read: func(reply []byte) (int, error) {
@@ -168,6 +172,10 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 	})
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
+	}
+	if e, ok := errors.AsType[*openapi.Error](refusal); ok && e.Code == openapi.CodeNoToken && token.Value.IsZero() {
+		return openapi.Verdict{}, openapi.Upstream(e.Code, e.Message+
+			" (switch the open API service, 开放接口服务, on for this service; list /cgi-bin/soter/verify_signature among its token permissions, 微信令牌; then build a new version)")
 	}
 	return verdict, refusal
 }

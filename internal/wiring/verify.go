@@ -23,6 +23,12 @@ import (
 
 // Verify is the function openapi.soter.verifySignature.
 func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	f, _, err := verify(environment, log, level)
+	return f, err
+}
+
+// verify returns the source of its tokens too, for others who need one.
+func verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, accesstoken.Source, error) {
 	s, err := readVerifySettings(environment)
 	var p parts
 	if err == nil {
@@ -37,14 +43,15 @@ func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVa
 	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, p.source, err
 }
 
 // parts are what the function is made of.
 type parts struct {
 	verifier openapi.Verifier
 	gate     openapi.Gate
-	tokens   openapi.Tokens // nil: nobody holds a token at the HTTPS Call door
+	source   accesstoken.Source // nil: no tokens are needed
+	tokens   openapi.Tokens     // nil: nobody holds a token at the HTTPS Call door
 	// local says that keys of our own judge, and keys is where they are enrolled; nil:
 	// they come from a file, and cannot be.
 	local bool
@@ -67,8 +74,7 @@ func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 	client.Scrub = scrub
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	hosts := client.Hosts(s.apiBases...)
-	var source accesstoken.Source
-	source, p.tokens = tokenSource(s, client, hosts, store, log)
+	p.source, p.tokens = tokenSource(s, client, hosts, store, log)
 	switch s.Verifier {
 	case "cloudcall":
 		gateway := cloudcall.New(cloudEnvironment, time.Now)
@@ -83,7 +89,7 @@ func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 			p.verifier, p.keys = authkeys.NewVerifier(keys), keys
 		}
 	default:
-		verifier := client.Verifier(hosts, source)
+		verifier := client.Verifier(hosts, p.source)
 		p.verifier, p.warm = verifier, verifier.Warm
 	}
 	if err := once(&p, s, store); err != nil {
@@ -98,6 +104,9 @@ func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
 	if s.AccessTokenMode == "cloudbase" {
 		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
+	}
+	if s.AccessTokenMode == "none" {
+		return accesstoken.None{}, nil
 	}
 	if s.AppID == "" || s.AppSecret.IsZero() {
 		return nil, nil

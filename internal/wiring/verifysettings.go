@@ -38,16 +38,20 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 		return verifySettings{}, err
 	}
 	var check config.Check
-	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
+	if s.AccessTokenMode == "none" {
+		s.noToken(&check, environment)
+	} else {
+		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
+	}
 	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase) // none: the API's
-	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase")
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase", "none")
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
 	check.Apart("CHALLENGE_SECRET", s.ChallengeSecret, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
-	if s.Verifier == "wechat" && s.AccessTokenMode != "cloudbase" {
+	if s.Verifier == "wechat" && s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none" {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
@@ -58,17 +62,33 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	return s, check.Err()
 }
 
+// openAPIHost is where the open API service of Cloud Hosting takes calls, in the
+// clear and without a token: it stands beside the container, and adds the
+// credentials on the way out (WeChat Cloud Hosting, "open").
+const openAPIHost = "api.weixin.qq.com"
+
+// noToken reads what ACCESS_TOKEN_MODE=none needs.
+func (s *verifySettings) noToken(check *config.Check, environment map[string]string) {
+	if environment["WECHAT_API_BASE"] == "" {
+		s.APIBase = []string{"http://" + openAPIHost}
+	}
+	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, openAPIHost)
+	for _, base := range s.apiBases {
+		check.That(base != nil && base.Scheme == "http", "WECHAT_API_BASE", "must be an http address with ACCESS_TOKEN_MODE=none: that is where the open API service listens")
+	}
+}
+
 // checkTogether refuses what would be ignored without a word.
 func (s *verifySettings) checkTogether(check *config.Check, environment map[string]string) {
 	check.That(s.CounterPolicy != challenge.EnforceCounter || !s.RedisURL.IsZero(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
 	asksWeChat := s.Verifier == "wechat"
-	if s.AccessTokenMode == "cloudbase" {
-		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is cloudbase only for SOTER_VERIFIER=wechat: nobody else asks for that token")
+	if s.AccessTokenMode == "cloudbase" || s.AccessTokenMode == "none" {
+		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is "+s.AccessTokenMode+" only for SOTER_VERIFIER=wechat: nobody else asks WeChat itself")
 		check.That(asksWeChat || environment["WECHAT_API_BASE"] == "", "WECHAT_API_BASE", "is not used here")
 		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_TOKEN_BASE"} {
-			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE=cloudbase")
+			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE="+s.AccessTokenMode)
 		}
 		return
 	}

@@ -17,15 +17,15 @@ import (
 var values = map[string][]string{
 	"WECHAT_APPID":       {"wx0123456789abcdef"},
 	"WECHAT_APPSECRET":   {"the-secret-of-the-app"},
-	"WECHAT_API_BASE":    {"https://api2.weixin.qq.com"},
+	"WECHAT_API_BASE":    {"https://api2.weixin.qq.com", "http://api.weixin.qq.com"},
 	"WECHAT_TOKEN_BASE":  {"https://token.example.com"},
-	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase"},
+	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase", "none"},
 	"SOTER_VERIFIER":     {"wechat", "cloudcall", "local"},
 	"CHALLENGE_SECRET":   {"a-challenge-secret-of-this-test-1"},
 	"COUNTER_POLICY":     {"log", "enforce"},
 	"AUTHKEYS_FILE":      {"authkeys.json"},
 	"REDIS_URL":          {"redis://127.0.0.1:6379"},
-	"HTTP_AUTH":          {"bearer", "platform"},
+	"HTTP_AUTH":          {"bearer", "platform", "wechat"},
 	"HTTP_BEARER_TOKENS": {"a-bearer-token-of-the-test"},
 	"HTTP_BASE_PATH":     {"/v1/soter"},
 	"LOG_LEVEL":          {"debug"},
@@ -35,7 +35,7 @@ var values = map[string][]string{
 // README and docs say.
 func isUsed(name string, e map[string]string) bool {
 	asksWeChat := e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat"
-	cloudbase := e["ACCESS_TOKEN_MODE"] == "cloudbase"
+	cloudbase := e["ACCESS_TOKEN_MODE"] == "cloudbase" || e["ACCESS_TOKEN_MODE"] == "none"
 	fetches := !cloudbase && e["WECHAT_APPID"] != "" && e["WECHAT_APPSECRET"] != ""
 	switch name {
 	case "WECHAT_APPID", "WECHAT_APPSECRET":
@@ -43,7 +43,8 @@ func isUsed(name string, e map[string]string) bool {
 	case "WECHAT_TOKEN_BASE":
 		return fetches
 	case "WECHAT_API_BASE":
-		return asksWeChat || fetches
+		// In the clear exactly where no token is sent.
+		return (asksWeChat || fetches) && strings.HasPrefix(e[name], "http:") == (e["ACCESS_TOKEN_MODE"] == "none")
 	case "ACCESS_TOKEN_MODE":
 		return cloudbase && asksWeChat || fetches
 	case "COUNTER_POLICY":
@@ -62,7 +63,7 @@ func isComplete(e map[string]string) bool {
 	switch {
 	case e["SOTER_VERIFIER"] == "local" && e["AUTHKEYS_FILE"] == "" && e["REDIS_URL"] == "":
 		return false
-	case e["ACCESS_TOKEN_MODE"] == "cloudbase":
+	case e["ACCESS_TOKEN_MODE"] == "cloudbase", e["ACCESS_TOKEN_MODE"] == "none":
 		return true
 	case e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat":
 		return id && secret
@@ -79,6 +80,7 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 		"nothing":                     {},
 		"WeChat":                      fetching,
 		"the platform's token":        {"ACCESS_TOKEN_MODE": "cloudbase"},
+		"no token":                    {"ACCESS_TOKEN_MODE": "none"},
 		"Cloud Call":                  {"SOTER_VERIFIER": "cloudcall"},
 		"Cloud Call, and HTTPS Call":  hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "cloudcall"}),
 		"own keys in a file":          {"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": "authkeys.json"},

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/sandbox"
+)
+
+func TestMain(m *testing.M) { hostedtest.Main(m, "service") }
+
+const (
+	alice  = "oService-Alice_000000000000001"
+	bob    = "oService-Bob___000000000000002"
+	bearer = "a-bearer-token-of-the-service-test"
+)
+
+// serve hosts the service on a port until the test ends.
+func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
+	t.Helper()
+	log := new(hostedtest.Log)
+	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "service", Binary: hostedtest.Binary("service"), Env: variables, Timeout: 10 * time.Second, Log: log,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+// The way of a page in Cloud Hosting: it is told its challenge and its verdict
+// through callContainer, WeChat is asked through the open API service, and nobody
+// holds a token.
+func TestAPageInCloudHosting(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	app, err := wechat.App("")
+	require.NoError(t, err)
+	openAPI := httptest.NewServer(app.OpenAPIService("/cgi-bin/soter/verify_signature"))
+	t.Cleanup(openAPI.Close)
+	s := serve(t, map[string]string{
+		"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": openAPI.URL,
+		"CHALLENGE_SECRET": strings.Repeat("c", 32),
+	})
+	door, err := app.CallContainer(s.URL, alice)
+	require.NoError(t, err)
+	gateway := httptest.NewServer(door)
+	t.Cleanup(gateway.Close)
+
+	status, answer := hostedtest.Post(t, gateway.URL+"/openapi/soter/issueChallenge", []byte(`{}`), nil)
+	require.Equal(t, 200, status, answer)
+	var issued struct {
+		Challenge string `json:"challenge"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &issued))
+	phone, err := app.Phone(alice, sandbox.Android)
+	require.NoError(t, err)
+	signed, err := phone.Sign(issued.Challenge)
+	require.NoError(t, err)
+	event := hostedtest.JSON(t, map[string]string{"jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})
+
+	forged := http.Header{"X-Wx-Openid": {bob}, "X-Wx-Source": {"scf"}}
+	status, answer = hostedtest.Post(t, gateway.URL+"/openapi/soter/verifySignature", event, forged)
+	assert.Equal(t, 200, status)
+	assert.Equal(t, hostedtest.Verified, answer, "what the client sent is not what the gateway says")
+	_, answer = hostedtest.Post(t, gateway.URL+"/", event, nil)
+	assert.Contains(t, answer, `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`, "a challenge counts once")
+	assert.Zero(t, wechat.Requests("/cgi-bin/stable_token"))
+}
+
+// TestWhoEntersAService asks with each kind of headers on each setting.
+func TestWhoEntersAService(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	sample := hostedtest.Sample(t)
+	user := func(openid string) http.Header { return http.Header{"X-Wx-Openid": {openid}} }
+	with := func(h http.Header, name, value string) http.Header {
+		h = h.Clone()
+		h.Set(name, value)
+		return h
+	}
+	backend := http.Header{"Authorization": {"Bearer " + bearer}}
+	asked := map[string]http.Header{
+		"nobody":                 {},
+		"its user":               user(sample.OpenID),
+		"another user":           user(bob),
+		"a backend":              backend,
+		"a wrong token":          {"Authorization": {"Bearer wrong"}},
+		"another with a token":   with(user(bob), "Authorization", "Bearer "+bearer),
+		"a source":               {"X-Wx-Source": {"scf"}},
+		"a user of another app":  with(user(sample.OpenID), "X-Wx-From-Openid", bob),
+		"a person across apps":   {"X-Wx-Unionid": {"u"}},
+		"the same, with a token": with(backend, "X-Wx-Unionid", "u"),
+	}
+	for setting, c := range map[string]struct {
+		variables map[string]string
+		enter     []string
+	}{
+		"bearer":            {map[string]string{"HTTP_BEARER_TOKENS": bearer}, []string{"a backend", "another with a token", "the same, with a token"}},
+		"wechat":            {map[string]string{"HTTP_AUTH": "wechat"}, []string{"its user"}},
+		"wechat and bearer": {map[string]string{"HTTP_AUTH": "wechat", "HTTP_BEARER_TOKENS": bearer}, []string{"its user", "a backend"}},
+		"closed":            {nil, nil},
+	} {
+		s := serve(t, hostedtest.With(wechat.Variables(), c.variables))
+		for who, header := range asked {
+			_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, sample), header)
+			enters := false
+			for _, name := range c.enter {
+				enters = enters || name == who
+			}
+			assert.Equal(t, enters, answer == hostedtest.Verified, "%s, HTTP_AUTH %s: %s", who, setting, answer)
+			assert.Equal(t, enters, strings.Contains(answer, `"errCode":0`), "%s, HTTP_AUTH %s: %s", who, setting, answer)
+		}
+	}
+}
+
+// Verify and token share one token, and one fetch.
+func TestOneServiceFetchesOnce(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	const client = "a-client-secret-of-this-test"
+	s := serve(t, hostedtest.With(wechat.Variables(), map[string]string{
+		"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
+	}))
+	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	assert.Equal(t, hostedtest.Verified, answer)
+	token := hostedtest.StableToken(t, s.URL, sandbox.DefaultAppID, client)
+	assert.Equal(t, 1, wechat.Requests("/cgi-bin/stable_token"))
+	sample := hostedtest.Sample(t)
+	_, answer = hostedtest.Post(t, s.URL+"/cgi-bin/soter/verify_signature?access_token="+token, hostedtest.JSON(t, map[string]string{
+		"openid": sample.OpenID, "json_string": sample.JSONString, "json_signature": sample.JSONSignature}), nil)
+	assert.Equal(t, `{"errcode":0,"errmsg":"ok","is_ok":true}`, answer)
+}
+
+func TestHealthAndStop(t *testing.T) {
+	for appID, want := range map[string]int{"": 503, "wx0123456789abcdef": 200} {
+		s := serve(t, map[string]string{"WECHAT_APPID": appID, "WECHAT_APPSECRET": "s", "WECHAT_API_BASE": "http://127.0.0.1:1"})
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.URL+"/healthz", nil)
+		require.NoError(t, err)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		resp.Body.Close()
+		assert.Equal(t, want, resp.StatusCode)
+		require.NoError(t, s.Stop(), "SIGTERM ends it with status 0")
+	}
+}
+
+// 41001 says what to do.
+func TestWithoutTheOpenAPIService(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.URL})
+	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	assert.Contains(t, answer, `"errCode":41001`)
+	assert.Contains(t, answer, "开放接口服务")
+}

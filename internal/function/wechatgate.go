@@ -1,0 +1,40 @@
+package function
+
+import (
+	"net/http"
+
+	"sotercall/internal/adapter"
+	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
+	"sotercall/internal/trigger"
+)
+
+// WeChat is the gate of HTTP_AUTH=wechat, for a service in WeChat Cloud Hosting:
+// wx.cloud.callContainer goes through WeChat, which has verified the user and names
+// him in headers that its documentation calls fully trustworthy (WeChat Cloud
+// Hosting, "development/call"). Calls through a public domain carry none of them,
+// and whether the domain takes away those that a client invents is not documented:
+// public access is to be switched off.
+//
+// A request in whose headers WeChat names a user is that user's, whatever else it
+// carries. Of the others, those with one of tokens come from a backend, and nobody
+// else is let in. In an event of another platform these headers are the words of
+// whoever sent it.
+func WeChat(tokens []secret.Text) openapi.Gate {
+	bearer := Bearer(tokens)
+	return func(r *http.Request) (openapi.Caller, *openapi.Error) {
+		if adapter.InvocationFrom(r.Context()).Platform != adapter.HTTP {
+			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
+				"the HTTP door is closed: HTTP_AUTH=wechat is for WeChat Cloud Hosting", nil)
+		}
+		caller := trigger.CallerOfHeaders(r.Header)
+		if caller.IsUser() {
+			return caller, nil
+		}
+		if len(tokens) > 0 && r.Header.Get("Authorization") != "" {
+			r = r.WithContext(openapi.WithCaller(r.Context(), caller))
+			return bearer(r)
+		}
+		return openapi.Caller{}, caller.Refused()
+	}
+}

@@ -1,0 +1,57 @@
+package wiring
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/function"
+)
+
+// Service is verify, and beside it what is configured: challenge with
+// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS. It is what a container runs.
+// Verify and token share one access_token, and one fetch of it.
+func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	f, source, err := verify(environment, log, level)
+	problems := []error{err}
+	if environment["CHALLENGE_SECRET"] != "" {
+		challenge, err := Challenge(environment, log, level)
+		f.Calls = append(f.Calls, challenge.Calls...)
+		problems = append(problems, err)
+	}
+	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+		s, err := readTokenSettings(environment)
+		handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
+		if forcer, ok := source.(accesstoken.Forcer); ok && environment["WECHAT_TOKEN_BASE"] == "" {
+			handler.Source = forcer
+		} else if err == nil {
+			handler.Source, err = tokenFunctionSource(s, log)
+		}
+		f.Calls = append(f.Calls, handler.Calls()...)
+		problems = append(problems, err)
+	}
+	return f, joined(problems)
+}
+
+// joined tells every problem once, in one line; nil if there is none.
+func joined(problems []error) error {
+	var all []string
+	told := map[string]bool{}
+	for _, err := range problems {
+		if err == nil {
+			continue
+		}
+		for problem := range strings.SplitSeq(err.Error(), "; ") {
+			if !told[problem] {
+				told[problem] = true
+				all = append(all, problem)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(all, "; "))
+}
