@@ -49,7 +49,8 @@ func TestTemplateHasEveryFunction(t *testing.T) {
 	assert.Equal(t, functionsOf, found)
 	folders, err := filepath.Glob("../functions/*/main.go")
 	require.NoError(t, err)
-	assert.Len(t, found, len(folders), "a function of the repository is missing")
+	// functions/service is for containers: the three beside it in one.
+	assert.Len(t, found, len(folders)-1, "a function of the repository is missing")
 }
 
 func TestFunctionsRunTheSmallestThing(t *testing.T) {

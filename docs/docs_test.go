@@ -69,8 +69,7 @@ var ranElsewhere = map[string]string{
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "deploy TestServerlessInvokeLocal",
 	"osls package -c serverless.aws.yml":                                      "deploy TestServerlessPackage",
 
-	`cat > secret.json <<< '{"WECHAT_APPSECRET":"…","TOKEN_CLIENT_SECRETS":"…","VERIFY_CLIENT_SECRET":"…"}'`: account,
-	"aws secretsmanager create-secret --name sotercall --secret-string file://secret.json && rm secret.json": account,
+	"aws secretsmanager create-secret --name sotercall --secret-string file:///dev/stdin": account,
 	"sam deploy --guided": account,
 	"osls deploy -c serverless.aws.yml --param appId=wx…":                                                         account,
 	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                       account,

@@ -66,7 +66,7 @@ func askedFor(ctx context.Context, asked openapi.Asked) (openid string, e *opena
 	if question.Call != IssueName {
 		return "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
 	}
-	openid, e = openapi.CallerFrom(ctx).Names(question.OpenID)
+	openid, e = openapi.CallerFrom(ctx).ResolveOpenID(question.OpenID)
 	if e != nil {
 		return question.OpenID, e
 	}

@@ -131,7 +131,7 @@ type Runtime interface {
 
 // Platform is where functions can run.
 type Platform struct {
-	// Name is the one by which functions log it: lambda, scf or http.
+	// Name is the one by which functions log it: lambda or scf.
 	Name string
 	// Title is the one that people use.
 	Title string
@@ -139,11 +139,10 @@ type Platform struct {
 	Start func(ctx context.Context, f Function) (Runtime, error)
 }
 
-// Platforms are all there are.
+// Platforms are those that run functions by events; [StartHTTP] is for requests.
 var Platforms = []Platform{
 	{"lambda", "Lambda", func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) }},
 	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
-	{"http", "HTTP", func(ctx context.Context, f Function) (Runtime, error) { return started(StartHTTP(ctx, f)) }},
 }
 
 // started keeps a nil pointer from becoming a Runtime that is not nil.

@@ -22,13 +22,20 @@ func RequireNoEcho(t testing.TB, upstream *Echo, runtime emulator.Runtime, event
 	for _, way := range EchoWays {
 		before := len(upstream.Requests())
 		upstream.By(way)
-		answer := Invoke(t, runtime, event, invocation)
-		assert.NotContains(t, answer, `"isOk":true`, way.Name)
-		assert.Greater(t, len(upstream.Requests()), before, "%s: the upstream was asked", way.Name)
-		for _, secret := range secrets {
-			assert.Empty(t, Leak(answer, secret), "%s: %s", way.Name, answer)
+		// A call may join a fetch that the call before has left behind: ask until this
+		// way is what the upstream has answered.
+		for asks := 1; ; asks++ {
+			answer := Invoke(t, runtime, event, invocation)
+			assert.NotContains(t, answer, `"isOk":true`, way.Name)
+			for _, secret := range secrets {
+				assert.Empty(t, Leak(answer, secret), "%s: %s", way.Name, answer)
+			}
+			redactions += strings.Count(answer, "[redacted]")
+			if len(upstream.Requests()) > before {
+				break
+			}
+			require.Less(t, asks, 50, "%s: the upstream was asked", way.Name)
 		}
-		redactions += strings.Count(answer, "[redacted]")
 	}
 	require.NoError(t, runtime.Close())
 	written := log.String()

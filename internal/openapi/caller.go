@@ -65,9 +65,9 @@ func (c Caller) IsUser() bool { return c.standing == user }
 // IsNameless reports whether the caller is a user of whom no openid is known.
 func (c Caller) IsNameless() bool { return c.standing == nameless }
 
-// Names settles whom a question is about that names openid, which may be empty:
+// ResolveOpenID settles whom a question is about that names openid, which may be empty:
 // whomever a backend names, and a user nobody but himself.
-func (c Caller) Names(openid string) (string, *Error) {
+func (c Caller) ResolveOpenID(openid string) (string, *Error) {
 	switch {
 	case c.standing == backend && openid == "":
 		return "", invalid("parameter.openid is missing")

@@ -69,7 +69,7 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	r, e := s.parse(body)
 	if e == nil {
-		r.OpenID, e = CallerFrom(ctx).Names(r.OpenID)
+		r.OpenID, e = CallerFrom(ctx).ResolveOpenID(r.OpenID)
 	}
 	if e != nil {
 		return r, Answer{Err: e}

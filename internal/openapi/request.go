@@ -149,14 +149,14 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	case errors.Is(syntax, jsontext.ErrDuplicateName):
 		switch name := syntax.JSONPointer.LastToken(); name {
 		case "openid", "jsonString", "jsonSignature", "json_string", "json_signature":
-			return invalid("parameter.%s stands twice", name)
+			return invalid("parameter.%s is duplicated", name)
 		default:
-			return invalid("a name stands twice in an object, at byte %d", syntax.ByteOffset)
+			return invalid("a name is duplicated in an object, at byte %d", syntax.ByteOffset)
 		}
 	case !utf8.Valid(body):
 		return invalid("the question is not valid UTF-8, at byte %d", syntax.ByteOffset)
 	case strings.Contains(syntax.Error(), "surrogate"):
-		return invalid("half of a surrogate pair stands alone, at byte %d: it is no character, so no phone has signed it", syntax.ByteOffset)
+		return invalid("unpaired surrogate at byte %d: it is no character, so no phone has signed it", syntax.ByteOffset)
 	default:
 		return invalid("the question is not valid JSON, at byte %d", syntax.ByteOffset)
 	}

@@ -49,7 +49,7 @@ func TestUsersWhoseOpenIDIsNotThisApps(t *testing.T) {
 		others["TCB_SOURCE"] = "scf"
 		caller := CallerOf(others, false)
 		for _, openid := range []string{"", "oUser", "oOther", "u"} {
-			_, refused := caller.WithProof().Names(openid)
+			_, refused := caller.WithProof().ResolveOpenID(openid)
 			if assert.NotNil(t, refused, name) {
 				assert.Equal(t, openapi.CodeIllegalSource, refused.Code)
 			}
@@ -62,6 +62,6 @@ func TestUsersWhoseOpenIDIsNotThisApps(t *testing.T) {
 }
 
 func TestRefusalNamesTheSource(t *testing.T) {
-	_, refused := CallerOf(map[string]string{"TCB_SOURCE": "wx_client,web_client"}, false).Names("oUser")
+	_, refused := CallerOf(map[string]string{"TCB_SOURCE": "wx_client,web_client"}, false).ResolveOpenID("oUser")
 	assert.Contains(t, refused.Message, `TCB_SOURCE is "wx_client,web_client"`)
 }
