@@ -1,0 +1,26 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/sandbox"
+)
+
+// TestEveryDeviceAnswersAChallenge: whatever a phone writes beside raw, WeChat is
+// asked, and its user is let in.
+func TestEveryDeviceAnswersAChallenge(t *testing.T) {
+	f := newFleet(t, nil)
+	for _, info := range sandbox.Devices() {
+		phone, err := f.Phone(alice, info.Device)
+		require.NoError(t, err)
+		signed, err := phone.Sign(f.issue(t, `{"openid":"`+alice+`"}`, nil))
+		require.NoError(t, err)
+		event := hostedtest.JSON(t, signed)
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), info.Device)
+		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[1], event, nil), "%s, a second time", info.Device)
+	}
+}
