@@ -230,11 +230,11 @@ func (c *Cache) isKept(n need, now time.Time) bool {
 }
 
 // adopt makes state what this instance knows. c.mu is held.
-func (c *Cache) adopt(state State) {
+func (c *Cache) adopt(state State, now time.Time) {
 	if value := state.Current.Value; !value.IsZero() && !value.Equal(c.state.Current.Value) {
 		c.past = append(c.past, value)
 		c.past = c.past[max(0, len(c.past)-maxPast):]
-		c.adopted = c.clock()
+		c.adopted = now
 	}
 	c.state = state
 }

@@ -128,7 +128,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	select {
 	case <-f.done:
 		if err == nil && state.supersedes(c.state, f.need.stale, now) {
-			c.adopt(state.with(c.state, now))
+			c.adopt(state.with(c.state, now), now)
 		}
 		return
 	default:
@@ -141,7 +141,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	c.fetch = nil
 	c.failure, c.kept = failure{}, secret.Text{}
 	if err == nil {
-		c.adopt(state)
+		c.adopt(state, now)
 		return
 	}
 	c.state.Forced, c.state.Spent = state.Forced, state.Spent

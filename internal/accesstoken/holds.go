@@ -114,7 +114,7 @@ func (c *Cache) lookInStore(ctx context.Context) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if now := c.clock(); state.supersedes(c.state, secret.Text{}, now) {
-			c.adopt(state.with(c.state, now))
+			c.adopt(state.with(c.state, now), now)
 		}
 	}()
 }
