@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,9 @@ func TestWhoEntersAService(t *testing.T) {
 		"wechat":            {map[string]string{"HTTP_AUTH": "wechat"}, []string{"its user"}},
 		"wechat and bearer": {map[string]string{"HTTP_AUTH": "wechat", "HTTP_BEARER_TOKENS": bearer}, []string{"its user", "a backend"}},
 		"closed":            {nil, nil},
+		// The deployer says that an authorizer stands in front of the port: whoever
+		// arrives is its backend, and headers that name a user prove nothing.
+		"platform": {map[string]string{"HTTP_AUTH": "platform"}, slices.Collect(maps.Keys(asked))},
 	} {
 		s := serve(t, hostedtest.With(wechat.Variables(), c.variables))
 		for who, header := range asked {
@@ -118,6 +123,20 @@ func TestWhoEntersAService(t *testing.T) {
 			assert.Equal(t, enters, answer == hostedtest.Verified, "%s, HTTP_AUTH %s: %s", who, setting, answer)
 			assert.Equal(t, enters, strings.Contains(answer, `"errCode":0`), "%s, HTTP_AUTH %s: %s", who, setting, answer)
 		}
+	}
+}
+
+// Behind another token function there is none: its clients would be given tokens
+// that were fetched with a client secret.
+func TestAServiceIsNoTokenFunctionBehindAnother(t *testing.T) {
+	variables := map[string]string{
+		"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "a-client-secret-elsewhere",
+		"TOKEN_CLIENT_SECRETS": "a-client-secret-of-this-test", "HTTP_BEARER_TOKENS": bearer,
+	}
+	for base, want := range map[string]bool{"": false, "https://token.example.com": true} {
+		s := serve(t, hostedtest.With(variables, map[string]string{"WECHAT_TOKEN_BASE": base}))
+		_, answer := hostedtest.Post(t, s.URL+"/", []byte(`{}`), http.Header{"Authorization": {"Bearer " + bearer}})
+		assert.Equal(t, want, strings.Contains(answer, "TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE"), answer)
 	}
 }
 

@@ -255,7 +255,7 @@ func (halfLedger) Raise(context.Context, challenge.Reading) (uint64, error) {
 
 // A server that cuts its connections over and over costs no call and no challenge.
 func TestConnectionsThatAreCutCostNothing(t *testing.T) {
-	const workers, calls, between = 4, 1125, 150 // 30 cuts
+	const workers, calls, between = 4, 4125, 550 // 30 cuts
 	server := redistest.Start(t)
 	d := newDesk(t, challenge.NewRedis(openStore(t, server)))
 	d.Policy = challenge.EnforceCounter

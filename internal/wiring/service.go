@@ -24,10 +24,13 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 	if environment["TOKEN_CLIENT_SECRETS"] != "" {
 		s, err := readTokenSettings(environment)
 		handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
-		if forcer, ok := source.(accesstoken.Forcer); ok && environment["WECHAT_TOKEN_BASE"] == "" {
+		if forcer, ok := source.(accesstoken.Forcer); ok {
 			handler.Source = forcer
-		} else if err == nil {
+		} else if err == nil { // verify needs no token
 			handler.Source, err = tokenFunctionSource(s, log)
+		}
+		if environment["WECHAT_TOKEN_BASE"] != "" {
+			problems = append(problems, errors.New("TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
 		f.Calls = append(f.Calls, handler.Calls()...)
 		problems = append(problems, err)
