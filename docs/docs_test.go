@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -65,9 +67,9 @@ var ranElsewhere = map[string]string{
 	"java Verify.java question.json":               "scripts/exampletest TestClients",
 	"go build verify.go && ./verify question.json": "scripts/exampletest TestClients",
 
-	"cd deploy": "deploy TestServerlessInvokeLocal",
-	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "deploy TestServerlessInvokeLocal",
-	"osls package -c serverless.aws.yml":                                      "deploy TestServerlessPackage",
+	"cd deploy": "scripts/deploytest TestServerlessInvokeLocal",
+	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "scripts/deploytest TestServerlessInvokeLocal",
+	"osls package -c serverless.aws.yml":                                      "scripts/deploytest TestServerlessPackage",
 
 	"aws secretsmanager create-secret --name sotercall --secret-string file:///dev/stdin": account,
 	"sam deploy --guided": account,
@@ -122,6 +124,7 @@ func TestCommandsAreRun(t *testing.T) {
 }
 
 func TestCommandsPrintWhatTheyShould(t *testing.T) {
+	need.Time(t)
 	folder := copyOfTree(t)
 	for _, c := range ranHere {
 		command := exec.CommandContext(t.Context(), "sh", "-c", c.command)

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,16 +15,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/need"
 )
 
 const sdkFolder = "testdata/sdk"
-
-var installSDKs = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	return nodemodules.Install(ctx, sdkFolder)
-})
 
 type sdkCall struct {
 	Action string         `json:"action"`
@@ -64,15 +57,7 @@ type sdkOutcome struct {
 // the versions that testdata/sdk/package-lock.json names.
 func sdk(t *testing.T, name string, key TC3Key, api http.Handler, calls ...sdkCall) []sdkOutcome {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("installing and running the SDKs takes seconds")
-	}
-	if problem := installSDKs(); problem != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(problem)
-		}
-		t.Skipf("the SDKs cannot be run: %v", problem)
-	}
+	need.NodeModules(t, sdkFolder)
 	server := httptest.NewServer(api)
 	defer server.Close()
 	stdin, err := json.Marshal(map[string]any{"sdk": name, "endpoint": server.URL, "id": key.SecretID, "key": key.SecretKey, "calls": calls})

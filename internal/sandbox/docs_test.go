@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,12 +47,7 @@ func TestDocsNameTheCredentials(t *testing.T) {
 
 // TestDocumentedCommandsRun runs every curl of the page.
 func TestDocumentedCommandsRun(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Program(t, "curl")
 	c := newClient(t, Options{})
 	var answers []string
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readDocs(t), -1) {

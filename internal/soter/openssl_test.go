@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,11 +19,7 @@ import (
 // holds private.pem, public.pem and message.
 func openssl(t *testing.T) (folder string, run func(args ...string) error) {
 	t.Helper()
-	command, err := exec.LookPath("openssl")
-	if err != nil {
-		require.Empty(t, os.Getenv("CI"), "openssl must be installed where CI is set")
-		t.Skip("openssl is not installed: its verdicts are not compared with ours")
-	}
+	command := need.Program(t, "openssl")
 	folder = t.TempDir()
 	private, err := x509.MarshalPKCS8PrivateKey(deviceKey())
 	require.NoError(t, err)

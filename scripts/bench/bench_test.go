@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // Each figure is measured once, and none is held against a time: what a busy
 // computer makes of them proves nothing.
 func TestEveryFigureIsMeasured(t *testing.T) {
+	need.Time(t)
 	b, err := open(t.Context(), effort(true), io.Discard)
 	require.NoError(t, err)
 	defer b.close()
@@ -105,6 +108,7 @@ func assertShape(t *testing.T, report Report) {
 }
 
 func TestNodeThatIsNotThereIsSaid(t *testing.T) {
+	need.Time(t)
 	goTool, err := exec.LookPath("go")
 	require.NoError(t, err)
 	folder := t.TempDir()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -30,6 +31,7 @@ func soakTime(t *testing.T) time.Duration {
 // TestSoak drives the mixed load through functions that watch themselves for
 // data races.
 func TestSoak(t *testing.T) {
+	need.Time(t)
 	if _, err := exec.LookPath("gcc"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("the race detector needs a C compiler")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -184,7 +185,7 @@ func TestBackendWithoutWeChat(t *testing.T) {
 
 // TestBackendForTheSandbox: a login without WeChat is for functions on this computer.
 func TestBackendForTheSandbox(t *testing.T) {
-	needProgram(t, "node")
+	need.Program(t, "node")
 	for name, where := range map[string][]string{
 		"verify":    {"SOTER_URL=https://functions.example.com"},
 		"challenge": {"SOTER_URL=http://127.0.0.1:9000", "SOTER_CHALLENGE_URL=https://functions.example.com"},

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -64,7 +65,7 @@ func TestClients(t *testing.T) {
 			if err != nil && client.large {
 				t.Skip(err)
 			}
-			need(t, err)
+			need.Met(t, err)
 			folder, err := filepath.Abs(clientsFolder)
 			require.NoError(t, err)
 			if client.command != nil {

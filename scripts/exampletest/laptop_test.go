@@ -15,13 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
 // TestOnALaptop is docs/walkthrough.md, "On your computer": the two commands, and the
 // developer tools.
 func TestOnALaptop(t *testing.T) {
-	needProgram(t, "node")
+	need.Program(t, "node")
 	text, err := os.ReadFile("../../docs/walkthrough.md")
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "\ngo run ./scripts/local -challenges &\n")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -165,7 +167,7 @@ func codeRuns() []run {
 
 // TestMiniProgram runs utils/soter.js by all three ways to the functions.
 func TestMiniProgram(t *testing.T) {
-	needProgram(t, "node")
+	need.Program(t, "node")
 	w := open(t)
 	w.Backend = w.startBackend(t, nil)
 	// Both users have used their phones before.

@@ -3,6 +3,8 @@ package exampletest
 import (
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -17,8 +19,8 @@ type seen struct {
 
 // TestPage renders the page and presses its button.
 func TestPage(t *testing.T) {
-	needProgram(t, "node")
-	need(t, installed())
+	need.Program(t, "node")
+	need.NodeModules(t, ".")
 	w := open(t)
 	const pay, password, order = "指纹支付", "使用密码", "查看订单"
 	cases := []struct {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -41,13 +43,13 @@ func tsc(t *testing.T, project string) string {
 }
 
 func TestTypesOfTheMiniProgram(t *testing.T) {
-	need(t, installed())
+	need.NodeModules(t, ".")
 	assert.Empty(t, tsc(t, "."))
 }
 
 // TestTypesAreChecked is the twin: a copy with one misspelt member of wx is refused.
 func TestTypesAreChecked(t *testing.T) {
-	need(t, installed())
+	need.NodeModules(t, ".")
 	source, err := os.ReadFile("../../examples/miniprogram/utils/soter.js")
 	require.NoError(t, err)
 	broken := strings.Replace(string(source), "wx.startSoterAuthentication, {", "wx.startSoterAuthentification, {", 1)

@@ -17,6 +17,7 @@ import (
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -126,7 +127,7 @@ func code2Session(w http.ResponseWriter, r *http.Request) {
 // startBackend runs examples/backend until the test ends, and returns its URL.
 func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 	t.Helper()
-	needProgram(t, "node")
+	need.Program(t, "node")
 	command := exec.Command("node", "../../examples/backend/server.js")
 	all := map[string]string{
 		"PATH": os.Getenv("PATH"), "PORT": "0", "SOTER_URL": w.doors, "SOTER_BEARER_TOKEN": bearerToken,

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 )
 
@@ -24,7 +25,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	w := &world{cases: cases(t), sandboxes: map[place]hostedtest.Sandbox{}}
 	for _, c := range w.cases {
 		w.open(t, c.place)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -28,7 +29,7 @@ func behindProxy(url string) map[string]string {
 // for the gateway's address. Their signatures are checked as they make them,
 // SHA-1 in a field of the form or TC3.
 func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	s := sound.open(t)
 	signed := hostedtest.Sample(t)
 	genuine := question{OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}
@@ -62,7 +63,7 @@ func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
 // TestWxAPI asks by the older ways, whose action is wx.api: cloud.callOpenAPI,
 // and callWxOpenApi of the libraries below it.
 func TestWxAPI(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	s, closed := sound.open(t), forbidding.open(t)
 	signed := hostedtest.Sample(t)
 	genuine := question{OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}
@@ -117,7 +118,7 @@ func TestWxAPI(t *testing.T) {
 // TestWhyNamespace: without SCF_NAMESPACE the example as it stands today does not
 // leave the SDK in many versions, and that of the seed does.
 func TestWhyNamespace(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	s := sound.open(t)
 	signed := hostedtest.Sample(t)
 	environment := gatewayAt(s.URL + "/admin")
@@ -138,7 +139,7 @@ func TestWhyNamespace(t *testing.T) {
 // TestDocumentedVariables asks with the variables of docs/sandbox.md, as they
 // stand there.
 func TestDocumentedVariables(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	page, err := os.ReadFile("../../docs/sandbox.md")
 	require.NoError(t, err)
 	s := hostedtest.NewSandbox(t, sandbox.Options{})

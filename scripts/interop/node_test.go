@@ -5,35 +5,12 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
-
-	"sotercall/internal/nodemodules"
 )
-
-// installed makes sure, once per run, that the SDKs stand in node_modules.
-var installed = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	return nodemodules.Install(ctx, ".")
-})
-
-// needSDKs skips the test where Node or the SDKs cannot be had; in CI they must
-// be there.
-func needSDKs(t *testing.T) {
-	t.Helper()
-	switch problem := installed(); {
-	case problem == nil:
-	case os.Getenv("CI") != "":
-		t.Fatal(problem)
-	default:
-		t.Skipf("wx-server-sdk cannot be run: %v", problem)
-	}
-}
 
 // node runs a script with in as JSON on its standard input, and reads JSON from
 // its standard output. The script gets the variables given and PATH, so that no

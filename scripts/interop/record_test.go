@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
@@ -36,7 +38,7 @@ type request struct {
 // TestRecordingsAreWhatTheSDKSends keeps the testdata of package cloudcall
 // honest: the SDK still sends every byte of it.
 func TestRecordingsAreWhatTheSDKSends(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	text, err := os.ReadFile(recordings)
 	require.NoError(t, err)
 	var all []recording

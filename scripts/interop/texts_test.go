@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/cloudcall"
+	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 )
 
@@ -36,7 +37,7 @@ var unknownTo4 = map[int]bool{-601018: true}
 // TestWordsAreTheSDKs has a gateway that refuses with each code in turn, and
 // asks with the newest SDK and with package cloudcall.
 func TestWordsAreTheSDKs(t *testing.T) {
-	needSDKs(t)
+	need.NodeModules(t, ".")
 	server := httptest.NewServer(http.HandlerFunc(refuseAsTold))
 	defer server.Close()
 	targets := make([]string, 0, len(gatewayCodes))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/need"
 )
 
 // routes are one of each kind that the server has.
@@ -44,6 +45,7 @@ func ask(t *testing.T, base, route string, change func(*http.Request)) (*http.Re
 }
 
 func TestNoRouteServesWebPages(t *testing.T) {
+	need.Time(t)
 	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
@@ -75,6 +77,7 @@ func TestNoRouteServesWebPages(t *testing.T) {
 }
 
 func TestWhileItStartsTheServerSaysSo(t *testing.T) {
+	need.Time(t)
 	s := settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms}
 	w, err := listen(s)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/need"
 )
 
 // family is this process and those that it started, as file names below /proc.
@@ -72,6 +73,7 @@ func onLoopback(address string) bool {
 }
 
 func TestNothingListensForOthers(t *testing.T) {
+	need.Time(t)
 	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -56,6 +57,7 @@ func command(t *testing.T, stdin io.Reader, args ...string) (stdout, stderr stri
 }
 
 func TestDemo(t *testing.T) {
+	need.Time(t)
 	out, _, err := command(t, nil, "demo")
 	require.NoError(t, err, out)
 	assert.Equal(t, 8, strings.Count(out, verified), "three devices and a challenge on two platforms")
@@ -67,6 +69,7 @@ func TestDemo(t *testing.T) {
 
 // A demo that cannot fail would show nothing.
 func TestDemoNoticesAnAnswerThatIsNotAsItMustBe(t *testing.T) {
+	need.Time(t)
 	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms[1:]})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
@@ -85,6 +88,7 @@ func TestDemoNoticesAnAnswerThatIsNotAsItMustBe(t *testing.T) {
 }
 
 func TestSignNowInvokeLater(t *testing.T) {
+	need.Time(t)
 	phones := t.TempDir()
 	event, _, err := command(t, nil, "sign", "-phones", phones, "-openid", "oLater", "-challenge", "<&> later", "-device", "huawei")
 	require.NoError(t, err)
@@ -106,6 +110,7 @@ func TestSignNowInvokeLater(t *testing.T) {
 
 // Every recorded event verifies, on both platforms, but those that ask nothing.
 func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
+	need.Time(t)
 	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
@@ -147,12 +152,8 @@ func TestWrongUseIsNamed(t *testing.T) {
 
 // TestServe does what the banner says: each of its curl lines, as they stand.
 func TestServe(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("curl is not installed")
-		}
-		t.Skip("curl is not installed")
-	}
+	need.Time(t)
+	need.Program(t, "curl")
 	ctx, stop := context.WithCancel(t.Context())
 	out, ended := newOutput(), make(chan error, 1)
 	go func() {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/need"
 )
 
 // lint runs Redocly CLI, which is told not to send anything anywhere.
@@ -20,12 +20,7 @@ func lint(t *testing.T, file string) (said string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if problem := nodemodules.Install(ctx, "."); problem != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(problem)
-		}
-		t.Skip(problem)
-	}
+	need.NodeModules(t, ".")
 	command := exec.CommandContext(ctx, "node", "node_modules/@redocly/cli/bin/cli.js", "lint", "--config", "redocly.yaml", file)
 	command.Env = append(command.Environ(), "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true")
 	out, err := command.CombinedOutput()

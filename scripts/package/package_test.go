@@ -20,12 +20,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/gobuild"
+	"sotercall/internal/need"
 )
 
 // TestTheSameSourceGivesTheSameBytesInAnyFolder packages two copies of the
 // source that share nothing but their content. The command runs as a process of
 // its own: with the race detector in it, compressing would take a minute.
 func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
+	need.Time(t)
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "a longer path", "with blanks")
 	copySource(t, "../..", here)
 	copySource(t, here, there) // not ../.. again: somebody may be at work there
@@ -59,6 +61,7 @@ func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 }
 
 func TestLambdaRunsOnX86Too(t *testing.T) {
+	need.Time(t)
 	root, err := gobuild.ModuleRoot(t.Context())
 	require.NoError(t, err)
 	out := t.TempDir()

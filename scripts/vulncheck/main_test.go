@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sotercall/internal/need"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -32,6 +34,7 @@ func folder(t *testing.T, name string) string {
 }
 
 func TestAFindingFails(t *testing.T) {
+	need.Time(t)
 	said, err := check(t, folder(t, "called"))
 	require.Error(t, err)
 	assert.Contains(t, said, "GO-2026-0001")
@@ -44,6 +47,7 @@ func TestAFindingFails(t *testing.T) {
 }
 
 func TestADatabaseOutOfReachIsToldAndNoFailure(t *testing.T) {
+	need.Time(t)
 	// No way out of the machine but through a proxy that is not there.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -60,6 +64,7 @@ func TestADatabaseOutOfReachIsToldAndNoFailure(t *testing.T) {
 }
 
 func TestEveryOtherFailureFails(t *testing.T) {
+	need.Time(t)
 	for name, database := range map[string]http.HandlerFunc{
 		"nothing there": http.NotFound,
 		"no database":   func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },

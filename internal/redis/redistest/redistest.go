@@ -16,6 +16,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"sotercall/internal/need"
 	"sotercall/internal/secret"
 )
 
@@ -43,12 +44,7 @@ type Server struct {
 // skipped, in CI (the variable CI is set) it fails.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("redis-server is not installed")
-		}
-		t.Skip("redis-server is not installed: apt-get install redis-server")
-	}
+	need.Program(t, "redis-server")
 	s := &Server{t: t, port: freePort(t), folder: t.TempDir(), options: options}
 	s.URL = secret.New(fmt.Sprintf("redis://:%s@%s/0", Password, s.addr()))
 	t.Cleanup(s.Kill)

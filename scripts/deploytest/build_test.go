@@ -1,9 +1,11 @@
-package deploy_test
+package deploytest
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"sotercall/internal/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,8 @@ import (
 // template's folder, a WorkingDirectory that is not inside CodeUri is used where
 // it is, and ARTIFACTS_DIR in the environment.
 func TestSAMBuild(t *testing.T) {
-	make := tool(t, "make")
+	need.Time(t)
+	make := need.Program(t, "make")
 	root, packages := t.TempDir(), t.TempDir() // a copy: nobody edits it between the two builds
 	for _, folder := range []string{"deploy", "functions", "internal", "scripts/package"} {
 		require.NoError(t, os.CopyFS(filepath.Join(root, folder), os.DirFS(filepath.Join("..", folder))))

@@ -1,50 +1,28 @@
-package deploy_test
+package deploytest
 
 import (
 	"archive/zip"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/need"
 )
 
-// npm installs once for all tests.
-var npm = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	return nodemodules.Install(ctx, "../scripts/deploytest")
-})
-
-// nodeTools returns the folder of the Node tools, installed. Without Node, or
-// without a registry on a developer's computer, the test is skipped.
-func nodeTools(t *testing.T) string {
-	t.Helper()
-	if err := npm(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	folder, err := filepath.Abs("../scripts/deploytest")
-	require.NoError(t, err)
-	return folder
-}
+// tools is where the Node tools are installed, seen from the folder deploy.
+const tools = "../scripts/deploytest"
 
 // osls runs the Serverless Framework's fork as the README says, without an
 // account.
 func osls(t *testing.T, args ...string) string {
 	t.Helper()
-	program := filepath.Join(nodeTools(t), "node_modules", ".bin", "osls")
+	program := filepath.Join(need.NodeModules(t, tools), "node_modules", ".bin", "osls")
 	home := t.TempDir()
 	return output(t.Context(), t, ".", []string{
 		"HOME=" + home, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=true",

@@ -1,8 +1,4 @@
-// Package deploy_test checks what stands in this folder: the templates against
-// the functions' own configuration and against the rules of the platforms, the
-// builds, the events, and the tools that the README names, as far as they are
-// installed here.
-package deploy_test
+package deploytest
 
 import (
 	"bytes"
@@ -14,6 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
+
+// TestMain moves to the folder deploy, where the platforms' own tools run: a path
+// in a test is the one that a template or a command in docs/ has.
+func TestMain(m *testing.M) {
+	if err := os.Chdir("../../deploy"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // object is a YAML mapping; of CloudFormation's short forms, !Ref X reads as
 // {"Ref": X} and every other !Name as {"Fn::Name": ...}.
@@ -74,21 +79,6 @@ func at(t *testing.T, from any, path ...string) any {
 		from = members[name]
 	}
 	return from
-}
-
-// tool finds a program. Where there is none the test is skipped, but not in CI.
-func tool(t *testing.T, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%v is not installed", names)
-	}
-	t.Skipf("%v is not installed", names)
-	return ""
 }
 
 // output runs a command in a folder and returns its stdout; stderr is part of

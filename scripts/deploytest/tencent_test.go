@@ -1,4 +1,4 @@
-package deploy_test
+package deploytest
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sotercall/internal/need"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -86,7 +88,7 @@ func TestTencentSecretsComeFromTheEnvironment(t *testing.T) {
 // TestWhatTencentWouldBeSent deploys with Tencent's own library, cut off from
 // the network, and compares what it would send.
 func TestWhatTencentWouldBeSent(t *testing.T) {
-	tools := nodeTools(t)
+	folder := need.NodeModules(t, tools)
 	for function, want := range map[string]string{
 		"verify": `[{
 			"Action": "CreateFunction", "Version": "2018-04-16", "FunctionName": "sotercall-prod-verify", "Namespace": "default",
@@ -153,7 +155,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 		inputs := component(t, function)
 		assert.Equal(t, "../../dist/scf/"+function, inputs["src"], "where scripts/package puts it")
 		inputs["code"] = object{"bucket": "bucket", "object": function + ".zip"} // the component uploads src there
-		assert.JSONEq(t, want, sent(t, tools, inputs), function)
+		assert.JSONEq(t, want, sent(t, folder, inputs), function)
 	}
 }
 
