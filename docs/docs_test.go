@@ -41,13 +41,13 @@ var ranHere = []struct{ command, prints string }{
 // ranElsewhere are all other commands: the folder and the test that runs each, or
 // why nothing can.
 var ranElsewhere = map[string]string{
-	"go run ./scripts/local demo":      "scripts/local TestDemo",
-	"go run ./scripts/local":           "scripts/local TestServe",
-	"go run ./scripts/package":         "scripts/package TestTheSameSourceGivesTheSameBytesInAnyFolder",
-	"go run ./scripts/bench":           "scripts/bench TestEveryFigureIsMeasured",
-	"go run ./scripts/bench -soak 60s": "scripts/bench TestSoak",
-	"./scripts/test":                   "what runs this test",
-	"go test -short ./...":             "a part of what runs this test",
+	"go run ./scripts/local demo": "scripts/local TestDemo",
+	"go run ./scripts/local":      "scripts/local TestServe",
+	"go run ./scripts/package":    "scripts/package TestTheSameSourceGivesTheSameBytesInAnyFolder",
+	"go run ./scripts/bench":      "scripts/bench TestEveryFigureIsMeasured",
+	"go run ./scripts/soak":       "scripts/soak TestSoak",
+	"./scripts/test":              "what runs this test",
+	"go test -short ./...":        "a part of what runs this test",
 
 	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedVariables",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                           "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",

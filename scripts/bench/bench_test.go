@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/internal/emulator"
 	"sotercall/internal/need"
 
 	"github.com/go-json-experiment/json"
@@ -60,8 +61,8 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 		byName[f.Name] = f
 	}
 	// What does not depend on the weather.
-	for _, platform := range platforms {
-		assert.True(t, byName["upstream requests per warm verification ("+platform.name+")"].Reached())
+	for _, platform := range emulator.Platforms {
+		assert.True(t, byName["upstream requests per warm verification ("+platform.Title+")"].Reached())
 	}
 	assert.Greater(t, byName["zip"].Ours.Median, 2.0, "MB")
 	assert.Greater(t, byName["exec to first answer, upstream takes 20 ms (SCF)"].Ours.Min, 40.0, "a token and an answer, 20 ms each")

@@ -20,17 +20,8 @@ var programs = map[string]string{
 // build compiles programs into a folder as functions are deployed, for this
 // computer.
 func build(ctx context.Context, folder string, names ...string) error {
-	return compile(ctx, gobuild.Target{}, folder, names)
-}
-
-// buildRace compiles programs with the race detector in them.
-func buildRace(ctx context.Context, folder string, names ...string) error {
-	return compile(ctx, gobuild.Target{Race: true}, folder, names)
-}
-
-func compile(ctx context.Context, target gobuild.Target, folder string, names []string) error {
 	for _, name := range names {
-		if err := target.Program(ctx, programs[name], filepath.Join(folder, name)); err != nil {
+		if err := (gobuild.Target{}).Program(ctx, programs[name], filepath.Join(folder, name)); err != nil {
 			return err
 		}
 	}

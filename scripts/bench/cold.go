@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"sotercall/internal/emulator"
 	"sotercall/internal/sandbox"
 )
 
@@ -15,7 +16,7 @@ import (
 func (b *bench) cold(ctx context.Context) ([]Figure, error) {
 	var figures []Figure
 	for _, delay := range []time.Duration{0, 20 * time.Millisecond} {
-		for _, on := range platforms {
+		for _, on := range emulator.Platforms {
 			f, err := b.coldAt(ctx, on, delay)
 			if err != nil {
 				return nil, err
@@ -26,7 +27,7 @@ func (b *bench) cold(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-func (b *bench) coldAt(ctx context.Context, on platform, delay time.Duration) (Figure, error) {
+func (b *bench) coldAt(ctx context.Context, on emulator.Platform, delay time.Duration) (Figure, error) {
 	if delay > 0 {
 		if err := b.upstream.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: int(delay.Milliseconds())}); err != nil {
 			return Figure{}, err
@@ -34,24 +35,24 @@ func (b *bench) coldAt(ctx context.Context, on platform, delay time.Duration) (F
 		defer b.upstream.ClearFaults()
 	}
 	samples, err := inTurns(ctx, b.colds,
-		func() (float64, error) { return b.toFirstAnswer(ctx, on, "verify", b.upstream.variables()) },
+		func() (float64, error) { return b.toFirstAnswer(ctx, on, "verify", b.upstream.Variables()) },
 		func() (float64, error) { return b.toFirstAnswer(ctx, on, "call", b.baselineVariables("")) })
 	if err != nil {
 		return Figure{}, err
 	}
-	name := fmt.Sprintf("exec to first answer, upstream takes %d ms (%s)", delay.Milliseconds(), on.name)
+	name := fmt.Sprintf("exec to first answer, upstream takes %d ms (%s)", delay.Milliseconds(), on.Title)
 	return Figure{Name: name, Unit: Milliseconds}.
 		against("one token fetch, one call", samples[0], samples[1], Goal{AtMost, 1.3}), nil
 }
 
 // toFirstAnswer is in milliseconds.
-func (b *bench) toFirstAnswer(ctx context.Context, on platform, program string, variables map[string]string) (ms float64, err error) {
+func (b *bench) toFirstAnswer(ctx context.Context, on emulator.Platform, program string, variables map[string]string) (ms float64, err error) {
 	begin := time.Now()
 	h, err := b.host(ctx, on, program, variables)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, h.close()) }()
+	defer func() { err = errors.Join(err, h.Close()) }()
 	if _, err := h.verify(ctx, b.event); err != nil {
 		return 0, err
 	}

@@ -21,6 +21,7 @@ import (
 	"sotercall/internal/authkeys"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/scripts/bench/hosting"
 )
 
 // localVerification is the direct door of functions/verify with
@@ -39,7 +40,7 @@ func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
 	verify := (&openapi.Handler{Verifier: authkeys.NewVerifier(keys)}).Calls(nil, nil)[0]
 	backend := openapi.WithCaller(ctx, openapi.Backend())
 	ours := func() error {
-		if answer := verify.Serve(backend, openapi.Asked{Event: b.event}); string(answer.Body) != verified {
+		if answer := verify.Serve(backend, openapi.Asked{Event: b.event}); string(answer.Body) != hosting.Verified {
 			return fmt.Errorf("a genuine signature was answered with %s", answer.Body)
 		}
 		return nil

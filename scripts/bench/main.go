@@ -8,7 +8,6 @@
 //	go run ./scripts/bench -only warm,zip   some of them
 //	go run ./scripts/bench -quick           a look: too few repetitions to quote
 //	go run ./scripts/bench -json            for programs
-//	go run ./scripts/bench -soak 60s        a mixed load: wrong answers, leaks
 //
 // The functions run as the binaries that are deployed, on stand-ins for AWS
 // Lambda and Tencent SCF, in front of a sandbox behind TLS. The programs that
@@ -28,6 +27,7 @@ import (
 	"time"
 
 	"sotercall/internal/sandbox"
+	"sotercall/scripts/bench/hosting"
 )
 
 func main() {
@@ -46,12 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	asJSON := flags.Bool("json", false, "print JSON")
 	only := flags.String("only", "", "the figures to measure, of "+strings.Join(groupNames(), ","))
 	quick := flags.Bool("quick", false, "few repetitions")
-	soaking := flags.Duration("soak", 0, "drive a mixed load for so long, and measure nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
-	}
-	if *soaking > 0 {
-		return soakCommand(ctx, *soaking, stdout)
 	}
 	chosen, err := choose(*only)
 	if err != nil {
@@ -140,7 +136,7 @@ func choose(names string) ([]group, error) {
 type bench struct {
 	repetitions
 	folder     string // of the binaries, and of what else is written
-	upstream   *upstream
+	upstream   *hosting.Upstream
 	event      []byte // genuine
 	phone      *sandbox.Phone
 	signed     sandbox.Signed // what event is made of
@@ -163,7 +159,7 @@ func open(ctx context.Context, r repetitions, progress io.Writer) (_ *bench, err
 	if err := build(ctx, b.folder, "verify", "bare", "call"); err != nil {
 		return nil, err
 	}
-	if b.upstream, err = openUpstream(b.folder, sandbox.Options{}); err != nil {
+	if b.upstream, err = hosting.OpenUpstream(b.folder, sandbox.Options{}); err != nil {
 		return nil, err
 	}
 	if b.phone, err = b.upstream.Phone("oBench", sandbox.Huawei); err != nil {
@@ -172,20 +168,20 @@ func open(ctx context.Context, r repetitions, progress io.Writer) (_ *bench, err
 	if b.signed, err = b.phone.Sign("challenge-of-the-bench"); err != nil {
 		return nil, err
 	}
-	b.event = eventOf(b.signed)
+	b.event = hosting.Event(b.signed)
 	return b, nil
 }
 
 func (b *bench) close() {
 	if b.upstream != nil {
-		b.upstream.close()
+		b.upstream.Close()
 	}
 	_ = os.RemoveAll(b.folder)
 }
 
 // measure runs the groups. One that cannot be measured at all ends the run.
 func (b *bench) measure(ctx context.Context, chosen []group) (Report, error) {
-	report := Report{Date: time.Now().Format(time.DateOnly), Machine: thisMachine()}
+	report := Report{Date: time.Now().Format(time.DateOnly), Machine: hosting.ThisMachine()}
 	for _, g := range chosen {
 		begin := time.Now()
 		figures, err := g.measure(b, ctx)

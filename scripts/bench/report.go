@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sotercall/scripts/bench/hosting"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -147,9 +149,9 @@ func ratioText(r float64) string {
 
 // Report is one run.
 type Report struct {
-	Date    string   `json:"date"` // year-month-day
-	Machine Machine  `json:"machine"`
-	Figures []Figure `json:"figures"`
+	Date    string          `json:"date"` // year-month-day
+	Machine hosting.Machine `json:"machine"`
+	Figures []Figure        `json:"figures"`
 }
 
 // writeJSON writes the report with the verdicts that the table shows.
@@ -163,9 +165,9 @@ func (r Report) writeJSON(w io.Writer) error {
 		rows[i] = row{f, f.Reached()}
 	}
 	err := json.MarshalWrite(w, struct {
-		Date    string  `json:"date"`
-		Machine Machine `json:"machine"`
-		Figures []row   `json:"figures"`
+		Date    string          `json:"date"`
+		Machine hosting.Machine `json:"machine"`
+		Figures []row           `json:"figures"`
 	}{r.Date, r.Machine, rows}, jsontext.WithIndent("  "))
 	if err != nil {
 		return err

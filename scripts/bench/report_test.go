@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"sotercall/scripts/bench/hosting"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -47,7 +49,7 @@ func TestRatioIsThatOfATurn(t *testing.T) {
 }
 
 func TestTableSaysByHowMuch(t *testing.T) {
-	report := Report{Date: "2025-01-02", Machine: Machine{CPU: "Some CPU", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26.0"}, Figures: []Figure{
+	report := Report{Date: "2025-01-02", Machine: hosting.Machine{CPU: "Some CPU", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26.0"}, Figures: []Figure{
 		{Name: "start", Unit: Milliseconds, Ours: Spread{Median: 4.123, Min: 3, Max: 12.3456, N: 9}, Against: "bare", Baseline: one(3), Ratio: one(1.374), Goal: Goal{AtMost, 1.15}},
 		{Name: "node", Unit: Milliseconds, Ours: one(4), Against: "Node.js", Baseline: one(300), Ratio: one(1.0 / 75), Goal: Goal{AtMost, 1.0 / 40}},
 		{Name: "rate", Unit: PerSecond, Ours: one(70), Against: "bare", Baseline: one(100), Ratio: one(0.7), Goal: Goal{AtLeast, 0.8}},

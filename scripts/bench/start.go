@@ -127,7 +127,7 @@ func (b *bench) newcomer() (_ command, leave func(), err error) {
 	if err != nil {
 		return command{}, nil, err
 	}
-	variables := b.upstream.variables()
+	variables := b.upstream.Variables()
 	variables["WECHAT_API_BASE"] = "https://" + silent.Addr().String()
 	return command{path: filepath.Join(b.folder, "verify"), variables: variables}, func() { silent.Close() }, nil
 }

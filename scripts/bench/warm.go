@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"sotercall/internal/emulator"
+	"sotercall/scripts/bench/hosting"
 )
 
 // warm measures invocations of a function that is up, against the handler that
@@ -17,7 +20,7 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 		return nil, err
 	}
 	var figures []Figure
-	for _, on := range platforms {
+	for _, on := range emulator.Platforms {
 		f, err := b.warmOn(ctx, on, token)
 		if err != nil {
 			return nil, err
@@ -27,17 +30,17 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-func (b *bench) warmOn(ctx context.Context, on platform, token string) (_ []Figure, err error) {
-	ours, err := b.keepWarm(ctx, on, "verify", b.upstream.variables())
+func (b *bench) warmOn(ctx context.Context, on emulator.Platform, token string) (_ []Figure, err error) {
+	ours, err := b.keepWarm(ctx, on, "verify", b.upstream.Variables())
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ours.close()) }()
+	defer func() { err = errors.Join(err, ours.Close()) }()
 	call, err := b.keepWarm(ctx, on, "call", b.baselineVariables(token))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, call.close()) }()
+	defer func() { err = errors.Join(err, call.Close()) }()
 
 	for range b.warmCalls / b.warmSlice {
 		for _, side := range []*warmFunction{ours, call} {
@@ -46,13 +49,13 @@ func (b *bench) warmOn(ctx context.Context, on platform, token string) (_ []Figu
 			}
 		}
 	}
-	return ours.against(call, on.name, b.warmCalls), nil
+	return ours.against(call, on.Title, b.warmCalls), nil
 }
 
 // warmFunction is a function that is up, with what its invocations took.
 type warmFunction struct {
-	*hosted
-	process    process
+	hosted
+	process    hosting.Process
 	unmeasured error     // why CPU and memory cannot be measured here; nil if they can
 	wall, cpu  []float64 // of an invocation, in µs, by slices
 	upstream   []float64 // requests for each invocation
@@ -60,18 +63,18 @@ type warmFunction struct {
 }
 
 // keepWarm starts a program and has it answer once, which prepares it.
-func (b *bench) keepWarm(ctx context.Context, on platform, program string, variables map[string]string) (*warmFunction, error) {
+func (b *bench) keepWarm(ctx context.Context, on emulator.Platform, program string, variables map[string]string) (*warmFunction, error) {
 	h, err := b.host(ctx, on, program, variables)
 	if err != nil {
 		return nil, err
 	}
 	for range b.warmSlice {
 		if _, err := h.verify(ctx, b.event); err != nil {
-			return nil, errors.Join(err, h.close())
+			return nil, errors.Join(err, h.Close())
 		}
 	}
 	w := &warmFunction{hosted: h}
-	w.process, w.unmeasured = childRunning(h.binary)
+	w.process, w.unmeasured = h.Process()
 	return w, nil
 }
 
@@ -102,7 +105,7 @@ func (w *warmFunction) used() time.Duration {
 		return 0
 	}
 	var used time.Duration
-	used, w.unmeasured = w.process.cpu()
+	used, w.unmeasured = w.process.CPU()
 	return used
 }
 
@@ -111,7 +114,7 @@ func (w *warmFunction) megabytes() float64 {
 		return 0
 	}
 	var bytes int64
-	bytes, w.unmeasured = w.process.resident()
+	bytes, w.unmeasured = w.process.Resident()
 	return float64(bytes) / 1e6
 }
 

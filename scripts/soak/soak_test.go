@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/gobuild"
 	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
@@ -35,7 +36,7 @@ func TestSoak(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("the race detector needs a C compiler")
 	}
-	report, err := buildAndSoak(t.Context(), soakTime(t), buildRace)
+	report, err := buildAndSoak(t.Context(), soakTime(t), gobuild.Target{Race: true})
 	require.NoError(t, err)
 	assert.Empty(t, report.Problems())
 	require.Len(t, report.Platforms, 2)
@@ -89,21 +90,21 @@ func TestJudge(t *testing.T) {
 }
 
 func TestProblemsOfASoak(t *testing.T) {
-	good := func() SoakReport {
-		return SoakReport{
+	good := func() Report {
+		return Report{
 			Platforms:  []PlatformResult{{Platform: "SCF", Calls: 9, Descriptors: Change[int]{10, 10 + slack}}},
 			Goroutines: Change[int]{20, 20},
 		}
 	}
 	require.Empty(t, good().Problems())
-	for want, spoil := range map[string]func(*SoakReport){
-		"2 wrong answers on SCF":                     func(r *SoakReport) { r.Platforms[0].Wrong = 2 },
-		"1 function errors on SCF":                   func(r *SoakReport) { r.Platforms[0].FunctionErrors = 1 },
-		"file descriptors on SCF went from 10 to 19": func(r *SoakReport) { r.Platforms[0].Descriptors.End++ },
-		"goroutines went from 20 to 100":             func(r *SoakReport) { r.Goroutines.End = 100 },
-		"1 panics in the log":                        func(r *SoakReport) { r.Panics = 1 },
-		"1 data races in the log":                    func(r *SoakReport) { r.Races = 1 },
-		"1 secrets in the log":                       func(r *SoakReport) { r.Secrets = 1 },
+	for want, spoil := range map[string]func(*Report){
+		"2 wrong answers on SCF":                     func(r *Report) { r.Platforms[0].Wrong = 2 },
+		"1 function errors on SCF":                   func(r *Report) { r.Platforms[0].FunctionErrors = 1 },
+		"file descriptors on SCF went from 10 to 19": func(r *Report) { r.Platforms[0].Descriptors.End++ },
+		"goroutines went from 20 to 100":             func(r *Report) { r.Goroutines.End = 100 },
+		"1 panics in the log":                        func(r *Report) { r.Panics = 1 },
+		"1 data races in the log":                    func(r *Report) { r.Races = 1 },
+		"1 secrets in the log":                       func(r *Report) { r.Secrets = 1 },
 	} {
 		r := good()
 		spoil(&r)

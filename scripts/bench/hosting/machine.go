@@ -1,4 +1,4 @@
-package main
+package hosting
 
 import (
 	"bufio"
@@ -17,7 +17,8 @@ type Machine struct {
 	Go    string `json:"go"`
 }
 
-func thisMachine() Machine {
+// ThisMachine is the one that this runs on.
+func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/sandbox"
+	"sotercall/scripts/bench/hosting"
 )
 
 // question is one invocation of the mixed load, and the answer that it must get.
@@ -35,6 +36,7 @@ const (
 	codeTimeout  = -604102
 	codeUpstream = -604103
 	codeCaller   = -604104
+	codeStale    = 40001 // WeChat: the access_token is not the one it knows
 	codeOpenID   = 40003 // WeChat: nobody of that name is known
 )
 
@@ -51,7 +53,7 @@ func questions(s *sandbox.Sandbox) ([]question, error) {
 		if genuine, err = phone.Sign("soak-challenge"); err != nil {
 			return nil, err
 		}
-		all = append(all, question{name: "genuine, " + string(device), event: eventOf(genuine), isOK: true, asked: true})
+		all = append(all, question{name: "genuine, " + string(device), event: hosting.Event(genuine), isOK: true, asked: true})
 	}
 	bobs, err := s.Phone(bob, sandbox.Huawei)
 	if err != nil {
@@ -77,16 +79,16 @@ func forgeries(genuine, another, pkcs1 sandbox.Signed) []question {
 	user.OpenID = "oSoak-Nobody"
 	another.OpenID = alice
 	return []question{
-		{name: "a byte of the text changed", event: eventOf(text), asked: true},
-		{name: "the signature of another text", event: eventOf(signature), asked: true},
-		{name: "another user's result", event: eventOf(another), asked: true},
-		{name: "PKCS #1 v1.5", event: eventOf(pkcs1), asked: true},
-		{name: "an unknown user", event: eventOf(user), code: codeOpenID, asked: true},
+		{name: "a byte of the text changed", event: hosting.Event(text), asked: true},
+		{name: "the signature of another text", event: hosting.Event(signature), asked: true},
+		{name: "another user's result", event: hosting.Event(another), asked: true},
+		{name: "PKCS #1 v1.5", event: hosting.Event(pkcs1), asked: true},
+		{name: "an unknown user", event: hosting.Event(user), code: codeOpenID, asked: true},
 	}
 }
 
 func junk(genuine sandbox.Signed) []question {
-	event := string(eventOf(genuine))
+	event := string(hosting.Event(genuine))
 	var all []question
 	for name, text := range map[string]string{
 		"null":             `null`,
@@ -107,10 +109,10 @@ func doors(genuine sandbox.Signed) []question {
 	withoutUser := genuine
 	withoutUser.OpenID = ""
 	return []question{
-		{name: "by HTTP", event: httpEvent(bearer, eventOf(genuine)), isOK: true, asked: true},
-		{name: "by HTTP, a wrong token", event: httpEvent("wrong", eventOf(genuine)), code: codeClosed},
-		{name: "from the user's page", event: eventOf(withoutUser), environment: page(alice), isOK: true, asked: true},
-		{name: "from another user's page", event: eventOf(genuine), environment: page(bob), code: codeCaller},
+		{name: "by HTTP", event: httpEvent(bearer, hosting.Event(genuine)), isOK: true, asked: true},
+		{name: "by HTTP, a wrong token", event: httpEvent("wrong", hosting.Event(genuine)), code: codeClosed},
+		{name: "from the user's page", event: hosting.Event(withoutUser), environment: page(alice), isOK: true, asked: true},
+		{name: "from another user's page", event: hosting.Event(genuine), environment: page(bob), code: codeCaller},
 	}
 }
 

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
+
+	"sotercall/scripts/bench/hosting"
 )
 
-// SoakReport is what a mixed load has shown.
-type SoakReport struct {
+// Report is what a mixed load has shown.
+type Report struct {
 	Date       string
-	Machine    Machine
+	Machine    hosting.Machine
 	Seconds    float64
 	Rounds     int
 	Troubles   int // kinds of trouble that there were
@@ -52,7 +51,7 @@ func (r *PlatformResult) complain(format string, args ...any) {
 const slack = 2 * workers
 
 // Problems are all the reasons to call the load failed.
-func (r SoakReport) Problems() []string {
+func (r Report) Problems() []string {
 	var problems []string
 	count := func(n int, what string) {
 		if n > 0 {
@@ -77,7 +76,7 @@ func (r SoakReport) Problems() []string {
 	return append(problems, r.Suspect...)
 }
 
-func (r SoakReport) writeMarkdown(w io.Writer) error {
+func (r Report) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %s: %.0f s, %d rounds in %d kinds of trouble.\n\n", r.Date, r.Machine, r.Seconds, r.Rounds, r.Troubles)
 	b.WriteString("| | " + r.row(func(p PlatformResult) string { return p.Platform }))
@@ -103,7 +102,7 @@ func (r SoakReport) writeMarkdown(w io.Writer) error {
 	return err
 }
 
-func (r SoakReport) row(cell func(PlatformResult) string) string {
+func (r Report) row(cell func(PlatformResult) string) string {
 	var b strings.Builder
 	for _, p := range r.Platforms {
 		b.WriteString(cell(p) + " | ")
@@ -116,19 +115,4 @@ func (p PlatformResult) measured(format string, args ...any) string {
 		return "not measured: " + p.Unmeasured
 	}
 	return fmt.Sprintf(format, args...)
-}
-
-// soakCommand prints the report, and fails if there is a problem in it.
-func soakCommand(ctx context.Context, d time.Duration, stdout io.Writer) error {
-	report, err := buildAndSoak(ctx, d, build)
-	if err != nil {
-		return err
-	}
-	if err := report.writeMarkdown(stdout); err != nil {
-		return err
-	}
-	if len(report.Problems()) > 0 {
-		return errors.New("the load has shown problems")
-	}
-	return nil
 }

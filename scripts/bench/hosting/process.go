@@ -1,4 +1,4 @@
-package main
+package hosting
 
 import (
 	"errors"
@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// process is a running function. What it uses is read from Linux' /proc.
-type process struct{ pid int }
+// Process is a running function. What it uses is read from Linux' /proc.
+type Process struct{ pid int }
 
 // childRunning finds the child of ours that runs a binary. It must be the only
 // one; a binary that is hosted twice is hosted from two links.
-func childRunning(binary string) (process, error) {
+func childRunning(binary string) (Process, error) {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
-		return process{}, err
+		return Process{}, err
 	}
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != binary {
@@ -27,19 +27,19 @@ func childRunning(binary string) (process, error) {
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 		if err != nil {
-			return process{}, err
+			return Process{}, err
 		}
-		return process{pid}, nil
+		return Process{pid}, nil
 	}
-	return process{}, fmt.Errorf("no process in /proc runs %s", binary)
+	return Process{}, fmt.Errorf("no process in /proc runs %s", binary)
 }
 
-func (p process) file(name string) string { return fmt.Sprintf("/proc/%d/%s", p.pid, name) }
+func (p Process) file(name string) string { return fmt.Sprintf("/proc/%d/%s", p.pid, name) }
 
-// cpu is the time that all threads have been on a CPU, in nanoseconds by the
+// CPU is the time that all threads have been on a CPU, in nanoseconds by the
 // scheduler's clock: utime and stime count in ticks of 10 ms. Go's runtime does
 // not end the threads that a function makes, so that none is missed.
-func (p process) cpu() (time.Duration, error) {
+func (p Process) CPU() (time.Duration, error) {
 	threads, err := filepath.Glob(p.file("task/*/schedstat"))
 	if err != nil {
 		return 0, err
@@ -66,9 +66,9 @@ func (p process) cpu() (time.Duration, error) {
 	return total, nil
 }
 
-// resident is the memory in RAM, in bytes. smaps_rollup counts the pages;
+// Resident is the memory in RAM, in bytes. smaps_rollup counts the pages;
 // the numbers in statm and status are estimates.
-func (p process) resident() (int64, error) {
+func (p Process) Resident() (int64, error) {
 	text, err := os.ReadFile(p.file("smaps_rollup"))
 	if err != nil {
 		return 0, err
@@ -82,8 +82,8 @@ func (p process) resident() (int64, error) {
 	return 0, errors.New("no Rss in smaps_rollup")
 }
 
-// descriptors is the number of open files, connections among them.
-func (p process) descriptors() (int, error) {
+// Descriptors is the number of open files, connections among them.
+func (p Process) Descriptors() (int, error) {
 	entries, err := os.ReadDir(p.file("fd"))
 	return len(entries), err
 }

@@ -1,19 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/sandbox"
+	"sotercall/scripts/bench/hosting"
 )
 
 const (
@@ -27,7 +24,7 @@ const (
 // soak is a mixed load on the functions of both platforms at once.
 type soak struct {
 	clock     clock
-	upstream  *upstream
+	upstream  *hosting.Upstream
 	questions []question
 	functions []*soaked
 	log       suspectLog
@@ -35,9 +32,9 @@ type soak struct {
 
 // soaked is one function under the load.
 type soaked struct {
-	*hosted
+	*hosting.Function
 	platform string
-	process  process // as it was when the load began
+	process  hosting.Process // as it was when the load began
 
 	mu     sync.Mutex
 	result PlatformResult // guarded by mu
@@ -52,23 +49,23 @@ func openSoak(ctx context.Context, folder, binary string) (_ *soak, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	s.upstream, err = openUpstream(folder, sandbox.Options{Now: s.clock.now, ExpiresIn: tokenLife})
+	s.upstream, err = hosting.OpenUpstream(folder, sandbox.Options{Now: s.clock.now, ExpiresIn: tokenLife})
 	if err != nil {
 		return nil, err
 	}
 	if s.questions, err = questions(s.upstream.Sandbox); err != nil {
 		return nil, err
 	}
-	variables := s.upstream.variables()
+	variables := s.upstream.Variables()
 	variables["HTTP_BEARER_TOKENS"] = bearer
-	for i, on := range platforms {
-		h, err := hostLink(ctx, on, binary, i, emulator.Function{
-			Name: "verify", Env: variables, Timeout: soakTimeout, Log: &s.log,
+	for i, on := range emulator.Platforms {
+		f, err := hosting.Start(ctx, on, i, emulator.Function{
+			Name: "verify", Binary: binary, Env: variables, Timeout: soakTimeout, Log: &s.log,
 		})
 		if err != nil {
 			return nil, err
 		}
-		s.functions = append(s.functions, &soaked{hosted: h, platform: on.name, result: PlatformResult{Platform: on.name}})
+		s.functions = append(s.functions, &soaked{Function: f, platform: on.Title, result: PlatformResult{Platform: on.Title}})
 	}
 	return s, nil
 }
@@ -76,30 +73,30 @@ func openSoak(ctx context.Context, folder, binary string) (_ *soak, err error) {
 func (s *soak) close() error {
 	var errs []error
 	for _, f := range s.functions {
-		errs = append(errs, f.close())
+		errs = append(errs, f.Close())
 	}
 	if s.upstream != nil {
-		s.upstream.close()
+		s.upstream.Close()
 	}
 	return errors.Join(errs...)
 }
 
 // run drives the load for about d: round after round, each in another trouble.
-func (s *soak) run(ctx context.Context, d time.Duration) (SoakReport, error) {
+func (s *soak) run(ctx context.Context, d time.Duration) (Report, error) {
 	if err := s.round(ctx, trouble{}); err != nil { // connections, tokens and threads come into being
-		return SoakReport{}, err
+		return Report{}, err
 	}
-	report := SoakReport{Date: time.Now().Format(time.DateOnly), Machine: thisMachine()}
+	report := Report{Date: time.Now().Format(time.DateOnly), Machine: hosting.ThisMachine()}
 	for _, f := range s.functions {
 		f.begin()
 	}
 	report.Goroutines.Start = runtime.NumGoroutine()
 	began := time.Now()
 	if err := s.rounds(ctx, began.Add(d), &report); err != nil {
-		return SoakReport{}, err
+		return Report{}, err
 	}
 	if err := s.round(ctx, trouble{}); err != nil { // as at the start
-		return SoakReport{}, err
+		return Report{}, err
 	}
 	report.Seconds = time.Since(began).Seconds()
 	report.Goroutines.End = runtime.NumGoroutine()
@@ -110,7 +107,7 @@ func (s *soak) run(ctx context.Context, d time.Duration) (SoakReport, error) {
 	return report, nil
 }
 
-func (s *soak) rounds(ctx context.Context, until time.Time, report *SoakReport) error {
+func (s *soak) rounds(ctx context.Context, until time.Time, report *Report) error {
 	kinds := troubles()
 	next, times := make([]time.Time, len(kinds)), make([]int, len(kinds))
 	for i := 0; time.Now().Before(until); i = (i + 1) % len(kinds) {
@@ -215,7 +212,7 @@ func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error
 		if err != nil {
 			return err
 		}
-		if string(answer) == verified {
+		if string(answer) == hosting.Verified {
 			return nil
 		}
 		select {
@@ -234,7 +231,7 @@ func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error
 // begin notes what the process has before the load.
 func (f *soaked) begin() {
 	var err error
-	if f.process, err = childRunning(f.binary); err != nil {
+	if f.process, err = f.Process(); err != nil {
 		f.result.Unmeasured = err.Error()
 		return
 	}
@@ -248,7 +245,7 @@ func (f *soaked) end() PlatformResult {
 	if f.result.Unmeasured != "" {
 		return f.result
 	}
-	now, err := childRunning(f.binary)
+	now, err := f.Process()
 	if err != nil || now != f.process {
 		f.result.FunctionErrors++
 		f.result.complain("the process has ended under the load")
@@ -259,73 +256,13 @@ func (f *soaked) end() PlatformResult {
 }
 
 func (f *soaked) usage() (resident int64, descriptors int) {
-	resident, err := f.process.resident()
+	resident, err := f.process.Resident()
 	if err != nil {
 		f.result.Unmeasured = err.Error()
 	}
-	descriptors, err = f.process.descriptors()
+	descriptors, err = f.process.Descriptors()
 	if err != nil {
 		f.result.Unmeasured = err.Error()
 	}
 	return resident, descriptors
-}
-
-// suspectLog reads what functions write, one line for each Write.
-type suspectLog struct {
-	mu                     sync.Mutex
-	panics, races, secrets int
-	suspect                []string // the first such lines
-	story                  int      // how many lines of the first race are still to come
-}
-
-// raceStory is how many lines after its first tell of a data race.
-const raceStory = 16
-
-// Write implements io.Writer.
-func (l *suspectLog) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	isPanic := bytes.Contains(line, []byte(`"panic"`)) || bytes.HasPrefix(line, []byte("panic:"))
-	isRace := bytes.Contains(line, []byte("DATA RACE"))
-	isSecret := bytes.Contains(line, []byte(sandbox.DefaultAppSecret)) || bytes.Contains(line, []byte(bearer))
-	for count, found := range map[*int]bool{&l.panics: isPanic, &l.races: isRace, &l.secrets: isSecret} {
-		if found {
-			*count++
-		}
-	}
-	if isRace && l.races == 1 {
-		l.story = raceStory
-	}
-	switch {
-	case l.story > 0:
-		l.story--
-	case !isPanic && !isRace && !isSecret, len(l.suspect) >= maxComplaints+raceStory:
-		return len(line), nil
-	}
-	l.suspect = append(l.suspect, string(bytes.TrimSpace(line)))
-	return len(line), nil
-}
-
-func (l *suspectLog) findings() (panics, races, secrets int, suspect []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.panics, l.races, l.secrets, l.suspect
-}
-
-// buildAndSoak runs a soak with a freshly built function.
-func buildAndSoak(ctx context.Context, d time.Duration, build func(context.Context, string, ...string) error) (_ SoakReport, err error) {
-	folder, err := os.MkdirTemp("", "soak-")
-	if err != nil {
-		return SoakReport{}, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	if err := build(ctx, folder, "verify"); err != nil {
-		return SoakReport{}, err
-	}
-	s, err := openSoak(ctx, folder, filepath.Join(folder, "verify"))
-	if err != nil {
-		return SoakReport{}, fmt.Errorf("hosting verify: %w", err)
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	return s.run(ctx, d)
 }

@@ -1,4 +1,4 @@
-package main
+package hosting
 
 import (
 	"encoding/pem"
@@ -11,15 +11,15 @@ import (
 	"sotercall/internal/sandbox"
 )
 
-// upstream is a sandbox behind TLS, as WeChat is.
-type upstream struct {
+// Upstream is a sandbox behind TLS, as WeChat is.
+type Upstream struct {
 	*sandbox.Sandbox
-	server    *httptest.Server
+	Server    *httptest.Server
 	authority string // file with the certificate that it shows
 }
 
-// openUpstream keeps what it needs on disk in folder.
-func openUpstream(folder string, o sandbox.Options) (*upstream, error) {
+// OpenUpstream keeps what it needs on disk in folder. Whoever opens one closes it.
+func OpenUpstream(folder string, o sandbox.Options) (*Upstream, error) {
 	s, err := sandbox.New(o)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func openUpstream(folder string, o sandbox.Options) (*upstream, error) {
 	server := httptest.NewUnstartedServer(s)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that faults break, and functions that are killed
 	server.StartTLS()
-	u := &upstream{Sandbox: s, server: server, authority: filepath.Join(folder, "upstream.pem")}
+	u := &Upstream{Sandbox: s, Server: server, authority: filepath.Join(folder, "upstream.pem")}
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	if err := os.WriteFile(u.authority, certificate, 0o600); err != nil {
 		server.Close()
@@ -36,14 +36,15 @@ func openUpstream(folder string, o sandbox.Options) (*upstream, error) {
 	return u, nil
 }
 
-func (u *upstream) close() { u.server.Close() }
+// Close ends the server.
+func (u *Upstream) Close() { u.Server.Close() }
 
-// variables are what a function needs to reach u.
-func (u *upstream) variables() map[string]string {
+// Variables are what a function needs to reach u.
+func (u *Upstream) Variables() map[string]string {
 	return map[string]string{
 		"WECHAT_APPID":     sandbox.DefaultAppID,
 		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
-		"WECHAT_API_BASE":  u.server.URL,
+		"WECHAT_API_BASE":  u.Server.URL,
 		"SSL_CERT_FILE":    u.authority,
 	}
 }

@@ -1,0 +1,56 @@
+// Package hosting runs functions as they are deployed, on stand-ins for their
+// platforms and in front of a WeChat behind TLS, and reads what their processes use:
+// what a measurement (scripts/bench) and a load (scripts/soak) have in common.
+package hosting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/sandbox"
+)
+
+// Verified is the answer to a genuine signature.
+const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+
+// Function is a function that runs on a platform.
+type Function struct {
+	emulator.Runtime
+	binary string // a link of its own, by which its process is found
+}
+
+// Start starts f's binary from a link with a number in its name, which no other
+// function that runs may have. Whoever starts a function closes it.
+func Start(ctx context.Context, on emulator.Platform, number int, f emulator.Function) (*Function, error) {
+	link := fmt.Sprintf("%s-%d", f.Binary, number)
+	if err := os.Link(f.Binary, link); err != nil {
+		return nil, err
+	}
+	f.Binary = link
+	runtime, err := on.Start(ctx, f)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(link))
+	}
+	return &Function{Runtime: runtime, binary: link}, nil
+}
+
+// Close ends the function.
+func (f *Function) Close() error { return errors.Join(f.Runtime.Close(), os.Remove(f.binary)) }
+
+// Process is the one that runs the function now: a platform starts another after one
+// that has ended.
+func (f *Function) Process() (Process, error) { return childRunning(f.binary) }
+
+// Event is what a Mini Program's backend sends to have a signature verified.
+func Event(s sandbox.Signed) []byte {
+	event, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // three strings in UTF-8
+	}
+	return event
+}
