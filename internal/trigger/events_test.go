@@ -3,6 +3,7 @@ package trigger
 import (
 	"bytes"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"sotercall/deploy/events"
+
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-const eventsDir = "../../deploy/events"
 
 // parsed is what testdata says Read makes of the event of the same name.
 // Header lists some headers, all values of each.
@@ -31,13 +32,7 @@ type parsed struct {
 	Body       string      `json:"body"`
 }
 
-// sample is the three fields, under the names of either form of the call.
-type sample struct {
-	OpenID        string `json:"openid"`
-	JSONString    string `json:"jsonString"`
-	JSONSignature string `json:"jsonSignature"`
-}
-
+// snakeSample is events.Question under the names of the HTTPS Call.
 type snakeSample struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"json_string"`
@@ -47,9 +42,9 @@ type snakeSample struct {
 func TestEveryRecordedEventIsReadAsExpected(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
-	events, err := filepath.Glob(filepath.Join(eventsDir, "*.json"))
+	recordings, err := fs.Glob(events.Files, "*.json")
 	require.NoError(t, err)
-	require.Len(t, files, len(events), "each event has its expected parse")
+	require.Len(t, files, len(recordings), "each event has its expected parse")
 
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
@@ -82,9 +77,9 @@ func TestEveryRecordedEventIsReadAsExpected(t *testing.T) {
 }
 
 func TestEveryRecordedCallCarriesTheSignedSample(t *testing.T) {
-	want := load[sample](t, filepath.Join(eventsDir, "direct.json"))
+	want := events.Direct()
 	withoutCall := map[string]bool{"rest-v1-get.json": true, "scf-timer.json": true, "aws-schedule.json": true}
-	files, err := filepath.Glob(filepath.Join(eventsDir, "*.json"))
+	files, err := fs.Glob(events.Files, "*.json")
 	require.NoError(t, err)
 
 	for _, file := range files {
@@ -97,16 +92,16 @@ func TestEveryRecordedCallCarriesTheSignedSample(t *testing.T) {
 			call, err = io.ReadAll(event.Request.Body)
 			require.NoError(t, err)
 		}
-		got := sample(decode[snakeSample](t, call))
+		got := events.Question(decode[snakeSample](t, call))
 		if !strings.Contains(name, "https-call") {
-			got = decode[sample](t, call)
+			got = decode[events.Question](t, call)
 		}
 		assert.Equal(t, want, got, name)
 	}
 }
 
 func TestReadmeNamesEveryEventAndItsDoor(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(eventsDir, "README.md"))
+	readme, err := os.ReadFile("../../deploy/events/README.md")
 	require.NoError(t, err)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
@@ -157,7 +152,7 @@ func TestEventsRecordedByAWS(t *testing.T) {
 
 func recorded(tb testing.TB, name string) []byte {
 	tb.Helper()
-	payload, err := os.ReadFile(filepath.Join(eventsDir, name))
+	payload, err := events.Files.ReadFile(name)
 	require.NoError(tb, err)
 	return payload
 }

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"sotercall/deploy/events"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -17,12 +18,10 @@ import (
 )
 
 func FuzzRead(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join(eventsDir, "*.json"))
+	files, err := fs.Glob(events.Files, "*.json")
 	require.NoError(f, err)
 	for _, file := range files {
-		payload, err := os.ReadFile(file)
-		require.NoError(f, err)
-		f.Add(payload)
+		f.Add(recorded(f, file))
 	}
 	f.Add([]byte(`{"httpMethod":"GET","path":"//h/%zz?#","headers":{"HOST":["a","b"]},"queryString":{"a":true,"b":["c"]}}`))
 	f.Add([]byte(`{"httpMethod":"A B","path":"x","headers":[],"requestContext":{"elb":{"targetGroupArn":"a"}},"multiValueHeaders":{}}`))
