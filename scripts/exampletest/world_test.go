@@ -2,7 +2,6 @@ package exampletest
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/emulator"
@@ -36,7 +34,8 @@ type urls struct {
 	Backend   string `json:"backend"`
 }
 
-// world is the functions in front of a sandbox, by each of the three ways.
+// world is the functions in front of a sandbox, by each of the three ways: invoked in
+// CloudBase, as a service in Cloud Hosting, and behind a backend.
 type world struct {
 	urls
 	sandbox hostedtest.Sandbox
@@ -59,7 +58,7 @@ func open(t *testing.T) *world {
 		AppID:     sandbox.DefaultAppID,
 		Sandbox:   w.sandbox.URL,
 		Functions: serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
-		Hosting:   serve(t, cloudHosting(identified(doors))),
+		Hosting:   serve(t, w.cloudHosting(t)),
 	}
 	w.doors = serve(t, doors)
 	return w
@@ -72,43 +71,31 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-// cloudHosting stands in for WeChat's gateway to a service in Cloud Hosting. It tells
-// the service which user it has verified, and takes away what a client says about
-// that itself (WeChat Cloud Hosting documentation, page "call").
-func cloudHosting(service http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		verified := r.Header.Get("X-Verified-User") // how the test's wx logs in at WeChat
-		r.Header.Del("X-Verified-User")
-		for name := range r.Header {
-			if strings.HasPrefix(name, "X-Wx-") && name != "X-Wx-Service" {
-				r.Header.Del(name)
-			}
-		}
-		r.Header.Set("X-WX-OPENID", verified)
-		r.Header.Set("X-WX-APPID", sandbox.DefaultAppID)
-		r.Header.Set("X-WX-SOURCE", "wx_client")
-		service.ServeHTTP(w, r)
+// cloudHosting runs functions/service as WeChat Cloud Hosting runs it: the sandbox is
+// the gateway of callContainer and the open API service behind it. Which user the
+// gateway has verified, the test's wx says in a header that no real client has.
+func (w *world) cloudHosting(t *testing.T) http.Handler {
+	t.Helper()
+	app, err := w.sandbox.App("")
+	require.NoError(t, err)
+	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "service", Binary: hostedtest.Binary("service"), Timeout: 10 * time.Second, Log: w.log,
+		Env: map[string]string{
+			"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "CHALLENGE_SECRET": strings.Repeat("c", 32),
+			"WECHAT_API_BASE": serve(t, app.OpenAPIService("/cgi-bin/soter/verify_signature")),
+		},
 	})
-}
-
-// identified is a service that trusts its gateway's X-WX-OPENID, made of the functions'
-// HTTP doors. It is no proof of the project's own reading of these headers.
-func identified(doors http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var question map[string]string
-		if err := json.UnmarshalRead(r.Body, &question); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		question["openid"] = r.Header.Get("X-WX-OPENID")
-		body, err := json.Marshal(question)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	return http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		verified := r.Header.Get("X-Verified-User")
+		r.Header.Del("X-Verified-User")
+		gateway, err := app.CallContainer(service.URL, verified)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+			http.Error(answer, err.Error(), http.StatusBadRequest)
 			return
 		}
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		r.Header.Set("Authorization", "Bearer "+bearerToken)
-		doors.ServeHTTP(w, r)
+		gateway.ServeHTTP(answer, r)
 	})
 }
 
