@@ -183,10 +183,12 @@ func TestHTTPDoorIsGuarded(t *testing.T) {
 
 func TestWrongConfigurationIsNamed(t *testing.T) {
 	for says, variables := range map[string]map[string]string{
-		"CHALLENGE_SECRET is not set": {},
-		"fewer than 32 bytes":         {"CHALLENGE_SECRET": "short"},
+		"CHALLENGE_SECRET is not set":                                       {},
+		"CHALLENGE_SECRET must be one or more secrets of at least 32 bytes": {"CHALLENGE_SECRET": "short"},
 		"CHALLENGE_TTL cannot be read": {
 			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "soon"},
+		"CHALLENGE_TTL must be from": {
+			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "25h"},
 		"HTTP_BEARER_TOKENS is not used with HTTP_AUTH=platform": {
 			"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"},
 		"HTTP_BEARER_TOKENS must be secrets": {

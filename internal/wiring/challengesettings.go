@@ -1,9 +1,11 @@
 package wiring
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
+	"sotercall/internal/challenge"
 	"sotercall/internal/config"
 	"sotercall/internal/secret"
 )
@@ -27,8 +29,21 @@ func readChallengeSettings(environment map[string]string) (challengeSettings, er
 	}
 	var check config.Check
 	check.Required("CHALLENGE_SECRET", len(s.ChallengeSecret) > 0)
+	checkChallengeSecret(&check, s.ChallengeSecret)
+	check.That(s.ChallengeTTL >= challenge.MinTTL && s.ChallengeTTL <= challenge.MaxTTL,
+		"CHALLENGE_TTL", fmt.Sprintf("must be from %v to %v", challenge.MinTTL, challenge.MaxTTL))
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
 	return s, check.Err()
+}
+
+// checkChallengeSecret demands secrets that can sign challenges.
+func checkChallengeSecret(check *config.Check, secrets []secret.Text) {
+	for _, s := range secrets {
+		if len(s.Reveal()) < challenge.MinSecret {
+			check.That(false, "CHALLENGE_SECRET", fmt.Sprintf("must be one or more secrets of at least %d bytes, separated by commas", challenge.MinSecret))
+			return
+		}
+	}
 }

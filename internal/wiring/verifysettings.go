@@ -48,6 +48,7 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
+	checkChallengeSecret(&check, s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
 	check.Apart("CHALLENGE_SECRET", s.ChallengeSecret, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})

@@ -33,6 +33,7 @@ const (
 	issue     = "/openapi/soter/issueChallenge"
 	classic   = "/cgi-bin/token"
 	stable    = "/cgi-bin/stable_token"
+	health    = "/healthz"
 )
 
 type object = map[string]any
@@ -71,12 +72,44 @@ func open(t *testing.T, settings map[string]string, timeout time.Duration) *door
 	for path, function := range map[string]emulator.Runtime{cloudCall: verify, httpsCall: verify, issue: challenge, classic: token, stable: token} {
 		mux.Handle(path, emulator.HTTPAPI(function))
 	}
+	d.describe(t)
+	return d
+}
+
+// hostingUser is who comes through the gateway of Cloud Hosting.
+const hostingUser = "oUser_000000000000000000001"
+
+// openHosting runs the service as WeChat Cloud Hosting does, behind its gateway.
+func openHosting(t *testing.T, settings map[string]string) *doors {
+	t.Helper()
+	d := &doors{sandbox: hostedtest.NewSandbox(t, sandbox.Options{})}
+	app, err := d.sandbox.App("")
+	require.NoError(t, err)
+	api := httptest.NewServer(app.OpenAPIService(httpsCall))
+	t.Cleanup(api.Close)
+	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "service", Binary: hostedtest.Binary("service"), Timeout: usual, Log: &hostedtest.Log{},
+		Env: hostedtest.With(map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": api.URL}, settings),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	gateway, err := app.CallContainer(service.URL, hostingUser)
+	require.NoError(t, err)
+	server := httptest.NewServer(gateway)
+	t.Cleanup(server.Close)
+	d.base = server.URL
+	d.describe(t)
+	return d
+}
+
+// describe reads the document, for where the doors are.
+func (d *doors) describe(t *testing.T) {
+	t.Helper()
 	description := load(t)
 	description.Servers = openapi3.Servers{{URL: d.base}}
 	var err error
 	d.router, err = gorillamux.NewRouter(description)
 	require.NoError(t, err)
-	return d
 }
 
 // asks sends a request. It returns the answer, with which the document must find
@@ -171,20 +204,21 @@ func TestQuestions(t *testing.T) {
 		for name, c := range map[string]struct {
 			question object
 			answer   string // "" if the question is wrong
+			depends  bool   // wrong only where no gateway names the user, which the document cannot tell
 		}{
-			"genuine":                  {good, yes},
-			"a field that nobody asks": {with(good, "userInfo", object{"openId": "o"}), yes},
-			"tampered":                 {with(good, names[0], tampered), no},
-			"no openid":                {with(good, "openid", nil), ""},
-			"an openid too long":       {with(good, "openid", strings.Repeat("o", openapi.MaxOpenID+1)), ""},
-			"no text":                  {with(good, names[0], nil), ""},
-			"an empty text":            {with(good, names[0], ""), ""},
-			"the text parsed":          {with(good, names[0], object{"raw": "a"}), ""},
-			"the text too long":        {with(good, names[0], "{"+strings.Repeat(" ", openapi.MaxJSONString)), ""},
-			"no signature":             {with(good, names[1], nil), ""},
-			"a blank for a plus":       {with(good, names[1], " "+good[names[1]].(string)[1:]), ""},
-			"URL-safe base64":          {with(good, names[1], "-_"+good[names[1]].(string)[2:]), ""},
-			"a signature too long":     {with(good, names[1], strings.Repeat("A", openapi.MaxJSONSignature+1)), ""},
+			"genuine":                  {good, yes, false},
+			"a field that nobody asks": {with(good, "userInfo", object{"openId": "o"}), yes, false},
+			"tampered":                 {with(good, names[0], tampered), no, false},
+			"no openid":                {with(good, "openid", nil), "", path == cloudCall},
+			"an openid too long":       {with(good, "openid", strings.Repeat("o", openapi.MaxOpenID+1)), "", false},
+			"no text":                  {with(good, names[0], nil), "", false},
+			"an empty text":            {with(good, names[0], ""), "", false},
+			"the text parsed":          {with(good, names[0], object{"raw": "a"}), "", false},
+			"the text too long":        {with(good, names[0], "{"+strings.Repeat(" ", openapi.MaxJSONString)), "", false},
+			"no signature":             {with(good, names[1], nil), "", false},
+			"a blank for a plus":       {with(good, names[1], " "+good[names[1]].(string)[1:]), "", false},
+			"URL-safe base64":          {with(good, names[1], "-_"+good[names[1]].(string)[2:]), "", false},
+			"a signature too long":     {with(good, names[1], strings.Repeat("A", openapi.MaxJSONSignature+1)), "", false},
 		} {
 			_, answer, wrong := d.asks(t, http.MethodPost, target, bearerToken, text(t, c.question))
 			if c.answer != "" {
@@ -192,7 +226,7 @@ func TestQuestions(t *testing.T) {
 				assert.JSONEq(t, c.answer, answer, "%s %s", path, name)
 				continue
 			}
-			assert.Error(t, wrong, "%s %s", path, name)
+			assert.Equal(t, !c.depends, wrong != nil, "%s %s", path, name)
 			assert.Contains(t, answer, "-501007", "%s %s", path, name)
 		}
 		for _, body := range []string{"", "null", "[]", "{", text(t, "text")} {
@@ -203,12 +237,38 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// TestAPageInCloudHosting leaves the user out, as the document allows there.
+func TestAPageInCloudHosting(t *testing.T) {
+	d := openHosting(t, map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)})
+	status, answer, wrong := d.asks(t, http.MethodPost, issue, "", "{}")
+	require.NoError(t, wrong)
+	require.Equal(t, 200, status, answer)
+	var issued struct {
+		Challenge string `json:"challenge"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &issued))
+	phone, err := d.sandbox.Phone(hostingUser, sandbox.Android)
+	require.NoError(t, err)
+	signed, err := phone.Sign(issued.Challenge)
+	require.NoError(t, err)
+	question := object{"jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature}
+	status, answer, wrong = d.asks(t, http.MethodPost, cloudCall, "", text(t, with(question, "openid", "oAnother")))
+	assert.NoError(t, wrong)
+	assert.Equal(t, 403, status)
+	assert.Contains(t, answer, "-604104", "nobody else's")
+	_, answer, wrong = d.asks(t, http.MethodPost, cloudCall, "", text(t, question))
+	assert.NoError(t, wrong)
+	assert.JSONEq(t, hostedtest.Verified, answer)
+}
+
 // TestStatuses sees each status of the document.
 func TestStatuses(t *testing.T) {
 	d := open(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, usual)
 	closed := open(t, nil, usual)
+	hosting := openHosting(t, map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)})
+	broken := openHosting(t, map[string]string{"CHALLENGE_SECRET": "short"})
 	hasty := open(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, time.Second)
-	seen := map[string]map[int]bool{cloudCall: {}, issue: {}, httpsCall: {}, classic: {}, stable: {}}
+	seen := map[string]map[int]bool{cloudCall: {}, issue: {}, httpsCall: {}, classic: {}, stable: {}, health: {}}
 	asks := func(d *doors, method, path, token, body string, want int, part string) {
 		t.Helper()
 		status, answer, _ := d.asks(t, method, path, token, body)
@@ -247,6 +307,9 @@ func TestStatuses(t *testing.T) {
 	unconfigured := open(t, map[string]string{"CHALLENGE_SECRET": "short", "HTTP_AUTH": "platform"}, usual)
 	asks(unconfigured, post, issue, "", `{"openid":"oUser"}`, 502, "-604103")
 
+	asks(hosting, http.MethodGet, health, "", "", 200, "")
+	asks(broken, http.MethodGet, health, "", "", 503, "CHALLENGE_SECRET")
+
 	asks(d, post, httpsCall, "", question, 200, "41001")
 	asks(d, post, httpsCall+"?access_token=wrong", "", question, 200, "40001")
 
@@ -264,7 +327,7 @@ func TestStatuses(t *testing.T) {
 	for path, item := range load(t).Paths.Map() {
 		for method, operation := range item.Operations() {
 			for status := range operation.Responses.Map() {
-				code := map[string]int{"200": 200, "400": 400, "401": 401, "403": 403, "413": 413, "502": 502, "504": 504}[status]
+				code := map[string]int{"200": 200, "400": 400, "401": 401, "403": 403, "413": 413, "502": 502, "503": 503, "504": 504}[status]
 				assert.True(t, seen[path][code], "%s %s: no answer with %s", method, path, status)
 			}
 		}
