@@ -9,9 +9,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"sotercall/internal/emulator"
-	"sotercall/internal/need"
 )
 
 // routes are one of each kind that the server has.
@@ -19,6 +16,7 @@ var routes = []string{
 	"/2015-03-31/functions/verify/invocations",
 	"/scf/functions/verify/invocations",
 	"/openapi/soter/verifySignature",
+	"/callContainer/oGuard/openapi/soter/verifySignature",
 	"/functions/cgi-bin/stable_token",
 	"/functions/openapi/soter/issueChallenge",
 	"/cgi-bin/stable_token",
@@ -45,10 +43,7 @@ func ask(t *testing.T, base, route string, change func(*http.Request)) (*http.Re
 }
 
 func TestNoRouteServesWebPages(t *testing.T) {
-	need.Time(t)
-	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, w.close()) }()
+	w := openWorld(t, settings{})
 	for _, route := range routes {
 		for name, change := range map[string]func(*http.Request){
 			"a rebound name":  func(r *http.Request) { r.Host = "evil.test:9000" },
@@ -77,12 +72,12 @@ func TestNoRouteServesWebPages(t *testing.T) {
 }
 
 func TestWhileItStartsTheServerSaysSo(t *testing.T) {
-	need.Time(t)
-	s := settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms}
+	hosted(t)
+	s := settings{addr: "127.0.0.1:0"}
 	w, err := listen(s)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.close()) }()
-	for _, route := range []string{routes[0], routes[1], routes[2], routes[3], "/nothing/here"} {
+	for _, route := range []string{routes[0], routes[1], routes[2], routes[3], routes[4], "/nothing/here"} {
 		resp, body := ask(t, w.base, route, nil)
 		assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode, route)
 		assert.Equal(t, "2", resp.Header.Get("Retry-After"), route)

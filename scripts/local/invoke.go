@@ -10,11 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
-
-	"sotercall/internal/emulator"
-	"sotercall/internal/sandbox"
 )
 
 // environment collects -env NAME=VALUE.
@@ -31,20 +26,49 @@ func (e environment) Set(text string) error {
 	return nil
 }
 
-// invoke runs one event.
-func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	platform := flags.String("platform", "lambda", "lambda or scf")
-	function := flags.String("function", "verify", "which function")
-	file := flags.String("e", "-", "file of the event, - for standard input")
-	timeout := flags.Duration("timeout", 10*time.Second, "of the invocation")
-	caller := environment{}
-	flags.Var(caller, "env", "NAME=VALUE that SCF sends with this invocation, such as WX_OPENID=…; may be repeated")
-	challenges := challengesFlag(flags)
-	phones := phonesFlag(flags)
-	if err := flags.Parse(args); err != nil {
-		return err
+// oneOf is a flag whose values are known.
+type oneOf struct {
+	value string
+	all   []string
+}
+
+func (o *oneOf) String() string { return o.value }
+
+func (o *oneOf) Set(text string) error {
+	if !slices.Contains(o.all, text) {
+		return fmt.Errorf("there is %s", strings.Join(o.all, ", "))
 	}
-	event, err := read(*file, stdin)
+	o.value = text
+	return nil
+}
+
+// oneOfFlag is a flag with one of the values in all, the first if it is not given.
+func oneOfFlag(flags *flag.FlagSet, name, usage string, all []string) *string {
+	o := &oneOf{all[0], all}
+	flags.Var(o, name, usage+": "+strings.Join(all, ", "))
+	return &o.value
+}
+
+// invoke runs one event.
+func invoke(ctx context.Context, i invocation) (err error) {
+	platform := oneOfFlag(i.flags, "platform", "`where` the function runs", platformNames())
+	function := oneOfFlag(i.flags, "function", "`which` function", []string{"verify", "challenge", "token"})
+	file := i.flags.String("e", "", "`file` of the event; - or nothing for standard input")
+	timeout := i.flags.Duration("timeout", 10*time.Second, "of the invocation")
+	added := environment{}
+	i.flags.Var(added, "env", "`NAME=VALUE` that the platform sends with this invocation, such as WX_OPENID=…; may be repeated")
+	challenges := challengesFlag(i.flags)
+	phones := phonesFlag(i.flags)
+	files, err := i.parse(1)
+	switch {
+	case err != nil:
+		return err
+	case len(files) > 0 && *file != "":
+		return i.wrong(errors.New("one event, either by -e or without"))
+	case len(files) > 0:
+		*file = files[0]
+	}
+	event, err := i.event(*file)
 	if err != nil {
 		return err
 	}
@@ -52,72 +76,32 @@ func invoke(ctx context.Context, flags *flag.FlagSet, args []string, stdin io.Re
 	if err != nil {
 		return err
 	}
-	s := settings{addr: "127.0.0.1:0", phones: folder, log: stderr, timeout: *timeout, challenges: *challenges}
-	on := slices.IndexFunc(emulator.Platforms, func(p emulator.Platform) bool { return p.Name == *platform })
-	if on < 0 {
-		return fmt.Errorf("-platform %s: lambda or scf", *platform)
-	}
-	s.platforms = emulator.Platforms[on : on+1]
-	w, err := open(ctx, s)
+	w, err := open(ctx, settings{
+		addr: "127.0.0.1:0", phones: folder, log: i.err, timeout: *timeout, challenges: *challenges,
+		platforms: []string{*platform}, functions: []string{"token", *function},
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	runtime := w.hosted[*platform][*function]
-	if runtime == nil {
-		return fmt.Errorf("-function %s: there is %s", *function, strings.Join(functionNames, ", "))
-	}
-	answer, err := runtime.Invoke(ctx, emulator.Call{Payload: event, Environment: caller})
+	got, err := w.call(ctx, call{*platform, *function, event, added})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s\n", answer.Payload)
-	if answer.FunctionError != "" {
+	fmt.Fprintf(i.out, "%s\n", got.answer)
+	if got.failed {
 		return errFailed
 	}
 	return nil
 }
 
-func read(file string, stdin io.Reader) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(stdin)
+// event reads the event that a command is given.
+func (i invocation) event(file string) ([]byte, error) {
+	if file != "" && file != "-" {
+		return os.ReadFile(file)
 	}
-	return os.ReadFile(file)
-}
-
-// sign prints an event that a phone of the state folder has signed.
-func sign(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) error {
-	openid := flags.String("openid", "oLocal-User_0000000000000001", "who signs")
-	challenge := flags.String("challenge", "", "what is signed, 1 to 512 characters")
-	deviceName := flags.String("device", "android", "android, huawei or ios")
-	phones := phonesFlag(flags)
-	if err := flags.Parse(args); err != nil {
-		return err
+	if isTerminal(i.in) {
+		fmt.Fprintln(i.err, "Reading the event from standard input, to its end (Ctrl-D)…")
 	}
-	device, err := sandbox.ParseDevice(*deviceName)
-	if err != nil {
-		return err
-	}
-	folder, err := phonesFolder(ctx, *phones)
-	if err != nil {
-		return err
-	}
-	s, err := sandbox.New(sandbox.Options{Dir: folder})
-	if err != nil {
-		return err
-	}
-	phone, err := s.Phone(*openid, device)
-	if err != nil {
-		return err
-	}
-	signed, err := phone.Sign(*challenge)
-	if err != nil {
-		return err
-	}
-	event, err := json.Marshal(signed)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s\n", event)
-	return nil
+	return io.ReadAll(i.in)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,9 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"sotercall/internal/emulator"
-	"sotercall/internal/need"
 )
 
 // family is this process and those that it started, as file names below /proc.
@@ -73,12 +69,9 @@ func onLoopback(address string) bool {
 }
 
 func TestNothingListensForOthers(t *testing.T) {
-	need.Time(t)
-	w, err := open(t.Context(), settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, w.close()) }()
+	openWorld(t, settings{})
 	addresses := listening(t)
-	assert.GreaterOrEqual(t, len(addresses), 1+2*len(functionNames), "the server, a Runtime API and an SCF process for each function")
+	assert.GreaterOrEqual(t, len(addresses), 2+2*len(functions)+2, "two servers, a Runtime API and an SCF process for each function, two containers")
 	for _, address := range addresses {
 		assert.True(t, onLoopback(address), address)
 	}

@@ -1,17 +1,16 @@
 // Command local runs everything on this computer: the functions, as binaries, in
-// stand-ins for AWS Lambda and Tencent SCF; WeChat, as the sandbox; and phones
-// that sign. It needs Go, no account and no network.
+// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting; WeChat, as the
+// sandbox; and phones that sign. It needs Go, no account and, once the modules are
+// downloaded, no network.
 //
 //	go run ./scripts/local demo     a fingerprint verified, and what is refused
 //	go run ./scripts/local          serves all of it on 127.0.0.1:9000
-//	go run ./scripts/local invoke   runs one event
-//	go run ./scripts/local sign     prints an event that a phone has signed
+//	go run ./scripts/local help     all commands
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,51 +18,80 @@ import (
 	"syscall"
 )
 
-const usage = `usage: go run ./scripts/local [command] [flags]
-
-  demo                 a fingerprint verified on both platforms, and what is refused
-  (none) or serve      serve the functions, WeChat and the phones on 127.0.0.1:9000
-  invoke               run one event: answer on stdout, log on stderr
-  sign                 print an event that a phone has signed
-
-Each command tells its flags with -h.
-`
+// Exit statuses, as shells and other commands have them.
+const (
+	statusFailed      = 1
+	statusUsage       = 2
+	statusInterrupted = 130
+)
 
 // errFailed says that what went wrong has been told already.
 var errFailed = errors.New("failed")
 
+// usageError says that a command line cannot be meant.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
 func main() {
+	// Whoever reads what is printed may leave early, as in demo | head. Without this
+	// the process would die there, and leave its folder behind.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errFailed):
-		os.Exit(1)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "local:", err)
-		os.Exit(1)
+	stdout := &printer{out: os.Stdout}
+	err := run(ctx, os.Args[1:], streams{os.Stdin, stdout, os.Stderr})
+	if err == nil {
+		err = stdout.failed()
 	}
+	status := exitStatus(ctx, err, os.Stderr)
+	stop()
+	os.Exit(status)
 }
 
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	command := "serve"
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		command, args = args[0], args[1:]
+// exitStatus tells what is left to tell of how a command ended, and returns the
+// exit status for it.
+func exitStatus(ctx context.Context, err error, stderr io.Writer) int {
+	usage := (*usageError)(nil)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil: // whatever failed did so because it was stopped
+		fmt.Fprintln(stderr, "local: interrupted")
+		return statusInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "local:", err)
+		return statusUsage
+	case !errors.Is(err, errFailed):
+		fmt.Fprintln(stderr, "local:", err)
 	}
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	switch command {
-	case "demo":
-		return demo(ctx, flags, args, stdout, stderr)
-	case "serve":
-		return serve(ctx, flags, args, stdout, stderr)
-	case "invoke":
-		return invoke(ctx, flags, args, stdin, stdout, stderr)
-	case "sign":
-		return sign(ctx, flags, args, stdout)
-	default:
-		fmt.Fprint(stderr, usage)
-		return fmt.Errorf("there is no command %q", command)
+	return statusFailed
+}
+
+// streams are what a command reads and prints.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// printer remembers that something could not be printed, so that a full disk does
+// not go unnoticed. A reader that has left is no failure.
+type printer struct {
+	out io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (p *printer) Write(b []byte) (int, error) {
+	n, err := p.out.Write(b)
+	if err != nil && p.err == nil {
+		p.err = err
 	}
+	return n, err
+}
+
+func (p *printer) failed() error {
+	if errors.Is(p.err, syscall.EPIPE) {
+		return nil
+	}
+	return p.err
 }

@@ -5,22 +5,20 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
-
-	"sotercall/internal/emulator"
 )
 
 // serve keeps everything running until ctx ends.
-func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (err error) {
-	addr := flags.String("addr", "127.0.0.1:9000", "where to listen; an address of this computer only")
-	timeout := flags.Duration("timeout", 10*time.Second, "of one invocation")
-	permissions := flags.String("config", "", "config.json of a function whose Cloud Calls the gateway permits; without it, all are")
-	challenges := challengesFlag(flags)
-	phones := phonesFlag(flags)
-	if err := flags.Parse(args); err != nil {
+func serve(ctx context.Context, i invocation) (err error) {
+	addr := i.flags.String("addr", "127.0.0.1:9000", "where to listen; an `address` of this computer only")
+	timeout := i.flags.Duration("timeout", 10*time.Second, "of one invocation")
+	permissions := i.flags.String("config", "", "config.json of a function whose Cloud Calls the gateway permits; without it, all are")
+	challenges := challengesFlag(i.flags)
+	phones := phonesFlag(i.flags)
+	if _, err := i.parse(0); err != nil {
 		return err
 	}
 	folder, err := phonesFolder(ctx, *phones)
@@ -30,20 +28,23 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	var config []byte
 	if *permissions != "" {
 		if config, err = os.ReadFile(*permissions); err != nil {
-			return err
+			return fmt.Errorf("-config: %w", err)
 		}
 	}
-	s := settings{addr: *addr, config: config, phones: folder, log: stderr, timeout: *timeout, platforms: emulator.Platforms, challenges: *challenges}
+	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges}
 	w, err := listen(s)
+	if taken := (*net.OpError)(nil); errors.As(err, &taken) && taken.Op == "listen" {
+		return fmt.Errorf("cannot listen there (%w): choose another address with -addr, such as -addr 127.0.0.1:9001", err)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	fmt.Fprintf(stdout, "Building the functions; until they run, %s answers 503 …\n", w.base)
+	fmt.Fprintf(i.out, "%s\nUntil they run, %s answers 503.\n", building, w.base)
 	if err := w.startAll(ctx, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, banner, w.base, strings.TrimPrefix(w.base, "http://"))
+	fmt.Fprintf(i.out, banner, w.base, strings.TrimPrefix(w.base, "http://"))
 	<-ctx.Done()
 	return nil
 }

@@ -3,32 +3,32 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
 	"sotercall/internal/loopback"
 	"sotercall/internal/sandbox"
 )
 
 // world is all that runs: one HTTP server on loopback with WeChat's paths, the
-// clouds' and the phones', and the functions behind it.
+// clouds' and the phones', and the functions behind it. A function is asked by call.
 type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
-	hosted  map[string]map[string]emulator.Runtime // by the names of platform and function
+	hosted  map[string]map[string]emulator.Runtime // Lambda's and SCF's, by the names of platform and function
+	hosting *hosting                               // nil where Cloud Hosting is not asked for
+	journal *journal
 
 	mux      *http.ServeMux
 	rest     atomic.Pointer[http.Handler] // for paths that mux does not have; nil while the world starts
 	server   *http.Server
 	binaries string // folder of the functions' binaries
-	ours     bool   // whether close removes it
 }
 
 // settings of a world.
@@ -37,21 +37,42 @@ type settings struct {
 	config     []byte    // config.json that the Cloud Call gateway goes by; nil permits all
 	phones     string    // folder where phones are kept; "" keeps them in memory
 	log        io.Writer // of the functions
-	platforms  []emulator.Platform
+	platforms  []string  // by name; nil is all of them
+	functions  []string  // by name; nil is all of them
 	timeout    time.Duration
-	challenges bool   // verify takes only challenges that the challenge function issued
-	binaries   string // of another world, to use again
+	challenges bool      // verify takes only challenges that the challenge function issued
+	progress   *progress // of building; nil tells nothing
 }
 
-// functionNames are the functions of this project, by the folders they stand in.
-// Each needs only those before it.
-var functionNames = []string{"token", "challenge", "verify"}
+// platform is where functions run.
+type platform struct{ name, title string }
 
-// What the functions of a world trust each other with. It opens nothing else.
-const (
-	clientSecret    = "local-client-secret-is-no-secret"
-	challengeSecret = "local-challenge-secret-is-no-secret"
-)
+// httpPlatform is the name by which functions log that they are an HTTP server.
+const httpPlatform = "http"
+
+// platforms are those of a world, in the order in which they are shown.
+var platforms = []platform{{"lambda", "AWS Lambda"}, {"scf", "Tencent SCF"}, {httpPlatform, "WeChat Cloud Hosting"}}
+
+func names[T any](all []T, name func(T) string) []string {
+	var names []string
+	for _, one := range all {
+		names = append(names, name(one))
+	}
+	return names
+}
+
+func platformNames() []string { return names(platforms, func(p platform) string { return p.name }) }
+func functionNames() []string { return names(functions, func(f function) string { return f.name }) }
+
+// runs reports whether a world with these settings has that platform.
+func (s settings) runs(platform string) bool {
+	return s.platforms == nil || slices.Contains(s.platforms, platform)
+}
+
+// hosts reports whether a world with these settings has that function.
+func (s settings) hosts(function string) bool {
+	return s.functions == nil || slices.Contains(s.functions, function)
+}
 
 // open builds and starts everything. Whoever opens a world closes it.
 func open(ctx context.Context, s settings) (*world, error) {
@@ -69,8 +90,9 @@ func open(ctx context.Context, s settings) (*world, error) {
 // rest is answered with 503 until startAll has ended.
 func listen(s settings) (_ *world, err error) {
 	w := &world{
-		hosted: map[string]map[string]emulator.Runtime{},
-		mux:    http.NewServeMux(), binaries: s.binaries,
+		hosted:  map[string]map[string]emulator.Runtime{},
+		journal: newJournal(s.log),
+		mux:     http.NewServeMux(),
 	}
 	defer func() {
 		if err != nil {
@@ -96,32 +118,40 @@ func listen(s settings) (_ *world, err error) {
 
 // startAll builds the functions and starts each of them.
 func (w *world) startAll(ctx context.Context, s settings) (err error) {
-	if w.binaries == "" {
-		w.ours = true
-		if w.binaries, err = build(ctx); err != nil {
-			return err
+	if w.binaries, err = build(ctx, s.programs(), s.progress); err != nil {
+		return err
+	}
+	for _, f := range functions {
+		if s.hosts(f.name) {
+			if err := w.start(ctx, f, s); err != nil {
+				return err
+			}
 		}
 	}
-	for _, name := range functionNames {
-		if err := w.start(ctx, name, s); err != nil {
+	rest := http.NewServeMux()
+	if s.runs(httpPlatform) {
+		if w.hosting, err = startHosting(ctx, w, s); err != nil {
 			return err
 		}
+		rest.Handle(containerPath, w.hosting)
 	}
-	clouds := http.NewServeMux()
 	for _, path := range emulator.InvokeAPIPaths {
-		clouds.Handle(path, emulator.InvokeAPI(w.hosted["lambda"]))
+		rest.Handle(path, emulator.InvokeAPI(w.hosted["lambda"]))
 	}
-	clouds.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.hosted["scf"]))
-	gateway, scf := emulator.HTTPAPI(w.front("verify")), emulator.SCFAPI(w.hosted["scf"], emulator.TC3Key{})
-	clouds.HandleFunc("/", func(reply http.ResponseWriter, r *http.Request) {
+	rest.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.hosted["scf"]))
+	gateway, scf := http.NotFoundHandler(), emulator.SCFAPI(w.hosted["scf"], emulator.TC3Key{})
+	if verify := w.front("verify"); verify != nil {
+		gateway = emulator.HTTPAPI(verify)
+	}
+	rest.HandleFunc("/", func(reply http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" && emulator.IsSCFAPI(r) {
 			scf.ServeHTTP(reply, r)
 			return
 		}
 		gateway.ServeHTTP(reply, r)
 	})
-	rest := http.Handler(clouds)
-	w.rest.Store(&rest)
+	handler := http.Handler(rest)
+	w.rest.Store(&handler)
 	return nil
 }
 
@@ -137,40 +167,35 @@ func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(reply, `{"message":"The functions are being built and started. Try again in a few seconds."}`)
 }
 
-// start hosts one function, and puts it behind the one base URL of all functions.
-func (w *world) start(ctx context.Context, name string, s settings) error {
-	f := emulator.Function{
-		Name:     name,
-		Binary:   filepath.Join(w.binaries, name),
-		Env:      w.variables(name, s.challenges),
-		Timeout:  s.timeout,
-		MemoryMB: 128,
-		Log:      s.log,
-	}
-	for _, platform := range s.platforms {
-		runtime, err := platform.Start(ctx, f)
+// start hosts one function on Lambda and SCF, and puts it behind the one base URL of
+// all functions.
+func (w *world) start(ctx context.Context, f function, s settings) error {
+	for _, platform := range emulator.Platforms {
+		if !s.runs(platform.Name) {
+			continue
+		}
+		runtime, err := platform.Start(ctx, emulator.Function{
+			Name:     f.name,
+			Binary:   filepath.Join(w.binaries, f.program),
+			Env:      f.variables(w.base, s.challenges),
+			Timeout:  s.timeout,
+			MemoryMB: 128,
+			Log:      w.journal,
+		})
 		if err != nil {
 			return err
 		}
 		if w.hosted[platform.Name] == nil {
 			w.hosted[platform.Name] = map[string]emulator.Runtime{}
 		}
-		w.hosted[platform.Name][name] = runtime
+		w.hosted[platform.Name][f.name] = runtime
 	}
-	for _, path := range httpPaths[name] {
-		w.mux.Handle(functionsBase+path, emulator.HTTPAPI(w.front(name)))
+	if runtime := w.front(f.name); runtime != nil && !f.alternative {
+		for _, path := range f.paths {
+			w.mux.Handle(functionsBase+path, emulator.HTTPAPI(runtime))
+		}
 	}
 	return nil
-}
-
-// functionsBase stands before the functions' paths: WeChat's own are the sandbox's.
-const functionsBase = "/functions"
-
-// httpPaths are the HTTP doors of each function.
-var httpPaths = map[string][]string{
-	"token":     {"/cgi-bin/token", "/cgi-bin/stable_token"},
-	"challenge": {"/openapi/soter/issueChallenge"},
-	"verify":    {"/openapi/soter/verifySignature", "/cgi-bin/soter/verify_signature"},
 }
 
 // front is the runtime that a function's HTTP door leads to.
@@ -183,36 +208,6 @@ func (w *world) front(name string) emulator.Runtime {
 	return nil
 }
 
-// variables are what a function gets: this world's WeChat for the token function,
-// the token function for verify, and doors that stand open because nobody but
-// this computer comes to them.
-func (w *world) variables(name string, challenges bool) map[string]string {
-	switch name {
-	case "token":
-		return map[string]string{
-			"WECHAT_APPID":         sandbox.DefaultAppID,
-			"WECHAT_APPSECRET":     sandbox.DefaultAppSecret,
-			"WECHAT_API_BASE":      w.base,
-			"TOKEN_CLIENT_SECRETS": clientSecret,
-			"HTTP_BASE_PATH":       functionsBase,
-		}
-	case "challenge":
-		return map[string]string{"CHALLENGE_SECRET": challengeSecret, "HTTP_AUTH": "platform", "HTTP_BASE_PATH": functionsBase}
-	}
-	verify := map[string]string{
-		"WECHAT_APPID":      sandbox.DefaultAppID,
-		"WECHAT_APPSECRET":  clientSecret,
-		"WECHAT_API_BASE":   w.base,
-		"WECHAT_TOKEN_BASE": w.base + functionsBase,
-		"HTTP_AUTH":         "platform",
-		"HTTP_BASE_PATH":    functionsBase,
-	}
-	if challenges {
-		verify["CHALLENGE_SECRET"] = challengeSecret
-	}
-	return verify
-}
-
 // close ends everything that open has started, and removes what it has made.
 func (w *world) close() error {
 	var errs []error
@@ -221,42 +216,14 @@ func (w *world) close() error {
 			errs = append(errs, runtime.Close())
 		}
 	}
+	if w.hosting != nil {
+		errs = append(errs, w.hosting.close())
+	}
 	if w.server != nil {
 		errs = append(errs, w.server.Close())
 	}
-	if w.ours && w.binaries != "" {
+	if w.binaries != "" {
 		errs = append(errs, os.RemoveAll(w.binaries))
 	}
 	return errors.Join(errs...)
-}
-
-// build compiles the functions as they are deployed, for this computer, into a
-// folder of their own.
-func build(ctx context.Context) (folder string, err error) {
-	folder, err = os.MkdirTemp("", "sotercall-")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(folder))
-		}
-	}()
-	return folder, gobuild.Functions(ctx, folder, functionNames...)
-}
-
-func phonesFlag(flags *flag.FlagSet) *string {
-	return flags.String("phones", "", "folder where the phones' keys are kept between commands (default .sandbox beside go.mod)")
-}
-
-// phonesFolder is where phones live between commands.
-func phonesFolder(ctx context.Context, given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	root, err := gobuild.ModuleRoot(ctx)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(root, ".sandbox"), nil
 }

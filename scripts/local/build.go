@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"sotercall/internal/gobuild"
+)
+
+// building is told at once: compiling takes long on a computer that has not done it
+// before.
+const building = "Building the functions (the first time takes about a minute)…"
+
+// build compiles programs as they are deployed, for this computer, into a folder of
+// their own.
+func build(ctx context.Context, programs []string, p *progress) (folder string, err error) {
+	folder, err = os.MkdirTemp("", "sotercall-")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		p.end()
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(folder))
+			folder = ""
+		}
+	}()
+	p.begin()
+	for i, name := range programs {
+		p.step(fmt.Sprintf("%d of %d: %s", i+1, len(programs), name))
+		if err := gobuild.Functions(ctx, folder, name); err != nil {
+			return "", err
+		}
+	}
+	return folder, nil
+}
+
+// progress tells how far the building is. A nil progress tells nothing.
+type progress struct {
+	out io.Writer
+	// live rewrites one line each second, and removes it in the end: for terminals.
+	// Otherwise each step is a line of its own.
+	live bool
+
+	begun  time.Time
+	steps  chan string
+	ceased chan struct{}
+}
+
+// newProgress tells on out.
+func newProgress(out io.Writer) *progress { return &progress{out: out, live: isTerminal(out)} }
+
+func (p *progress) begin() {
+	if p == nil {
+		return
+	}
+	if !p.live {
+		fmt.Fprintln(p.out, building)
+		return
+	}
+	fmt.Fprint(p.out, building)
+	p.begun, p.steps, p.ceased = time.Now(), make(chan string), make(chan struct{})
+	go p.follow()
+}
+
+func (p *progress) step(text string) {
+	switch {
+	case p == nil:
+	case p.live:
+		p.steps <- text
+	default:
+		fmt.Fprintf(p.out, "  %s\n", text)
+	}
+}
+
+func (p *progress) end() {
+	if p == nil || p.steps == nil {
+		return
+	}
+	close(p.steps)
+	<-p.ceased
+	fmt.Fprint(p.out, "\r\x1b[K")
+}
+
+// follow keeps the line of a terminal up to date, until the steps end. It fits into
+// 80 columns.
+func (p *progress) follow() {
+	defer close(p.ceased)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for text, more := "", true; more; {
+		select {
+		case text, more = <-p.steps:
+		case <-second.C:
+		}
+		if more {
+			fmt.Fprintf(p.out, "\r\x1b[KBuilding the functions (the first time about a minute)… %s, %d s", text, int(time.Since(p.begun).Seconds()))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/gobuild"
+	"sotercall/internal/sandbox"
+)
+
+// sign prints an event that a phone of the state folder has signed.
+func sign(ctx context.Context, i invocation) error {
+	openid := i.flags.String("openid", "oLocal-User_0000000000000001", "who signs")
+	challenge := i.flags.String("challenge", "", "what is signed, 1 to 512 characters")
+	device := oneOfFlag(i.flags, "device", "`which` phone", names(sandbox.Devices(), func(d sandbox.DeviceInfo) string { return string(d.Device) }))
+	phones := phonesFlag(i.flags)
+	if _, err := i.parse(0); err != nil {
+		return err
+	}
+	if *challenge == "" {
+		return i.wrong(errors.New("-challenge is missing"))
+	}
+	folder, err := phonesFolder(ctx, *phones)
+	if err != nil {
+		return err
+	}
+	s, err := sandbox.New(sandbox.Options{Dir: folder})
+	if err != nil {
+		return err
+	}
+	phone, err := s.Phone(*openid, sandbox.Device(*device))
+	if err != nil {
+		return err
+	}
+	signed, err := phone.Sign(*challenge)
+	if err != nil {
+		return err
+	}
+	event, err := json.Marshal(signed)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(i.out, "%s\n", event)
+	return nil
+}
+
+func phonesFlag(flags *flag.FlagSet) *string {
+	return flags.String("phones", "", "`folder` where the phones' keys are kept between commands (default .sandbox beside go.mod)")
+}
+
+// phonesFolder is where phones live between commands. It is made if need be, and must
+// be one that can be written to.
+func phonesFolder(ctx context.Context, given string) (string, error) {
+	folder := given
+	if folder == "" {
+		root, err := gobuild.ModuleRoot(ctx)
+		if err != nil {
+			return "", err
+		}
+		folder = filepath.Join(root, ".sandbox")
+	}
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(folder, ".probe-"); err == nil {
+			_ = probe.Close()
+			err = os.Remove(probe.Name())
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("phones cannot be kept in %s (%w): choose another folder with -phones", folder, err)
+	}
+	return folder, nil
+}
