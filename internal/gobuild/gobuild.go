@@ -36,14 +36,21 @@ func (t Target) Program(ctx context.Context, pkg, file string) error {
 	if file, err = filepath.Abs(file); err != nil { // the command runs in another folder
 		return err
 	}
+	// Stopped in the middle, the go command leaves its folder of work behind.
+	work, err := os.MkdirTemp("", "gobuild-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
 	arguments := append([]string{"build", "-o", file}, flags...)
 	cgo := "0"
 	if t.Race {
 		arguments, cgo = append(arguments, "-race"), "1"
 	}
 	command := exec.CommandContext(ctx, "go", append(arguments, "./"+pkg)...)
+	inOwnGroup(command)
 	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	command.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOTMPDIR="+work)
 	if t.OS != "" {
 		command.Env = append(command.Env, "GOOS="+t.OS)
 	}
@@ -51,6 +58,9 @@ func (t Target) Program(ctx context.Context, pkg, file string) error {
 		command.Env = append(command.Env, "GOARCH="+t.Arch)
 	}
 	if said, err := command.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("go build %s: %w", pkg, context.Cause(ctx))
+		}
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, said)
 	}
 	return nil

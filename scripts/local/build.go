@@ -18,22 +18,15 @@ const building = "Building the functions (the first time takes about a minute)â€
 // build compiles programs as they are deployed, for this computer, into a folder of
 // their own.
 func build(ctx context.Context, programs []string, p *progress) (folder string, err error) {
-	folder, err = os.MkdirTemp("", "sotercall-")
-	if err != nil {
+	if folder, err = os.MkdirTemp("", "sotercall-"); err != nil {
 		return "", err
 	}
-	defer func() {
-		p.end()
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(folder))
-			folder = ""
-		}
-	}()
 	p.begin()
+	defer p.end()
 	for i, name := range programs {
 		p.step(fmt.Sprintf("%d of %d: %s", i+1, len(programs), name))
 		if err := gobuild.Functions(ctx, folder, name); err != nil {
-			return "", err
+			return "", errors.Join(err, os.RemoveAll(folder))
 		}
 	}
 	return folder, nil

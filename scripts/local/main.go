@@ -37,15 +37,14 @@ func main() {
 	// Whoever reads what is printed may leave early, as in demo | head. Without this
 	// the process would die there, and leave its folder behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning up
 	stdout := &printer{out: os.Stdout}
 	err := run(ctx, os.Args[1:], streams{os.Stdin, stdout, os.Stderr})
 	if err == nil {
 		err = stdout.failed()
 	}
-	status := exitStatus(ctx, err, os.Stderr)
-	stop()
-	os.Exit(status)
+	os.Exit(exitStatus(ctx, err, os.Stderr))
 }
 
 // exitStatus tells what is left to tell of how a command ended, and returns the
