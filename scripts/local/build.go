@@ -24,7 +24,7 @@ func build(ctx context.Context, programs []string, p *progress) (folder string, 
 	p.begin()
 	defer p.end()
 	for i, name := range programs {
-		p.step(fmt.Sprintf("%d of %d: %s", i+1, len(programs), name))
+		p.step(fmt.Sprintf("%d of %d", i+1, len(programs)), name)
 		if err := gobuild.Functions(ctx, folder, name); err != nil {
 			return "", errors.Join(err, os.RemoveAll(folder))
 		}
@@ -60,13 +60,13 @@ func (p *progress) begin() {
 	go p.follow()
 }
 
-func (p *progress) step(text string) {
+func (p *progress) step(count, name string) {
 	switch {
 	case p == nil:
 	case p.live:
-		p.steps <- text
+		p.steps <- count
 	default:
-		fmt.Fprintf(p.out, "  %s\n", text)
+		fmt.Fprintf(p.out, "  %s: %s\n", count, name)
 	}
 }
 
@@ -85,13 +85,13 @@ func (p *progress) follow() {
 	defer close(p.ceased)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	for text, more := "", true; more; {
+	for count, more := "", true; more; {
 		select {
-		case text, more = <-p.steps:
+		case count, more = <-p.steps:
 		case <-second.C:
 		}
 		if more {
-			fmt.Fprintf(p.out, "\r\x1b[KBuilding the functions (the first time about a minute)… %s, %d s", text, int(time.Since(p.begun).Seconds()))
+			fmt.Fprintf(p.out, "\r\x1b[K%s %s, %d s", building, count, int(time.Since(p.begun).Seconds()))
 		}
 	}
 }

@@ -24,7 +24,7 @@ type command struct {
 
 // commands are all commands. The first is the one that is meant when none is named.
 var commands = []command{
-	{"serve", "", "everything on http://127.0.0.1:9000 until Ctrl-C; also without a command", "-challenges", serve},
+	{"serve", "", "everything on 127.0.0.1:9000 until Ctrl-C; also without a command", "-challenges", serve},
 	{"demo", "", "a fingerprint verified on each platform, and what is refused", "demo -v", demo},
 	{"invoke", "[event.json]", "one event: the answer on stdout, the log on stderr", "invoke -platform scf deploy/events/direct.json", invoke},
 	{"sign", "", "an event that a phone has signed", "sign -challenge hello > event.json", sign},
@@ -40,7 +40,7 @@ type invocation struct {
 // run runs the command that args name.
 func run(ctx context.Context, args []string, std streams) error {
 	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--h", "--help"}, args[0]) {
-		args = []string{"help"}
+		args = append([]string{"help"}, args[1:]...)
 	}
 	switch {
 	case len(args) == 0 || strings.HasPrefix(args[0], "-"):
@@ -104,16 +104,17 @@ func (i invocation) wrong(err error) error {
 func help(args []string, out io.Writer) error {
 	switch len(args) {
 	case 0:
-		fmt.Fprintf(out, `Everything on this computer: the functions, as AWS Lambda, Tencent SCF and WeChat
-Cloud Hosting run them; WeChat; and phones that sign. No account is needed.
+		fmt.Fprintf(out, `Everything on this computer: the functions, as AWS Lambda, Tencent SCF and
+WeChat Cloud Hosting run them; WeChat; and phones that sign.
+No account is needed.
 
 usage: %s [command] [flags]
 
 `, program)
 		for _, c := range commands {
-			fmt.Fprintf(out, "  %-8s %s\n             %s %s\n", c.name, c.about, program, c.example)
+			fmt.Fprintf(out, "  %-8s %s\n           %s %s\n", c.name, c.about, program, c.example)
 		}
-		fmt.Fprintf(out, "  %-8s %s\n             %s %s\n", "help", "this text, or what a command's flags are", program, "help invoke")
+		fmt.Fprintf(out, "  %-8s %s\n           %s %s\n", "help", "this text, or what a command's flags are", program, "help invoke")
 		return nil
 	case 1:
 		c, err := commandNamed(args[0])
@@ -128,7 +129,7 @@ usage: %s [command] [flags]
 // explain prints what c does, an example and its flags.
 func (c command) explain(flags *flag.FlagSet, out io.Writer) {
 	usage := strings.Join(strings.Fields(c.name+" [flags] "+c.arguments), " ")
-	fmt.Fprintf(out, "%s: %s\n\nusage: %s %s\n  e.g. %s %s\n\n", c.name, c.about, program, usage, program, c.example)
+	fmt.Fprintf(out, "%s: %s\n\nusage:   %s %s\nexample: %s %s\n\n", c.name, c.about, program, usage, program, c.example)
 	flags.SetOutput(out)
 	flags.PrintDefaults()
 }

@@ -26,6 +26,11 @@ func demo(ctx context.Context, i invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 
+	return show(ctx, w, t)
+}
+
+// show plays all cases, and fails when one was not answered as it must be.
+func show(ctx context.Context, w *world, t *table) error {
 	if err := play(ctx, w, t); err != nil {
 		return err
 	}

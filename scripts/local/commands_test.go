@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// status runs a command and returns its exit status, with what it printed.
+func status(t *testing.T, stdin io.Reader, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	out, log := newOutput(), newOutput()
+	err := run(t.Context(), args, streams{stdin, out, log})
+	status = exitStatus(t.Context(), err, log)
+	return status, out.String(), log.String()
+}
+
+func TestHelpShowsAllCommands(t *testing.T) {
+	_, all, _ := status(t, nil, "help")
+	for _, c := range append([]command{{name: "help", example: "help invoke"}}, commands...) {
+		assert.Contains(t, all, "\n  "+c.name+" ")
+		assert.Contains(t, all, program+" "+c.example+"\n")
+	}
+	for line := range strings.Lines(all) {
+		assert.Less(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"-help"}, {"help"}} {
+		code, out, log := status(t, nil, args...)
+		assert.Equal(t, 0, code, args)
+		assert.Equal(t, all, out, args)
+		assert.Empty(t, log, args)
+	}
+}
+
+func TestEachCommandIsExplained(t *testing.T) {
+	for _, c := range commands {
+		example, _, _ := strings.Cut(c.example, " > ")
+		for _, args := range [][]string{{c.name, "-h"}, {c.name, "--help"}, {"help", c.name}, {"-h", c.name}, append(strings.Fields(example), "-h")} {
+			code, out, log := status(t, nil, args...)
+			assert.Equal(t, 0, code, args)
+			assert.Contains(t, out, "usage:   "+program+" "+c.name+" [flags]", args)
+			assert.Contains(t, out, c.example, args)
+			assert.Empty(t, log, args)
+		}
+	}
+}
+
+func TestWrongUseIsNamed(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	noFolder := filepath.Join("commands_test.go", "phones")
+	const event = "../../deploy/events/direct.json"
+	for _, c := range []struct {
+		status int
+		says   string
+		args   []string
+	}{
+		{2, `there is no command "dance"`, []string{"dance"}},
+		{2, `there is no command ""`, []string{""}},
+		{2, `there is no command "dance"`, []string{"help", "dance"}},
+		{2, `there is no command "dance"`, []string{"--help", "dance"}},
+		{2, `unexpected argument "more"`, []string{"help", "demo", "more"}},
+		{2, "not defined: -dance", []string{"-dance"}},
+		{2, `demo: flag provided but not defined: -dance: see go run ./scripts/local demo -h`, []string{"demo", "-dance"}},
+		{2, `demo: unexpected argument "lambda"`, []string{"demo", "lambda"}},
+		{2, `serve: unexpected argument "demo"`, []string{"-challenges", "demo"}},
+		{2, `serve: unexpected argument "9001"`, []string{"serve", "9001"}},
+		{2, `sign: unexpected argument "hello"`, []string{"sign", "hello"}},
+		{2, "-challenge is missing", []string{"sign"}},
+		{2, "there is lambda, scf, http", []string{"invoke", "-platform", "azure", event}},
+		{2, "there is verify, challenge, token", []string{"invoke", "-function", "nothing", event}},
+		{2, "there is android, ", []string{"sign", "-challenge", "c", "-device", "nokia"}},
+		{2, `unexpected argument "second.json"`, []string{"invoke", event, "second.json"}},
+		{2, "one event", []string{"invoke", "-e", event, event}},
+		{2, "want NAME=VALUE", []string{"invoke", "-env", "WX_OPENID", event}},
+		{2, "parse error", []string{"invoke", "-timeout", "ten", event}},
+		{1, "no such file", []string{"invoke", "missing.json"}},
+		{1, "no such file", []string{"invoke", "-e", "missing.json"}},
+		{1, "-config: ", []string{"-config", "missing.json", "-phones", t.TempDir()}},
+		{1, "only an address of this computer", []string{"serve", "-addr", "0.0.0.0:0", "-phones", t.TempDir()}},
+		{1, "only an address of this computer", []string{"-addr", "192.0.2.1:9000", "-phones", t.TempDir()}},
+		{1, "address already in use): choose another address with -addr", []string{"-addr", busy.Addr().String(), "-phones", t.TempDir()}},
+		{1, "choose another folder with -phones", []string{"-addr", "127.0.0.1:0", "-phones", noFolder}},
+		{1, "choose another folder with -phones", []string{"invoke", "-phones", noFolder, event}},
+		{1, "choose another folder with -phones", []string{"sign", "-challenge", "c", "-phones", noFolder}},
+		{1, "challenge", []string{"sign", "-phones", t.TempDir(), "-challenge", strings.Repeat("c", 513)}},
+		{0, "", []string{"sign", "-phones", t.TempDir(), "-challenge", "c", "-device", "ios"}},
+	} {
+		code, out, log := status(t, strings.NewReader("{}"), c.args...)
+		assert.Equal(t, c.status, code, c.args)
+		assert.Equal(t, c.status == 0, out != "", "%v: %s", c.args, out)
+		assert.Contains(t, log, c.says, c.args)
+		assert.LessOrEqual(t, strings.Count(log, "\n"), 1, log)
+	}
+}
+
+// Whatever fails because it was stopped is not told.
+func TestAnInterruptedCommandSaysJustThat(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	for want, says := range map[int]string{1: "local: signal: killed\n", 130: "local: interrupted\n"} {
+		if want == 130 {
+			interrupt()
+		}
+		log := newOutput()
+		assert.Equal(t, want, exitStatus(ctx, assertionError("signal: killed"), log))
+		assert.Equal(t, says, log.String())
+	}
+	interrupt()
+}
+
+type assertionError string
+
+func (e assertionError) Error() string { return string(e) }
