@@ -112,9 +112,9 @@ usage: %s [command] [flags]
 
 `, program)
 		for _, c := range commands {
-			fmt.Fprintf(out, "  %-8s %s\n           %s %s\n", c.name, c.about, program, c.example)
+			fmt.Fprintf(out, "  %-8s %s\n      %s %s\n", c.name, c.about, program, c.example)
 		}
-		fmt.Fprintf(out, "  %-8s %s\n           %s %s\n", "help", "this text, or what a command's flags are", program, "help invoke")
+		fmt.Fprintf(out, "  %-8s %s\n      %s %s\n", "help", "this text, or what a command's flags are", program, "help invoke")
 		return nil
 	case 1:
 		c, err := commandNamed(args[0])
