@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,30 @@ type Target struct {
 	// Race links the race detector, which needs cgo: such a binary is for tests and
 	// not deployed.
 	Race bool
+	// Trial is for a binary to try out on this computer, which is neither deployed nor
+	// measured. It is made of the packages that go run has compiled for a command
+	// already, instead of compiling all of them again with the flags of deployed ones:
+	// on a computer that has compiled none, that is half of the time.
+	Trial bool
+}
+
+// flags are those for t.
+func (t Target) flags() []string {
+	if t.Trial {
+		return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool { return flag == "-trimpath" })
+	}
+	return flags
+}
+
+// cgo is the variable that says whether t uses C; nil leaves it to the go command.
+func (t Target) cgo() []string {
+	switch {
+	case t.Trial:
+		return nil
+	case t.Race:
+		return []string{"CGO_ENABLED=1"}
+	}
+	return []string{"CGO_ENABLED=0"}
 }
 
 // Program compiles a package of this module, given by its path below the module's
@@ -42,15 +67,14 @@ func (t Target) Program(ctx context.Context, pkg, file string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	arguments := append([]string{"build", "-o", file}, flags...)
-	cgo := "0"
+	arguments := append([]string{"build", "-o", file}, t.flags()...)
 	if t.Race {
-		arguments, cgo = append(arguments, "-race"), "1"
+		arguments = append(arguments, "-race")
 	}
 	command := exec.CommandContext(ctx, "go", append(arguments, "./"+pkg)...)
 	inOwnGroup(command)
 	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOTMPDIR="+work)
+	command.Env = append(append(os.Environ(), "GOTMPDIR="+work), t.cgo()...)
 	if t.OS != "" {
 		command.Env = append(command.Env, "GOOS="+t.OS)
 	}

@@ -3,6 +3,7 @@ package gobuild
 import (
 	"debug/buildinfo"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,6 +36,18 @@ func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
 
 	require.NoError(t, Target{OS: "linux", Arch: "arm64"}.Programs(t.Context(), folder, "functions/token"))
 	assert.Equal(t, "arm64", settings(t, filepath.Join(folder, "token"))["GOARCH"])
+}
+
+// go run compiles with the go command's own settings, and this shares them.
+func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, Target{Trial: true}.Programs(t.Context(), folder, "functions/token"))
+	got := settings(t, filepath.Join(folder, "token"))
+	assert.NotContains(t, got, "-trimpath")
+	assert.Equal(t, "lambda.norpc", got["-tags"])
+	usual, err := exec.CommandContext(t.Context(), "go", "env", "CGO_ENABLED").Output()
+	require.NoError(t, err)
+	assert.Equal(t, strings.TrimSpace(string(usual)), got["CGO_ENABLED"])
 }
 
 func TestTheMakefileHasTheSameFlags(t *testing.T) {

@@ -15,17 +15,17 @@ import (
 // before.
 const building = "Building the functions (the first time takes about a minute)…"
 
-// build compiles programs as they are deployed, for this computer, into a folder of
-// their own.
+// build compiles programs for this computer into a folder of their own.
 func build(ctx context.Context, programs []string, p *progress) (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "sotercall-"); err != nil {
 		return "", err
 	}
 	p.begin()
 	defer p.end()
+	target := gobuild.Target{Trial: true}
 	for i, name := range programs {
 		p.step(fmt.Sprintf("%d of %d", i+1, len(programs)), name)
-		if err := gobuild.Functions(ctx, folder, name); err != nil {
+		if err := target.Programs(ctx, folder, "functions/"+name); err != nil {
 			return "", errors.Join(err, os.RemoveAll(folder))
 		}
 	}
