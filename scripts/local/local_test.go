@@ -140,7 +140,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	lines := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(out.String(), -1)
-	require.Len(t, lines, 8)
+	require.Len(t, lines, 9)
 	folder := t.TempDir()
 	var answers []string
 	for _, line := range lines {
@@ -150,11 +150,11 @@ func TestServe(t *testing.T) {
 		require.NoError(t, err, line[1])
 		answers = append(answers, string(answer))
 	}
-	assert.Equal(t, []string{"", verified, verified, verified}, answers[:4])
-	assert.Contains(t, answers[4], `"errMsg":"openapi.soter.issueChallenge:ok"`)
-	assert.Contains(t, answers[5], `"access_token":"`+sandbox.EventToken+`","expires_in":`)
-	assert.Contains(t, answers[6], `"expires_in":`)
-	assert.Contains(t, answers[7], `"errcode":-1`)
+	assert.Equal(t, []string{"", verified, verified, verified, verified}, answers[:5])
+	assert.Contains(t, answers[5], `"errMsg":"openapi.soter.issueChallenge:ok"`)
+	assert.Contains(t, answers[6], `"access_token":"`+sandbox.EventToken+`","expires_in":`)
+	assert.Contains(t, answers[7], `"expires_in":`)
+	assert.Contains(t, answers[8], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
 	stop()

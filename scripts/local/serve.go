@@ -31,7 +31,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 			return fmt.Errorf("-config: %w", err)
 		}
 	}
-	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges}
+	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err)}
 	w, err := listen(s)
 	if taken := (*net.OpError)(nil); errors.As(err, &taken) && taken.Op == "listen" {
 		return fmt.Errorf("cannot listen there (%w): choose another address with -addr, such as -addr 127.0.0.1:9001", err)
@@ -40,7 +40,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	fmt.Fprintf(i.out, "%s\nUntil they run, %s answers 503.\n", building, w.base)
+	fmt.Fprintf(i.out, "%s is WeChat and the phones. The functions answer 503 there until they are built.\n", w.base)
 	if err := w.startAll(ctx, s); err != nil {
 		return err
 	}
@@ -63,6 +63,9 @@ The function on AWS Lambda (aws lambda invoke --endpoint-url %[1]s works too):
 
 The same function on Tencent SCF (Tencent Cloud's SDKs work too, with the endpoint %[2]s and http://):
   curl -s %[1]s/scf/functions/verify/invocations -d @event.json
+
+The same in a container of WeChat Cloud Hosting, as a page's wx.cloud.callContainer comes to it; the user is in the path:
+  curl -s %[1]s/callContainer/oLocal-User_0000000000000001/openapi/soter/verifySignature -d @event.json
 
 Through an API Gateway HTTP API, as a backend calls it:
   curl -s %[1]s/openapi/soter/verifySignature -d @event.json
