@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -104,18 +105,11 @@ func TestWrongUseIsNamed(t *testing.T) {
 
 // Whatever fails because it was stopped is not told.
 func TestAnInterruptedCommandSaysJustThat(t *testing.T) {
+	killed := errors.New("signal: killed")
 	ctx, interrupt := context.WithCancel(t.Context())
-	for want, says := range map[int]string{1: "local: signal: killed\n", 130: "local: interrupted\n"} {
-		if want == 130 {
-			interrupt()
-		}
-		log := newOutput()
-		assert.Equal(t, want, exitStatus(ctx, assertionError("signal: killed"), log))
-		assert.Equal(t, says, log.String())
-	}
+	log := newOutput()
+	assert.Equal(t, 1, exitStatus(ctx, killed, log), "the twin")
 	interrupt()
+	assert.Equal(t, 130, exitStatus(ctx, killed, log))
+	assert.Equal(t, "local: signal: killed\nlocal: interrupted\n", log.String())
 }
-
-type assertionError string
-
-func (e assertionError) Error() string { return string(e) }

@@ -63,11 +63,34 @@ func hosted(t *testing.T) {
 	}
 }
 
+// asCommand makes a second run of this test binary the command itself.
+const asCommand = "LOCAL_TEST_AS_COMMAND"
+
+// binaries is the folder of the functions that the tests share; "" until one needs
+// them.
+var binaries string
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	status := m.Run()
+	if binaries != "" {
+		_ = os.RemoveAll(binaries)
+	}
+	os.Exit(status)
+}
+
 // openWorld starts a world for a test.
 func openWorld(t *testing.T, s settings) *world {
 	t.Helper()
 	hosted(t)
-	s.addr = "127.0.0.1:0"
+	if binaries == "" {
+		var err error
+		binaries, err = build(t.Context(), settings{}.programs(), nil)
+		require.NoError(t, err)
+	}
+	s.addr, s.binaries = "127.0.0.1:0", binaries
 	w, err := open(t.Context(), s)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.close()) })

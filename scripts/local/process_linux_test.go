@@ -19,16 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asCommand makes a second run of this test binary the command itself.
-const asCommand = "LOCAL_TEST_AS_COMMAND"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
 // process returns local as a process of its own, and the folder that is the only one
 // where it and all that it starts make temporary files.
 func process(t *testing.T, args ...string) (local *exec.Cmd, temporary string) {

@@ -29,6 +29,7 @@ type world struct {
 	rest     atomic.Pointer[http.Handler] // for paths that mux does not have; nil while the world starts
 	server   *http.Server
 	binaries string // folder of the functions' binaries
+	ours     bool   // whether close removes it
 }
 
 // settings of a world.
@@ -42,6 +43,7 @@ type settings struct {
 	timeout    time.Duration
 	challenges bool      // verify takes only challenges that the challenge function issued
 	progress   *progress // of building; nil tells nothing
+	binaries   string    // of another world, to use again; "" builds them
 }
 
 // platform is where functions run.
@@ -118,8 +120,11 @@ func listen(s settings) (_ *world, err error) {
 
 // startAll builds the functions and starts each of them.
 func (w *world) startAll(ctx context.Context, s settings) (err error) {
-	if w.binaries, err = build(ctx, s.programs(), s.progress); err != nil {
-		return err
+	if w.binaries = s.binaries; w.binaries == "" {
+		if w.binaries, err = build(ctx, s.programs(), s.progress); err != nil {
+			return err
+		}
+		w.ours = true
 	}
 	for _, f := range functions {
 		if s.hosts(f.name) {
@@ -222,7 +227,7 @@ func (w *world) close() error {
 	if w.server != nil {
 		errs = append(errs, w.server.Close())
 	}
-	if w.binaries != "" {
+	if w.ours {
 		errs = append(errs, os.RemoveAll(w.binaries))
 	}
 	return errors.Join(errs...)
