@@ -34,8 +34,9 @@ const (
 // copy of the project, with what they print.
 var ranHere = []struct{ command, prints string }{
 	{"go run ./scripts/local sign -openid oUser -challenge hello -device android > event.json", ""},
-	{"go run ./scripts/local invoke -platform lambda -e event.json", verified},
-	{"go run ./scripts/local invoke -platform scf -e deploy/events/direct.json", verified},
+	{"go run ./scripts/local invoke event.json", verified},
+	{"go run ./scripts/local invoke -platform http event.json", verified},
+	{"go run ./scripts/local invoke -platform scf deploy/events/direct.json", verified},
 }
 
 // ranElsewhere are all other commands: the folder and the test that runs each, or
@@ -43,6 +44,7 @@ var ranHere = []struct{ command, prints string }{
 var ranElsewhere = map[string]string{
 	"go run ./scripts/local demo": "scripts/local TestDemo",
 	"go run ./scripts/local":      "scripts/local TestServe",
+	"go run ./scripts/local help": "scripts/local TestHelpShowsAllCommands",
 	"go run ./scripts/package":    "scripts/package TestTheSameSourceGivesTheSameBytesInAnyFolder",
 	"go run ./scripts/bench":      "scripts/bench TestEveryFigureIsMeasured",
 	"go run ./scripts/soak":       "scripts/soak TestSoak",

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -8,11 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
 func TestDemo(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	code, out, log := status(t, nil, "demo")
 	require.Equal(t, 0, code, out)
 	assert.Equal(t, 4, strings.Count(out, "✓     ✓     ✓\n"), out)
@@ -26,10 +29,27 @@ func TestDemo(t *testing.T) {
 	for line := range strings.Lines(next) {
 		assert.Contains(t, out, line)
 	}
+
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, excerpt, _ := strings.Cut(string(readme), "```text\n")
+	excerpt, _, found := strings.Cut(excerpt, "```")
+	require.True(t, found)
+	for line := range strings.Lines(excerpt) {
+		assert.Contains(t, out, line, "README shows what the demo prints")
+	}
+}
+
+func TestWhatNextLeadsSomewhere(t *testing.T) {
+	files := regexp.MustCompile(`(?m)^  (\S+\.md)`).FindAllStringSubmatch(next, -1)
+	require.Len(t, files, 3)
+	for _, name := range files {
+		assert.FileExists(t, "../../"+name[1])
+	}
 }
 
 func TestDemoShowsTheJSON(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	code, out, log := status(t, nil, "demo", "-v")
 	require.Equal(t, 0, code, out)
 	assert.Equal(t, 12, strings.Count(out, verified+"\n"), out)

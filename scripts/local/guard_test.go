@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/need"
 )
 
 // routes are one of each kind that the server has.
@@ -72,7 +74,7 @@ func TestNoRouteServesWebPages(t *testing.T) {
 }
 
 func TestWhileItStartsTheServerSaysSo(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	s := settings{addr: "127.0.0.1:0"}
 	w, err := listen(s)
 	require.NoError(t, err)

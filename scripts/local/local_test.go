@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -55,14 +56,6 @@ func local(t *testing.T, stdin io.Reader, args ...string) (stdout, stderr string
 	return out.String(), log.String(), err
 }
 
-// hosted skips a test that builds and runs the functions, under -short.
-func hosted(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run the functions as binaries")
-	}
-}
-
 // asCommand makes a second run of this test binary the command itself.
 const asCommand = "LOCAL_TEST_AS_COMMAND"
 
@@ -84,7 +77,7 @@ func TestMain(m *testing.M) {
 // openWorld starts a world for a test.
 func openWorld(t *testing.T, s settings) *world {
 	t.Helper()
-	hosted(t)
+	need.Time(t)
 	if binaries == "" {
 		var err error
 		binaries, err = build(t.Context(), settings{}.programs(), nil)
@@ -98,7 +91,7 @@ func openWorld(t *testing.T, s settings) *world {
 }
 
 func TestSignNowInvokeLater(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	phones := t.TempDir()
 	event, _, err := local(t, nil, "sign", "-phones", phones, "-openid", "oLater", "-challenge", "<&> later", "-device", "huawei")
 	require.NoError(t, err)
@@ -141,13 +134,8 @@ func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
 
 // TestServe does what the banner says: each of its curl lines, as they stand.
 func TestServe(t *testing.T) {
-	hosted(t)
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("curl is not installed")
-		}
-		t.Skip("curl is not installed")
-	}
+	need.Time(t)
+	need.Program(t, "curl")
 	ctx, stop := context.WithCancel(t.Context())
 	out, ended := newOutput(), make(chan error, 1)
 	go func() {

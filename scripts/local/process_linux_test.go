@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"sotercall/internal/need"
 )
 
 // process returns local as a process of its own, and the folder that is the only one
@@ -82,7 +84,7 @@ func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
 }
 
 func TestCtrlCDuringTheBuild(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": unix.SIGTERM} {
 		local, temporary := process(t, "demo")
 		local.Env = append(local.Env, "GOCACHE="+t.TempDir()) // so that it takes long
@@ -102,7 +104,7 @@ func TestCtrlCDuringTheBuild(t *testing.T) {
 }
 
 func TestAReaderMayLeaveTheDemoEarly(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	local, temporary := process(t, "demo")
 	var log bytes.Buffer
 	local.Stderr = &log
@@ -125,12 +127,7 @@ func TestAReaderMayLeaveTheDemoEarly(t *testing.T) {
 func onTerminal(t *testing.T, local *exec.Cmd) string {
 	t.Helper()
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Met(t, err)
 	defer terminal.Close()
 	require.NoError(t, unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
@@ -149,7 +146,7 @@ func onTerminal(t *testing.T, local *exec.Cmd) string {
 }
 
 func TestDemoOnATerminal(t *testing.T) {
-	hosted(t)
+	need.Time(t)
 	for _, c := range []struct {
 		variable         string
 		colours, control bool
