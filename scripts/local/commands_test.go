@@ -83,6 +83,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		{2, "one event", []string{"invoke", "-e", event, event}},
 		{2, "want NAME=VALUE", []string{"invoke", "-env", "WX_OPENID", event}},
 		{2, "parse error", []string{"invoke", "-timeout", "ten", event}},
+		{2, "-addr: address 9001: missing port", []string{"-addr", "9001"}},
 		{1, "no such file", []string{"invoke", "missing.json"}},
 		{1, "no such file", []string{"invoke", "-e", "missing.json"}},
 		{1, "-config: ", []string{"-config", "missing.json", "-phones", t.TempDir()}},

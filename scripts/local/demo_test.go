@@ -24,6 +24,7 @@ func TestDemo(t *testing.T) {
 	assert.Contains(t, out, "\n✗ replayed: the challenge was used before  ")
 	assert.NotContains(t, out, "WRONG")
 	requireNarrow(t, out)
+	assert.Len(t, strings.Fields(columns[1]), len(platforms), "each column has a name")
 	assert.NotContains(t, out+log, "\x1b", "this is no terminal")
 	assert.Equal(t, building+"\n  1 of 4: token\n  2 of 4: challenge\n  3 of 4: verify\n  4 of 4: service\n", log)
 	for line := range strings.Lines(next) {
@@ -79,7 +80,7 @@ func TestDemoMarksTheAnswerThatIsWrong(t *testing.T) {
 	assert.Equal(t, statusFailed, exitStatus(t.Context(), err, log))
 	out := log.String()
 	assert.Contains(t, out, "\n✓ genuine, Android                                           WRONG   ✓     ✓\n")
-	assert.Contains(t, out, "WRONG: AWS Lambda answered isOk false, errCode 0: WeChat says that the\n    signature is wrong; must be isOk true, errCode 0\n")
+	assert.Contains(t, out, "WRONG: Lambda answered isOk false, errCode 0: WeChat says that the\n    signature is wrong; must be isOk true, errCode 0\n")
 	assert.Contains(t, out, "39 answers, 1 of them WRONG.\n")
 	assert.Equal(t, 3, strings.Count(out, "WRONG"))
 	assert.NotContains(t, out, "What next")

@@ -44,7 +44,7 @@ const (
 // programs are the binaries that a world needs.
 func (s settings) programs() (programs []string) {
 	for _, f := range functions {
-		if s.hosts(f.name) && (s.runs("lambda") || s.runs("scf")) && !slices.Contains(programs, f.program) {
+		if s.hosts(f.name) && s.runsEvents() && !slices.Contains(programs, f.program) {
 			programs = append(programs, f.program)
 		}
 	}

@@ -36,6 +36,11 @@ func ask(t *testing.T, base, route string, change func(*http.Request)) (*http.Re
 	if change != nil {
 		change(r)
 	}
+	return do(t, r)
+}
+
+func do(t *testing.T, r *http.Request) (*http.Response, string) {
+	t.Helper()
 	resp, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()

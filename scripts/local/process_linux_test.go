@@ -123,6 +123,25 @@ func TestAReaderMayLeaveTheDemoEarly(t *testing.T) {
 	requireNothingLeft(t, temporary)
 }
 
+func TestCtrlCEndsServe(t *testing.T) {
+	need.Time(t)
+	local, temporary := process(t, "-addr", "127.0.0.1:0", "-phones", t.TempDir())
+	out, err := local.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, local.Start())
+	lines := bufio.NewReader(out)
+	for line := ""; !strings.Contains(line, "until Ctrl-C"); {
+		line, err = lines.ReadString('\n')
+		require.NoError(t, err)
+	}
+	assert.NotEmpty(t, processesOf(temporary), "the twin: what runs is found")
+	require.NoError(t, local.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, lines)
+	require.NoError(t, err)
+	assert.Equal(t, 0, exitCode(t, local.Wait()))
+	requireNothingLeft(t, temporary)
+}
+
 // onTerminal runs a command with a terminal for all that it prints, and returns that.
 func onTerminal(t *testing.T, local *exec.Cmd) string {
 	t.Helper()

@@ -21,6 +21,9 @@ func serve(ctx context.Context, i invocation) (err error) {
 	if _, err := i.parse(0); err != nil {
 		return err
 	}
+	if _, _, err := net.SplitHostPort(*addr); err != nil {
+		return i.wrong(fmt.Errorf("-addr: %w: want one such as 127.0.0.1:9001", err))
+	}
 	folder, err := phonesFolder(ctx, *phones)
 	if err != nil {
 		return err

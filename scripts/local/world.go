@@ -52,8 +52,16 @@ type platform struct{ name, title string }
 // httpPlatform is the name by which functions log that they are an HTTP server.
 const httpPlatform = "http"
 
-// platforms are those of a world, in the order in which they are shown.
-var platforms = []platform{{"lambda", "AWS Lambda"}, {"scf", "Tencent SCF"}, {httpPlatform, "WeChat Cloud Hosting"}}
+// platforms are those of a world, in the order in which they are shown: those that
+// run functions by events, and containers.
+var platforms = append(eventPlatforms(), platform{httpPlatform, "Cloud Hosting"})
+
+func eventPlatforms() (all []platform) {
+	for _, p := range emulator.Platforms {
+		all = append(all, platform{p.Name, p.Title})
+	}
+	return all
+}
 
 func names[T any](all []T, name func(T) string) []string {
 	var names []string
@@ -69,6 +77,11 @@ func functionNames() []string { return names(functions, func(f function) string 
 // runs reports whether a world with these settings has that platform.
 func (s settings) runs(platform string) bool {
 	return s.platforms == nil || slices.Contains(s.platforms, platform)
+}
+
+// runsEvents reports whether it has one that runs functions by events.
+func (s settings) runsEvents() bool {
+	return slices.ContainsFunc(eventPlatforms(), func(p platform) bool { return s.runs(p.name) })
 }
 
 // hosts reports whether a world with these settings has that function.
