@@ -15,7 +15,7 @@ import (
 func serve(ctx context.Context, i invocation) (err error) {
 	addr := i.flags.String("addr", "127.0.0.1:9000", "where to listen; an `address` of this computer only")
 	timeout := i.flags.Duration("timeout", 10*time.Second, "of one invocation")
-	permissions := i.flags.String("config", "", "config.json of a function whose Cloud Calls the gateway permits; without it, all are")
+	permissions := i.flags.String("config", "", "config.json, the `file` of a function whose Cloud Calls the gateway permits; without it, all are")
 	challenges := challengesFlag(i.flags)
 	phones := phonesFlag(i.flags)
 	if _, err := i.parse(0); err != nil {

@@ -72,7 +72,6 @@ func names[T any](all []T, name func(T) string) []string {
 }
 
 func platformNames() []string { return names(platforms, func(p platform) string { return p.name }) }
-func functionNames() []string { return names(functions, func(f function) string { return f.name }) }
 
 // runs reports whether a world with these settings has that platform.
 func (s settings) runs(platform string) bool {
