@@ -106,8 +106,8 @@ func TestCtrlCDuringTheBuild(t *testing.T) {
 func TestAReaderMayLeaveTheDemoEarly(t *testing.T) {
 	need.Time(t)
 	local, temporary := process(t, "demo")
-	var log bytes.Buffer
-	local.Stderr = &log
+	log := newOutput()
+	local.Stderr = log
 	out, err := local.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, local.Start())
