@@ -13,6 +13,10 @@ const usual = 128
 type Answer struct {
 	Verdict Verdict
 	Err     *Error
+	// Hint says what is likely to be wrong with the question whose signature is
+	// wrong; empty when nothing is, as with any question that a phone's result was
+	// put into unchanged.
+	Hint string
 }
 
 // IsOK reports whether the signature is genuine; never when there is an error.
@@ -26,11 +30,18 @@ func (a Answer) Code() int {
 	return a.Err.Code
 }
 
-// CloudCall words the answer as wx-server-sdk does, keys in its order.
+// CloudCall words the answer as wx-server-sdk does, keys in its order. A hint
+// stands behind WeChat's own message: whoever programs reads it there, and nobody
+// takes the answer for another one by it. Only a question that was damaged on its
+// way gets one, so that code which compares the whole message, as some does, never
+// meets it once the question is right.
 func (a Answer) CloudCall() []byte {
 	message := Name + ":ok"
-	if a.Err != nil {
+	switch {
+	case a.Err != nil:
 		message = Name + ":fail " + a.Err.Message
+	case a.Hint != "" && !a.IsOK():
+		message += " hint: " + a.Hint
 	}
 	b := append(make([]byte, 0, usual), `{"isOk":`...)
 	b = strconv.AppendBool(b, a.IsOK())
@@ -41,7 +52,9 @@ func (a Answer) CloudCall() []byte {
 	return append(b, '}')
 }
 
-// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok.
+// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok. It is
+// WeChat's to the byte, because SDKs of WeChat read it and "ok" is what their users
+// compare errmsg with: a hint is in the log alone.
 func (a Answer) HTTPSCall() []byte {
 	if a.Err != nil {
 		return HTTPSCall.refusal(Name, a.Err)

@@ -60,6 +60,9 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 	if reason := a.Verdict.Reason(); reason != "" {
 		log = append(log, slog.String("reason", reason))
 	}
+	if a.Hint != "" {
+		log = append(log, slog.String("hint", a.Hint))
+	}
 	return Result{Body: word(a), Outcome: a.outcome(), Log: log}
 }
 
@@ -68,17 +71,24 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 // when the question could not be read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	r, e := s.parse(body)
-	if e == nil {
-		r.OpenID, e = CallerFrom(ctx).ResolveOpenID(r.OpenID)
-	}
 	if e != nil {
+		return r, Answer{Err: e}
+	}
+	caller := CallerFrom(ctx)
+	if r.OpenID == "" && caller.IsBackend() {
+		return r, Answer{Err: missing(s.openid, body)}
+	}
+	if r.OpenID, e = caller.ResolveOpenID(r.OpenID); e != nil {
 		return r, Answer{Err: e}
 	}
 	verdict, err := h.Verifier.Verify(ctx, r)
 	if err != nil {
 		return r, Answer{Err: AsError(err)}
 	}
-	return r, Answer{Verdict: verdict}
+	if verdict.IsGenuine() {
+		return r, Answer{Verdict: verdict}
+	}
+	return r, Answer{Verdict: verdict, Hint: s.hint(r)}
 }
 
 // holding is the gate of who presents an access_token that tokens holds.

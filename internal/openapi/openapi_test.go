@@ -28,8 +28,13 @@ func (j *judge) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, e
 }
 
 const (
-	cloudCall = `{"openid":"oUser","jsonString":"{\"raw\":\"c\"}","jsonSignature":"c2ln"}`
-	httpsCall = `{"openid":"oUser","json_string":"{\"raw\":\"c\"}","json_signature":"c2ln"}`
+	cloudCall = `{"openid":"oUser","jsonString":"{\"raw\":\"c\"}","jsonSignature":"` + signature + `"}`
+	httpsCall = `{"openid":"oUser","json_string":"{\"raw\":\"c\"}","json_signature":"` + signature + `"}`
+
+	// signature has the form of a phone's.
+	signature = sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen +
+		sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + sixteen + "c2ln/+=="
+	sixteen = "MDEyMzQ1Njc4OWFi"
 )
 
 // backend is a context in which the developer's own backend calls.
@@ -37,7 +42,7 @@ func backend(t testing.TB) context.Context {
 	return openapi.WithCaller(t.Context(), openapi.Backend())
 }
 
-var question = openapi.Request{OpenID: "oUser", JSONString: `{"raw":"c"}`, JSONSignature: "c2ln"}
+var question = openapi.Request{OpenID: "oUser", JSONString: `{"raw":"c"}`, JSONSignature: signature}
 
 func TestThreeOutcomesInBothSpellings(t *testing.T) {
 	for _, c := range []struct {
@@ -97,7 +102,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	handler := &openapi.Handler{Verifier: &genuine}
 	require.True(t, handler.CloudCall(backend(t), []byte(cloudCall)).IsOK(), "the twin that passes")
 
-	long := strings.Repeat("x", openapi.MaxJSONString)
+	long := "{" + strings.Repeat("x", openapi.MaxJSONString-1)
 	for _, c := range []struct{ name, body, says string }{
 		{"nothing", ``, "there is no question"},
 		{"blanks", " \n", "there is no question"},
@@ -128,10 +133,10 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"jsonString with backslashes", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"{\\\"raw\\\":\\\"c\\\"}"`, 1), "parameter.jsonString is escaped twice"},
 		{"jsonString too long", strings.Replace(cloudCall, `"{\"raw\":\"c\"}"`, `"`+long+`x"`, 1), "parameter.jsonString has 8193 bytes"},
 		{"snake_case in a Cloud Call", httpsCall, "parameter.jsonString is missing: this form of the call does not call it json_string"},
-		{"no signature", strings.Replace(cloudCall, `,"jsonSignature":"c2ln"`, ``, 1), "parameter.jsonSignature is missing"},
+		{"no signature", strings.Replace(cloudCall, `,"jsonSignature":"`+signature+`"`, ``, 1), "parameter.jsonSignature is missing"},
 		{"signature with a blank", strings.Replace(cloudCall, `c2ln`, `c2 n`, 1), "a + that went through a form"},
 		{"signature URL-safe", strings.Replace(cloudCall, `c2ln`, `c2_n`, 1), "URL-safe base64"},
-		{"signature too long", strings.Replace(cloudCall, `c2ln`, strings.Repeat("A", 513), 1), "parameter.jsonSignature has 513 bytes"},
+		{"signature too long", strings.Replace(cloudCall, signature, strings.Repeat("A", 513), 1), "parameter.jsonSignature has 513 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := len(genuine.asked)
@@ -204,7 +209,7 @@ func TestJSONStringArrivesByteForByte(t *testing.T) {
 		`{"raw":"\\"}`, "{ \"raw\" : \"x\" }\n", "{\"raw\":\"\x7f\"}",
 	} {
 		j := judge{verdict: openapi.Genuine()}
-		body, err := json.Marshal(map[string]string{"openid": "o", "jsonString": text, "jsonSignature": "c2ln"})
+		body, err := json.Marshal(map[string]string{"openid": "o", "jsonString": text, "jsonSignature": signature})
 		require.NoError(t, err)
 		(&openapi.Handler{Verifier: &j}).CloudCall(backend(t), body)
 		require.Len(t, j.asked, 1, text)

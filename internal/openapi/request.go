@@ -19,8 +19,7 @@ var (
 )
 
 // parameters holds the values as they stand in the JSON, so that a mistake can
-// be named. A form reads the fields of its own spelling; the others are there to
-// tell a caller who mixed them up.
+// be named. A form reads the fields of its own spelling.
 type parameters struct {
 	OpenID             value `json:"openid"`
 	JSONString         value `json:"jsonString"`
@@ -71,65 +70,33 @@ func (s spelling) parse(body []byte) (Request, *Error) {
 	if p.Call.kind != 0 && p.Call.text != Name {
 		return Request{}, invalid("the call in the question is not %s, and is not served here", Name)
 	}
-	text, signature, otherText, otherSignature := p.JSONString, p.JSONSignature, p.SnakeJSONString, p.SnakeJSONSignature
-	other := snakeCase
+	text, signature := p.JSONString, p.JSONSignature
 	if s == snakeCase {
-		if p.Call.kind != 0 && p.Call.text != Name {
-			return Request{}, invalid("the call in the question is not %s, and is not served here", Name)
-		}
-		text, signature, otherText, otherSignature = otherText, otherSignature, text, signature
-		other = camelCase
+		text, signature = p.SnakeJSONString, p.SnakeJSONSignature
+	}
+	if e := s.swapped(p.OpenID.text, text.text, signature.text); e != nil {
+		return Request{}, e
 	}
 	var r Request
 	var e *Error
-	if r.OpenID, e = stringParameter(s.openid, p.OpenID, "", value{}, MaxOpenID); e != nil {
+	if r.OpenID, e = stringParameter(s.openid, p.OpenID, MaxOpenID); e != nil {
 		return Request{}, e
 	}
-	if r.JSONString, e = stringParameter(s.jsonString, text, other.jsonString, otherText, MaxJSONString); e != nil {
+	if r.JSONString, e = stringParameter(s.jsonString, text, MaxJSONString); e != nil {
 		return Request{}, e
 	}
-	if r.JSONSignature, e = stringParameter(s.jsonSignature, signature, other.jsonSignature, otherSignature, MaxJSONSignature); e != nil {
+	if r.JSONSignature, e = stringParameter(s.jsonSignature, signature, MaxJSONSignature); e != nil {
 		return Request{}, e
 	}
-	if e := s.check(r); e != nil {
+	if e := s.check(r, body); e != nil {
 		return Request{}, e
 	}
 	return r, nil
 }
 
-// check finds the mistakes that callers make most often, which would otherwise
-// come back as an unexplained isOk false.
-func (s spelling) check(r Request) *Error {
-	switch text := strings.TrimLeft(r.JSONString, " \t\r\n"); {
-	case text == "":
-		return invalid("parameter.%s is missing", s.jsonString)
-	case strings.HasPrefix(text, `"`), escapedTwice(text):
-		return invalid("parameter.%s is escaped twice: send resultJSON as wx.startSoterAuthentication returned it, without another JSON.stringify", s.jsonString)
-	}
+// stringParameter decodes one parameter. An absent one is the empty string.
+func stringParameter(name string, v value, limit int) (string, *Error) {
 	switch {
-	case r.JSONSignature == "":
-		return invalid("parameter.%s is missing", s.jsonSignature)
-	case strings.ContainsAny(r.JSONSignature, " \t\r\n"):
-		return invalid("parameter.%s has white space in its base64: a + that went through a form or a query string turns into a blank", s.jsonSignature)
-	case strings.ContainsAny(r.JSONSignature, "-_"):
-		return invalid("parameter.%s is URL-safe base64: send resultJSONSignature unchanged", s.jsonSignature)
-	}
-	return nil
-}
-
-// escapedTwice reports whether text begins as an object does whose quotes are
-// still escaped: {\"raw\":…
-func escapedTwice(text string) bool {
-	inner, isObject := strings.CutPrefix(text, "{")
-	return isObject && strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), `\`)
-}
-
-// stringParameter decodes one parameter. An absent one is the empty string; if
-// the other spelling's parameter stands in its place, that is the mistake to name.
-func stringParameter(name string, v value, otherName string, other value, limit int) (string, *Error) {
-	switch {
-	case v.kind == 0 && other.kind != 0:
-		return "", invalid("parameter.%s is missing: this form of the call does not call it %s", name, otherName)
 	case v.kind == 0, v.kind == 'n':
 		return "", nil
 	case v.kind == '{' && limit == MaxJSONString:
@@ -157,6 +124,8 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 		return invalid("the question is not valid UTF-8, at byte %d", syntax.ByteOffset)
 	case strings.Contains(syntax.Error(), "surrogate"):
 		return invalid("unpaired surrogate at byte %d: it is no character, so no phone has signed it", syntax.ByteOffset)
+	case isForm(body):
+		return invalid("the question is not valid JSON, at byte %d: it is a form. Send a JSON object, with Content-Type: application/json", syntax.ByteOffset)
 	default:
 		return invalid("the question is not valid JSON, at byte %d", syntax.ByteOffset)
 	}
