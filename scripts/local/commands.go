@@ -27,6 +27,7 @@ var commands = []command{
 	{"serve", "", "everything on 127.0.0.1:9000 until Ctrl-C; also without a command", "-challenges", serve},
 	{"demo", "", "a fingerprint verified on each platform, and what is refused", "demo -v", demo},
 	{"invoke", "[event.json]", "one event: the answer on stdout, the log on stderr", "invoke -platform scf deploy/events/direct.json", invoke},
+	{"explain", "[event.json]", "what an event is, who has signed it, and what is wrong with it", "explain deploy/events/direct.json", explain},
 	{"sign", "", "an event that a phone has signed", "sign -challenge hello > event.json", sign},
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/adapter"
+	deployed "sotercall/internal/function"
+	"sotercall/internal/sandbox"
+	"sotercall/internal/trigger"
+	"sotercall/internal/wiring"
+)
+
+// explain says of an event what it is, and what is likely to be wrong with it. The
+// function runs in this process, so that nothing is built; WeChat is the sandbox.
+func explain(ctx context.Context, i invocation) (err error) {
+	added := environment{}
+	i.flags.Var(added, "env", "`NAME=VALUE` that the platform sends with the event, such as WX_OPENID=… for a user's page; may be repeated")
+	challenges := challengesFlag(i.flags)
+	phones := phonesFlag(i.flags)
+	files, err := i.parse(1)
+	if err != nil {
+		return err
+	}
+	event, err := i.event(strings.Join(files, ""))
+	if err != nil {
+		return err
+	}
+	folder, err := phonesFolder(ctx, *phones)
+	if err != nil {
+		return err
+	}
+	w, err := listen(settings{addr: "127.0.0.1:0", phones: folder})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	said, err := w.answer(ctx, event, added, *challenges)
+	if err != nil {
+		return err
+	}
+	q := readQuestion(trigger.Read(event), event)
+	verdict, err := w.judge(ctx, q)
+	if err != nil {
+		return err
+	}
+	return explanation{q, trigger.CallerOf(added, false), said, verdict}.print(i.out)
+}
+
+// said is what the function answered to an event, and logged.
+type said struct {
+	answer string
+	line   struct {
+		Outcome string `json:"outcome"`
+		Code    int    `json:"errCode"`
+		Error   string `json:"error"`
+		Reason  string `json:"reason"`
+		Hint    string `json:"hint"`
+	}
+}
+
+// answer has verify answer an event, as it would be deployed, with HTTP doors that
+// stand open: who may come through them is not what is explained.
+func (w *world) answer(ctx context.Context, event []byte, added environment, challenges bool) (said, error) {
+	variables := function{name: "verify"}.variables(w.base, challenges)
+	variables["WECHAT_APPSECRET"] = sandbox.DefaultAppSecret
+	delete(variables, "WECHAT_TOKEN_BASE") // the token function does not run
+	var log bytes.Buffer
+	verify := deployed.New("verify", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (deployed.Function, error) {
+		return wiring.Verify(variables, log, level)
+	}, &log)
+	on := adapter.Invocation{Platform: adapter.Lambda, Authorized: true, Environment: added}
+	if len(added) > 0 {
+		on.Platform = adapter.SCF
+	}
+	answer, err := verify.Invoke(ctx, on, event)
+	if err != nil {
+		return said{}, err
+	}
+	s := said{answer: string(answer)}
+	return s, json.Unmarshal(bytes.TrimSpace(log.Bytes()), &s.line)
+}

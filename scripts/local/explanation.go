@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/trigger"
+)
+
+// explanation is all that explain found out.
+type explanation struct {
+	question question
+	caller   openapi.Caller
+	said     said
+	verdict  string // of WeChat's stand-in; "" if it was not asked
+}
+
+// print prints it: a name at the left edge, then what is known, a line each.
+func (e explanation) print(out io.Writer) error {
+	var b strings.Builder
+	say := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-14s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	say("door", "%s", doorText(e.question.event))
+	if r := e.question.event.Request; r != nil {
+		say("request", "%s %s", r.Method, r.URL.EscapedPath())
+	}
+	say("caller", "%s", e.callerText())
+	for _, m := range e.question.members {
+		e.field(say, m)
+	}
+	b.WriteByte('\n')
+	for i, line := range e.verdictText() {
+		say([]string{"WeChat", ""}[min(i, 1)], "%s", line)
+	}
+	say("function", "%s", e.said.answer)
+	say("mistake", "%s", e.mistake())
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func doorText(event trigger.Event) string {
+	switch {
+	case event.Door == trigger.Direct:
+		return "direct: a direct invocation, or a page's wx.cloud.callFunction"
+	case event.Door == trigger.Unknown:
+		return "unknown: " + event.Err.Error()
+	case event.Door.Timer():
+		return string(event.Door) + ": a timer, which asks nothing"
+	case event.Err != nil:
+		return string(event.Door) + ", broken: " + event.Err.Error()
+	}
+	return string(event.Door)
+}
+
+func (e explanation) callerText() string {
+	switch openid, refused := e.caller.ResolveOpenID(""); {
+	case e.question.snake:
+		return "whoever holds the access_token in the query: your backend"
+	case e.caller.IsBackend() && e.question.event.Request != nil:
+		return "whoever the door lets in, by HTTP_AUTH: your backend"
+	case e.caller.IsBackend():
+		return "your backend, about any user (a page's user: -env WX_OPENID=…)"
+	case e.caller.IsUser():
+		return "the user " + openid + ", who may ask about himself"
+	default:
+		return "not known: " + refused.Message
+	}
+}
+
+// field says of a member of the question what it is.
+func (e explanation) field(say func(name, format string, args ...any), m member) {
+	switch m.name {
+	case "jsonString", "json_string":
+		say(m.name, "%s, %d bytes, in which the phone says:", kindOf(m), len(m.text()))
+		for _, said := range resultMembers(m.text()) {
+			say("  "+said.name, "%s%s", about[said.name], shortened(string(said.value)))
+		}
+	case "jsonSignature", "json_signature":
+		say(m.name, "%s, %d characters (phones on record send 344)", kindOf(m), len(m.text()))
+	case "openid":
+		say(m.name, "%s", shortened(string(m.value)))
+	default:
+		say(m.name, "%s, which is not read", kindOf(m))
+	}
+}
+
+// about says what a phone means by the members of its result (WeChat,
+// wx.startSoterAuthentication).
+var about = map[string]string{
+	"raw": "the challenge: ", "counter": "grows with each signature: ",
+	"cpu_id": "the phone: ", "uid": "the app on it: ", "fid": "which finger: ",
+	"tee_n": "the trusted environment: ", "tee_v": "its version: ",
+	"fp_n": "the sensor: ", "fp_v": "its version: ",
+	"rsa_pss_saltlen": "bytes of salt in the signature: ",
+}
+
+func kindOf(m member) string {
+	switch m.value.Kind() {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return "null"
+}
+
+func shortened(text string) string {
+	const most = 72
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}
+
+// verdictText is what WeChat would answer, and what that means.
+func (e explanation) verdictText() []string {
+	switch {
+	case e.verdict == "":
+		return []string{"is not asked: a parameter is missing"}
+	case strings.Contains(e.verdict, `"is_ok":true`):
+		return []string{e.verdict, "a phone of this user, in the sandbox, has signed exactly this text"}
+	case strings.Contains(e.verdict, `"is_ok":false`):
+		return []string{e.verdict, "no phone of this user, in the sandbox, has signed exactly this text"}
+	case strings.Contains(e.verdict, strconv.Itoa(openapi.CodeInvalidOpenID)):
+		return []string{e.verdict, "the sandbox knows no phone of this user; a real one it cannot judge"}
+	}
+	return []string{e.verdict}
+}
+
+// mistake is the likely mistake.
+func (e explanation) mistake() string {
+	const none = "none to be seen: the text or the signature was changed, or another phone signed it"
+	line := e.said.line
+	code := openapi.LookUp(line.Code)
+	_, message, _ := strings.Cut(line.Error, code.Text+". ")
+	switch {
+	case line.Outcome == "genuine":
+		return "none"
+	case line.Outcome == "wrong" && line.Hint != "":
+		return line.Hint
+	case line.Outcome == "wrong" && !strings.Contains(e.verdict, `"is_ok":false`):
+		return line.Reason
+	case line.Outcome == "wrong":
+		return none
+	case line.Code == openapi.CodeInvalidOpenID:
+		return cmp.Or(openapi.Hint(e.question.request()), "none to be seen. If WeChat answers "+strconv.Itoa(line.Code)+", too: "+code.Do)
+	case line.Code == openapi.CodeInvalidParam:
+		return message
+	case code.Text != "":
+		return plain(message + ": " + code.Do)
+	}
+	return plain(code.Meaning + ": " + code.Do)
+}
+
+// plain is what a document says, as a terminal shows it.
+func plain(markdown string) string {
+	return strings.ReplaceAll(link.ReplaceAllString(markdown, "docs/$1"), "`", "")
+}
+
+var link = regexp.MustCompile(`\[[^]]*\]\(([^)]*)\)`)

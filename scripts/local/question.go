@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/openapi"
+	"sotercall/internal/trigger"
+)
+
+// member is a name and a value of a JSON object, as they stand there.
+type member struct {
+	name  string
+	value jsontext.Value
+}
+
+// text is a value that is a string; empty if it is none.
+func (m member) text() string {
+	if m.value.Kind() != '"' {
+		return ""
+	}
+	b, _ := jsontext.AppendUnquote(nil, m.value) // valid: the decoder has read it
+	return string(b)
+}
+
+// question is what an event asks, as far as it can be read: also where the function
+// refuses it.
+type question struct {
+	event   trigger.Event
+	members []member
+	snake   bool // whether it is asked at the HTTPS Call's path
+}
+
+// readQuestion takes an event apart. What is no object has no members.
+func readQuestion(event trigger.Event, payload []byte) question {
+	q := question{event: event}
+	switch r := event.Request; {
+	case r != nil:
+		payload, _ = io.ReadAll(r.Body) // from memory
+		q.snake = strings.TrimPrefix(r.URL.Path, functionsBase) == openapi.HTTPSCallPath
+	case event.Door.HTTP():
+		return q // a broken request
+	}
+	q.members = membersOf(payload)
+	return q
+}
+
+// membersOf lists an object's members in their order, up to where it is broken. The
+// members of any other value are none.
+func membersOf(object []byte) (all []member) {
+	dec := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return nil
+	}
+	for dec.PeekKind() == '"' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return all
+		}
+		name := token.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return all
+		}
+		all = append(all, member{name, value.Clone()})
+	}
+	return all
+}
+
+// resultMembers lists those of a resultJSON. Phones write control characters into
+// their strings, which the decoder refuses: they are shown as escapes.
+func resultMembers(jsonString string) []member {
+	var readable []byte
+	for _, c := range []byte(jsonString) {
+		if c < ' ' && !bytes.ContainsRune([]byte("\t\r\n"), rune(c)) {
+			readable = fmt.Appendf(readable, `\u%04x`, c)
+			continue
+		}
+		readable = append(readable, c)
+	}
+	return membersOf(readable)
+}
+
+// value is the text of the first member with one of the names, "" if there is none.
+func (q question) value(names ...string) string {
+	for _, m := range q.members {
+		for _, name := range names {
+			if m.name == name {
+				return m.text()
+			}
+		}
+	}
+	return ""
+}
+
+// request is the question as it would be asked, in whichever spelling.
+func (q question) request() openapi.Request {
+	return openapi.Request{
+		OpenID:        q.value("openid"),
+		JSONString:    q.value("jsonString", "json_string"),
+		JSONSignature: q.value("jsonSignature", "json_signature"),
+	}
+}
+
+// judge asks the sandbox what WeChat would answer, whatever the function thinks of
+// the question. Without a parameter nobody is asked, and the answer is empty.
+func (w *world) judge(ctx context.Context, q question) (answer string, err error) {
+	asked := q.request()
+	if asked.OpenID == "" || asked.JSONString == "" || asked.JSONSignature == "" {
+		return "", nil
+	}
+	app, err := w.sandbox.App("")
+	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(map[string]string{"openid": asked.OpenID, "json_string": asked.JSONString, "json_signature": asked.JSONSignature},
+		jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
+	if err != nil {
+		return "", err
+	}
+	address := w.base + openapi.HTTPSCallPath + "?cloudbase_access_token=" + app.CloudbaseAccessToken()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return string(bytes.TrimSpace(b)), err
+}
