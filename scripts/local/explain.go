@@ -47,12 +47,12 @@ func explain(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	q := readQuestion(trigger.Read(event), event)
+	q := readQuestion(trigger.Read(event), event, trigger.CallerOf(added, false))
 	verdict, err := w.judge(ctx, q)
 	if err != nil {
 		return err
 	}
-	return explanation{q, trigger.CallerOf(added, false), said, verdict}.print(i.out)
+	return explanation{q, said, verdict}.print(i.out)
 }
 
 // said is what the function answered to an event, and logged.

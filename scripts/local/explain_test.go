@@ -136,7 +136,14 @@ func TestExplainSaysWhoCalls(t *testing.T) {
 		assert.Contains(t, said["function"], c.function)
 		assert.True(t, strings.HasPrefix(said["mistake"], c.says), said["mistake"])
 	}
-	printed, _, err := local(t, nil, "explain", "-phones", t.TempDir(), "-challenges", event)
+	direct, err := os.ReadFile(event)
+	require.NoError(t, err)
+	nameless := strings.NewReader(strings.Replace(string(direct), `"openid"`, `"nobody"`, 1))
+	printed, _, err := local(t, nameless, "explain", "-phones", t.TempDir(), "-env", "WX_OPENID="+sandbox.DemoOpenID)
+	require.NoError(t, err)
+	assert.Contains(t, explained(t, printed)["WeChat"], `"is_ok":true`, "a page's user need not be named")
+
+	printed, _, err = local(t, nil, "explain", "-phones", t.TempDir(), "-challenges", event)
 	require.NoError(t, err)
 	assert.Contains(t, explained(t, printed)["mistake"], "the challenge is not one that we issued")
 }

@@ -15,7 +15,6 @@ import (
 // explanation is all that explain found out.
 type explanation struct {
 	question question
-	caller   openapi.Caller
 	said     said
 	verdict  string // of WeChat's stand-in; "" if it was not asked
 }
@@ -59,14 +58,14 @@ func doorText(event trigger.Event) string {
 }
 
 func (e explanation) callerText() string {
-	switch openid, refused := e.caller.ResolveOpenID(""); {
+	switch openid, refused := e.question.caller.ResolveOpenID(""); {
 	case e.question.snake:
 		return "whoever holds the access_token in the query: your backend"
-	case e.caller.IsBackend() && e.question.event.Request != nil:
+	case e.question.caller.IsBackend() && e.question.event.Request != nil:
 		return "whoever the door lets in, by HTTP_AUTH: your backend"
-	case e.caller.IsBackend():
+	case e.question.caller.IsBackend():
 		return "your backend, about any user (a page's user: -env WX_OPENID=…)"
-	case e.caller.IsUser():
+	case e.question.caller.IsUser():
 		return "the user " + openid + ", who may ask about himself"
 	default:
 		return "not known: " + refused.Message

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -34,13 +35,14 @@ func (m member) text() string {
 // refuses it.
 type question struct {
 	event   trigger.Event
+	caller  openapi.Caller
 	members []member
 	snake   bool // whether it is asked at the HTTPS Call's path
 }
 
 // readQuestion takes an event apart. What is no object has no members.
-func readQuestion(event trigger.Event, payload []byte) question {
-	q := question{event: event}
+func readQuestion(event trigger.Event, payload []byte, caller openapi.Caller) question {
+	q := question{event: event, caller: caller}
 	switch r := event.Request; {
 	case r != nil:
 		payload, _ = io.ReadAll(r.Body) // from memory
@@ -100,10 +102,15 @@ func (q question) value(names ...string) string {
 	return ""
 }
 
-// request is the question as it would be asked, in whichever spelling.
+// request is the question as it would be asked, in whichever spelling. A user who
+// names nobody means himself.
 func (q question) request() openapi.Request {
+	own := ""
+	if q.caller.IsUser() {
+		own, _ = q.caller.ResolveOpenID("")
+	}
 	return openapi.Request{
-		OpenID:        q.value("openid"),
+		OpenID:        cmp.Or(q.value("openid"), own),
 		JSONString:    q.value("jsonString", "json_string"),
 		JSONSignature: q.value("jsonSignature", "json_signature"),
 	}
