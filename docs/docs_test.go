@@ -51,6 +51,8 @@ var ranElsewhere = map[string]string{
 	"./scripts/test":              "what runs this test",
 	"go test -short ./...":        "a part of what runs this test",
 
+	"go run ./scripts/local explain event.json": "scripts/local TestExplainSaysWhatThePhoneSays",
+
 	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedVariables",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                           "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 	"go test ./scripts/interop": "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",

@@ -67,7 +67,7 @@ const (
 // src/config/error.config.
 var codes = []Code{
 	{Number: CodeInvalidParam, Text: "invalid parameters", Status: http.StatusBadRequest,
-		Meaning: "the question is wrong; the message names the mistake", Do: "change the request"},
+		Meaning: "the question is wrong; the message names the mistake", Do: "change the request; [mistakes](mistakes.md) has them all"},
 	{Number: CodeNoPermission, Text: "function has no permission to call this API", Status: http.StatusForbidden,
 		Meaning: "the HTTP door is closed to this caller; with `SOTER_VERIFIER=cloudcall` also: the platform does not permit this function the Cloud Call",
 		Do:      "send a bearer token, or set `HTTP_BEARER_TOKENS` or `HTTP_AUTH`; with `cloudcall`: list `soter.verifySignature` in `config.json`, upload again, wait ten minutes"},
