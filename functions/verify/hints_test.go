@@ -13,10 +13,12 @@ import (
 	"sotercall/internal/sandbox"
 )
 
+const wrongAnswer = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+
 // TestASilentRefusalIsExplained damages a genuine question on its way to the
 // function, as it is deployed. What cannot be right is refused without asking
-// WeChat; what is only likely to be wrong is asked, and explained in the message
-// and in the log.
+// WeChat; what is only likely to be wrong is asked, and explained in the log, and in
+// the message if the question asks for it.
 func TestASilentRefusalIsExplained(t *testing.T) {
 	h := host(t, 20*time.Second, nil)
 	phone, err := h.Phone("oHint-User_000000000000000001", sandbox.IOS)
@@ -54,13 +56,19 @@ func TestASilentRefusalIsExplained(t *testing.T) {
 				assert.Contains(t, answer, c.says, "%s on %s", c.name, platform)
 				assert.Contains(t, line, c.says, "%s on %s", c.name, platform)
 			case c.says != "":
-				assert.Contains(t, answer, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok hint: `+c.says, "%s on %s", c.name, platform)
-				assert.True(t, strings.HasSuffix(answer, `,"errCode":0}`), answer)
+				assert.Equal(t, wrongAnswer, answer, "WeChat's, to the byte")
 				assert.Contains(t, line, `"hint":"`+c.says, "%s on %s", c.name, platform)
 				assert.Contains(t, line, `"outcome":"wrong"`)
 			default:
-				assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, answer, "nothing explains it")
+				assert.Equal(t, wrongAnswer, answer, "nothing explains it")
 				assert.NotContains(t, line, `"hint"`)
+			}
+			explained := hostedtest.Invoke(t, runtime, append([]byte(`{"explain":true,`), hostedtest.JSON(t, event)[1:]...), nil)
+			if c.asked > 0 && c.says != "" {
+				assert.Contains(t, explained, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok hint: `+c.says)
+				assert.True(t, strings.HasSuffix(explained, `,"errCode":0}`), explained)
+			} else {
+				assert.Equal(t, answer, explained)
 			}
 			assert.NotContains(t, line, genuine.JSONSignature[:300], "%s on %s", c.name, platform)
 		}

@@ -13,10 +13,11 @@ const usual = 128
 type Answer struct {
 	Verdict Verdict
 	Err     *Error
-	// Hint says what is likely to be wrong with the question whose signature is
-	// wrong; empty when nothing is, as with any question that a phone's result was
-	// put into unchanged.
+	// Hint says what is likely to have happened to a question whose signature is
+	// wrong; empty when nothing is to be seen. It is for the log.
 	Hint string
+
+	explain bool // whether the question asks for the Hint in the answer
 }
 
 // IsOK reports whether the signature is genuine; never when there is an error.
@@ -30,18 +31,11 @@ func (a Answer) Code() int {
 	return a.Err.Code
 }
 
-// CloudCall words the answer as wx-server-sdk does, keys in its order. A hint
-// stands behind WeChat's own message: whoever programs reads it there, and nobody
-// takes the answer for another one by it. Only a question that was damaged on its
-// way gets one, so that code which compares the whole message, as some does, never
-// meets it once the question is right.
+// CloudCall words the answer as wx-server-sdk does, keys in its order.
 func (a Answer) CloudCall() []byte {
-	message := Name + ":ok"
-	switch {
-	case a.Err != nil:
+	message := Name + ":ok" + a.explanation()
+	if a.Err != nil {
 		message = Name + ":fail " + a.Err.Message
-	case a.Hint != "" && !a.IsOK():
-		message += " hint: " + a.Hint
 	}
 	b := append(make([]byte, 0, usual), `{"isOk":`...)
 	b = strconv.AppendBool(b, a.IsOK())
@@ -52,16 +46,26 @@ func (a Answer) CloudCall() []byte {
 	return append(b, '}')
 }
 
-// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok. It is
-// WeChat's to the byte, because SDKs of WeChat read it and "ok" is what their users
-// compare errmsg with: a hint is in the log alone.
+// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok.
 func (a Answer) HTTPSCall() []byte {
 	if a.Err != nil {
 		return HTTPSCall.refusal(Name, a.Err)
 	}
-	b := append(make([]byte, 0, usual), `{"errcode":0,"errmsg":"ok","is_ok":`...)
+	b := append(make([]byte, 0, usual), `{"errcode":0,"errmsg":`...)
+	b = appendString(b, "ok"+a.explanation())
+	b = append(b, `,"is_ok":`...)
 	b = strconv.AppendBool(b, a.IsOK())
 	return append(b, '}')
+}
+
+// explanation follows WeChat's own message, for who has asked for it. To nobody else
+// is a wrong signature answered with other bytes than WeChat's: many a page compares
+// the whole of errMsg with "openapi.…:ok".
+func (a Answer) explanation() string {
+	if !a.explain || a.Hint == "" || a.IsOK() {
+		return ""
+	}
+	return " hint: " + a.Hint
 }
 
 // outcome is the log's word for an answer.

@@ -70,7 +70,8 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 // out openid, which is then his own, and may not name another's. The Request is zero
 // when the question could not be read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
-	r, e := s.parse(body)
+	q, e := s.parse(body)
+	r := q.Request
 	if e != nil {
 		return r, Answer{Err: e}
 	}
@@ -88,7 +89,7 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 	if verdict.IsGenuine() {
 		return r, Answer{Verdict: verdict}
 	}
-	return r, Answer{Verdict: verdict, Hint: s.hint(r)}
+	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: bool(q.explain)}
 }
 
 // holding is the gate of who presents an access_token that tokens holds.

@@ -109,17 +109,40 @@ func TestWhatHappenedOnTheWayIsHinted(t *testing.T) {
 			require.Equal(t, []openapi.Request{c.damaged}, wrong.asked, "WeChat was asked, to the byte")
 			assert.Equal(t, 0, a.Code())
 			assert.Equal(t, openapi.Hint(c.damaged), a.Hint)
-			hinted := `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok hint: ` + strings.ReplaceAll(a.Hint, `\`, `\\`) + `","errCode":0}`
-			assert.Equal(t, hinted, string(a.CloudCall()))
+			assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, string(a.CloudCall()), "WeChat's, to the byte")
 			assert.Equal(t, `{"errcode":0,"errmsg":"ok","is_ok":false}`, string(a.HTTPSCall()), "WeChat's, to the byte")
 
+			asking := append([]byte(`{"explain":true,`), body[1:]...)
+			a = (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), asking)
+			require.Equal(t, c.damaged, wrong.asked[1])
+			hint := " hint: " + strings.ReplaceAll(a.Hint, `\`, `\\`)
+			assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok`+hint+`","errCode":0}`, string(a.CloudCall()))
+			assert.Equal(t, `{"errcode":0,"errmsg":"ok`+hint+`","is_ok":false}`, string(a.HTTPSCall()))
+
 			right := judge{verdict: openapi.Genuine()}
-			a = (&openapi.Handler{Verifier: &right}).CloudCall(backend(t), body)
+			a = (&openapi.Handler{Verifier: &right}).CloudCall(backend(t), asking)
 			assert.Equal(t, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, string(a.CloudCall()), "WeChat knows better")
 			broken := judge{err: openapi.Upstream(-1, "system error")}
-			a = (&openapi.Handler{Verifier: &broken}).CloudCall(backend(t), body)
+			a = (&openapi.Handler{Verifier: &broken}).CloudCall(backend(t), asking)
 			assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail system error","errCode":-1}`, string(a.CloudCall()))
 		})
+	}
+}
+
+// TestOnlyTrueAsksForAnExplanation: a question may have any other member of that
+// name, as WeChat would answer it.
+func TestOnlyTrueAsksForAnExplanation(t *testing.T) {
+	e := genuineEvent("jsonString", "jsonSignature")
+	e["jsonString"] += " "
+	body := string(e.bytes(t))
+	for value, explained := range map[string]bool{
+		`true`: true, `false`: false, `null`: false, `"true"`: false, `1`: false, `{"true":true}`: false, `[true]`: false,
+	} {
+		j := judge{verdict: openapi.Wrong("forged")}
+		a := (&openapi.Handler{Verifier: &j}).CloudCall(backend(t), []byte(`{"explain":`+value+`,`+body[1:]))
+		require.Len(t, j.asked, 1, value)
+		assert.NotEmpty(t, a.Hint)
+		assert.Equal(t, explained, strings.Contains(string(a.CloudCall()), "hint"), value)
 	}
 }
 
@@ -146,6 +169,7 @@ func requireUnhinted(t require.TestingT, r openapi.Request) {
 	require.Empty(t, openapi.Hint(r), "%q", r.JSONString)
 	body, err := json.Marshal(sandbox.Signed(r))
 	require.NoError(t, err)
+	body = append([]byte(`{"explain":true,`), body[1:]...)
 	j := judge{verdict: openapi.Wrong("another user's")}
 	a := (&openapi.Handler{Verifier: &j}).CloudCall(openapi.WithCaller(context.Background(), openapi.Backend()), body)
 	require.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, string(a.CloudCall()), "%q", r.JSONString)
@@ -250,6 +274,7 @@ func FuzzHint(f *testing.F) {
 
 		body, err := json.Marshal(sandbox.Signed(r), jsontext.AllowInvalidUTF8(true))
 		require.NoError(t, err)
+		body = append([]byte(`{"explain":true,`), body[1:]...)
 		genuine, wrong := judge{verdict: openapi.Genuine()}, judge{verdict: openapi.Wrong("")}
 		yes := (&openapi.Handler{Verifier: &genuine}).CloudCall(backend(t), body)
 		no := (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), body)

@@ -27,6 +27,14 @@ type parameters struct {
 	SnakeJSONString    value `json:"json_string"`
 	SnakeJSONSignature value `json:"json_signature"`
 	Call               value `json:"call"`
+	Explain            flag  `json:"explain"`
+}
+
+// question is a Request, and how its answer is wanted.
+type question struct {
+	Request
+	// explain asks for the hint in the answer's message.
+	explain flag
 }
 
 // value is a string, or the kind of what stands in its place: 0 if nothing does.
@@ -48,50 +56,60 @@ func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
+// flag is true where true stands, and false beside anything else: whatever other
+// members a question has, WeChat would answer it.
+type flag bool
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (f *flag) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*f = dec.PeekKind() == 't'
+	return dec.SkipValue()
+}
+
 // parse reads a question. Fields it does not know are allowed: the platform adds
 // userInfo to an event. But one that names another call, as an enrolment does where
 // none is possible, is not read as a question. openid may come out empty, for the caller's own.
-func (s spelling) parse(body []byte) (Request, *Error) {
+func (s spelling) parse(body []byte) (question, *Error) {
 	if len(body) > MaxBody {
-		return Request{}, invalid("the question has %d bytes, at most %d are read", len(body), MaxBody)
+		return question{}, invalid("the question has %d bytes, at most %d are read", len(body), MaxBody)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return Request{}, invalid("there is no question: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
+		return question{}, invalid("there is no question: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
 	}
 	var p parameters
 	var syntax *jsontext.SyntacticError
 	switch err, kind := json.Unmarshal(body, &p), jsontext.Value(body).Kind(); {
 	case errors.As(err, &syntax):
-		return Request{}, describe(body, syntax)
+		return question{}, describe(body, syntax)
 	case err != nil, kind != '{':
-		return Request{}, invalid("expected a JSON object with %s, %s and %s, not %s", s.openid, s.jsonString, s.jsonSignature, kindText(kind))
+		return question{}, invalid("expected a JSON object with %s, %s and %s, not %s", s.openid, s.jsonString, s.jsonSignature, kindText(kind))
 	}
 
 	if p.Call.kind != 0 && p.Call.text != Name {
-		return Request{}, invalid("the call in the question is not %s, and is not served here", Name)
+		return question{}, invalid("the call in the question is not %s, and is not served here", Name)
 	}
 	text, signature := p.JSONString, p.JSONSignature
 	if s == snakeCase {
 		text, signature = p.SnakeJSONString, p.SnakeJSONSignature
 	}
 	if e := s.swapped(p.OpenID.text, text.text, signature.text); e != nil {
-		return Request{}, e
+		return question{}, e
 	}
 	var r Request
 	var e *Error
 	if r.OpenID, e = stringParameter(s.openid, p.OpenID, MaxOpenID); e != nil {
-		return Request{}, e
+		return question{}, e
 	}
 	if r.JSONString, e = stringParameter(s.jsonString, text, MaxJSONString); e != nil {
-		return Request{}, e
+		return question{}, e
 	}
 	if r.JSONSignature, e = stringParameter(s.jsonSignature, signature, MaxJSONSignature); e != nil {
-		return Request{}, e
+		return question{}, e
 	}
 	if e := s.check(r, body); e != nil {
-		return Request{}, e
+		return question{}, e
 	}
-	return r, nil
+	return question{r, p.Explain}, nil
 }
 
 // stringParameter decodes one parameter. An absent one is the empty string.

@@ -53,7 +53,7 @@ func TestExplain(t *testing.T) {
 			e["openid"], e["jsonString"] = "oReal", strings.ReplaceAll(e["jsonString"], `":`, `": `)
 		}, `"errcode":40003`, `"errCode":40003`, "parameter.jsonString has blanks or line breaks between its members"},
 		{"no padding", func(e map[string]string) { e["jsonSignature"] = strings.TrimRight(e["jsonSignature"], "=") },
-			`"is_ok":false`, "hint: parameter.jsonSignature lacks its padding", "parameter.jsonSignature lacks its padding"},
+			`"is_ok":false`, `"errCode":0`, "parameter.jsonSignature lacks its padding"},
 		{"a placeholder", func(e map[string]string) { e["jsonString"] = "$resultJSON" },
 			`"is_ok":false`, "-501007", "parameter.jsonString is a placeholder"},
 		{"another name", func(e map[string]string) { e["resultJSON"] = e["jsonString"]; delete(e, "jsonString") },
