@@ -62,7 +62,7 @@ func (a Answer) HTTPSCall() []byte {
 // is a wrong signature answered with other bytes than WeChat's: many a page compares
 // the whole of errMsg with "openapi.…:ok".
 func (a Answer) explanation() string {
-	if !a.explain || a.Hint == "" || a.IsOK() {
+	if !a.explain || a.Hint == "" {
 		return ""
 	}
 	return " hint: " + a.Hint

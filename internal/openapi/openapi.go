@@ -10,11 +10,12 @@
 //   - the HTTPS Call, snake_case: openid, json_string, json_signature in;
 //     is_ok, errcode, errmsg out.
 //
-// [Handler] answers both. It reads the question strictly, asks one [Verifier],
-// and words what came back. There are three outcomes, and they never turn into
-// one another: the signature is genuine, the signature is wrong (both are a
-// [Verdict]), or nobody could find out (an [*Error]). Whatever goes wrong, isOk
-// is not true.
+// [Handler] answers both. It reads the question strictly, refuses one that cannot
+// be right, asks one [Verifier], and words what came back. There are three
+// outcomes, and they never turn into one another: the signature is genuine, the
+// signature is wrong (both are a [Verdict]), or nobody could find out (an
+// [*Error]). Whatever goes wrong, isOk is not true. What may have happened to a
+// result whose signature is wrong is said by [Hint].
 package openapi
 
 import (
