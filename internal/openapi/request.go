@@ -56,8 +56,8 @@ func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// flag is true where true stands, and false beside anything else: whatever other
-// members a question has, WeChat would answer it.
+// flag is true where true stands, and false where anything else does: a question may
+// have any other members, and WeChat would answer it.
 type flag bool
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
