@@ -43,10 +43,16 @@ func serve(ctx context.Context, i invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	fmt.Fprintf(i.out, "%s is WeChat and the phones. The functions answer 503 there until they are built.\n", w.base)
+	play, err := w.play(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, play.Close()) }()
+	fmt.Fprintf(i.out, "Open %[1]s/ in a browser: a phone to press, and what becomes of it.\n%[1]s is WeChat and the phones, too. The functions answer 503 there until they are built.\n", w.base)
 	if err := w.startAll(ctx, s); err != nil {
 		return err
 	}
+	play.Ready(stage{w})
 	fmt.Fprintf(i.out, banner, w.base, strings.TrimPrefix(w.base, "http://"))
 	<-ctx.Done()
 	return nil

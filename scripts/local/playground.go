@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sotercall/internal/challenge"
+	"sotercall/internal/emulator"
+	"sotercall/internal/gobuild"
+	"sotercall/internal/secret"
+	"sotercall/scripts/local/playground"
+)
+
+// play serves the playground beside the rest. It is there at once; what it shows
+// needs the functions.
+func (w *world) play(ctx context.Context) (*playground.Playground, error) {
+	folder, err := gobuild.ModuleRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	project, err := os.OpenRoot(folder) // read as long as the process lives
+	if err != nil {
+		return nil, err
+	}
+	p, err := playground.New(project.FS())
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range p.Paths() {
+		w.mux.HandleFunc(path, func(reply http.ResponseWriter, r *http.Request) {
+			if emulator.IsSCFAPI(r) { // it is at / too
+				w.serveRest(reply, r)
+				return
+			}
+			p.ServeHTTP(reply, r)
+		})
+	}
+	return p, nil
+}
+
+// stage is where the playground's functions run: processes of their own, with a
+// world's binaries.
+type stage struct{ world *world }
+
+var _ playground.World = stage{}
+
+// Start implements [playground.World].
+func (s stage) Start(ctx context.Context, base string, f playground.Function) (emulator.Runtime, error) {
+	i := slices.IndexFunc(functions, func(known function) bool { return known.name == f.Name })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no function %q", f.Name)
+	}
+	function := emulator.Function{
+		Name:     f.Name,
+		Binary:   filepath.Join(s.world.binaries, functions[i].program),
+		Env:      functions[i].variables(base, f.Challenges),
+		Timeout:  playground.Timeout,
+		MemoryMB: 128,
+		Log:      s.world.journal,
+	}
+	if f.Platform == httpPlatform {
+		return emulator.StartHTTP(ctx, function)
+	}
+	i = slices.IndexFunc(emulator.Platforms, func(p emulator.Platform) bool { return p.Name == f.Platform })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no platform %q", f.Platform)
+	}
+	return emulator.Platforms[i].Start(ctx, function)
+}
+
+// Line implements [playground.World].
+func (s stage) Line(ctx context.Context, requestID string) []byte {
+	return s.world.journal.line(ctx, requestID)
+}
+
+// IssuedAt implements [playground.World].
+func (stage) IssuedAt(openid string, at time.Time) (string, error) {
+	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeSecret)}, challenge.DefaultTTL, func() time.Time { return at })
+	if err != nil {
+		return "", err
+	}
+	c, err := issuer.Issue(openid)
+	return c.Text, err
+}

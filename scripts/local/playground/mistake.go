@@ -1,0 +1,85 @@
+package playground
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/sandbox"
+)
+
+// mistake is one thing that goes wrong: on the page, with the challenge, with the
+// user, or at WeChat.
+type mistake struct {
+	Name, Group string
+
+	// challenge makes what the phone signs; nil leaves that to the challenge
+	// function, or to the page where there is none.
+	challenge func(w World, openid string) (string, error)
+	// foreign sends everything in the name of a user whom WeChat does not know.
+	foreign bool
+	// change changes the event before it is sent; other is another user's openid.
+	change func(event *sandbox.Signed, other string) error
+	// twice sends the event a second time; the second answer counts.
+	twice bool
+	// strike makes WeChat fail.
+	strike func(s *sandbox.Sandbox) error
+}
+
+const (
+	verifyPath = "/cgi-bin/soter/verify_signature"
+
+	old = 10 * time.Minute // longer than a challenge lives
+)
+
+// mistakes is the table; the page shows them in this order, by group.
+var mistakes = []mistake{
+	{Name: "change-byte", Group: "event", change: func(event *sandbox.Signed, _ string) error {
+		event.JSONSignature = changeByte(event.JSONSignature)
+		return nil
+	}},
+	{Name: "stringify-twice", Group: "event", change: func(event *sandbox.Signed, _ string) error {
+		text, err := json.Marshal(event.JSONString)
+		event.JSONString = string(text)
+		return err
+	}},
+	{Name: "swap", Group: "event", change: func(event *sandbox.Signed, _ string) error {
+		event.JSONString, event.JSONSignature = event.JSONSignature, event.JSONString
+		return nil
+	}},
+
+	{Name: "another-user", Group: "user", change: func(event *sandbox.Signed, other string) error {
+		event.OpenID = other
+		return nil
+	}},
+	{Name: "foreign-user", Group: "user", foreign: true},
+
+	{Name: "replay", Group: "challenge", twice: true},
+	{Name: "expired", Group: "challenge", challenge: func(w World, openid string) (string, error) {
+		return w.IssuedAt(openid, time.Now().Add(-old))
+	}},
+	{Name: "made-up", Group: "challenge", challenge: func(World, string) (string, error) { return "123456", nil }},
+
+	{Name: "busy", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: -1})},
+	{Name: "slow", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: int((2 * Timeout).Milliseconds())})},
+	{Name: "revoked", Group: "wechat", strike: func(s *sandbox.Sandbox) error {
+		s.RotateTokens()
+		return nil
+	}},
+	{Name: "cut", Group: "wechat", strike: inject(sandbox.Fault{Kind: sandbox.FaultReset})},
+}
+
+func inject(f sandbox.Fault) func(*sandbox.Sandbox) error {
+	return func(s *sandbox.Sandbox) error { return s.Inject(f) }
+}
+
+// changeByte replaces one character in the middle of a base64 text by another.
+func changeByte(text string) string {
+	b := []byte(text)
+	if i := len(b) / 2; b[i] == 'A' {
+		b[i] = 'B'
+	} else {
+		b[i] = 'A'
+	}
+	return string(b)
+}

@@ -1,0 +1,152 @@
+package playground
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/sandbox"
+)
+
+//go:embed web
+var webFiles embed.FS
+
+// texts are the words of the page in one language, by their keys.
+type texts map[string]string
+
+func mustRead(file string, into any) {
+	text, err := stringFiles.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("playground: %s: %v", file, err))
+	}
+}
+
+// page is index.html in each language.
+type page struct {
+	template *template.Template
+	texts    map[string]texts
+}
+
+func newPage() (page, error) {
+	p := page{texts: map[string]texts{}}
+	for _, language := range languages {
+		var t texts
+		mustRead("strings/"+language+".json", &t)
+		if language == "en" { // the sandbox has these itself
+			for _, device := range sandbox.Devices() {
+				t["signs."+string(device.Device)] = device.Signs
+			}
+		}
+		p.texts[language] = t
+	}
+	parsed, err := template.New("").Funcs(template.FuncMap{"t": func(string) (string, error) { return "", nil }}).ParseFS(webFiles, "web/*.html")
+	p.template = parsed
+	return p, err
+}
+
+// tabs are what is shown as it was sent and answered.
+var tabs = []string{"challenge", "event", "answer", "log"}
+
+// link is a name in the texts, and a file from the root of the project.
+type link struct{ Name, Path string }
+
+// links are where to read on.
+var links = []link{
+	{"walkthrough", "docs/walkthrough.md"},
+	{"call", "docs/call.md"},
+	{"challenges", "docs/challenges.md"},
+	{"tokens", "docs/tokens.md"},
+	{"sandbox", "docs/sandbox.md"},
+	{"miniprogram", "examples/miniprogram/utils/soter.js"},
+	{"clients", "examples/README.md"},
+}
+
+// group are the mistakes of one kind.
+type group struct {
+	Name     string
+	Mistakes []mistake
+}
+
+func groups() (all []group) {
+	for _, m := range mistakes {
+		if len(all) == 0 || all[len(all)-1].Name != m.Group {
+			all = append(all, group{Name: m.Group})
+		}
+		last := &all[len(all)-1]
+		last.Mistakes = append(last.Mistakes, m)
+	}
+	return all
+}
+
+// language is the one that the URL names, else the browser's first that the page
+// has, else the first of languages.
+func language(r *http.Request) string {
+	if named := r.URL.Query().Get("lang"); slices.Contains(languages, named) {
+		return named
+	}
+	for wanted := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(wanted), ";")
+		name, _, _ = strings.Cut(strings.ToLower(name), "-")
+		if slices.Contains(languages, name) {
+			return name
+		}
+	}
+	return languages[0]
+}
+
+// servePage serves the page in the language of the request.
+func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
+	lang := language(r)
+	w.Header().Set("Vary", "Accept-Language")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	p.page.write(w, "index.html", lang, map[string]any{
+		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": links,
+		"Devices": sandbox.Devices(), "Users": users, "Platforms": Platforms, "Groups": groups(),
+	})
+}
+
+// tags are the languages as HTML names them.
+var tags = map[string]string{"en": "en", "zh": "zh-CN"}
+
+// write writes one of the templates in one language.
+func (p page) write(w http.ResponseWriter, name, language string, values map[string]any) {
+	values["Lang"], values["Tag"] = language, tags[language]
+	parsed, err := p.template.Clone()
+	if err == nil {
+		parsed.Funcs(template.FuncMap{"t": func(key string) (string, error) {
+			if text, ok := p.texts[language][key]; ok {
+				return text, nil
+			}
+			return "", fmt.Errorf("no text %q in %q", key, language)
+		}})
+		err = parsed.ExecuteTemplate(w, name, values)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// files are the styles, scripts and fonts of the page.
+func (p page) files() http.Handler {
+	files, err := fs.Sub(webFiles, "web")
+	if err != nil {
+		panic(err) // the name of a folder that is embedded
+	}
+	server := http.FileServerFS(files)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".html") || strings.HasSuffix(r.URL.Path, "/") || r.URL.Path == "" {
+			http.NotFound(w, r)
+			return
+		}
+		server.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,200 @@
+// Package playground is the page that scripts/local serves at /: a phone to press,
+// and what becomes of its signature on the way through the functions to WeChat and
+// back. Buttons show what goes wrong.
+//
+// Nothing on the page is a recording. A [World] starts the functions as processes;
+// WeChat and the phones are a sandbox of the playground's own, so that neither its
+// faults nor its tokens reach anybody else who uses the server. What the functions
+// ask goes through a listener of the playground's, which is where the times of
+// token and WeChat are taken; those of challenge, phone and function are taken
+// around the call.
+//
+// The page needs no building, asks nobody but this server, and is served only to
+// this computer (package loopback).
+package playground
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"sync"
+	"time"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/loopback"
+	"sotercall/internal/sandbox"
+)
+
+// Timeout is what the functions of a World should have for one invocation: that
+// of both platforms where none is set. WeChat's slowness is longer.
+const Timeout = 3 * time.Second
+
+// World starts the functions that the playground shows.
+type World interface {
+	// Start starts a function, "token", "challenge" or "verify", in a process of its
+	// own on one of [Platforms]. At base, WeChat has its own paths, and the token
+	// function's stand below /functions. With challenges, verify takes no others
+	// than those that the challenge function issued. ctx bounds the start only.
+	Start(ctx context.Context, base string, f Function) (emulator.Runtime, error)
+
+	// Line returns the line that a function has logged about an invocation, JSON. It
+	// may come a moment after the answer; nil if there is none.
+	Line(ctx context.Context, requestID string) []byte
+
+	// IssuedAt returns a challenge for a user such as the challenge function issues
+	// them, issued at a time of the past.
+	IssuedAt(openid string, at time.Time) (string, error)
+}
+
+// Function is one function, as the playground hosts it.
+type Function struct {
+	Name, Platform string
+	Challenges     bool
+}
+
+// Platforms are where functions can be hosted: the names by which they log it.
+var Platforms = []string{"lambda", "scf", "http"}
+
+// Playground is the page and what it calls. It is made by New, and safe for
+// concurrent use.
+type Playground struct {
+	handler  http.Handler
+	page     page
+	project  fs.FS
+	sandbox  *sandbox.Sandbox
+	watcher  *watcher
+	internal *http.Server // where the functions ask
+	base     string       // of internal
+
+	turn  chan struct{} // holds a token while nobody runs
+	ready chan struct{} // closed by Ready, after world is set
+	once  sync.Once
+	world World
+
+	mu      sync.Mutex
+	hosted  map[Function]emulator.Runtime // guarded by mu
+	closed  bool                          // guarded by mu
+	closing chan struct{}                 // closed by Close
+}
+
+// New makes the page, which can be served at once. Runs wait for Ready. Documents and
+// examples are read from project, the root of this project. Whoever makes a
+// Playground closes it.
+func New(project fs.FS) (*Playground, error) {
+	p := &Playground{
+		project: project,
+		turn:    make(chan struct{}, 1),
+		ready:   make(chan struct{}),
+		hosted:  map[Function]emulator.Runtime{},
+		closing: make(chan struct{}),
+	}
+	p.turn <- struct{}{}
+	var err error
+	if p.page, err = newPage(); err != nil {
+		return nil, err
+	}
+	if p.sandbox, err = sandbox.New(sandbox.Options{}); err != nil {
+		return nil, err
+	}
+	listener, err := loopback.Listen("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p.base = "http://" + listener.Addr().String()
+	p.watcher = newWatcher(p.sandbox, http.HandlerFunc(p.serveToken))
+	p.internal = &http.Server{Handler: loopback.Only(p.watcher), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = p.internal.Serve(listener) }()
+	p.handler = loopback.Only(p.routes())
+	return p, nil
+}
+
+// Ready says that functions can be started from now on.
+func (p *Playground) Ready(world World) {
+	p.once.Do(func() {
+		p.world = world
+		close(p.ready)
+	})
+}
+
+// Close ends the functions that the playground has started.
+func (p *Playground) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	close(p.closing)
+	var errs []error
+	for _, runtime := range p.hosted {
+		errs = append(errs, runtime.Close())
+	}
+	return errors.Join(append(errs, p.internal.Close())...)
+}
+
+// runtime hosts a function when it is first needed.
+func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, emulator.ErrClosed
+	}
+	if runtime := p.hosted[f]; runtime != nil {
+		return runtime, nil
+	}
+	runtime, err := p.world.Start(ctx, p.base, f)
+	if err != nil {
+		return nil, err
+	}
+	p.hosted[f] = runtime
+	return runtime, nil
+}
+
+// tokenFunction is the one place that fetches the access_token, whatever the
+// platform of the others.
+var tokenFunction = Function{Name: "token", Platform: "lambda"}
+
+func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
+	runtime, err := p.runtime(r.Context(), tokenFunction)
+	if err != nil {
+		http.Error(w, "the token function does not run", http.StatusServiceUnavailable)
+		return
+	}
+	emulator.HTTPAPI(runtime).ServeHTTP(w, r)
+}
+
+// ServeHTTP implements http.Handler. It refuses web pages of other sites.
+func (p *Playground) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// Paths returns the patterns, as http.ServeMux takes them, under which a server
+// that is shared with others has to mount the Playground.
+func (p *Playground) Paths() []string { return []string{"GET /{$}", prefix} }
+
+// prefix stands before everything but the page itself.
+const prefix = "/playground/"
+
+func (p *Playground) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.servePage)
+	mux.HandleFunc("GET "+prefix+"read/{name...}", p.serveRead)
+	mux.Handle("GET "+prefix, http.StripPrefix(prefix, p.page.files()))
+	mux.HandleFunc("GET "+prefix+"state", p.serveState)
+	mux.HandleFunc("POST "+prefix+"run", p.serveRun)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range headers {
+			w.Header().Set(name, value)
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// headers keep the page to this server, and others from framing it.
+var headers = map[string]string{
+	"Content-Security-Policy":      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Referrer-Policy":              "no-referrer",
+	"X-Content-Type-Options":       "nosniff",
+	"Cache-Control":                "no-cache",
+}

@@ -1,0 +1,264 @@
+package playground
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/sandbox"
+)
+
+// Question is what the page asks for: one press on the sensor.
+type Question struct {
+	Device     string `json:"device"`
+	User       string `json:"user"`
+	Platform   string `json:"platform"`
+	Challenges bool   `json:"challenges"`
+	Mistake    string `json:"mistake"` // "" if nothing goes wrong
+}
+
+// users are those who own phones, by the name that the page has for them.
+var users = []struct{ Name, OpenID string }{
+	{"alice", "oPlay-Alice_0000000000000001"},
+	{"bob", "oPlay-Bob___0000000000000002"},
+}
+
+// foreignUser is one of another Mini Program: WeChat has no key under this openid.
+const foreignUser = "oPlay-OfAnotherApp_000000003"
+
+// fixedChallenge is what is signed where nobody issues challenges.
+const fixedChallenge = "pay-42.00"
+
+// choice is a Question that can be run.
+type choice struct {
+	device        sandbox.Device
+	openid, other string
+	platform      string
+	challenges    bool
+	mistake       mistake
+}
+
+func (q Question) choice() (choice, error) {
+	device, err := sandbox.ParseDevice(q.Device)
+	if err != nil {
+		return choice{}, err
+	}
+	c := choice{device: device, platform: q.Platform, challenges: q.Challenges}
+	for _, user := range users {
+		if user.Name == q.User {
+			c.openid = user.OpenID
+		} else {
+			c.other = user.OpenID
+		}
+	}
+	if c.openid == "" {
+		return choice{}, fmt.Errorf("there is no user %q", q.User)
+	}
+	if !slices.Contains(Platforms, q.Platform) {
+		return choice{}, fmt.Errorf("platform %q, want one of %s", q.Platform, strings.Join(Platforms, ", "))
+	}
+	if q.Mistake == "" {
+		return c, nil
+	}
+	i := slices.IndexFunc(mistakes, func(m mistake) bool { return m.Name == q.Mistake })
+	if i < 0 {
+		return choice{}, fmt.Errorf("there is no mistake %q", q.Mistake)
+	}
+	c.mistake = mistakes[i]
+	return c, nil
+}
+
+// run lets one fingerprint go its way. The error says that it could not, which is
+// no answer of the functions.
+func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
+	// What is there already when a user presses the sensor takes no time of the run:
+	// the phone is enrolled, the functions are deployed.
+	began := time.Now()
+	phone, err := p.sandbox.Phone(c.openid, c.device)
+	if err != nil {
+		return err
+	}
+	if _, err := p.sandbox.Phone(c.other, c.device); err != nil {
+		return err
+	}
+	for _, f := range []Function{tokenFunction, c.function("challenge"), c.function("verify")} {
+		if _, err := p.runtime(ctx, f); err != nil {
+			return err
+		}
+	}
+	way := &record{began: time.Now(), stream: out}
+	out.send("began", map[string]float64{"prepared": milliseconds(way.began.Sub(began))})
+	p.watcher.record.Store(way)
+	defer p.watcher.record.Store(nil)
+
+	sender := c.openid
+	if c.mistake.foreign {
+		sender = foreignUser
+	}
+	challenge, err := p.challenge(ctx, c, sender, way)
+	if err != nil {
+		return err
+	}
+	out.send("challenge", map[string]string{"challenge": challenge})
+
+	span := way.begin("phone", "wx.startSoterAuthentication")
+	signed, err := phone.Sign(challenge)
+	if err != nil {
+		return err
+	}
+	way.end(span, "ok", "resultJSON, resultJSONSignature")
+
+	sent := signed
+	sent.OpenID = sender
+	if c.mistake.change != nil {
+		if err := c.mistake.change(&sent, c.other); err != nil {
+			return err
+		}
+	}
+	event, err := json.Marshal(sent)
+	if err != nil {
+		return err
+	}
+	out.send("event", map[string]any{"sent": sent, "signed": signed})
+
+	if c.mistake.strike != nil {
+		defer p.sandbox.ClearFaults()
+		if err := c.mistake.strike(p.sandbox); err != nil {
+			return err
+		}
+	}
+	times := 1
+	if c.mistake.twice {
+		times = 2
+	}
+	for ; times > 0; times-- {
+		if err := p.verify(ctx, c, event, way); err != nil {
+			return err
+		}
+	}
+	out.send("end", map[string]float64{"total": way.ms()})
+	return nil
+}
+
+func (c choice) function(name string) Function {
+	return Function{Name: name, Platform: c.platform, Challenges: c.challenges && name == "verify"}
+}
+
+// challenge gets what the phone is to sign.
+func (p *Playground) challenge(ctx context.Context, c choice, openid string, way *record) (string, error) {
+	if c.mistake.challenge != nil {
+		return c.mistake.challenge(p.world, openid)
+	}
+	if !c.challenges {
+		return fixedChallenge, nil
+	}
+	question, err := json.Marshal(map[string]string{"openid": openid})
+	if err != nil {
+		return "", err
+	}
+	span := way.begin("challenge", "issueChallenge")
+	answer, err := p.invoke(ctx, c.function("challenge"), question)
+	if err != nil {
+		return "", err
+	}
+	var issued struct {
+		Challenge string `json:"challenge"`
+	}
+	if err := json.Unmarshal(answer.Payload, &issued); err != nil || issued.Challenge == "" {
+		return "", fmt.Errorf("no challenge: %s", answer.Payload)
+	}
+	way.end(span, "ok", fmt.Sprintf("%.12s…", issued.Challenge))
+	return issued.Challenge, nil
+}
+
+// verify asks whether the signature is genuine, and sends what comes back.
+func (p *Playground) verify(ctx context.Context, c choice, event []byte, way *record) error {
+	span := way.begin("function", "verifySignature")
+	answer, err := p.invoke(ctx, c.function("verify"), event)
+	if err != nil {
+		return err
+	}
+	said, err := readAnswer(answer.Payload)
+	if err != nil {
+		return err
+	}
+	way.end(span, map[string]string{genuine: "ok", refused: "refused", unanswered: "failed"}[said.Verdict], said.short())
+	said.explain(p.world.Line(ctx, answer.RequestID))
+	way.stream.send("answer", said)
+	return nil
+}
+
+func (p *Playground) invoke(ctx context.Context, f Function, event []byte) (emulator.Answer, error) {
+	runtime, err := p.runtime(ctx, f)
+	if err != nil {
+		return emulator.Answer{}, err
+	}
+	return runtime.Invoke(ctx, emulator.Call{Payload: event})
+}
+
+// The three outcomes of a verification.
+const (
+	genuine    = "genuine"
+	refused    = "refused"
+	unanswered = "unanswered"
+)
+
+// answerEvent is the answer of verify with what the page says about it.
+type answerEvent struct {
+	Verdict string         `json:"verdict"`
+	Answer  jsontext.Value `json:"answer"` // as it came
+	Code    int            `json:"code"`
+	Log     jsontext.Value `json:"log,omitzero"` // the line, without the metrics
+	Reason  string         `json:"reason,omitzero"`
+	Advice  advice         `json:"advice"`
+}
+
+func (a answerEvent) short() string {
+	if a.Verdict == unanswered {
+		return fmt.Sprintf("errCode %d", a.Code)
+	}
+	return fmt.Sprintf("isOk %t", a.Verdict == genuine)
+}
+
+// readAnswer reads an answer of verify.
+func readAnswer(answer []byte) (answerEvent, error) {
+	var said struct {
+		IsOK    *bool `json:"isOk"`
+		ErrCode *int  `json:"errCode"`
+	}
+	if err := json.Unmarshal(answer, &said); err != nil || said.IsOK == nil || said.ErrCode == nil {
+		return answerEvent{}, fmt.Errorf("the answer is none of verifySignature: %.200s", answer)
+	}
+	a := answerEvent{Verdict: refused, Answer: bytes.TrimSpace(answer), Code: *said.ErrCode}
+	switch {
+	case a.Code != 0:
+		a.Verdict = unanswered
+	case *said.IsOK:
+		a.Verdict = genuine
+	}
+	return a, nil
+}
+
+// explain adds what the log line says about the answer. The metrics that the line
+// carries on Lambda say the same figures once more and are left out.
+func (a *answerEvent) explain(line []byte) {
+	if i := bytes.Index(line, []byte(`,"_aws":`)); i >= 0 {
+		line = append(line[:i:i], '}')
+	}
+	var said struct {
+		Reason string `json:"reason"` // why a signature is refused
+		Error  string `json:"error"`  // why there is no answer
+	}
+	if err := json.Unmarshal(line, &said); err == nil {
+		a.Log, a.Reason = line, cmp.Or(said.Reason, said.Error)
+	}
+	a.Advice = adviceFor(a.Code, a.Reason)
+}

@@ -1,0 +1,223 @@
+// The page: presses become runs, and what happens in a run is shown.
+
+import * as raw from "./raw.js";
+import * as result from "./result.js";
+import { run, times, watchState } from "./stream.js";
+import { element, ms, t } from "./text.js";
+import * as way from "./way.js";
+
+const at = (id) => document.getElementById(id);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const buttons = [...document.querySelectorAll(".mistake")];
+
+const pace = 95; // milliseconds between two lines that are shown
+let ready = false;
+let running = false;
+
+// --- what takes part
+
+function question(mistake) {
+  const form = new FormData(at("choices"));
+  return {
+    device: form.get("device"), user: form.get("user"), platform: form.get("platform"),
+    challenges: at("challenges").checked, mistake,
+  };
+}
+
+function showChoices() {
+  const { device, challenges } = question("");
+  at("signs").textContent = t("choice.signs", { signs: t("signs." + device) });
+  at("challenges-text").textContent = t(challenges ? "choice.challenges.on" : "choice.challenges.off");
+}
+
+at("choices").addEventListener("change", () => {
+  showChoices();
+  keep("choices", question(""));
+});
+
+// --- what is kept for this tab, so that another language shows the same
+
+function keep(name, value) {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {} // then the next page starts empty
+}
+
+function kept(name) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+// --- the phone
+
+function showPhone(verdict) {
+  at("phone").dataset.verdict = verdict;
+  at("prompt-text").textContent = t(verdict ? "phone." + verdict : "phone.prompt");
+  if (["genuine", "refused", "unanswered"].includes(verdict)) at("stamp").setAttribute("href", "#i-" + verdict);
+}
+
+// --- a run
+
+// player shows the events of a run, one after the other.
+function player(asked) {
+  const ends = new Map();
+  let prepared = 0;
+  let server = 0;
+  let said = "";
+  let reason = "";
+  let verdict = "";
+  let judged = "";
+  result.clear("result.running");
+  raw.clear();
+  way.begin();
+  showPhone("running");
+  return {
+    // known takes notice of an event that is shown later.
+    known({ name, data }) {
+      if (name === "span" && data.end) ends.set(data.id, data);
+    },
+    show({ name, data }) {
+      switch (name) {
+        case "began":
+          prepared = data.prepared;
+          break;
+        case "span":
+          way.show(data, ends);
+          break;
+        case "challenge":
+          raw.challenge(data.challenge);
+          break;
+        case "event":
+          raw.event(data);
+          break;
+        case "answer":
+          verdict = data.verdict;
+          reason = data.advice[document.documentElement.lang.slice(0, 2)].reason ?? "";
+          judged = result.judge(data, asked);
+          said = result.show(data, asked);
+          raw.answer(data.answer);
+          if (data.log) raw.log(data.log);
+          break;
+        case "end":
+          server = data.total;
+          break;
+        case "failed":
+          verdict = "unanswered";
+          said = t("result.failed");
+          reason = data.message;
+          result.failed(data.message);
+          break;
+      }
+    },
+    finish({ took, waited }) {
+      if (server) way.finish({ took: took - prepared, waited: waited - prepared, server, prepared, question: asked });
+      else way.abandon();
+      showPhone(verdict);
+      for (const button of buttons) {
+        const here = button.dataset.mistake === asked.mistake;
+        if (here) button.dataset.verdict = judged || verdict;
+        if (here) button.setAttribute("aria-current", "true");
+        else button.removeAttribute("aria-current");
+      }
+      return t("live.done", { verdict: said, reason: reason && reason + ".", ms: ms(took - prepared) });
+    },
+  };
+}
+
+async function press(mistake) {
+  if (!ready) at("live").textContent = t("sensor.building");
+  if (!ready || running) return;
+  running = true;
+  document.body.dataset.running = "true";
+  at("live").textContent = t("live.running");
+  const { top, bottom } = at("way").getBoundingClientRect();
+  if (bottom < 80 || top > innerHeight * 0.6) {
+    at("way").scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  }
+  const asked = question(mistake);
+  const plays = player(asked);
+  const events = [];
+  let measured;
+  const received = (async () => {
+    try {
+      for await (const event of run(asked)) {
+        plays.known(event);
+        events.push(event);
+      }
+    } catch (error) {
+      events.push({ name: "failed", data: { message: String(error) } });
+    }
+    measured = await times();
+  })();
+  const pause = (time) => new Promise((done) => setTimeout(done, time));
+  let shown = 0;
+  while (!measured || shown < events.length) {
+    if (shown === events.length) {
+      await Promise.race([received, pause(16)]);
+      continue;
+    }
+    const event = events[shown++];
+    plays.show(event);
+    if (event.name === "span" && !calm.matches) await pause(pace);
+  }
+  at("live").textContent = plays.finish(measured);
+  keep("run", { asked, events, measured });
+  running = false;
+  delete document.body.dataset.running;
+}
+
+at("sensor").addEventListener("click", () => press(""));
+for (const button of buttons) button.addEventListener("click", () => press(button.dataset.mistake));
+
+// --- the state of the functions
+
+watchState((state) => {
+  ready = state === "ready";
+  at("state").dataset.state = state;
+  const text = at("state-text");
+  text.textContent = t("state." + state);
+  if (state === "lost") text.append(" · " + t("state.lost.more") + " ", element("code", "go run ./scripts/local"));
+  at("sensor-state").textContent = ready ? t("sensor.ready") : t("state." + state) + (state === "building" ? " " + t("state.building.more") : "");
+  for (const button of [at("sensor"), ...buttons]) {
+    if (ready) button.removeAttribute("aria-disabled");
+    else button.setAttribute("aria-disabled", "true");
+  }
+});
+
+// --- the theme
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const theme = () => document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
+const showTheme = () => at("theme").setAttribute("aria-pressed", String(theme() === "dark"));
+dark.addEventListener("change", showTheme);
+at("theme").addEventListener("click", () => {
+  document.documentElement.dataset.theme = theme() === "dark" ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", theme());
+  } catch {} // then it lasts as long as the page
+  showTheme();
+});
+showTheme();
+
+// --- as the last page of this tab left it
+
+const choices = kept("choices");
+if (choices) {
+  at("device").value = choices.device;
+  for (const name of ["user", "platform"]) {
+    const radio = document.querySelector(`[name=${name}][value="${CSS.escape(choices[name])}"]`);
+    if (radio) radio.checked = true;
+  }
+  at("challenges").checked = choices.challenges;
+}
+showChoices();
+const last = kept("run");
+if (last) {
+  const plays = player(last.asked);
+  for (const event of last.events) plays.known(event);
+  for (const event of last.events) plays.show(event);
+  plays.finish(last.measured);
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// looks are all that the page has to look good in: both languages, both themes, a
+// phone's width and a desktop's.
+var looks = map[string]look{
+	"wide, light, English":   {width: 1280, height: 900, language: "en"},
+	"wide, dark, Chinese":    {width: 1280, height: 900, language: "zh", dark: true, calm: true},
+	"narrow, light, Chinese": {width: 390, height: 844, language: "zh", calm: true},
+	"narrow, dark, English":  {width: 390, height: 844, language: "en", dark: true, calm: true},
+	"between, light, German": {width: 900, height: 900, language: "de", calm: true},
+}
+
+// words are those of the verdicts, by language.
+var words = map[string]map[string]string{
+	"en": {"genuine": "Genuine", "refused": "Refused", "unanswered": "Could not be answered"},
+	"zh": {"genuine": "验证通过", "refused": "验证不通过", "unanswered": "未能得到结果"},
+}
+
+// verdicts are what each button leads to, with challenges.
+var verdicts = map[string]string{
+	"change-byte": "refused", "stringify-twice": "unanswered", "swap": "unanswered",
+	"another-user": "refused", "foreign-user": "unanswered",
+	"replay": "refused", "expired": "refused", "made-up": "refused",
+	"busy": "unanswered", "slow": "unanswered", "revoked": "genuine", "cut": "unanswered",
+}
+
+// barriers are what axe-core finds.
+func (tab *tab) barriers(axe string) []string {
+	tab.t.Helper()
+	inTab(tab, chromedp.Evaluate[chromedp.Void](axe+"; undefined"))
+	inTab(tab, chromedp.Poll[chromedp.Void](`document.getAnimations().every((a) => a.playState !== "running" || a.effect.getComputedTiming().iterations === Infinity)`))
+	found := inTab(tab, chromedp.Evaluate[string](`axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
+		JSON.stringify(violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.any.map((a) => a.message).join(" ")).join(" | "))))`,
+		chromedp.EvalAwaitPromise))
+	var violations []string
+	require.NoError(tab.t, json.Unmarshal([]byte(found), &violations))
+	return violations
+}
+
+// TestPlaygroundInABrowser presses the sensor and each button, in each look.
+func TestPlaygroundInABrowser(t *testing.T) {
+	b, barrierFinder := browser(t), axe(t)
+	base, _, ready := servePlayground(t)
+	ready()
+	for name, l := range looks {
+		t.Run(name, func(t *testing.T) {
+			tab := newTab(t, b, base, l)
+			tab.ready()
+			language := l.language
+			if words[language] == nil {
+				language = "en"
+			}
+			assert.Empty(t, tab.barriers(barrierFinder), "before the first press")
+			fits := func() {
+				assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), int(l.width), "nothing sticks out")
+			}
+			fits()
+			tab.press("#sensor")
+			assert.Equal(t, words[language]["genuine"], tab.text("#word"))
+			assert.Contains(t, tab.text("#live"), words[language]["genuine"], "a screen reader is told")
+			fits()
+			assert.Empty(t, tab.barriers(barrierFinder), "with an answer")
+
+			buttons := value[[]string](tab, `[...document.querySelectorAll(".mistake")].map((b) => b.dataset.mistake)`)
+			assert.Len(t, buttons, len(verdicts))
+			for _, button := range buttons {
+				selector := `[data-mistake="` + button + `"]`
+				tab.press(selector)
+				assert.Equal(t, words[language][verdicts[button]], tab.text("#word"), button)
+				assert.Equal(t, "true", value[string](tab, `document.querySelector('`+selector+`').getAttribute("aria-current")`), button)
+				for _, id := range []string{"#happened", "#do"} {
+					text := tab.text(id)
+					assert.NotEmpty(t, text, button)
+					assert.Equal(t, language == "zh", strings.ContainsFunc(text, isHan), "%s: %s", button, text)
+					assert.NotContains(t, text, "undefined")
+				}
+				assert.NotEmpty(t, tab.text(`[data-station="function"] .lane-ms`), button)
+				fits()
+			}
+			assert.Empty(t, tab.barriers(barrierFinder), "with a failure")
+			for _, panel := range []string{"challenge", "event", "answer", "log"} {
+				tab.do(chromedp.Click(chromedp.CSS("#tab-" + panel)))
+				assert.Equal(t, "tab-"+panel, value[string](tab, `document.getElementById("panel").getAttribute("aria-labelledby")`))
+				assert.NotEmpty(t, tab.text("#panel pre"), panel)
+			}
+			fits()
+			assert.Empty(t, tab.barriers(barrierFinder), "with a log line")
+		})
+	}
+}
+
+func isHan(r rune) bool { return r >= 0x4e00 && r <= 0x9fff }
+
+// A search for barriers that finds none must be able to find one.
+func TestBarriersAreFound(t *testing.T) {
+	b, barrierFinder := browser(t), axe(t)
+	base, _, _ := servePlayground(t)
+	tab := newTab(t, b, base, look{width: 1280, height: 900, language: "en"})
+	inTab(tab, chromedp.Evaluate[chromedp.Void](`document.querySelector("#sensor .hidden").remove()`))
+	found := tab.barriers(barrierFinder)
+	require.Len(t, found, 1)
+	assert.Contains(t, found[0], "button-name")
+}
+
+func TestTheChoicesAreAsked(t *testing.T) {
+	b := browser(t)
+	base, _, ready := servePlayground(t)
+	ready()
+	tab := newTab(t, b, base, look{width: 1280, height: 900, language: "en", calm: true})
+	tab.ready()
+	tab.do(
+		chromedp.SetValue(chromedp.CSS("#device"), "huawei"),
+		chromedp.Evaluate[chromedp.Void](`document.getElementById("device").dispatchEvent(new Event("change", { bubbles: true }))`),
+		chromedp.Click(chromedp.CSS(`[name=user][value=bob]`)),
+		chromedp.Click(chromedp.CSS(`[name=platform][value=http]`)),
+		chromedp.Click(chromedp.CSS(`#challenges`)),
+	)
+	tab.press(`[data-mistake=replay]`)
+	assert.Contains(t, tab.text("#signs"), "rsa_pss_saltlen")
+	assert.Equal(t, "Genuine, and should not be", tab.text("#word"), "without challenges, a signature counts twice")
+	assert.Contains(t, tab.text("#do"), "Turn challenges on")
+	assert.Contains(t, tab.text("#panel"), "oPlay-Bob")
+	tab.do(chromedp.Click(chromedp.CSS("#tab-log")))
+	assert.Contains(t, tab.text("#panel"), `"platform": "http"`)
+
+	// The other language shows the same, and the choices stay.
+	tab.do(chromedp.Click(chromedp.CSS(`a[hreflang="zh-CN"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="zh-CN"] #lanes .lane`)))
+	tab.ready()
+	assert.Equal(t, "验证通过，但本不该通过", tab.text("#word"))
+	assert.Equal(t, "huawei", value[string](tab, `document.getElementById("device").value`))
+	assert.False(t, value[bool](tab, `document.getElementById("challenges").checked`))
+	tab.press(`[data-mistake=change-byte]`)
+	assert.Contains(t, tab.text("#sub"), "微信认为签名不正确")
+	tab.do(chromedp.Click(chromedp.CSS("#tab-event")))
+	assert.Equal(t, 1, value[int](tab, `document.querySelector("#panel pre mark").textContent.length`), "the byte that was changed is marked")
+}
+
+// Everything can be done with the keyboard alone, in the order in which it stands.
+func TestKeyboardOnly(t *testing.T) {
+	b := browser(t)
+	base, _, ready := servePlayground(t)
+	ready()
+	tab := newTab(t, b, base, look{width: 1280, height: 900, language: "en", calm: true})
+	tab.ready()
+	keys := func(text string) { tab.do(chromedp.KeyEvent(text)) }
+	focus := func() string {
+		return value[string](tab, `(({ activeElement: e }) => e.id || e.dataset.mistake || e.name || e.hreflang || e.className || e.tagName)(document)`)
+	}
+	keys(kb.Tab)
+	assert.Equal(t, "skip", focus())
+	keys(kb.Enter)
+	keys(kb.Tab)
+	assert.Equal(t, "SUMMARY", focus(), "what comes after the sensor")
+
+	tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.Navigate(base+"/?lang=en"))
+	tab.ready()
+	var order []string
+	for range 30 {
+		keys(kb.Tab)
+		order = append(order, focus())
+		if order[len(order)-1] == "cut" {
+			break
+		}
+	}
+	assert.Equal(t, []string{
+		"skip", "en", "zh-CN", "theme", "device", "user", "platform", "challenges", "sensor", "SUMMARY", "tab-event", "panel",
+		"change-byte", "stringify-twice", "swap", "another-user", "foreign-user", "replay", "expired", "made-up", "busy", "slow", "revoked", "cut",
+	}, order)
+
+	tab.do(chromedp.Focus(chromedp.CSS("#theme")))
+	keys(" ")
+	assert.Equal(t, "dark", value[string](tab, `document.documentElement.dataset.theme`))
+	assert.Equal(t, "true", value[string](tab, `document.getElementById("theme").getAttribute("aria-pressed")`))
+	keys(kb.Tab + kb.Tab)
+	assert.Equal(t, "user", focus())
+	keys(kb.ArrowRight)
+	keys(kb.Tab)
+	keys(kb.ArrowRight)
+	assert.Equal(t, "bob scf", value[string](tab, `["user", "platform"].map((n) => document.querySelector("[name=" + n + "]:checked").value).join(" ")`))
+	keys(kb.Tab)
+	keys(" ")
+	keys(kb.Tab)
+	assert.Equal(t, "sensor", focus())
+	tab.whenDone(chromedp.KeyEvent(kb.Enter))
+	assert.Contains(t, tab.text("#live"), "Genuine.")
+	assert.Equal(t, "sensor", focus(), "a run does not take the focus away")
+	assert.Contains(t, tab.text("#panel"), "oPlay-Bob")
+	tab.do(chromedp.Focus(chromedp.CSS("#tab-event")))
+	keys(kb.ArrowRight)
+	assert.Equal(t, "tab-answer", focus())
+	keys(kb.End)
+	assert.Equal(t, "tab-log", focus())
+	assert.Contains(t, tab.text("#panel"), `"platform": "scf"`)
+	keys(kb.ArrowRight)
+	assert.Equal(t, "tab-challenge", focus())
+	assert.Equal(t, "pay-42.00", tab.text("#panel"))
+	tab.do(chromedp.Focus(chromedp.CSS(`[data-mistake="swap"]`)))
+	tab.whenDone(chromedp.KeyEvent(" "))
+	assert.Contains(t, tab.text("#live"), "Could not be answered.")
+	assert.NotEqual(t, "none", value[string](tab, `getComputedStyle(document.activeElement).outlineStyle`), "the focus is seen")
+}
+
+// The page opens before there are functions to press for.
+func TestThePageOpensBeforeTheFunctionsAreBuilt(t *testing.T) {
+	b := browser(t)
+	base, _, ready := servePlayground(t)
+	tab := newTab(t, b, base, look{width: 390, height: 844, language: "en"})
+	tab.do(chromedp.WaitReady(chromedp.CSS(`#state[data-state="building"]`)))
+	assert.Contains(t, tab.text("#sensor-state"), "Building the functions…")
+	tab.do(chromedp.Click(chromedp.CSS("#sensor")))
+	assert.Contains(t, tab.text("#live"), "being built")
+	assert.Equal(t, "Nothing has been asked yet.", tab.text("#word"))
+	ready()
+	tab.ready()
+	tab.press("#sensor")
+	assert.Equal(t, "Genuine", tab.text("#word"))
+}
+
+// Nothing moves for who asks for calm; for everybody else, what runs is seen.
+func TestReducedMotion(t *testing.T) {
+	b := browser(t)
+	base, _, _ := servePlayground(t)
+	for calm, want := range map[bool]string{true: "0.001s", false: "1.4s"} {
+		tab := newTab(t, b, base, look{width: 1280, height: 900, language: "en", calm: calm})
+		tab.do(chromedp.WaitReady(chromedp.CSS(`#state[data-state="building"]`)))
+		assert.Equal(t, want, value[string](tab, `getComputedStyle(document.querySelector(".state-dot")).animationDuration`))
+	}
+}
+
+// A document is shown like the page, without barriers.
+func TestDocumentsAreReadInTheBrowser(t *testing.T) {
+	b, barrierFinder := browser(t), axe(t)
+	base, _, _ := servePlayground(t)
+	tab := newTab(t, b, base, look{width: 390, height: 844, language: "en", dark: true})
+	tab.do(chromedp.Click(chromedp.CSS(`footer a[href*="call.md"]`)), chromedp.WaitReady(chromedp.CSS(".document h1")))
+	assert.Equal(t, "The call", tab.text("h1"))
+	assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), 390)
+	assert.Empty(t, tab.barriers(barrierFinder))
+}
+
+// TestScreenshots takes the pictures in docs/images, if UPDATE_SCREENSHOTS is set.
+func TestScreenshots(t *testing.T) {
+	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
+		t.Skip("UPDATE_SCREENSHOTS=1 takes new pictures for docs/images")
+	}
+	b := browser(t)
+	base, _, ready := servePlayground(t)
+	ready()
+	for name, l := range map[string]look{
+		"playground.png":        {width: 1280, height: 940, language: "en", calm: true},
+		"playground-zh.png":     {width: 1280, height: 940, language: "zh", dark: true, calm: true},
+		"playground-narrow.png": {width: 390, height: 1120, language: "en", calm: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab := newTab(t, b, base, l)
+			tab.ready()
+			tab.press("#sensor")
+			if l.dark {
+				tab.press(`[data-mistake="replay"]`)
+			}
+			tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); scrollTo(0, 0)`), chromedp.Sleep(time.Second))
+			file := filepath.Join("../../docs/images", name)
+			picture := tab.screenshot(false)
+			assert.Less(t, len(picture), 200<<10, "%s is too large for a page that people open", name)
+			require.NoError(t, os.WriteFile(file, picture, 0o644))
+		})
+	}
+}
