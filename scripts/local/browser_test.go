@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
 	"sotercall/internal/nodemodules"
 	"sotercall/scripts/local/playground"
 )
@@ -34,17 +32,15 @@ const patience = 30 * time.Second
 // servePlayground serves the page. Its functions run as soon as ready is called.
 func servePlayground(t *testing.T) (base string, play *playground.Playground, ready func()) {
 	t.Helper()
-	w, err := listen(settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
+	w, err := listen(settings{addr: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.close()) })
 	play, err = w.play(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, play.Close()) })
 	return w.base, play, func() {
-		binaries, err := build(t.Context())
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, os.RemoveAll(binaries)) })
-		play.Ready(stage{binaries, io.Discard})
+		w.binaries = functionBinaries(t)
+		play.Ready(stage{w})
 	}
 }
 
@@ -127,13 +123,13 @@ func newTab(t *testing.T, browser context.Context, base string, l look) *tab {
 	if l.calm {
 		media = append(media, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})
 	}
-	call(tab, runtime.Enable, cdp.Empty{})
-	call(tab, log.Enable, cdp.Empty{})
-	call(tab, network.Enable, network.EnableParams{})
-	call(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+	order(tab, runtime.Enable, cdp.Empty{})
+	order(tab, log.Enable, cdp.Empty{})
+	order(tab, network.Enable, network.EnableParams{})
+	order(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.width < 600,
 	})
-	call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
+	order(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: media})
 	tab.do(chromedp.Navigate(base+"/?lang="+l.language), chromedp.WaitReady(chromedp.CSS("#lanes .lane")))
 	return tab
 }
@@ -167,8 +163,8 @@ func inTab[T any](tab *tab, action chromedp.Action[T]) T {
 	return got
 }
 
-// call gives the browser a command of its protocol.
-func call[P, R any](tab *tab, command cdp.Command[P, R], params P) R {
+// order gives the browser a command of its protocol.
+func order[P, R any](tab *tab, command cdp.Command[P, R], params P) R {
 	tab.t.Helper()
 	return inTab(tab, func(ctx context.Context, target *chromedp.Target) (R, error) {
 		return cdp.Call(ctx, target, command, params)
@@ -213,7 +209,7 @@ func (tab *tab) text(selector string) string {
 // screenshot is what the tab shows as a PNG, or the whole page.
 func (tab *tab) screenshot(whole bool) []byte {
 	tab.t.Helper()
-	return call(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole}).Data
+	return order(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole}).Data
 }
 
 // axe is axe-core, which looks for barriers.

@@ -74,8 +74,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// openWorld starts a world for a test.
-func openWorld(t *testing.T, s settings) *world {
+// functionBinaries builds the functions, once for all tests.
+func functionBinaries(t *testing.T) string {
 	t.Helper()
 	need.Time(t)
 	if binaries == "" {
@@ -83,7 +83,13 @@ func openWorld(t *testing.T, s settings) *world {
 		binaries, err = build(t.Context(), settings{}.programs(), nil)
 		require.NoError(t, err)
 	}
-	s.addr, s.binaries = "127.0.0.1:0", binaries
+	return binaries
+}
+
+// openWorld starts a world for a test.
+func openWorld(t *testing.T, s settings) *world {
+	t.Helper()
+	s.addr, s.binaries = "127.0.0.1:0", functionBinaries(t)
 	w, err := open(t.Context(), s)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.close()) })

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
 	"sotercall/internal/sandbox"
 	"sotercall/scripts/local/playground"
 )
@@ -91,9 +90,7 @@ var secrets = regexp.MustCompile(`access_token=|sandbox_[A-Za-z0-9_-]{100}|` + c
 
 // TestPlayground presses each button on each platform, with and without challenges.
 func TestPlayground(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run the functions as binaries")
-	}
+	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	const (
@@ -151,9 +148,7 @@ func TestPlayground(t *testing.T) {
 
 // The way is told as it was: who was asked, in which order, and what they said.
 func TestTheWay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run the functions as binaries")
-	}
+	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	q := playground.Question{Device: "ios", User: "alice", Platform: "scf", Challenges: true}
@@ -193,9 +188,7 @@ func TestTheWay(t *testing.T) {
 
 // Each of the sandbox's devices can be chosen, and its signature is genuine.
 func TestEveryDeviceCanBePressed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run the functions as binaries")
-	}
+	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	for _, device := range sandbox.Devices() {
@@ -209,17 +202,11 @@ func TestEveryDeviceCanBePressed(t *testing.T) {
 // What the playground does to its WeChat does not reach the WeChat that everybody
 // else on the server asks, nor the other way round.
 func TestThePlaygroundKeepsItsTroubleToItself(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run the functions as binaries")
-	}
-	w, err := listen(settings{addr: "127.0.0.1:0", log: io.Discard, platforms: emulator.Platforms})
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, w.close()) }()
+	w := openWorld(t, settings{platforms: []string{"scf"}})
 	play, err := w.play(t.Context())
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, play.Close()) }()
-	require.NoError(t, w.startAll(t.Context(), settings{log: io.Discard, platforms: emulator.Platforms}))
-	play.Ready(stage{w.binaries, io.Discard})
+	play.Ready(stage{w})
 
 	require.NoError(t, w.sandbox.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 45009}))
 	asked := w.sandbox.Requests("")
