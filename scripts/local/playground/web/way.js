@@ -65,6 +65,8 @@ export function finish({ took, waited, server, prepared, question }) {
     part("challenge", "note").textContent = t(question.challenges ? "way.none.challenge.made" : "way.none.challenge");
   }
   if (!visited.has("wechat")) part("wechat", "note").textContent = t("way.none.wechat");
+  const first = (station) => [...spans.values()].find((span) => span.station === station);
+  if (first("token")?.start < first("function")?.start) part("token", "note").append(" · " + t("way.early"));
   if (!visited.has("token")) {
     part("token", "note").textContent = t(visited.has("wechat") ? "way.none.token" : "way.none.token.early");
   }
