@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/need"
 	"sotercall/scripts/local/playground"
 )
 
@@ -48,16 +47,8 @@ func servePlayground(t *testing.T) (base string, play *playground.Playground, re
 // hosts of its maker.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short leaves out the tests that run a browser")
-	}
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is not installed")
-		}
-		t.Skip("chromium is not installed")
-	}
+	need.Time(t)
+	path := need.Program(t, "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
 		chromedp.NoSandbox, chromedp.DisableGPU,
@@ -215,15 +206,7 @@ func (tab *tab) screenshot(whole bool) []byte {
 // axe is axe-core, which looks for barriers.
 func axe(t *testing.T) string {
 	t.Helper()
-	const folder = "playground/axe"
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	if problem := nodemodules.Install(ctx, folder); problem != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(problem)
-		}
-		t.Skip(problem)
-	}
+	folder := need.NodeModules(t, "playground/axe")
 	script, err := os.ReadFile(filepath.Join(folder, "node_modules/axe-core/axe.min.js"))
 	require.NoError(t, err)
 	return string(script)

@@ -90,7 +90,6 @@ var secrets = regexp.MustCompile(`access_token=|sandbox_[A-Za-z0-9_-]{100}|` + c
 
 // TestPlayground presses each button on each platform, with and without challenges.
 func TestPlayground(t *testing.T) {
-	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	const (
@@ -148,7 +147,6 @@ func TestPlayground(t *testing.T) {
 
 // The way is told as it was: who was asked, in which order, and what they said.
 func TestTheWay(t *testing.T) {
-	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	q := playground.Question{Device: "ios", User: "alice", Platform: "scf", Challenges: true}
@@ -188,7 +186,6 @@ func TestTheWay(t *testing.T) {
 
 // Each of the sandbox's devices can be chosen, and its signature is genuine.
 func TestEveryDeviceCanBePressed(t *testing.T) {
-	hosted(t)
 	base, _, ready := servePlayground(t)
 	ready()
 	for _, device := range sandbox.Devices() {
