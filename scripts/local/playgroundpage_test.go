@@ -255,6 +255,26 @@ func TestThePageOpensBeforeTheFunctionsAreBuilt(t *testing.T) {
 	assert.Equal(t, "Genuine", tab.text("#word"))
 }
 
+// When the server has gone, the page says how to start it again.
+func TestThePageNoticesTheEndOfTheServer(t *testing.T) {
+	b := browser(t)
+	base, play, ready := servePlayground(t)
+	ready()
+	tab := newTab(t, b, base, look{width: 390, height: 844, language: "zh"})
+	tab.ready()
+	require.NoError(t, play.Close())
+	tab.do(chromedp.WaitReady(chromedp.CSS(`#state[data-state="lost"]`)))
+	assert.Contains(t, tab.text("#sensor-state"), "go run ./scripts/local")
+	assert.Equal(t, "true", value[string](tab, `document.getElementById("sensor").getAttribute("aria-disabled")`))
+	assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), 390)
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	for _, complaint := range tab.complaints {
+		assert.Contains(t, complaint, "503", "that the stream of the state is refused")
+	}
+	tab.complaints = nil
+}
+
 // Nothing moves for who asks for calm; for everybody else, what runs is seen.
 func TestReducedMotion(t *testing.T) {
 	b := browser(t)

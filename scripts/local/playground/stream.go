@@ -52,6 +52,12 @@ type state struct {
 
 // serveState tells whether functions can be started, at once and when it changes.
 func (p *Playground) serveState(w http.ResponseWriter, r *http.Request) {
+	select {
+	case <-p.closing:
+		refuse(w, http.StatusServiceUnavailable, errors.New("the server is stopping"))
+		return
+	default:
+	}
 	s := newStream(w)
 	defer s.end()
 	select {

@@ -3,7 +3,7 @@
 import * as raw from "./raw.js";
 import * as result from "./result.js";
 import { run, times, watchState } from "./stream.js";
-import { element, ms, t } from "./text.js";
+import { element, language, ms, rich, sentence, t } from "./text.js";
 import * as way from "./way.js";
 
 const at = (id) => document.getElementById(id);
@@ -95,7 +95,7 @@ function player(asked) {
           break;
         case "answer":
           verdict = data.verdict;
-          reason = data.advice[document.documentElement.lang.slice(0, 2)].reason ?? "";
+          reason = data.advice[language].reason ?? "";
           judged = result.judge(data, asked);
           said = result.show(data, asked);
           raw.answer(data.answer);
@@ -122,7 +122,7 @@ function player(asked) {
         if (here) button.setAttribute("aria-current", "true");
         else button.removeAttribute("aria-current");
       }
-      return t("live.done", { verdict: said, reason: reason && reason + ".", ms: ms(took - prepared) });
+      return t("live.done", { verdict: said, reason: reason && sentence(reason), ms: ms(took - prepared) });
     },
   };
 }
@@ -177,10 +177,9 @@ for (const button of buttons) button.addEventListener("click", () => press(butto
 watchState((state) => {
   ready = state === "ready";
   at("state").dataset.state = state;
-  const text = at("state-text");
-  text.textContent = t("state." + state);
-  if (state === "lost") text.append(" · " + t("state.lost.more") + " ", element("code", "go run ./scripts/local"));
-  at("sensor-state").textContent = ready ? t("sensor.ready") : t("state." + state) + (state === "building" ? " " + t("state.building.more") : "");
+  at("state-text").textContent = t("state." + state);
+  const more = element("span", ...rich(t(`state.${state}.more`)));
+  at("sensor-state").replaceChildren(...(ready ? [more] : [sentence(t("state." + state)), " ", more]));
   for (const button of [at("sensor"), ...buttons]) {
     if (ready) button.removeAttribute("aria-disabled");
     else button.setAttribute("aria-disabled", "true");

@@ -27,7 +27,7 @@ export function show(answer, question) {
   at("badge").setAttribute("href", "#i-" + (judged === "careful" ? "unanswered" : judged));
   at("word").textContent = t("verdict." + judged);
   at("sub").replaceChildren(element("code", code ? `isOk: false, errCode: ${code}` : `isOk: ${verdict === "genuine"}`));
-  if (text.reason) at("sub").append(element("span.reason", `${t("result.reason")}: ${text.reason}`));
+  if (text.reason) at("sub").append(element("span.reason", t("result.reason", { reason: text.reason })));
   at("happened").replaceChildren(...rich(happened(question)));
   at("do").replaceChildren(...whatToDo(answer, question, text).map((line) => element("p", ...rich(line))));
   at("meaning").hidden = false;
@@ -53,7 +53,7 @@ function whatToDo(answer, question, text) {
   const lines = has(own) ? [t(own)] : [];
   if (verdict === "unanswered") {
     if (!lines.length) lines.push(sentence(text.do || text.meaning));
-    if (text.do) lines.push("`" + code + "`: " + sentence(text.meaning));
+    if (text.do) lines.push(t("do.code", { code, meaning: sentence(text.meaning) }));
   }
   if (!lines.length) lines.push(t("do." + verdict));
   return lines;
