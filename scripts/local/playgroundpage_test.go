@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,11 @@ func (tab *tab) barriers(axe string) []string {
 	return violations
 }
 
-// TestPlaygroundInABrowser presses the sensor and each button, in each look.
+// inFull are the looks in which each button is pressed. In the others it is one for
+// each verdict.
+var inFull = []string{"wide, light, English", "narrow, light, Chinese"}
+
+// TestPlaygroundInABrowser presses the sensor and the buttons, in each look.
 func TestPlaygroundInABrowser(t *testing.T) {
 	b, barrierFinder := browser(t), axe(t)
 	base, _, ready := servePlayground(t)
@@ -79,6 +84,9 @@ func TestPlaygroundInABrowser(t *testing.T) {
 
 			buttons := value[[]string](tab, `[...document.querySelectorAll(".mistake")].map((b) => b.dataset.mistake)`)
 			assert.Len(t, buttons, len(verdicts))
+			if !slices.Contains(inFull, name) {
+				buttons = []string{"swap", "replay", "revoked"}
+			}
 			for _, button := range buttons {
 				selector := `[data-mistake="` + button + `"]`
 				tab.press(selector)
@@ -93,14 +101,14 @@ func TestPlaygroundInABrowser(t *testing.T) {
 				assert.NotEmpty(t, tab.text(`[data-station="function"] .lane-ms`), button)
 				fits()
 			}
-			assert.Empty(t, tab.barriers(barrierFinder), "with a failure")
 			for _, panel := range []string{"challenge", "event", "answer", "log"} {
 				tab.do(chromedp.Click(chromedp.CSS("#tab-" + panel)))
 				assert.Equal(t, "tab-"+panel, value[string](tab, `document.getElementById("panel").getAttribute("aria-labelledby")`))
 				assert.NotEmpty(t, tab.text("#panel pre"), panel)
 			}
 			fits()
-			assert.Empty(t, tab.barriers(barrierFinder), "with a log line")
+			tab.press(`[data-mistake="made-up"]`)
+			assert.Empty(t, tab.barriers(barrierFinder), "with a refusal and its log line")
 		})
 	}
 }
