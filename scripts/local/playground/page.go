@@ -63,6 +63,7 @@ type link struct{ Name, Path string }
 var links = []link{
 	{"walkthrough", "docs/walkthrough.md"},
 	{"call", "docs/call.md"},
+	{"mistakes", "docs/mistakes.md"},
 	{"challenges", "docs/challenges.md"},
 	{"tokens", "docs/tokens.md"},
 	{"sandbox", "docs/sandbox.md"},

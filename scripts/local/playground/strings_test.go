@@ -3,6 +3,7 @@ package playground
 import (
 	"bytes"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -143,6 +144,20 @@ func TestEveryCodeHasAdviceInChinese(t *testing.T) {
 	}
 	for number := range inChinese.Codes {
 		assert.True(t, known[number], "no code %s any more", number)
+	}
+}
+
+// The Chinese document has the same table for readers. One row of it says "here" where
+// the page has a link.
+func TestChineseAdviceIsThatOfTheDocument(t *testing.T) {
+	document, err := os.ReadFile("../../../docs/zh-CN/call.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile(`(?m)^\| (-?[1-9]\d*) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(strings.ReplaceAll(string(document), "](../", "]("), -1)
+	require.Len(t, rows, len(inChinese.Codes))
+	for _, row := range rows {
+		if row[1] != strconv.Itoa(openapi.CodeInvalidURL) {
+			assert.Equal(t, adviceText{Meaning: row[2], Do: row[3]}, inChinese.Codes[row[1]], row[1])
+		}
 	}
 }
 

@@ -59,9 +59,9 @@ export const challenge = (text) => put("challenge", text, [element("pre", text)]
 
 export const answer = (value) => put("answer", JSON.stringify(value), [element("pre", ...coloured(value))]);
 
-// log shows a log line, a member on each row; the row that says why stands out.
+// log shows a log line, a member on each row; the rows that say why stand out.
 export function log(value) {
-  put("log", JSON.stringify(value), [element("pre", ...coloured(value, ["reason", "error"]))]);
+  put("log", JSON.stringify(value), [element("pre", ...coloured(value, ["reason", "hint", "error"]))]);
 }
 
 // event shows what was sent, and marks what is not as the phone signed it.
