@@ -87,6 +87,7 @@ func last(text string) string {
 
 func (e engine) run(ctx context.Context, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", args...)
+	command.Dir = filepath.Join("..", "..")
 	command.Env = append(e.host, "DOCKER_BUILDKIT=0") // which every engine has
 	out, err := command.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -150,23 +151,56 @@ func linked(t *testing.T, name, target string) string {
 	return folder
 }
 
-// The image is built by its Dockerfile, and serves.
+// documented is a command of docs/containers.md, without docker, and with other
+// words in the place of some.
+func documented(t *testing.T, verb string, others map[string][]string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/containers.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "docker" || words[1] != verb {
+			continue
+		}
+		args := []string{verb}
+		for _, word := range words[2:] {
+			other, ok := others[word]
+			if !ok {
+				other = []string{word}
+			}
+			delete(others, word)
+			args = append(args, other...)
+		}
+		require.Empty(t, others, line)
+		return args
+	}
+	require.Fail(t, "no command", verb)
+	return nil
+}
+
+// The image is built and run as docs/containers.md says, on this machine's own
+// network, where the sandbox is.
 func TestImage(t *testing.T) {
 	e := startEngine(t)
 	wechat, authority := upstream(t)
 	const goImage, image = "sotercall-go:test", "sotercall:test"
 	e.goImage(t, goImage, authority)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", goImage) })
-	e.must(t, "build", "--network", "none", "--build-arg", "GO_IMAGE="+goImage, "-f", "../../deploy/container/Dockerfile", "-t", image, "../..")
+	e.must(t, documented(t, "build", map[string][]string{
+		"-f": {"--network", "none", "--build-arg", "GO_IMAGE=" + goImage, "-f"}, "sotercall": {image},
+	})...)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", image) })
 	assert.Equal(t, "65532:65532 [/function]", e.must(t, "inspect", "-f", "{{.Config.User}} {{.Config.Entrypoint}}", image))
 
-	port, token := freePort(t), filepath.Join(t.TempDir(), "token")
+	folder, port := t.TempDir(), freePort(t)
+	token, variables := filepath.Join(folder, "token"), filepath.Join(folder, "env")
 	require.NoError(t, os.WriteFile(token, []byte(wechat.CloudbaseAccessToken()), 0o644))
-	// What docs/containers.md says, and this machine's own network to reach the sandbox.
-	id := e.must(t, "run", "-d", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "host",
-		"-e", "HOST=127.0.0.1", "-e", "PORT="+port, "-e", "HTTP_BEARER_TOKENS="+bearer,
-		"-e", "ACCESS_TOKEN_MODE=cloudbase", "-e", "WECHAT_API_BASE="+wechat.URL, "-v", token+":"+accesstoken.CloudBaseFile+":ro", image)
+	require.NoError(t, os.WriteFile(variables, []byte("HOST=127.0.0.1\nPORT="+port+"\nHTTP_BEARER_TOKENS="+bearer+
+		"\nACCESS_TOKEN_MODE=cloudbase\nWECHAT_API_BASE="+wechat.URL+"\n"), 0o600))
+	id := e.must(t, documented(t, "run", map[string][]string{
+		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-v", token + ":" + accesstoken.CloudBaseFile + ":ro"},
+		".env": {variables}, "sotercall": {image},
+	})...)
 	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
 	c := container{url: "http://127.0.0.1:" + port, log: new(hostedtest.Log)}
 	c.wait(t)
@@ -175,7 +209,6 @@ func TestImage(t *testing.T) {
 	assert.Equal(t, "exited 0", e.must(t, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id))
 	assert.Contains(t, e.must(t, "logs", id), `"platform":"http"`)
 
-	folder := t.TempDir()
 	e.must(t, "cp", id+":"+dockerfile(t).program, filepath.Join(folder, "of-the-image"))
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "service"))
 	assert.Equal(t, digest(t, filepath.Join(folder, "service")), digest(t, filepath.Join(folder, "of-the-image")),
