@@ -18,6 +18,7 @@ import (
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
@@ -50,16 +51,6 @@ func load(ctx context.Context, t *testing.T, url string, event []byte, want stri
 		&c.requests, &c.connect, &c.read, &c.write, &c.status, &c.timeout, &c.wrong)
 	require.NoError(t, err, said.String())
 	return c
-}
-
-func requireWrk(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("wrk"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
 }
 
 // lines counts the log lines of invocations.
@@ -114,7 +105,7 @@ func (w *world) instance(t *testing.T) *emulator.HTTPServer {
 // wrk's own account. LOADTIME is how long, 8s if it is not set; each stop takes
 // more than three seconds.
 func TestStopsUnderLoad(t *testing.T) {
-	requireWrk(t)
+	need.Program(t, "wrk")
 	duration, err := time.ParseDuration(cmp.Or(os.Getenv("LOADTIME"), "8s"))
 	require.NoError(t, err)
 	w := newWorld(t)
@@ -151,7 +142,7 @@ func TestStopsUnderLoad(t *testing.T) {
 
 // The twin: wrk tells what is broken, and what is wrong.
 func TestLoadTellsWhatIsBroken(t *testing.T) {
-	requireWrk(t)
+	need.Program(t, "wrk")
 	w := newWorld(t)
 	killed := w.instance(t)
 	w.instance(t)
