@@ -181,6 +181,7 @@ func documented(t *testing.T, verb string, others map[string][]string) []string 
 // The image is built and run as docs/containers.md says, on this machine's own
 // network, where the sandbox is.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	e := startEngine(t)
 	wechat, authority := upstream(t)
 	const goImage, image = "sotercall-go:test", "sotercall:test"

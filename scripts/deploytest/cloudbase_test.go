@@ -59,6 +59,15 @@ func (c *cloudBase) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.MarshalWrite(w, object{"Response": response})
 }
 
+// taken returns what was created and stored, and forgets it.
+func (c *cloudBase) taken() (created []object, stored map[string][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	created, stored = c.created, c.stored
+	c.created, c.stored = nil, map[string][]byte{}
+	return created, stored
+}
+
 // store is the storage, in one part or in several, which come in order.
 func (c *cloudBase) store(w http.ResponseWriter, r *http.Request, body []byte) {
 	query := r.URL.Query()
@@ -145,10 +154,10 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET", "HTTP_BEARER_TOKENS": "the-value-of-HTTP_BEARER_TOKENS",
 		}, map[string]os.FileMode{"main": 0o755, "scf_bootstrap": 0o755}},
 	} {
-		cloud.created, cloud.stored = nil, map[string][]byte{}
 		said := tcb(t, folder, home, server.URL, "fn", "deploy", function)
-		require.Len(t, cloud.created, 1, "%s: %s", function, said)
-		created := cloud.created[0]
+		functions, stored := cloud.taken()
+		require.Len(t, functions, 1, "%s: %s", function, said)
+		created := functions[0]
 		assert.Equal(t, function, created["FunctionName"])
 		assert.Equal(t, "Go1", created["Runtime"], function)
 		assert.Equal(t, "main", created["Handler"], function)
@@ -161,8 +170,8 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 		}
 		assert.Equal(t, want.variables, variables, function)
 
-		require.Len(t, cloud.stored, 1, function)
-		for _, packed := range cloud.stored {
+		require.Len(t, stored, 1, function)
+		for _, packed := range stored {
 			archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
 			require.NoError(t, err, function)
 			files := map[string]os.FileMode{}
