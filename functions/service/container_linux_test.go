@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -243,4 +244,41 @@ func TestTheTokenFileOfCloudHosting(t *testing.T) {
 	assert.Empty(t, hostedtest.Leak(c.log.String(), wechat.CloudbaseAccessToken()))
 	assert.Empty(t, hostedtest.Leak(c.log.String(), "a-token-that-has-expired-meanwhile"))
 	assert.Equal(t, 5, strings.Count(c.log.String(), `"msg":"invocation"`), "each call has its line")
+}
+
+// scf_bootstrap starts an HTTP function of CloudBase on port 9000, whatever the
+// platform sets for other kinds of functions, and is the server from then on. It has
+// a network of its own here, where nobody else has that port.
+func TestHTTPFunctionOfCloudBase(t *testing.T) {
+	t.Parallel()
+	need.Program(t, "bash")
+	if os.Geteuid() != 0 {
+		need.Met(t, errors.New("a network of its own needs root"))
+	}
+	folder := t.TempDir()
+	for name, from := range map[string]string{"main": hostedtest.Binary("service"), "scf_bootstrap": "../../deploy/cloudbase/scf_bootstrap"} {
+		content, err := os.ReadFile(from)
+		require.NoError(t, err)
+		put(t, folder, name, content, 0o755)
+	}
+	log := new(hostedtest.Log)
+	command := exec.Command(filepath.Join(folder, "scf_bootstrap"))
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "_LAMBDA_SERVER_PORT=28902", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:28903", "HTTP_BEARER_TOKENS=" + bearer}
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	require.NoError(t, command.Start())
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	// /proc shows the sockets of the network that the process is in; 0A is LISTEN.
+	listens := regexp.MustCompile(`(?m)^ *\d+: 0+:([0-9A-F]{4}) 0+:0000 0A `)
+	var ports [][]string
+	for begin := time.Now(); len(ports) == 0; time.Sleep(5 * time.Millisecond) {
+		require.Less(t, time.Since(begin), 20*time.Second, log)
+		sockets, err := os.ReadFile("/proc/" + strconv.Itoa(command.Process.Pid) + "/net/tcp6")
+		require.NoError(t, err)
+		ports = listens.FindAllStringSubmatch(string(sockets), -1)
+	}
+	require.Len(t, ports, 1)
+	assert.Equal(t, strconv.FormatInt(9000, 16), ports[0][1], "on all interfaces")
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	assert.NoError(t, command.Wait(), "SIGTERM reaches the server: %s", log)
 }
