@@ -25,6 +25,7 @@ const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errC
 // Where a command of a document is run, when it is none of ranHere.
 const (
 	account = "needs an account"
+	cluster = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
 	samCLI  = "needs the SAM CLI, which no package registry here has"
 
 	sandboxDocs = "internal/sandbox TestDocumentedCommandsRun"
@@ -74,6 +75,18 @@ var ranElsewhere = map[string]string{
 	"cd deploy": "scripts/deploytest TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "scripts/deploytest TestServerlessInvokeLocal",
 	"osls package -c serverless.aws.yml":                                      "scripts/deploytest TestServerlessPackage",
+
+	"docker build -f deploy/container/Dockerfile -t sotercall .":                                                                 "functions/service TestImage",
+	"docker run -d -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --security-opt no-new-privileges --env-file .env sotercall": "functions/service TestImage",
+	"curl -s http://127.0.0.1:8080/healthz":                                                                                      "functions/service TestImage",
+	"kubectl create secret generic sotercall --from-env-file=.env":                                                               cluster,
+	"kubectl apply -f deploy/kubernetes/service.yaml":                                                                            cluster,
+
+	"cd deploy/cloudbase && cp .env.example .env    # and fill it in; git ignores it": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
+	"tcb login":               "scripts/deploytest TestWhatCloudBaseWouldBeSent",
+	"tcb fn deploy verify":    "scripts/deploytest TestWhatCloudBaseWouldBeSent",
+	"tcb fn deploy challenge": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
+	"tcb fn deploy service":   "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 
 	"aws secretsmanager create-secret --name sotercall --secret-string file:///dev/stdin": account,
 	"sam deploy --guided": account,

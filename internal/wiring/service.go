@@ -14,26 +14,31 @@ import (
 // CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS. It is what a container runs.
 // Verify and token share one access_token, and one fetch of it.
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	f, source, err := verify(environment, log, level)
-	problems := []error{err}
+	var token tokenSettings
+	var tokenErr error
+	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+		token, tokenErr = readTokenSettings(environment)
+	}
+	f, source, err := verify(environment, token.ClientSecrets, log, level)
+	problems := []error{err, tokenErr}
 	if environment["CHALLENGE_SECRET"] != "" {
 		challenge, err := Challenge(environment, log, level)
 		f.Calls = append(f.Calls, challenge.Calls...)
 		problems = append(problems, err)
 	}
 	if environment["TOKEN_CLIENT_SECRETS"] != "" {
-		s, err := readTokenSettings(environment)
-		handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
+		handler := &accesstoken.Handler{AppID: token.AppID, ClientSecrets: token.ClientSecrets, Now: time.Now}
 		if forcer, ok := source.(accesstoken.Forcer); ok {
 			handler.Source = forcer
-		} else if err == nil { // verify needs no token
-			handler.Source, err = tokenFunctionSource(s, log)
+		} else if tokenErr == nil { // verify needs no token
+			source, err := tokenFunctionSource(token, log)
+			handler.Source = source
+			problems = append(problems, err)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			problems = append(problems, errors.New("TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
 		f.Calls = append(f.Calls, handler.Calls()...)
-		problems = append(problems, err)
 	}
 	return f, joined(problems)
 }

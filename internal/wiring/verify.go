@@ -23,17 +23,18 @@ import (
 
 // Verify is the function openapi.soter.verifySignature.
 func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	f, _, err := verify(environment, log, level)
+	f, _, err := verify(environment, nil, log, level)
 	return f, err
 }
 
-// verify returns the source of its tokens too, for others who need one.
-func verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, accesstoken.Source, error) {
+// verify returns the source of its tokens too, for others who need one. others are
+// secrets of theirs, which no text from outside may bring back either.
+func verify(environment map[string]string, others []secret.Text, log *slog.Logger, level *slog.LevelVar) (function.Function, accesstoken.Source, error) {
 	s, err := readVerifySettings(environment)
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
-		p, err = assemble(s, log)
+		p, err = assemble(s, secret.NewScrubber(append(s.secrets(), others...)...), log)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier}
 	calls := handler.Calls(p.gate, p.tokens)
@@ -63,8 +64,7 @@ type parts struct {
 }
 
 // assemble chooses the parts by the settings.
-func assemble(s verifySettings, log *slog.Logger) (parts, error) {
-	scrub := secret.NewScrubber(s.secrets()...)
+func assemble(s verifySettings, scrub *secret.Scrubber, log *slog.Logger) (parts, error) {
 	store, err := openStore(s.RedisURL, scrub)
 	if err != nil {
 		return parts{}, err

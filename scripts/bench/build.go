@@ -12,9 +12,10 @@ import (
 
 // programs are what is measured, by the names of their binaries.
 var programs = map[string]string{
-	"verify": "functions/verify",
-	"bare":   "scripts/bench/baseline/bare",
-	"call":   "scripts/bench/baseline/call",
+	"verify":  "functions/verify",
+	"service": "functions/service",
+	"bare":    "scripts/bench/baseline/bare",
+	"call":    "scripts/bench/baseline/call",
 }
 
 // build compiles programs into a folder as functions are deployed, for this

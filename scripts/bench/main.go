@@ -102,6 +102,7 @@ func groups() []group {
 		{"node", (*bench).againstNode},
 		{"cold", (*bench).cold},
 		{"warm", (*bench).warm},
+		{"http", (*bench).http},
 		{"zip", (*bench).zip},
 		{"local", (*bench).local},
 		{"throughput", (*bench).throughput},
@@ -156,7 +157,7 @@ func open(ctx context.Context, r repetitions, progress io.Writer) (_ *bench, err
 	if b.folder, err = os.MkdirTemp("", "bench-"); err != nil {
 		return nil, err
 	}
-	if err := build(ctx, b.folder, "verify", "bare", "call"); err != nil {
+	if err := build(ctx, b.folder, "verify", "service", "bare", "call"); err != nil {
 		return nil, err
 	}
 	if b.upstream, err = hosting.OpenUpstream(b.folder, sandbox.Options{}); err != nil {

@@ -74,6 +74,14 @@ func (c command) toNext(ctx context.Context) (float64, error) {
 // toAccepting measures, in milliseconds, from the start of a program until it
 // accepts SCF's connection.
 func (c command) toAccepting(ctx context.Context) (float64, error) {
+	return c.toListening(ctx, "_LAMBDA_SERVER_PORT")
+}
+
+// toServing is the same for a server's first connection.
+func (c command) toServing(ctx context.Context) (float64, error) { return c.toListening(ctx, "PORT") }
+
+// toListening tells the program by a variable where to listen.
+func (c command) toListening(ctx context.Context, variable string) (float64, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -85,7 +93,7 @@ func (c command) toAccepting(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	begin := time.Now()
-	cmd, err := c.start(ctx, "_LAMBDA_SERVER_PORT="+port)
+	cmd, err := c.start(ctx, variable+"="+port)
 	if err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -21,7 +22,7 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	}
 	var figures []Figure
 	for _, on := range emulator.Platforms {
-		f, err := b.warmOn(ctx, on, token)
+		f, err := b.warmOn(ctx, on, "verify", nil, token)
 		if err != nil {
 			return nil, err
 		}
@@ -30,8 +31,12 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-func (b *bench) warmOn(ctx context.Context, on emulator.Platform, token string) (_ []Figure, err error) {
-	ours, err := b.keepWarm(ctx, on, "verify", b.upstream.Variables())
+// warmOn measures one function on one platform, with variables beside those that it
+// needs to reach the upstream.
+func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function string, variables map[string]string, token string) (_ []Figure, err error) {
+	all := b.upstream.Variables()
+	maps.Copy(all, variables)
+	ours, err := b.keepWarm(ctx, on, function, all)
 	if err != nil {
 		return nil, err
 	}

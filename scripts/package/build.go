@@ -20,7 +20,29 @@ type cloud struct {
 	name   string   // the folder below dist
 	arch   string   // GOARCH
 	binary string   // the name that the platform wants
-	beside []string // files of the function's folder that go along, where they exist
+	beside []string // files that go along, where they exist: see source
+}
+
+// permissions are those for Cloud Call, in the function's folder.
+const permissions = "config.json"
+
+// bootstrap is what CloudBase starts an HTTP function by.
+const bootstrap = "scf_bootstrap"
+
+// source is where a file that goes along stands.
+func source(root, function, name string) string {
+	if name == bootstrap {
+		return filepath.Join(root, "deploy", "cloudbase", bootstrap)
+	}
+	return filepath.Join(root, "functions", function, name)
+}
+
+// mode lets everybody read, and run what is run: the platforms' users differ.
+func (c cloud) mode(name string) fs.FileMode {
+	if name == c.binary || name == bootstrap {
+		return 0o755
+	}
+	return 0o644
 }
 
 // artifact is one zip.
@@ -30,7 +52,7 @@ type artifact struct {
 	sha256 string // hexadecimal
 }
 
-// buildAll builds every function for both clouds: out/lambda/verify.zip and so
+// buildAll builds every function for every cloud: out/lambda/verify.zip and so
 // on. The folder of the same name beside each zip holds what is in it, for
 // tools that zip by themselves.
 func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
@@ -41,7 +63,8 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	var artifacts []artifact
 	for _, c := range []cloud{
 		{name: "lambda", arch: arch, binary: "bootstrap"},
-		{name: "scf", arch: "amd64", binary: "main", beside: []string{"config.json"}},
+		{name: "scf", arch: "amd64", binary: "main", beside: []string{permissions}},
+		{name: "http", arch: "amd64", binary: "main", beside: []string{bootstrap, permissions}},
 	} {
 		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil { // what is gone from the source goes here too
 			return nil, err
@@ -58,7 +81,6 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 }
 
 func (c cloud) build(ctx context.Context, root, out, function string) (artifact, error) {
-	source := filepath.Join(root, "functions", function)
 	folder, err := filepath.Abs(filepath.Join(out, c.name, function))
 	if err != nil {
 		return artifact{}, err
@@ -72,19 +94,19 @@ func (c cloud) build(ctx context.Context, root, out, function string) (artifact,
 	}
 	files := []string{c.binary}
 	for _, name := range c.beside {
-		content, err := os.ReadFile(filepath.Join(source, name))
+		content, err := os.ReadFile(source(root, function, name))
 		if os.IsNotExist(err) {
 			continue
 		}
 		if err != nil {
 			return artifact{}, err
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), content, c.mode(name)); err != nil {
 			return artifact{}, err
 		}
 		files = append(files, name)
 	}
-	packed, err := pack(folder, files)
+	packed, err := c.pack(folder, files)
 	if err != nil {
 		return artifact{}, err
 	}
@@ -98,17 +120,13 @@ func (c cloud) build(ctx context.Context, root, out, function string) (artifact,
 // format can hold.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// pack zips files of folder. The first is the program; all may be read, and the
-// program run, by everybody, since the platforms' users differ.
-func pack(folder string, files []string) ([]byte, error) {
+// pack zips files of folder.
+func (c cloud) pack(folder string, files []string) ([]byte, error) {
 	var packed bytes.Buffer
 	w := zip.NewWriter(&packed)
-	for i, name := range files {
+	for _, name := range files {
 		header := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: packedAt}
-		header.SetMode(fs.FileMode(0o644))
-		if i == 0 {
-			header.SetMode(fs.FileMode(0o755))
-		}
+		header.SetMode(c.mode(name))
 		content, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			return nil, err

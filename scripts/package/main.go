@@ -10,7 +10,8 @@
 //
 // AWS Lambda (provided.al2023) wants an executable named bootstrap at the root
 // of the zip. Tencent SCF (Go1) wants one for linux/amd64 with the name of the
-// handler, main; config.json beside it carries the permissions for Cloud Call.
+// handler, main; config.json beside it carries the permissions for Cloud Call. A
+// CloudBase HTTP function wants scf_bootstrap too, which starts main on a port.
 package main
 
 import (

@@ -45,19 +45,24 @@ func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, names)
 	for _, function := range names {
-		for cloud, program := range map[string]string{"lambda": "bootstrap", "scf": "main"} {
+		for cloud, program := range map[string]string{"lambda": "bootstrap", "scf": "main", "http": "main"} {
 			name := filepath.Join(cloud, function+".zip")
 			packed := readFile(t, filepath.Join(here, "dist", name))
 			assert.True(t, packed == readFile(t, filepath.Join(there, "elsewhere", name)), "%s differs", name)
 			assert.Contains(t, sums, fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(packed)), filepath.ToSlash(name)))
 			assert.Contains(t, listing, fmt.Sprintf("%9d  %x  %s\n", len(packed), sha256.Sum256([]byte(packed)), filepath.Join(here, "dist", name)))
-			inspect(t, filepath.Join(here, "dist", name), program, map[string]string{"lambda": "arm64", "scf": "amd64"}[cloud])
+			inspect(t, filepath.Join(here, "dist", name), program, map[string]string{"lambda": "arm64", "scf": "amd64", "http": "amd64"}[cloud])
 		}
 	}
 
 	permissions := readFile(t, filepath.Join(here, "functions", "verify", "config.json"))
 	assert.Equal(t, permissions, string(contents(t, filepath.Join(here, "dist", "scf", "verify.zip"))["config.json"]))
 	assert.NotContains(t, contents(t, filepath.Join(here, "dist", "lambda", "verify.zip")), "config.json", "it is for Tencent only")
+	assert.NotContains(t, contents(t, filepath.Join(here, "dist", "scf", "verify.zip")), "scf_bootstrap", "it is for HTTP functions only")
+	requireBootstrap(t, filepath.Join(here, "dist", "http", "service.zip"))
+	info, err := os.Stat(filepath.Join(here, "dist", "http", "service", "scf_bootstrap"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o755), info.Mode(), "tools that zip by themselves keep it")
 }
 
 func TestLambdaRunsOnX86Too(t *testing.T) {
@@ -116,11 +121,31 @@ func copySource(t *testing.T, from, to string) {
 			return os.WriteFile(target, []byte(readFile(t, name)), 0o644)
 		}))
 	}
-	for _, file := range []string{"go.mod", "go.sum"} {
+	for _, file := range []string{"go.mod", "go.sum", "deploy/cloudbase/scf_bootstrap"} {
 		content, err := os.ReadFile(filepath.Join(from, file))
 		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(to, file)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(to, file), content, 0o644))
 	}
+}
+
+// requireBootstrap checks what CloudBase asks of scf_bootstrap: that name, mode 755,
+// no carriage returns, and bash (CloudBase, "scf-bootstrap").
+func requireBootstrap(t *testing.T, file string) {
+	t.Helper()
+	packed, err := zip.OpenReader(file)
+	require.NoError(t, err)
+	defer packed.Close()
+	for _, entry := range packed.File {
+		if entry.Name == "scf_bootstrap" {
+			assert.Equal(t, os.FileMode(0o755), entry.Mode())
+			text := string(contents(t, file)[entry.Name])
+			assert.True(t, strings.HasPrefix(text, "#!/bin/bash\n"), text)
+			assert.NotContains(t, text, "\r")
+			return
+		}
+	}
+	t.Fatalf("%s has no scf_bootstrap", file)
 }
 
 // inspect checks the program in a zip: executable, for that processor, linked

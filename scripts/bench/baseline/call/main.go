@@ -5,7 +5,8 @@
 //
 // Its access_token is ACCESS_TOKEN. Without that it fetches one, once: before
 // the first invocation on Lambda, with it on SCF, where the variables come with
-// the invocation.
+// the invocation. With PORT it is a server of net/http, and the event is the body of
+// a request.
 package main
 
 import (
@@ -13,6 +14,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +33,9 @@ func main() {
 		_, _ = h.token() // the invocation tells what went wrong
 		lambda.Start(h)
 		return
+	}
+	if port := os.Getenv("PORT"); port != "" {
+		log.Fatal(http.ListenAndServe(net.JoinHostPort(os.Getenv("HOST"), port), h))
 	}
 	scfguard.StartHandler(h)
 }
@@ -69,6 +76,22 @@ func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(answer{IsOK: reply.IsOK, ErrMsg: "openapi.soter.verifySignature:" + reply.ErrMsg, ErrCode: reply.ErrCode})
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	event, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	answer, err := h.Invoke(r.Context(), event)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(answer)
 }
 
 func accessToken() (string, error) {

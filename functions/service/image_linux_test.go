@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/gobuild"
+	"sotercall/internal/hostedtest"
+)
+
+// engine runs docker's commands.
+type engine struct{ host []string }
+
+// startEngine finds a container engine: one that runs, or docker's own daemon,
+// which it starts for this test, without any network. Where there is none the test
+// is skipped, in CI too: it may run in a container itself, where none can be
+// started, and TestInAnEmptyRoot stands in for it.
+func startEngine(t *testing.T) engine {
+	t.Helper()
+	if _, err := exec.LookPath("docker"); err != nil {
+		t.Skip("docker is not installed")
+	}
+	running := engine{os.Environ()}
+	if _, err := running.run(t.Context(), "version"); err == nil {
+		return running
+	}
+	daemon, err := exec.LookPath("dockerd")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("no container engine runs, and none can be started: that needs dockerd, and root")
+	}
+	folder, err := os.MkdirTemp("", "engine-") // not TempDir: the path of a socket is short
+	require.NoError(t, err)
+	socket := "unix://" + filepath.Join(folder, "socket")
+	command := exec.Command(daemon, "--host", socket, "--data-root", filepath.Join(folder, "data"),
+		"--exec-root", filepath.Join(folder, "exec"), "--pidfile", filepath.Join(folder, "pid"),
+		"--bridge", "none", "--iptables=false", "--ip6tables=false")
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // the daemon ends with the thread that has started it
+		defer close(ended)
+		started <- command.Start()
+		_ = command.Wait()
+	}()
+	require.NoError(t, <-started)
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		<-ended
+		_ = syscall.Unmount(filepath.Join(folder, "exec", "netns", "default"), syscall.MNT_DETACH) // which it leaves
+		assert.NoError(t, os.RemoveAll(folder))
+	})
+	own := engine{append(os.Environ(), "DOCKER_HOST="+socket)}
+	for begin := time.Now(); time.Since(begin) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
+		if _, err := own.run(t.Context(), "version"); err == nil {
+			return own
+		}
+		select {
+		case <-ended:
+			t.Skipf("dockerd does not start here: %s", last(said.String()))
+		default:
+		}
+	}
+	t.Skip("dockerd does not answer")
+	return engine{}
+}
+
+func last(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+func (e engine) run(ctx context.Context, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "docker", args...)
+	command.Dir = filepath.Join("..", "..")
+	command.Env = append(e.host, "DOCKER_BUILDKIT=0") // which every engine has
+	out, err := command.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+func (e engine) must(t *testing.T, args ...string) string {
+	t.Helper()
+	said, err := e.run(context.WithoutCancel(t.Context()), args...)
+	require.NoError(t, err, "docker %s\n%s", strings.Join(args, " "), said)
+	return said
+}
+
+// goImage makes an image that stands in the place of golang: Go as it is installed
+// here, the modules that it has, a shell, and our own authority.
+func (e engine) goImage(t *testing.T, name string, authority []byte) {
+	t.Helper()
+	shell, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Skip("busybox is not installed: it is the shell of the image that builds")
+	}
+	parsed, err := elf.Open(shell)
+	require.NoError(t, err)
+	defer parsed.Close()
+	if parsed.Section(".interp") != nil {
+		t.Skip("busybox is linked dynamically: busybox-static is not")
+	}
+	content, err := os.ReadFile(shell)
+	require.NoError(t, err)
+	base := t.TempDir()
+	put(t, base, "bin/sh", content, 0o755)
+	put(t, base, dockerfile(t).roots, authority, 0o644)
+	require.NoError(t, os.Mkdir(filepath.Join(base, "tmp"), 0o755))
+	at := func(variable string) string {
+		out, err := exec.CommandContext(t.Context(), "go", "env", variable).Output()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(out))
+	}
+	pack := exec.CommandContext(t.Context(), "tar", "c", "--transform", "s,^\\./,,",
+		"-C", base, ".", "--exclude", "./test", "--exclude", "./doc", "--exclude", "./api",
+		"--transform", "s,^go-root,usr/local/go,", "--transform", "s,^modules,proxy,",
+		"-C", linked(t, "go-root", at("GOROOT")), "go-root/bin", "go-root/src", "go-root/pkg", "go-root/go.env", "go-root/VERSION",
+		"-C", linked(t, "modules", filepath.Join(at("GOMODCACHE"), "cache", "download")), "modules/.")
+	importing := exec.CommandContext(t.Context(), "docker", "import",
+		"--change", "ENV PATH=/usr/local/go/bin:/bin HOME=/tmp GOPROXY=file:///proxy GOTOOLCHAIN=local", "-", name)
+	importing.Env = e.host
+	importing.Stdin, err = pack.StdoutPipe()
+	require.NoError(t, err)
+	var packing bytes.Buffer
+	pack.Stderr = &packing
+	require.NoError(t, pack.Start())
+	said, err := importing.CombinedOutput()
+	require.NoError(t, err, string(said))
+	require.NoError(t, pack.Wait(), packing.String())
+}
+
+// linked is a folder in which target has a name of our choice.
+func linked(t *testing.T, name, target string) string {
+	t.Helper()
+	folder := t.TempDir()
+	require.NoError(t, os.Symlink(target, filepath.Join(folder, name)))
+	return folder
+}
+
+// documented is a command of docs/containers.md, without docker, and with other
+// words in the place of some.
+func documented(t *testing.T, verb string, others map[string][]string) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/containers.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "docker" || words[1] != verb {
+			continue
+		}
+		args := []string{verb}
+		for _, word := range words[2:] {
+			other, ok := others[word]
+			if !ok {
+				other = []string{word}
+			}
+			delete(others, word)
+			args = append(args, other...)
+		}
+		require.Empty(t, others, line)
+		return args
+	}
+	require.Fail(t, "no command", verb)
+	return nil
+}
+
+// The image is built and run as docs/containers.md says, on this machine's own
+// network, where the sandbox is.
+func TestImage(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t)
+	wechat, authority := upstream(t)
+	const goImage, image = "sotercall-go:test", "sotercall:test"
+	e.goImage(t, goImage, authority)
+	t.Cleanup(func() { e.must(t, "rmi", "-f", goImage) })
+	e.must(t, documented(t, "build", map[string][]string{
+		"-f": {"--network", "none", "--build-arg", "GO_IMAGE=" + goImage, "-f"}, "sotercall": {image},
+	})...)
+	t.Cleanup(func() { e.must(t, "rmi", "-f", image) })
+	assert.Equal(t, "65532:65532 [/function]", e.must(t, "inspect", "-f", "{{.Config.User}} {{.Config.Entrypoint}}", image))
+
+	folder, port := t.TempDir(), freePort(t)
+	token, variables := filepath.Join(folder, "token"), filepath.Join(folder, "env")
+	require.NoError(t, os.WriteFile(token, []byte(wechat.CloudbaseAccessToken()), 0o644))
+	require.NoError(t, os.WriteFile(variables, []byte("HOST=127.0.0.1\nPORT="+port+"\nHTTP_BEARER_TOKENS="+bearer+
+		"\nACCESS_TOKEN_MODE=cloudbase\nWECHAT_API_BASE="+wechat.URL+"\n"), 0o600))
+	id := e.must(t, documented(t, "run", map[string][]string{
+		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-v", token + ":" + accesstoken.CloudBaseFile + ":ro"},
+		".env": {variables}, "sotercall": {image},
+	})...)
+	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
+	c := container{url: "http://127.0.0.1:" + port, log: new(hostedtest.Log)}
+	c.wait(t)
+	assert.Equal(t, hostedtest.Verified, c.verify(t))
+	e.must(t, "stop", "-t", "15", id)
+	assert.Equal(t, "exited 0", e.must(t, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id))
+	assert.Contains(t, e.must(t, "logs", id), `"platform":"http"`)
+
+	e.must(t, "cp", id+":"+dockerfile(t).program, filepath.Join(folder, "of-the-image"))
+	require.NoError(t, gobuild.Functions(t.Context(), folder, "service"))
+	assert.Equal(t, digest(t, filepath.Join(folder, "service")), digest(t, filepath.Join(folder, "of-the-image")),
+		"the bytes are those of scripts/package")
+}
+
+func digest(t *testing.T, file string) [sha256.Size]byte {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return sha256.Sum256(content)
+}

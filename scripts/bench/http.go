@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"path/filepath"
+
+	"sotercall/internal/emulator"
+)
+
+// onPort is a container: functions there take requests.
+var onPort = emulator.Platform{Name: "http", Title: "HTTP", Start: func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
+	s, err := emulator.StartHTTP(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}}
+
+// behindPort are the variables of a service behind a port. That an authorizer
+// guards it takes the place of a bearer token, which the baseline does not ask for.
+var behindPort = map[string]string{"HOST": "127.0.0.1", "HTTP_AUTH": "platform"}
+
+// http measures the service as a server, against a server of net/http that makes
+// the one HTTPS call: the start, and what a request costs.
+func (b *bench) http(ctx context.Context) ([]Figure, error) {
+	token, err := b.fetchToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	preparing, leave, err := b.newcomer()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	preparing.path = filepath.Join(b.folder, "service")
+	maps.Copy(preparing.variables, behindPort)
+	idle := command{path: preparing.path, variables: map[string]string{
+		"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": filepath.Join(b.folder, "authkeys.json"),
+	}}
+	maps.Copy(idle.variables, behindPort)
+	bare := command{path: filepath.Join(b.folder, "call"), variables: map[string]string{"HOST": "127.0.0.1"}}
+	var figures []Figure
+	for _, s := range []struct {
+		how  string
+		ours command
+	}{{"nothing to prepare", idle}, {"token and connection under way", preparing}} {
+		samples, err := inTurns(ctx, b.starts,
+			func() (float64, error) { return s.ours.toServing(ctx) },
+			func() (float64, error) { return bare.toServing(ctx) })
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, Figure{Name: "exec to listening (HTTP), " + s.how, Unit: Milliseconds}.
+			against(handlerWithCall, samples[0], samples[1], Goal{AtMost, 1.15}))
+	}
+	warm, err := b.warmOn(ctx, onPort, "service", behindPort, token)
+	return append(figures, warm...), err
+}
