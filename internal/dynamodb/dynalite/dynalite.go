@@ -1,0 +1,247 @@
+// Package dynalite runs a server that speaks DynamoDB's language for a test:
+// dynalite, of which one process serves all tests of a package, on loopback. Each
+// test has a table of its own there.
+//
+// The way to the table leads through this package, which counts the requests and
+// breaks what a test tells it to. It adds the one thing that dynalite lacks and
+// DynamoDB has: a write whose condition fails is told which item is there.
+package dynalite
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/gobuild"
+	"sotercall/internal/nodemodules"
+)
+
+// What every [Table] asks for.
+const (
+	Region    = "eu-west-1"
+	AccessKey = "AKIDOFTHETESTDYNALITE"
+	SecretKey = "the-secret-access-key-of-the-test"
+	Session   = "the-session-token-of-the-test-which-is-long"
+)
+
+// Table is an empty table, and the way to it.
+type Table struct {
+	// Name is its name.
+	Name string
+	// URL is where it is reached.
+	URL string
+
+	t       testing.TB
+	backend string
+
+	mu       sync.Mutex
+	requests []string // guarded by mu; their actions
+	fault    *Fault   // guarded by mu
+	bare     bool     // guarded by mu; see WithoutItems
+}
+
+var tables atomic.Int64
+
+// Start makes a table, until the test ends. The test is skipped under -short, and
+// where Node.js is not installed; in CI (the variable CI is set) it fails then.
+func Start(t testing.TB) *Table {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a server in Node.js")
+	}
+	backend, err := server()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatal(err)
+	default:
+		t.Skipf("dynalite cannot be run: %v", err)
+	}
+	table := &Table{Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend}
+	way := httptest.NewServer(table)
+	table.URL = way.URL
+	t.Cleanup(way.Close)
+	table.create()
+	return table
+}
+
+// process keeps what must live as long as we do: the server ends with its input.
+var process struct {
+	command *exec.Cmd
+	input   io.WriteCloser
+}
+
+// server is the address of the process's one server, which the first test starts.
+var server = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	root, err := gobuild.ModuleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(root, "internal/dynamodb/dynalite")
+	if err := nodemodules.Install(ctx, folder); err != nil {
+		return "", err
+	}
+	command := exec.Command("node", "serve.js")
+	command.Dir = folder
+	command.Stderr = os.Stderr
+	input, err := command.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := command.Start(); err != nil {
+		return "", err
+	}
+	process.command, process.input = command, input
+	port, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("dynalite has not started: %w", err)
+	}
+	return "http://127.0.0.1:" + strings.TrimSpace(port), nil
+})
+
+// Environment are the variables of a function that uses the table.
+func (s *Table) Environment() map[string]string {
+	return map[string]string{
+		"DYNAMODB_TABLE": s.Name, "AWS_ENDPOINT_URL_DYNAMODB": s.URL, "AWS_REGION": Region,
+		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": Session,
+	}
+}
+
+// Requests returns the actions of the requests that have come since it was called
+// before, in their order.
+func (s *Table) Requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.requests
+	s.requests = nil
+	return requests
+}
+
+// WithoutItems makes the table tell no write which item has failed its condition, as
+// dynalite by itself does.
+func (s *Table) WithoutItems() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bare = true
+}
+
+// create makes the table, and waits until it is ready.
+func (s *Table) create() {
+	s.t.Helper()
+	s.Do("CreateTable", map[string]any{
+		"BillingMode":          "PAY_PER_REQUEST",
+		"KeySchema":            []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
+		"AttributeDefinitions": []any{map[string]any{"AttributeName": "pk", "AttributeType": "S"}},
+	})
+	for range 1000 {
+		described := s.Do("DescribeTable", map[string]any{})
+		if described["Table"].(map[string]any)["TableStatus"] == "ACTIVE" {
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // another process has nothing to wait on
+	}
+	s.t.Fatal("the table does not get ready")
+}
+
+// Do has the server do something, past the way that is broken: what the table's
+// operator does. It adds the table's name.
+func (s *Table) Do(action string, in map[string]any) (out map[string]any) {
+	s.t.Helper()
+	in["TableName"] = s.Name
+	body, err := json.Marshal(in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := s.send(context.Background(), action, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.Unmarshal(r.body, &out); err != nil || r.status != http.StatusOK {
+		s.t.Fatalf("%s: %s", action, r.body)
+	}
+	return out
+}
+
+// Put writes an item as it stands in DynamoDB's JSON, without its pk.
+func (s *Table) Put(key string, item map[string]any) {
+	s.t.Helper()
+	item["pk"] = map[string]any{"S": key}
+	s.Do("PutItem", map[string]any{"Item": item})
+}
+
+// Delete removes an item.
+func (s *Table) Delete(key string) {
+	s.t.Helper()
+	s.Do("DeleteItem", map[string]any{"Key": map[string]any{"pk": map[string]any{"S": key}}})
+}
+
+// Items are all items in DynamoDB's JSON, by their pk, which is left out.
+func (s *Table) Items() map[string]map[string]any {
+	s.t.Helper()
+	items := map[string]map[string]any{}
+	for _, item := range s.Do("Scan", map[string]any{"ConsistentRead": true})["Items"].([]any) {
+		item := item.(map[string]any)
+		key := item["pk"].(map[string]any)["S"].(string)
+		delete(item, "pk")
+		items[key] = item
+	}
+	return items
+}
+
+// reply is what the server has answered.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends a request of ours, signed in form only: dynalite checks no signature.
+func (s *Table) send(ctx context.Context, action string, body []byte) (reply, error) {
+	return s.forward(ctx, http.Header{
+		"Content-Type":  {"application/x-amz-json-1.0"},
+		"X-Amz-Target":  {"DynamoDB_20120810." + action},
+		"X-Amz-Date":    {"20260101T000000Z"},
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=test/20260101/" + Region + "/dynamodb/aws4_request, SignedHeaders=host, Signature=test"},
+	}, body)
+}
+
+func (s *Table) forward(ctx context.Context, header http.Header, body []byte) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.backend, bytes.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	req.Header = header
+	resp, err := direct.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header, answer}, err
+}
+
+// direct keeps no connection, which would outlive the test.
+var direct = &http.Client{
+	Transport: &http.Transport{DisableKeepAlives: true},
+	Timeout:   time.Minute,
+}
