@@ -34,11 +34,6 @@ func TestStoreKeepsToItsContract(t *testing.T) {
 			}
 		},
 		"DynamoDB": func(t *testing.T) func(string) accesstoken.Store { return openTable(t, dynalite.Start(t)) },
-		"DynamoDB, which tells no item of a failed condition": func(t *testing.T) func(string) accesstoken.Store {
-			server := dynalite.Start(t)
-			server.WithoutItems()
-			return openTable(t, server)
-		},
 	} {
 		t.Run(name, func(t *testing.T) { storetest.Run(t, open) })
 	}

@@ -47,6 +47,7 @@ type Table struct {
 
 	t       testing.TB
 	backend string
+	client  *http.Client // of backend
 
 	mu       sync.Mutex
 	requests []string // guarded by mu; their actions
@@ -71,7 +72,12 @@ func Start(t testing.TB) *Table {
 	default:
 		t.Skipf("dynalite cannot be run: %v", err)
 	}
-	table := &Table{Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend}
+	connections := &http.Transport{MaxIdleConnsPerHost: 32}
+	t.Cleanup(connections.CloseIdleConnections)
+	table := &Table{
+		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
+		client: &http.Client{Transport: connections, Timeout: time.Minute},
+	}
 	way := httptest.NewServer(table)
 	table.URL = way.URL
 	t.Cleanup(way.Close)
@@ -231,17 +237,11 @@ func (s *Table) forward(ctx context.Context, header http.Header, body []byte) (r
 		return reply{}, err
 	}
 	req.Header = header
-	resp, err := direct.Do(req)
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return reply{}, err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	return reply{resp.StatusCode, resp.Header, answer}, err
-}
-
-// direct keeps no connection, which would outlive the test.
-var direct = &http.Client{
-	Transport: &http.Transport{DisableKeepAlives: true},
-	Timeout:   time.Minute,
 }
