@@ -13,8 +13,8 @@ import (
 // whole fleet. The items:
 //
 //	sotercall:challenge:<id>    nonce, expires: when Use.Keep has passed
-//	sotercall:counter:<device>  highest: the highest counter; before: the one before
-//	                            it; nonce: of the Reading that raised it from before to
+//	sotercall:counter:<device>  highest: the highest counter; previous: the one before
+//	                            it; nonce: of the Reading that raised it from previous to
 //	                            highest; expires: 400 days after that
 //
 // Consume and Raise are one request each, and one item. DynamoDB keeps what it has
@@ -78,13 +78,13 @@ func (d *DynamoDB) Consume(ctx context.Context, u Use) (first bool, err error) {
 // it, and that what it keeps is not ours.
 //
 // The request may be done twice, when its first reply was lost: then the nonce is
-// ours, and before is the answer.
+// ours, and previous is the answer.
 func (d *DynamoDB) Raise(ctx context.Context, r Reading) (highest uint64, err error) {
 	if err := r.Check(); err != nil {
 		return 0, err
 	}
 	old, err := d.table.Update(ctx, counterKey+r.Device,
-		"SET before = if_not_exists(highest, :none), highest = :counter, nonce = :nonce, expires = :expires",
+		"SET previous = if_not_exists(highest, :none), highest = :counter, nonce = :nonce, expires = :expires",
 		dynamodb.Condition{
 			If: "attribute_not_exists(pk) OR highest >= :none AND highest < :counter AND nonce <> :nonce",
 			Values: dynamodb.Item{
@@ -103,7 +103,7 @@ func (d *DynamoDB) Raise(ctx context.Context, r Reading) (highest uint64, err er
 	}
 	attribute := "highest"
 	if nonce, _ := failed.Item.Text("nonce"); nonce == r.Nonce {
-		attribute = "before"
+		attribute = "previous"
 	}
 	highest, ok = failed.Item.Uint(attribute)
 	if !ok {
