@@ -27,7 +27,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/gobuild"
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/need"
 )
 
 // What every [Table] asks for.
@@ -57,20 +57,18 @@ type Table struct {
 
 var tables atomic.Int64
 
-// Start makes a table, until the test ends. The test is skipped under -short, and
-// where Node.js is not installed; in CI (the variable CI is set) it fails then.
+// Start makes a table, until the test ends. It takes npm: see package need.
 func Start(t testing.TB) *Table {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a server in Node.js")
-	}
-	backend, err := server()
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
+	need.Time(t)
+	root, err := gobuild.ModuleRoot(t.Context())
+	if err != nil {
 		t.Fatal(err)
-	default:
-		t.Skipf("dynalite cannot be run: %v", err)
+	}
+	folder := need.NodeModules(t, filepath.Join(root, "internal/dynamodb/dynalite"))
+	backend, err := serve(folder)
+	if err != nil {
+		t.Fatal(err)
 	}
 	connections := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(connections.CloseIdleConnections)
@@ -85,29 +83,24 @@ func Start(t testing.TB) *Table {
 	return table
 }
 
-// process keeps what must live as long as we do: the server ends with its input.
+// process is the process's one server. It ends with its input, which is open for as
+// long as we live.
 var process struct {
-	command *exec.Cmd
+	mu      sync.Mutex
+	address string // guarded by mu; "" until it is started
 	input   io.WriteCloser
 }
 
-// server is the address of the process's one server, which the first test starts.
-var server = sync.OnceValues(func() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	root, err := gobuild.ModuleRoot(ctx)
-	if err != nil {
-		return "", err
-	}
-	folder := filepath.Join(root, "internal/dynamodb/dynalite")
-	if err := nodemodules.Install(ctx, folder); err != nil {
-		return "", err
+// serve returns the server's address. The first test starts it.
+func serve(folder string) (address string, err error) {
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	if process.address != "" {
+		return process.address, nil
 	}
 	command := exec.Command("node", "serve.js")
-	command.Dir = folder
-	command.Stderr = os.Stderr
-	input, err := command.StdinPipe()
-	if err != nil {
+	command.Dir, command.Stderr = folder, os.Stderr
+	if process.input, err = command.StdinPipe(); err != nil {
 		return "", err
 	}
 	output, err := command.StdoutPipe()
@@ -117,13 +110,13 @@ var server = sync.OnceValues(func() (string, error) {
 	if err := command.Start(); err != nil {
 		return "", err
 	}
-	process.command, process.input = command, input
 	port, err := bufio.NewReader(output).ReadString('\n')
 	if err != nil {
 		return "", fmt.Errorf("dynalite has not started: %w", err)
 	}
-	return "http://127.0.0.1:" + strings.TrimSpace(port), nil
-})
+	process.address = "http://127.0.0.1:" + strings.TrimSpace(port)
+	return process.address, nil
+}
 
 // Environment are the variables of a function that uses the table.
 func (s *Table) Environment() map[string]string {
