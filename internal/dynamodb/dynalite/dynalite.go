@@ -48,11 +48,13 @@ type Table struct {
 	t       testing.TB
 	backend string
 	client  *http.Client // of backend
+	way     *httptest.Server
 
 	mu       sync.Mutex
-	requests []string // guarded by mu; their actions
-	fault    *Fault   // guarded by mu
-	bare     bool     // guarded by mu; see WithoutItems
+	requests []string    // guarded by mu; their actions
+	header   http.Header // guarded by mu; of the last one
+	fault    *Fault      // guarded by mu
+	bare     bool        // guarded by mu; see WithoutItems
 }
 
 var tables atomic.Int64
@@ -76,9 +78,9 @@ func Start(t testing.TB) *Table {
 		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
 		client: &http.Client{Transport: connections, Timeout: time.Minute},
 	}
-	way := httptest.NewServer(table)
-	table.URL = way.URL
-	t.Cleanup(way.Close)
+	table.way = httptest.NewServer(table)
+	table.URL = table.way.URL
+	t.Cleanup(table.way.Close)
 	table.create()
 	return table
 }
@@ -135,6 +137,16 @@ func (s *Table) Requests() []string {
 	s.requests = nil
 	return requests
 }
+
+// LastHeader is that of the last request.
+func (s *Table) LastHeader() http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header.Clone()
+}
+
+// CutConnections closes the connections of all clients.
+func (s *Table) CutConnections() { s.way.CloseClientConnections() }
 
 // WithoutItems makes the table tell no write which item has failed its condition, as
 // dynalite by itself does.

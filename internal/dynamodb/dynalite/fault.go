@@ -41,10 +41,10 @@ func (s *Table) Mend() {
 
 // note counts a request, and returns what befalls it, and whether its answer tells the
 // item of a failed condition.
-func (s *Table) note(action string) (fault *Fault, items bool) {
+func (s *Table) note(action string, header http.Header) (fault *Fault, items bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, action)
+	s.requests, s.header = append(s.requests, action), header
 	f := s.fault
 	if f == nil || f.Action != "" && f.Action != action {
 		return nil, !s.bare
@@ -64,7 +64,7 @@ func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client has gone
 	}
-	fault, items := s.note(action)
+	fault, items := s.note(action, r.Header.Clone())
 	if fault == nil || fault.Done {
 		// What the server has begun, it does, whether the client has gone or not.
 		answer, err := s.forward(context.WithoutCancel(r.Context()), r.Header.Clone(), body)
