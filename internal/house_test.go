@@ -20,7 +20,8 @@ var storeys = []string{
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"wiring",
-	"hostedtest redis/redistest dynamodb/dynalite challenge/ledgertest authkeys/storetest accesstoken/storetest",
+	"redis/redistest dynamodb/dynalite challenge/ledgertest authkeys/storetest accesstoken/storetest",
+	"hostedtest",
 }
 
 func goList(t *testing.T, args ...string) []string {
