@@ -36,7 +36,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,15 +69,20 @@ type Table struct {
 	Scrub *secret.Scrubber
 
 	name, region string
-	client       *dynamodb.Client
+	actions      actions
 	connections  *upstream.Client
 	credentials  []secret.Text
 }
 
-var (
-	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`) // DynamoDB API, CreateTable
-	regionName = regexp.MustCompile(`^[a-z0-9-]+$`)
-)
+// actions are what we use of the library's client. A Table that held the client
+// itself would bring all 60 of its methods, and a megabyte, into every function: where
+// net/rpc is linked (SCF), the linker keeps each method of a type that an interface
+// leads to.
+type actions struct {
+	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
 
 // Open makes the Table of that name from the variables that Lambda sets: AWS_REGION,
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (AWS Lambda
@@ -89,9 +94,9 @@ func Open(name string, environment map[string]string) (*Table, error) {
 	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
 	endpoint := environment["AWS_ENDPOINT_URL_DYNAMODB"]
 	switch {
-	case !tableName.MatchString(name):
+	case len(name) < 3, len(name) > 255, !isOf(name, lower+upper+digits+"_.-"): // DynamoDB API, CreateTable
 		return nil, errors.New("DYNAMODB_TABLE must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
-	case !regionName.MatchString(region):
+	case region == "", !isOf(region, lower+digits+"-"):
 		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
 	case id == "" || key == "":
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: DYNAMODB_TABLE needs them, and Lambda sets them")
@@ -119,9 +124,19 @@ func Open(name string, environment map[string]string) (*Table, error) {
 	if endpoint != "" {
 		options.BaseEndpoint = &endpoint
 	}
-	t.client = dynamodb.New(options)
+	client := dynamodb.New(options)
+	t.actions = actions{client.GetItem, client.PutItem, client.UpdateItem}
 	return t, nil
 }
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+)
+
+// isOf reports whether text has only these characters.
+func isOf(text, characters string) bool { return strings.TrimLeft(text, characters) == "" }
 
 func isEndpoint(text string) bool {
 	u, err := url.Parse(text)

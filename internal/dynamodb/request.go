@@ -47,7 +47,7 @@ func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	out, err := t.client.GetItem(ctx, in)
+	out, err := t.actions.get(ctx, in)
 	if err != nil {
 		return nil, t.explain(ctx, "GetItem", in.Key, err)
 	}
@@ -65,7 +65,7 @@ func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) err
 	whole[keyAttribute] = String(key)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	_, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{
+	_, err := t.actions.put(ctx, &dynamodb.PutItemInput{
 		TableName: &t.name, Item: whole,
 		ConditionExpression:                 &c.If,
 		ExpressionAttributeNames:            c.Names,
@@ -80,7 +80,7 @@ func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) err
 func (t *Table) Update(ctx context.Context, key, expression string, c Condition) (before Item, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	out, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	out, err := t.actions.update(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: keyOf(key), UpdateExpression: &expression,
 		ConditionExpression:                 &c.If,
 		ExpressionAttributeNames:            c.Names,
