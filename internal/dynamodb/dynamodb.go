@@ -27,40 +27,27 @@
 // connection die while a function is frozen: a write must therefore recognize, by a
 // nonce in its item, that it has been done already. Everything together waits for a
 // second and a half at most.
+//
+// Three actions of one API are worded here, and signed by AWS's own library. Its
+// client for DynamoDB would make the zip of a function a tenth larger, and be ready
+// later than all else in it; the tests hold our requests against it.
 package dynamodb
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
 
-const (
-	// timeout bounds one operation with all its attempts. From Lambda an attempt
-	// takes some milliseconds, with a cold TLS connect some hundred in a function with
-	// little memory.
-	timeout = 1500 * time.Millisecond
-	// attempts is how often a request is sent at most.
-	attempts = 3
-	// pause is before the second attempt, on average; before the third it is twice
-	// that.
-	pause = 30 * time.Millisecond
-	// idleLife is how long an idle connection is kept.
-	idleLife = 30 * time.Second
-)
+// idleLife is how long an idle connection is kept.
+const idleLife = 30 * time.Second
 
 // Table is a table. It may be used concurrently. Make it with [Open].
 type Table struct {
@@ -68,64 +55,40 @@ type Table struct {
 	// request carries, are taken out in any case. Set it before the first use.
 	Scrub *secret.Scrubber
 
-	name, region string
-	actions      actions
-	connections  *upstream.Client
-	credentials  []secret.Text
-}
-
-// actions are what we use of the library's client. A Table that held the client
-// itself would bring all 60 of its methods, and a megabyte, into every function: where
-// net/rpc is linked (SCF), the linker keeps each method of a type that an interface
-// leads to.
-type actions struct {
-	get    func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	put    func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	update func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	name, region, endpoint string
+	credentials            aws.Credentials
+	connections            *upstream.Client
+	budget                 *upstream.Budget
 }
 
 // Open makes the Table of that name from the variables that Lambda sets: AWS_REGION,
 // AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (AWS Lambda
-// Developer Guide, "Defined runtime environment variables"). For tests,
-// AWS_ENDPOINT_URL_DYNAMODB is where to reach it, in the clear on this machine only.
-// It connects when the Table is used, not before. The errors name the variable.
+// Developer Guide, "Defined runtime environment variables"). With
+// AWS_ENDPOINT_URL_DYNAMODB it is reached at another address than the region's, in
+// the clear on this machine only. It connects when the Table is used, not before. The
+// errors name the variable.
 func Open(name string, environment map[string]string) (*Table, error) {
-	region := environment["AWS_REGION"]
-	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-	endpoint := environment["AWS_ENDPOINT_URL_DYNAMODB"]
+	t := &Table{
+		name: name, region: environment["AWS_REGION"], endpoint: environment["AWS_ENDPOINT_URL_DYNAMODB"],
+		credentials: aws.Credentials{
+			AccessKeyID: environment["AWS_ACCESS_KEY_ID"], SecretAccessKey: environment["AWS_SECRET_ACCESS_KEY"],
+			SessionToken: environment["AWS_SESSION_TOKEN"],
+		},
+		connections: upstream.New(idleLife, time.Now),
+		budget:      upstream.NewBudget(time.Now),
+	}
 	switch {
 	case len(name) < 3, len(name) > 255, !isOf(name, lower+upper+digits+"_.-"): // DynamoDB API, CreateTable
 		return nil, errors.New("DYNAMODB_TABLE must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
-	case region == "", !isOf(region, lower+digits+"-"):
+	case t.region == "", !isOf(t.region, lower+digits+"-"):
 		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
-	case id == "" || key == "":
+	case t.credentials.AccessKeyID == "", t.credentials.SecretAccessKey == "":
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: DYNAMODB_TABLE needs them, and Lambda sets them")
-	case endpoint != "" && !isEndpoint(endpoint):
+	case t.endpoint == "":
+		t.endpoint = "https://dynamodb." + t.region + "." + domain(t.region)
+	case !isEndpoint(t.endpoint):
 		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB must be an https address (http only to this machine)")
 	}
-	credentials := aws.Credentials{
-		AccessKeyID: id, SecretAccessKey: key, SessionToken: environment["AWS_SESSION_TOKEN"],
-		Source: "environment",
-	}
-	t := &Table{
-		name: name, region: region,
-		connections: upstream.New(idleLife, time.Now),
-		credentials: []secret.Text{secret.New(id), secret.New(key), secret.New(credentials.SessionToken)},
-	}
-	options := dynamodb.Options{
-		Region:      region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
-		HTTPClient:  sender{t.connections},
-		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = attempts
-			o.Backoff = retry.BackoffDelayerFunc(backoff)
-		}),
-	}
-	if endpoint != "" {
-		options.BaseEndpoint = &endpoint
-	}
-	client := dynamodb.New(options)
-	t.actions = actions{client.GetItem, client.PutItem, client.UpdateItem}
 	return t, nil
 }
 
@@ -138,6 +101,15 @@ const (
 // isOf reports whether text has only these characters.
 func isOf(text, characters string) bool { return strings.TrimLeft(text, characters) == "" }
 
+// domain is where the services of a region are (AWS General Reference, "Amazon DynamoDB
+// endpoints and quotas").
+func domain(region string) string {
+	if strings.HasPrefix(region, "cn-") {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
+
 func isEndpoint(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Hostname() != "" && u.User == nil && u.RawQuery == "" &&
@@ -146,32 +118,3 @@ func isEndpoint(text string) bool {
 
 // Close closes the connections that are idle.
 func (t *Table) Close() { t.connections.CloseIdle() }
-
-// backoff is the pause after so many attempts, the first of which is 1.
-func backoff(attempt int, _ error) (time.Duration, error) {
-	longest := 2 * pause << (attempt - 1)
-	return rand.N(longest), nil
-}
-
-// sender is the way to the server of one attempt.
-type sender struct{ connections *upstream.Client }
-
-// Do implements dynamodb.HTTPClient. An attempt has half of the time that is left,
-// so that there is some for the next one when nobody answers. A connection that
-// died while it was idle takes the others with it.
-func (s sender) Do(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-	}
-	resp, err := s.connections.RoundTrip(req.WithContext(ctx))
-	if noReply, ok := errors.AsType[*upstream.NoReply](err); ok && noReply.Reused {
-		s.connections.CloseIdle()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("one attempt: %w", err)
-	}
-	return resp, nil
-}

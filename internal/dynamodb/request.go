@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"strings"
 )
 
-// Condition is what must hold of the item that is there, and what an update does to
-// it, as expressions (DynamoDB Developer Guide, "Expressions").
+// Condition is what must hold of the item that is there, as an expression (DynamoDB
+// Developer Guide, "Expressions").
 type Condition struct {
 	// If is the condition expression.
 	If string
-	// Names and Values are what the expressions call #… and :… .
+	// Names and Values are what the expressions of a request call #… and :… .
 	Names  map[string]string
 	Values Item
 }
@@ -30,89 +28,79 @@ type ConditionFailed struct {
 // Error implements error.
 func (*ConditionFailed) Error() string { return "dynamodb: the condition of the write does not hold" }
 
+// request is one of the three actions (DynamoDB API, GetItem, PutItem, UpdateItem).
+type request struct {
+	TableName                           string
+	Key                                 Item              `json:",omitempty"`
+	Item                                Item              `json:",omitempty"`
+	ConsistentRead                      bool              `json:",omitzero"`
+	ProjectionExpression                string            `json:",omitzero"`
+	UpdateExpression                    string            `json:",omitzero"`
+	ConditionExpression                 string            `json:",omitzero"`
+	ExpressionAttributeNames            map[string]string `json:",omitempty"`
+	ExpressionAttributeValues           Item              `json:",omitempty"`
+	ReturnValues                        string            `json:",omitzero"`
+	ReturnValuesOnConditionCheckFailure string            `json:",omitzero"`
+}
+
+// answer is what they answer.
+type answer struct {
+	Item       Item // of GetItem
+	Attributes Item // of UpdateItem
+}
+
+// allOld asks for the item as it was before.
+const allOld = "ALL_OLD"
+
 // Get returns what is kept under key, all of it or the attributes that are named;
 // nil if there is no item. It sees every write that was done before.
 func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item, error) {
-	in := &dynamodb.GetItemInput{TableName: &t.name, Key: keyOf(key), ConsistentRead: new(true)}
+	r := request{Key: keyOf(key), ConsistentRead: true}
 	if len(attributes) > 0 {
-		// Names in placeholders may hold anything, and be reserved words.
-		in.ExpressionAttributeNames = map[string]string{}
-		projection := ""
+		// Names behind placeholders may hold anything, and be reserved words.
+		r.ExpressionAttributeNames = map[string]string{}
+		var placeholders []string
 		for n, name := range attributes {
-			placeholder := fmt.Sprintf("#a%d", n)
-			in.ExpressionAttributeNames[placeholder] = name
-			projection += ", " + placeholder
+			placeholders = append(placeholders, fmt.Sprintf("#a%d", n))
+			r.ExpressionAttributeNames[placeholders[n]] = name
 		}
-		in.ProjectionExpression = new(projection[len(", "):])
+		r.ProjectionExpression = strings.Join(placeholders, ", ")
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	out, err := t.actions.get(ctx, in)
-	if err != nil {
-		return nil, t.explain(ctx, "GetItem", in.Key, err)
-	}
-	if out.Item == nil {
-		return nil, nil
-	}
-	return out.Item, nil
+	got, err := t.do(ctx, "GetItem", r)
+	return got.Item, err
 }
 
 // Put keeps an item under key, in place of the one that is there, if the condition
 // holds. It may be done twice: see the comment of the package. The error is a
 // [*ConditionFailed], or after any other it is not known whether the item is kept.
 func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) error {
-	whole := maps.Clone(item)
-	whole[keyAttribute] = String(key)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	_, err := t.actions.put(ctx, &dynamodb.PutItemInput{
-		TableName: &t.name, Item: whole,
-		ConditionExpression:                 &c.If,
-		ExpressionAttributeNames:            c.Names,
-		ExpressionAttributeValues:           c.Values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	return t.written(ctx, "PutItem", key, whole, err)
+	whole := keyOf(key)
+	maps.Copy(whole, item)
+	_, err := t.write(ctx, "PutItem", key, request{Item: whole}, c)
+	return err
 }
 
 // Update changes the item under key, or makes it, by an update expression, if the
 // condition holds. It returns the item before; the errors are as with [Table.Put].
 func (t *Table) Update(ctx context.Context, key, expression string, c Condition) (before Item, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	out, err := t.actions.update(ctx, &dynamodb.UpdateItemInput{
-		TableName: &t.name, Key: keyOf(key), UpdateExpression: &expression,
-		ConditionExpression:                 &c.If,
-		ExpressionAttributeNames:            c.Names,
-		ExpressionAttributeValues:           c.Values,
-		ReturnValues:                        types.ReturnValueAllOld,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	if err != nil {
-		return nil, t.written(ctx, "UpdateItem", key, c.Values, err)
-	}
-	return out.Attributes, nil
+	r := request{Key: keyOf(key), UpdateExpression: expression, ReturnValues: allOld}
+	return t.write(ctx, "UpdateItem", key, r, c)
 }
 
-// written words what became of a write.
-func (t *Table) written(ctx context.Context, operation, key string, sent Item, err error) error {
-	failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		sent = maps.Clone(sent)
-		sent[keyAttribute] = String(key)
-		return t.explain(ctx, operation, sent, err)
-	case failed.Item != nil:
-		return &ConditionFailed{Item: failed.Item}
+func (t *Table) write(ctx context.Context, action, key string, r request, c Condition) (before Item, err error) {
+	r.ConditionExpression, r.ExpressionAttributeNames, r.ExpressionAttributeValues = c.If, c.Names, c.Values
+	r.ReturnValuesOnConditionCheckFailure = allOld
+	done, err := t.do(ctx, action, r)
+	failed, ok := errors.AsType[*ConditionFailed](err)
+	if !ok || failed.Item != nil {
+		return done.Attributes, err
 	}
 	// Not every server that speaks DynamoDB's language sends the item along.
 	item, err := t.Get(ctx, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return &ConditionFailed{Item: item}
+	return nil, &ConditionFailed{Item: item}
 }
 
 func keyOf(key string) Item { return Item{keyAttribute: String(key)} }

@@ -9,7 +9,6 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -82,33 +81,6 @@ func (e *NoReply) Unwrap() error { return e.Err }
 // a [*NoReply], or tells that the reply broke off or is too long; none holds a
 // part of the address, in whose query secrets travel.
 func (c *Client) Send(req *http.Request) (Reply, error) {
-	resp, body, err := c.exchange(req)
-	if err != nil {
-		return Reply{}, err
-	}
-	return Reply{
-		Status:          resp.StatusCode,
-		ContentType:     resp.Header.Get("Content-Type"),
-		RetryAfter:      retryAfter(resp.Header),
-		OpenAPISequence: resp.Header.Get("X-Openapi-Seqid"),
-		Body:            body,
-	}, nil
-}
-
-// RoundTrip implements [http.RoundTripper], for libraries that word their requests
-// themselves. It is Send: the body of the response has been read whole, and the
-// errors are the same.
-func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, body, err := c.exchange(req)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
-}
-
-// exchange sends a request and reads the response, whose Body is closed.
-func (c *Client) exchange(req *http.Request) (*http.Response, []byte, error) {
 	c.closeIfOld()
 	var reused bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
@@ -118,18 +90,24 @@ func (c *Client) exchange(req *http.Request) (*http.Response, []byte, error) {
 	// its errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, nil, &NoReply{Err: err, Reused: reused}
+		return Reply{}, &NoReply{Err: err, Reused: reused}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("the reply broke off: %w", err)
+		return Reply{}, fmt.Errorf("the reply broke off: %w", err)
 	case len(body) > maxReply:
-		return nil, nil, fmt.Errorf("the reply is longer than %d bytes", maxReply)
+		return Reply{}, fmt.Errorf("the reply is longer than %d bytes", maxReply)
 	}
 	c.lastUse.Store(c.now().UnixNano())
-	return resp, body, nil
+	return Reply{
+		Status:          resp.StatusCode,
+		ContentType:     resp.Header.Get("Content-Type"),
+		RetryAfter:      retryAfter(resp.Header),
+		OpenAPISequence: resp.Header.Get("X-Openapi-Seqid"),
+		Body:            body,
+	}, nil
 }
 
 func retryAfter(header http.Header) time.Duration {

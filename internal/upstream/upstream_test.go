@@ -1,7 +1,6 @@
 package upstream_test
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -99,42 +98,4 @@ func TestWhatWentWrongIsToldWithoutTheAddress(t *testing.T) {
 	require.ErrorContains(t, err, "broke off")
 	assert.NotErrorAs(t, err, &noReply)
 	assert.NotContains(t, err.Error(), "hush")
-}
-
-// A library that words its requests itself is served as Send serves.
-func TestRoundTripIsSend(t *testing.T) {
-	url, connections := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/none" {
-			panic(http.ErrAbortHandler)
-		}
-		w.Header().Set("X-Of-The-Server", "kept")
-		w.WriteHeader(http.StatusTeapot)
-		_, _ = w.Write([]byte("here"))
-	})
-	clock := time.Now()
-	client := upstream.New(30*time.Second, func() time.Time { return clock })
-	roundTrip := func(path string) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, strings.NewReader("question"))
-		require.NoError(t, err)
-		return client.RoundTrip(req)
-	}
-	for range 2 {
-		resp, err := roundTrip("/")
-		require.NoError(t, err)
-		body, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		assert.Equal(t, "here", string(body))
-		assert.Equal(t, http.StatusTeapot, resp.StatusCode)
-		assert.Equal(t, "kept", resp.Header.Get("X-Of-The-Server"))
-	}
-	assert.EqualValues(t, 1, connections.Load())
-	clock = clock.Add(31 * time.Second)
-	_, err := roundTrip("/")
-	require.NoError(t, err)
-	assert.EqualValues(t, 2, connections.Load(), "an old connection is not trusted")
-	_, err = roundTrip("/none")
-	var noReply *upstream.NoReply
-	require.ErrorAs(t, err, &noReply)
-	assert.True(t, noReply.Reused)
 }
