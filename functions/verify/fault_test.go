@@ -262,7 +262,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"HTTP_BEARER_TOKENS must be secrets":       {"HTTP_BEARER_TOKENS": "fifteen-bytes-."},
 		"AUTHKEYS_FILE is only for":                {"AUTHKEYS_FILE": "authkeys.json"},
 		"COUNTER_POLICY cannot be read":            {"COUNTER_POLICY": "maybe"},
-		"AUTHKEYS_FILE or REDIS_URL is not set":    {"SOTER_VERIFIER": "local"},
+		"AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE is not set":    {"SOTER_VERIFIER": "local"},
 		"not an address of the form redis://":      {"REDIS_URL": "http://127.0.0.1"},
 		"32":                                       {"CHALLENGE_SECRET": "short"},
 	} {

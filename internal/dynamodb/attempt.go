@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	// timeout bounds one operation with all its attempts. From Lambda an attempt
-	// takes some milliseconds, with a cold TLS connect some hundred in a function with
-	// little memory.
-	timeout = 1500 * time.Millisecond
+	// timeout bounds one operation with all its attempts, where the context does not.
+	timeout = 5 * time.Second
+	// attemptTimeout bounds one attempt. From Lambda it takes some milliseconds, with a
+	// cold TLS connect some hundred in a function with little memory.
+	attemptTimeout = 1500 * time.Millisecond
 	// attempts is how often a request is sent at most.
 	attempts = 3
 	// pause is before the second attempt, on average; before the third it is twice
@@ -73,11 +74,11 @@ func wait(ctx context.Context, attempts int) bool {
 	}
 }
 
-// attempt sends a request once. It has half of the time that is left, so that there is
-// some for the next one when nobody answers.
+// attempt sends a request once. It has half of the time that is left, at most, so that
+// there is some for the next one when nobody answers.
 func (t *Table) attempt(ctx context.Context, action string, body []byte) (answer, error) {
 	deadline, _ := ctx.Deadline()
-	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+	ctx, cancel := context.WithTimeout(ctx, min(attemptTimeout, time.Until(deadline)/2))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.endpoint, bytes.NewReader(body))
 	if err != nil {

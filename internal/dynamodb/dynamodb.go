@@ -25,8 +25,8 @@
 //
 // A request is sent up to three times, because a reply can be lost and a
 // connection die while a function is frozen: a write must therefore recognize, by a
-// nonce in its item, that it has been done already. Everything together waits for a
-// second and a half at most.
+// nonce in its item, that it has been done already. Everything together waits for as
+// long as the context lets it, and for five seconds at most.
 //
 // Three actions of one API are worded here, and signed by AWS's own library. Its
 // client for DynamoDB would make the zip of a function a tenth larger, and be ready

@@ -128,7 +128,7 @@ func TestSilenceCostsLittleTime(t *testing.T) {
 	require.EqualError(t, err, "dynamodb: PutItem: no answer in time")
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	requireNoSecret(t, err)
-	assert.Less(t, time.Since(began), 10*time.Second, "1.5 s, on a computer that is not busy")
+	assert.Less(t, time.Since(began), 10*time.Second, "4 s, on a computer that is not busy")
 }
 
 func TestDeadlineOfTheCallerCounts(t *testing.T) {

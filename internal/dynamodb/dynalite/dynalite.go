@@ -3,8 +3,7 @@
 // test has a table of its own there.
 //
 // The way to the table leads through this package, which counts the requests and
-// breaks what a test tells it to. It adds the one thing that dynalite lacks and
-// DynamoDB has: a write whose condition fails is told which item is there.
+// breaks what a test tells it to.
 package dynalite
 
 import (
@@ -72,7 +71,7 @@ func Start(t testing.TB) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connections := &http.Transport{MaxIdleConnsPerHost: 32}
+	connections := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(connections.CloseIdleConnections)
 	table := &Table{
 		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
@@ -148,8 +147,8 @@ func (s *Table) LastHeader() http.Header {
 // CutConnections closes the connections of all clients.
 func (s *Table) CutConnections() { s.way.CloseClientConnections() }
 
-// WithoutItems makes the table tell no write which item has failed its condition, as
-// dynalite by itself does.
+// WithoutItems makes the table tell no write which item has failed its condition: not
+// every server that speaks DynamoDB's language does.
 func (s *Table) WithoutItems() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package dynalite
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -39,22 +40,22 @@ func (s *Table) Mend() {
 	s.fault = nil
 }
 
-// note counts a request, and returns what befalls it, and whether its answer tells the
-// item of a failed condition.
-func (s *Table) note(action string, header http.Header) (fault *Fault, items bool) {
+// note counts a request, and returns what befalls it, and whether it is answered as
+// WithoutItems has it.
+func (s *Table) note(action string, header http.Header) (fault *Fault, bare bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests, s.header = append(s.requests, action), header
 	f := s.fault
 	if f == nil || f.Action != "" && f.Action != action {
-		return nil, !s.bare
+		return nil, s.bare
 	}
 	if f.Times == 1 {
 		s.fault = nil
 	}
 	befalls := *f
 	f.Times = max(0, f.Times-1)
-	return &befalls, !s.bare
+	return &befalls, s.bare
 }
 
 // ServeHTTP is the way to the table.
@@ -64,7 +65,10 @@ func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client has gone
 	}
-	fault, items := s.note(action, r.Header.Clone())
+	fault, bare := s.note(action, r.Header.Clone())
+	if bare {
+		body = bytes.ReplaceAll(body, []byte(`"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), []byte(`"ReturnValuesOnConditionCheckFailure":"NONE"`))
+	}
 	if fault == nil || fault.Done {
 		// What the server has begun, it does, whether the client has gone or not.
 		answer, err := s.forward(context.WithoutCancel(r.Context()), r.Header.Clone(), body)
@@ -73,9 +77,6 @@ func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if fault == nil {
-			if items {
-				answer = s.withItem(r.Context(), body, answer)
-			}
 			for name, values := range answer.header {
 				w.Header()[name] = slices.Clone(values)
 			}
@@ -103,45 +104,4 @@ func (f *Fault) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_ = json.MarshalWrite(w, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + f.Code, "message": f.Message})
 	}
-}
-
-// withItem adds the item that is there to the answer to a write whose condition has
-// failed, if the request asks for it (DynamoDB API, PutItem,
-// ReturnValuesOnConditionCheckFailure).
-func (s *Table) withItem(ctx context.Context, request []byte, answer reply) reply {
-	var said map[string]any
-	if json.Unmarshal(answer.body, &said) != nil {
-		return answer
-	}
-	kind, _ := said["__type"].(string)
-	var asked struct {
-		ReturnValuesOnConditionCheckFailure string
-		Item                                map[string]any
-		Key                                 map[string]any
-	}
-	if !strings.HasSuffix(kind, "ConditionalCheckFailedException") || json.Unmarshal(request, &asked) != nil ||
-		asked.ReturnValuesOnConditionCheckFailure != "ALL_OLD" {
-		return answer
-	}
-	key := asked.Key
-	if key == nil {
-		key = map[string]any{"pk": asked.Item["pk"]}
-	}
-	body, err := json.Marshal(map[string]any{"TableName": s.Name, "Key": key, "ConsistentRead": true})
-	if err != nil {
-		return answer
-	}
-	found, err := s.send(ctx, "GetItem", body)
-	var is struct{ Item map[string]any }
-	if err != nil || json.Unmarshal(found.body, &is) != nil || is.Item == nil {
-		return answer
-	}
-	said["Item"] = is.Item
-	if answer.body, err = json.Marshal(said); err != nil {
-		return answer
-	}
-	for _, name := range []string{"X-Amz-Crc32", "Content-Length"} { // of the body before
-		answer.header.Del(name)
-	}
-	return answer
 }
