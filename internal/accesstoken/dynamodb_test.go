@@ -196,6 +196,18 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 	require.EqualError(t, err, "save the token: the state has no JSON form")
 }
 
+// An instance that starts finds the token with one request, which writes nothing.
+func TestDynamoDBIsAskedOnceByAnInstanceThatStarts(t *testing.T) {
+	server, w := dynalite.Start(t), newWechat()
+	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
+	w.requireFetches(t, 1, 0)
+	server.Requests()
+	late := w.cache(openDynamoDB(t, server))
+	assert.Zero(t, w.calls(t, 20, late))
+	w.requireFetches(t, 0, 0)
+	assert.Equal(t, []string{"GetItem"}, server.Requests())
+}
+
 // A role that may read and not write, as verify's beside a token function: the token
 // that stands there is used. A table that is gone leaves each with its own memory.
 func TestDynamoDBThatTakesNoWritesIsRead(t *testing.T) {

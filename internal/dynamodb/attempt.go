@@ -87,7 +87,7 @@ func (t *Table) attempt(ctx context.Context, action string, body []byte) (answer
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+action)
 	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, t.credentials, req, hex.EncodeToString(sum[:]), "dynamodb", t.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, t.credentials.reveal(), req, hex.EncodeToString(sum[:]), "dynamodb", t.region, time.Now()); err != nil {
 		return answer{}, err
 	}
 	reply, err := t.connections.Send(req)

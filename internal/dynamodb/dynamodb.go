@@ -56,9 +56,17 @@ type Table struct {
 	Scrub *secret.Scrubber
 
 	name, region, endpoint string
-	credentials            aws.Credentials
+	credentials            credentials
 	connections            *upstream.Client
 	budget                 *upstream.Budget
+}
+
+// credentials are those of the function's role.
+type credentials struct{ id, key, session secret.Text }
+
+// reveal gives them to who signs.
+func (c credentials) reveal() aws.Credentials {
+	return aws.Credentials{AccessKeyID: c.id.Reveal(), SecretAccessKey: c.key.Reveal(), SessionToken: c.session.Reveal()}
 }
 
 // Open makes the Table of that name from the variables that Lambda sets: AWS_REGION,
@@ -70,9 +78,10 @@ type Table struct {
 func Open(name string, environment map[string]string) (*Table, error) {
 	t := &Table{
 		name: name, region: environment["AWS_REGION"], endpoint: environment["AWS_ENDPOINT_URL_DYNAMODB"],
-		credentials: aws.Credentials{
-			AccessKeyID: environment["AWS_ACCESS_KEY_ID"], SecretAccessKey: environment["AWS_SECRET_ACCESS_KEY"],
-			SessionToken: environment["AWS_SESSION_TOKEN"],
+		credentials: credentials{
+			id:      secret.New(environment["AWS_ACCESS_KEY_ID"]),
+			key:     secret.New(environment["AWS_SECRET_ACCESS_KEY"]),
+			session: secret.New(environment["AWS_SESSION_TOKEN"]),
 		},
 		connections: upstream.New(idleLife, time.Now),
 		budget:      upstream.NewBudget(time.Now),
@@ -82,7 +91,7 @@ func Open(name string, environment map[string]string) (*Table, error) {
 		return nil, errors.New("DYNAMODB_TABLE must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
 	case t.region == "", !isOf(t.region, lower+digits+"-"):
 		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
-	case t.credentials.AccessKeyID == "", t.credentials.SecretAccessKey == "":
+	case t.credentials.id.IsZero(), t.credentials.key.IsZero():
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: DYNAMODB_TABLE needs them, and Lambda sets them")
 	case t.endpoint == "":
 		t.endpoint = "https://dynamodb." + t.region + "." + domain(t.region)

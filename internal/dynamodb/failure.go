@@ -23,9 +23,7 @@ func (f *failure) Unwrap() error { return f.cause }
 
 // explain words why an action failed, without what the request carried.
 func (t *Table) explain(ctx context.Context, action string, sent request, err error) error {
-	known := []secret.Text{
-		secret.New(t.credentials.AccessKeyID), secret.New(t.credentials.SecretAccessKey), secret.New(t.credentials.SessionToken),
-	}
+	known := []secret.Text{t.credentials.id, t.credentials.key, t.credentials.session}
 	for _, values := range []Item{sent.Key, sent.Item, sent.ExpressionAttributeValues} {
 		for name := range maps.Keys(values) {
 			text, _ := values.Text(name)
