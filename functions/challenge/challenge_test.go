@@ -171,6 +171,25 @@ func TestStoreThatFailsIsNoVerdict(t *testing.T) {
 	}
 }
 
+// The table consumes the challenge, and the function does not learn of it at first: its
+// user is let in all the same, and nobody else.
+func TestReplyThatIsLostCostsNobodyAChallenge(t *testing.T) {
+	table := dynalite.Start(t)
+	f := newFleetOf(t, 2, hostedtest.With(table.Environment(), map[string]string{"COUNTER_POLICY": "enforce"}))
+	for _, fault := range []dynalite.Fault{
+		{Action: "PutItem", Times: 1, Done: true},
+		{Action: "PutItem", Times: 1, Done: true, Cut: true},
+		{Action: "UpdateItem", Times: 1, Done: true},
+	} {
+		event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+		table.Break(fault)
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "%+v", fault)
+		for _, verify := range f.verify {
+			assert.Equal(t, refused, hostedtest.Invoke(t, verify, event, nil), "the twin: it was consumed")
+		}
+	}
+}
+
 // A server that cuts its connections over and over costs no call, and nobody a
 // challenge.
 func TestStoreThatCutsConnectionsCostsNothing(t *testing.T) {
