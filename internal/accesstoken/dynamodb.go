@@ -75,6 +75,9 @@ func (s stored) item() dynamodb.Item {
 	}
 }
 
+// isOver reports whether DynamoDB may delete the item, and has not done so yet.
+func (s stored) isOver(now time.Time) bool { return s.expires <= now.Unix() }
+
 // isLeased reports whether a Lease is in force.
 func (s stored) isLeased(now time.Time) bool {
 	return s.holder != 0 && now.Sub(time.UnixMilli(s.given)).Abs() < time.Duration(s.life)*time.Millisecond
@@ -147,8 +150,8 @@ func (d *DynamoDB) Load(ctx context.Context) (State, error) {
 		return State{}, fmt.Errorf("load the token: %w", err)
 	}
 	s := read(item)
-	if s.expires <= d.now().Unix() {
-		return State{}, nil // DynamoDB has not deleted it yet
+	if s.isOver(d.now()) {
+		return State{}, nil
 	}
 	return unmarshalState([]byte(s.content)), nil
 }
@@ -160,6 +163,9 @@ func (d *DynamoDB) Lease(ctx context.Context, life time.Duration) (Lease, error)
 		now := d.now()
 		if s.isLeased(now) {
 			return s, ErrLeased
+		}
+		if s.isOver(now) {
+			s.content = ""
 		}
 		s.issued = max(s.issued+1, s.saved+1, now.UnixMilli())
 		s.holder, s.given, s.life = s.issued, now.UnixMilli(), max(1, life.Milliseconds())

@@ -109,6 +109,8 @@ func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	clock.forward(2 * time.Minute)
 	assert.Contains(t, server.Items(), tokenItem, "it is still there")
 	requireStored(t, State{}, d)
+	require.NoError(t, d.Release(t.Context(), lease(t, d)))
+	requireStored(t, State{}, d) // a lease brings nothing back
 
 	expired := State{Current: Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
 	require.NoError(t, d.Save(t.Context(), lease(t, d), expired))

@@ -55,10 +55,8 @@ func (d *DynamoDB) Consume(ctx context.Context, u Use) (first bool, err error) {
 	err = d.table.Put(ctx, challengeKey+u.Challenge, dynamodb.Item{
 		"nonce": dynamodb.String(u.Nonce), dynamodb.Expires: dynamodb.Until(now.Add(u.Keep)),
 	}, dynamodb.Condition{
-		If: "attribute_not_exists(pk) OR expires <= :now OR nonce = :nonce",
-		Values: dynamodb.Item{
-			":now": dynamodb.Number(now.Unix()), ":nonce": dynamodb.String(u.Nonce),
-		},
+		If:     "attribute_not_exists(pk) OR expires <= :now",
+		Values: dynamodb.Item{":now": dynamodb.Number(now.Unix())},
 	})
 	failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
 	switch {

@@ -141,7 +141,7 @@ func TestDeadlineOfTheCallerCounts(t *testing.T) {
 	_, err := table.Get(ctx, "a")
 	require.EqualError(t, err, "dynamodb: GetItem: no answer in time")
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Less(t, time.Since(began), 1400*time.Millisecond)
+	assert.Less(t, time.Since(began), 4*time.Second)
 
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
