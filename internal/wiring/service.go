@@ -31,7 +31,7 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		if forcer, ok := source.(accesstoken.Forcer); ok {
 			handler.Source = forcer
 		} else if tokenErr == nil { // verify needs no token
-			source, err := tokenFunctionSource(token, log)
+			source, err := tokenFunctionSource(token, environment, log)
 			handler.Source = source
 			problems = append(problems, err)
 		}
