@@ -73,7 +73,7 @@ var ranElsewhere = map[string]string{
 
 	"cd deploy": "scripts/deploytest TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "scripts/deploytest TestServerlessInvokeLocal",
-	"osls package -c serverless.aws.yml":                                      "scripts/deploytest TestServerlessPackage",
+	"osls package -c serverless.aws.yml --param appId=wx…":                    "scripts/deploytest TestServerlessPackage",
 
 	"aws secretsmanager create-secret --name sotercall --secret-string file:///dev/stdin": account,
 	"sam deploy --guided": account,
