@@ -271,8 +271,8 @@ func (s *environment) destroy() {
 	s.api.close()
 }
 
-// lambdaEnviron is the process environment that Lambda gives to an OS-only runtime, without credentials, and then the
-// function's own variables. AWS_EXECUTION_ENV is not defined for these runtimes.
+// lambdaEnviron is the process environment that Lambda gives to an OS-only runtime, with credentials of the function's
+// role that open nothing, and then the function's own variables. AWS_EXECUTION_ENV is not defined for these runtimes.
 func lambdaEnviron(f Function, runtimeAPI string) []string {
 	environ := []string{
 		"PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
@@ -281,6 +281,9 @@ func lambdaEnviron(f Function, runtimeAPI string) []string {
 		"_HANDLER=bootstrap",
 		"AWS_REGION=" + awsRegion,
 		"AWS_DEFAULT_REGION=" + awsRegion,
+		"AWS_ACCESS_KEY_ID=ASIAEMULATOROPENSNO",
+		"AWS_SECRET_ACCESS_KEY=emulator-secret-access-key-opens-nothing",
+		"AWS_SESSION_TOKEN=emulator-session-token-opens-nothing",
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 		"AWS_LAMBDA_FUNCTION_NAME=" + f.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION=" + latestVersion,

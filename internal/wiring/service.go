@@ -8,6 +8,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
+	"sotercall/internal/secretsmanager"
 )
 
 // Service is verify, and beside it what is configured: challenge with
@@ -16,12 +17,12 @@ import (
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	f, source, err := verify(environment, log, level)
 	problems := []error{err}
-	if environment["CHALLENGE_SECRET"] != "" {
+	if configured(environment, "CHALLENGE_SECRET") {
 		challenge, err := Challenge(environment, log, level)
 		f.Calls = append(f.Calls, challenge.Calls...)
 		problems = append(problems, err)
 	}
-	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+	if configured(environment, "TOKEN_CLIENT_SECRETS") {
 		s, err := readTokenSettings(environment)
 		handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
 		if forcer, ok := source.(accesstoken.Forcer); ok {
@@ -36,6 +37,12 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		problems = append(problems, err)
 	}
 	return f, joined(problems)
+}
+
+// configured says whether there is a secret, here or in Secrets Manager. Where it
+// cannot be read, the calls that need it are there, and refused.
+func configured(environment map[string]string, name string) bool {
+	return environment[name] != "" || environment[name+secretsmanager.Suffix] != ""
 }
 
 // joined tells every problem once, in one line; nil if there is none.

@@ -47,6 +47,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	for _, part := range []string{
 		"exec to first `GET /next` (Lambda), nothing to prepare",
 		"exec to first `GET /next` (Lambda), token and connection under way",
+		"exec to first `GET /next` (Lambda), secrets under way",
 		"exec to first `GET /next` (Lambda)", "exec to accepting (SCF)", // against Node.js
 		"exec to first answer, upstream takes 0 ms (Lambda)", "exec to first answer, upstream takes 20 ms (SCF)",
 		"warm invocation, wall (Lambda)", "warm invocation, CPU (SCF)", "resident memory after 40 invocations (Lambda)",
