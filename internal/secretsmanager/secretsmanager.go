@@ -119,7 +119,7 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 
 func isEndpoint(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Host(u.Host))
+	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Near(u.Host))
 }
 
 // Due reports whether it is time to Read.
