@@ -70,9 +70,11 @@ func TestServerlessTakesTheFolderForItsOwn(t *testing.T) {
 func TestServerlessPrint(t *testing.T) {
 	printed := osls(t, "print", "--param", "appId=wx0123456789abcdef", "--param", "redis=yes")
 	assert.Contains(t, printed, "WECHAT_APPID: wx0123456789abcdef\n")
-	assert.Contains(t, printed, "REDIS_URL: '{{resolve:secretsmanager:sotercall:SecretString:REDIS_URL::}}'\n")
+	assert.Regexp(t, `REDIS_URL_ARN:\s+Fn::Sub: >-\s+arn:\$\{AWS::Partition\}:secretsmanager:\$\{AWS::Region\}:\$\{AWS::AccountId\}:secret:sotercall/REDIS_URL\n`, printed)
+	assert.Contains(t, printed, "DYNAMODB_TABLE: ''\n")
 	assert.Contains(t, printed, "CHALLENGE_SECRET: ''\n")
-	assert.NotContains(t, printed, "${")
+	assert.NotRegexp(t, `\$\{(param|self|env|opt):`, printed)
+	assert.Regexp(t, `DYNAMODB_TABLE:\s+Ref: StoreTable\n`, osls(t, "print", "--param", "appId=wx0123456789abcdef"), "the twin")
 }
 
 func TestServerlessPackage(t *testing.T) {
