@@ -1,15 +1,26 @@
 package deploytest
 
 import (
+	"bytes"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/emulator"
+	"sotercall/internal/gobuild"
+	"sotercall/internal/need"
 	"sotercall/internal/openapi"
+	"sotercall/internal/sandbox"
 )
 
 // filters are the metric filters of template.yaml, by the function whose log they
@@ -73,4 +84,48 @@ func matches(t *testing.T, pattern string, line map[string]string) bool {
 		holds = holds && there && (value == parts[3]) == (parts[2] == "=")
 	}
 	return holds
+}
+
+// TestWrongAppIDRaisesAlarm takes the lines from the functions themselves: of verify
+// when it is asked, of token when its timer asks, so that nobody has to.
+func TestWrongAppIDRaisesAlarm(t *testing.T) {
+	need.Time(t)
+	folder := t.TempDir()
+	require.NoError(t, gobuild.Functions(t.Context(), folder, "verify", "token"))
+	s, err := sandbox.New(sandbox.Options{})
+	require.NoError(t, err)
+	wechat := httptest.NewServer(s)
+	defer wechat.Close()
+	found := resources(t, load(t, "template.yaml"), "AWS::Logs::MetricFilter")
+	for function, name := range filters {
+		pattern := at(t, found[name], "FilterPattern").(string)
+		event, err := os.ReadFile(map[string]string{"Verify": "events/direct.json", "Token": "events/aws-schedule.json"}[function])
+		require.NoError(t, err)
+		for appID, counted := range map[string]int{"wx0000000000000000": 1, sandbox.DefaultAppID: 0} {
+			var log bytes.Buffer
+			runtime, err := emulator.StartLambda(t.Context(), emulator.Function{
+				Name: function, Binary: filepath.Join(folder, strings.ToLower(function)), Timeout: 10 * time.Second, Log: &log,
+				Env: map[string]string{"WECHAT_APPID": appID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": wechat.URL},
+			})
+			require.NoError(t, err)
+			_, err = runtime.Invoke(t.Context(), emulator.Call{Payload: event})
+			require.NoError(t, err)
+			require.NoError(t, runtime.Close())
+			lines := 0
+			for text := range strings.Lines(log.String()) {
+				var line map[string]jsontext.Value
+				if json.Unmarshal([]byte(text), &line) != nil {
+					continue
+				}
+				members := map[string]string{}
+				for member, value := range line {
+					members[member] = string(value)
+				}
+				if matches(t, pattern, members) {
+					lines++
+				}
+			}
+			assert.Equal(t, counted, lines, "%s with the AppID %s: %s", function, appID, log.String())
+		}
+	}
 }
