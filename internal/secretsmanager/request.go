@@ -65,6 +65,11 @@ func (s *Secrets) attempt(ctx context.Context, where string) (text string, again
 	if err != nil {
 		return "", true, err
 	}
+	return read(reply)
+}
+
+// read reads a reply. again says that another attempt may help.
+func read(reply upstream.Reply) (text string, again bool, err error) {
 	if reply.Status != http.StatusOK {
 		err := refused(reply)
 		return "", reply.Status >= http.StatusInternalServerError || err.Type == "ThrottlingException", err
@@ -78,7 +83,7 @@ func (s *Secrets) attempt(ctx context.Context, where string) (text string, again
 
 // request is signed with Signature Version 4.
 func (s *Secrets) request(ctx context.Context, where string) (*http.Request, error) {
-	parts := arn.FindStringSubmatch(where)
+	parts := arn().FindStringSubmatch(where)
 	region, address := parts[2], s.endpoint
 	if address == "" {
 		address = "https://secretsmanager." + region + "." + domains[parts[1]]

@@ -70,8 +70,10 @@ type Secrets struct {
 
 // arn is that of a secret (AWS Secrets Manager, "Actions, resources, and condition
 // keys"), with the partition and the region. Its name may stand without the six
-// characters that Secrets Manager adds.
-var arn = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
+// characters that Secrets Manager adds. Who needs none does not pay for it.
+var arn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
+})
 
 // Open finds out which variables say where a secret is kept; nil if none does. The
 // requests are signed with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
@@ -90,7 +92,7 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 			continue
 		case environment[name] != "":
 			problems = append(problems, name+" and "+name+Suffix+" are both set: set one of the two")
-		case !arn.MatchString(where):
+		case !arn().MatchString(where):
 			problems = append(problems, name+Suffix+" must be the ARN of a secret in AWS Secrets Manager")
 		}
 		arns[name] = where
