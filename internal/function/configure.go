@@ -32,11 +32,17 @@ func (h *Handler) open(environment map[string]string) {
 // kept in Secrets Manager are read within the time of ctx.
 func (h *Handler) configure(ctx context.Context, environment map[string]string) *Function {
 	h.open(environment)
+	return h.current(ctx, false)
+}
+
+// current is configure once the variables are known. early says that nobody waits for
+// the function yet: then a failure counts for nothing.
+func (h *Handler) current(ctx context.Context, early bool) *Function {
 	function := h.function.Load()
 	if h.secrets == nil || function != nil && !h.secrets.Due() {
 		return function
 	}
-	return h.withSecrets(ctx, function)
+	return h.withSecrets(ctx, function, early)
 }
 
 // withSecrets is the function as its secrets are now. One call reads them; those
@@ -44,7 +50,7 @@ func (h *Handler) configure(ctx context.Context, environment map[string]string) 
 // changed makes a new function, as it would in a new instance. What cannot be read
 // leaves the function as it was; without one it is the reason why nothing works, and
 // the next call tries again.
-func (h *Handler) withSecrets(ctx context.Context, before *Function) *Function {
+func (h *Handler) withSecrets(ctx context.Context, before *Function, early bool) *Function {
 	select {
 	case h.turn <- struct{}{}:
 	default:
@@ -59,6 +65,9 @@ func (h *Handler) withSecrets(ctx context.Context, before *Function) *Function {
 	}
 	defer func() { <-h.turn }()
 	values, changed, err := h.secrets.Read(ctx)
+	if early && err != nil {
+		h.secrets.ReadAnew() // the first call tries itself
+	}
 	function := h.function.Load() // whoever had the turn before may have built it
 	switch {
 	case values == nil:
@@ -93,19 +102,23 @@ const warmTimeout = 5 * time.Second
 
 // warmUp runs beside the start of the runtime, which must not wait for the network:
 // it reads the secrets, and does early what the first call would wait for. That call
-// joins what is under way.
-func (h *Handler) warmUp() {
+// joins what is under way. done is closed at the end.
+func (h *Handler) warmUp() (done <-chan struct{}) {
 	h.open(nil)
+	ended := make(chan struct{})
 	if function := h.function.Load(); function != nil && (function.Warm == nil || function.err != nil) {
-		return
+		close(ended)
+		return ended
 	}
 	go func() {
+		defer close(ended)
 		ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 		defer cancel()
-		if function := h.configure(ctx, nil); function.Warm != nil && function.err == nil {
+		if function := h.current(ctx, true); function.Warm != nil && function.err == nil {
 			function.Warm(ctx)
 		}
 	}()
+	return ended
 }
 
 // Configured implements [adapter.Handler].

@@ -118,6 +118,35 @@ func TestOneCallReadsTheSecretsForAll(t *testing.T) {
 	assert.Equal(t, 1, server.Asked()-asked)
 }
 
+// What is done early never costs the first call its answer.
+func TestFirstCallReadsSecretsThatCouldNotBeReadEarly(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	server.Refuse("InternalServiceError", "")
+	var log bytes.Buffer
+	h, environment, _ := keeping(server, time.Now, &log)
+	function.WarmUp(h, environment)
+	require.NotZero(t, server.Asked())
+	server.Refuse("", "")
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{}`))
+	require.NoError(t, err)
+	assert.Equal(t, "first", string(answer))
+}
+
+func TestSecretsAreReadBeforeTheFirstCall(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	var log bytes.Buffer
+	h, environment, built := keeping(server, time.Now, &log)
+	function.WarmUp(h, environment)
+	require.Equal(t, 1, server.Asked())
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{}`))
+	require.NoError(t, err)
+	assert.Equal(t, "first", string(answer))
+	assert.Equal(t, 1, server.Asked())
+	assert.EqualValues(t, 1, built.Load())
+}
+
 func TestSecretInTwoPlacesIsRefused(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	var log bytes.Buffer

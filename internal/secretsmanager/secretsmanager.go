@@ -141,6 +141,13 @@ func (s *Secrets) Due() bool {
 	return since < 0 || since >= wait
 }
 
+// ReadAnew makes the next Read ask at once.
+func (s *Secrets) ReadAnew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = time.Time{}
+}
+
 // Read reads all secrets, unless it is not due: then the last ones hold. It returns
 // them by the variables that they go into. changed says that they differ from those
 // before. The error says why there are none, or none that are newer: those before
