@@ -133,3 +133,24 @@ func TestTableIsOnDemandAndStays(t *testing.T) {
 		assert.NotContains(t, evaluate(t, load(t, "template.yaml"), object{"Store": store}).stack(), "StoreTable")
 	}
 }
+
+// The Serverless Framework's functions have one role: what verify and token may do,
+// and no more.
+func TestRoleOfTheServerlessFile(t *testing.T) {
+	statements := at(t, load(t, "serverless.aws.yml"), "provider", "iam", "role", "statements").([]any)
+	require.Len(t, statements, 4)
+	assert.Equal(t, "secretsmanager:GetSecretValue", at(t, statements[0], "Action"))
+	assert.Equal(t, object{"Fn::Sub": "${self:custom.secret}/*"}, at(t, statements[0], "Resource"))
+	found := map[string]any{}
+	for _, statement := range statements[1:] {
+		assert.Equal(t, object{"Fn::GetAtt": []any{"StoreTable", "Arn"}}, at(t, statement, "Resource"))
+		keys := at(t, statement, "Condition", "ForAllValues:StringLike", "dynamodb:LeadingKeys").([]any)
+		require.Len(t, keys, 1)
+		found[keys[0].(string)] = at(t, statement, "Action")
+	}
+	assert.Equal(t, map[string]any{
+		"sotercall:token:${param:appId}": []any{"dynamodb:GetItem", "dynamodb:PutItem"},
+		"sotercall:challenge:*":          "dynamodb:PutItem",
+		"sotercall:counter:*":            "dynamodb:UpdateItem",
+	}, found)
+}

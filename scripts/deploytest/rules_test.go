@@ -1,9 +1,11 @@
 package deploytest
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestParametersThatCannotWorkAreRefused asks the template's rules, as
@@ -35,4 +37,32 @@ func TestParametersThatCannotWorkAreRefused(t *testing.T) {
 			assert.Contains(t, messages[0], c.refused, name)
 		}
 	}
+}
+
+// TestRulesUseTheirOwnFunctions: CloudFormation takes no others there, and no short
+// form of those that only rules have.
+func TestRulesUseTheirOwnFunctions(t *testing.T) {
+	var check func(expression any)
+	check = func(expression any) {
+		switch expression := expression.(type) {
+		case []any:
+			for _, item := range expression {
+				check(item)
+			}
+		case object:
+			for function, argument := range expression {
+				assert.Contains(t, []string{"Ref", "Fn::Not", "Fn::And", "Fn::Or", "Fn::Equals", "Fn::EachMemberEquals"}, function)
+				check(argument)
+			}
+		}
+	}
+	for _, rule := range at(t, load(t, "template.yaml"), "Rules").(object) {
+		check(at(t, rule, "RuleCondition"))
+		for _, assertion := range at(t, rule, "Assertions").([]any) {
+			check(at(t, assertion, "Assert"))
+		}
+	}
+	text, err := os.ReadFile("template.yaml")
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "!EachMember")
 }
