@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/redis/redistest"
@@ -26,22 +27,32 @@ const (
 	refused    = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
 )
 
-// fleet is the challenge function, and two instances of verify that take only its
-// challenges and share a Redis.
+// fleet is the challenge function, and instances of verify that take only its
+// challenges and share a store.
 type fleet struct {
 	hostedtest.Sandbox
 	challenge emulator.Runtime
 	verify    []emulator.Runtime
-	redis     *redistest.Server
+	redis     *redistest.Server // of newFleet
 	logs      *hostedtest.Log
 }
 
+// newFleet has two instances, and a Redis.
 func newFleet(t *testing.T, variables map[string]string) *fleet {
 	t.Helper()
-	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), redis: redistest.Start(t), logs: new(hostedtest.Log)}
+	redis := redistest.Start(t)
+	f := newFleetOf(t, 2, hostedtest.With(map[string]string{"REDIS_URL": redis.URL.Reveal()}, variables))
+	f.redis = redis
+	return f
+}
+
+// newFleetOf has so many instances, and the store that the variables name.
+func newFleetOf(t *testing.T, instances int, variables map[string]string) *fleet {
+	t.Helper()
+	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), logs: new(hostedtest.Log)}
 	f.challenge = hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, f.logs)
-	all := hostedtest.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText, "REDIS_URL": f.redis.URL.Reveal()})
-	for range 2 {
+	all := hostedtest.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText})
+	for range instances {
 		f.verify = append(f.verify, hostedtest.SCF(t, "verify", hostedtest.With(all, variables), 20*time.Second, f.logs))
 	}
 	return f
@@ -70,20 +81,46 @@ func (f *fleet) sign(t *testing.T, openid, challenge string) []byte {
 }
 
 func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
-	f := newFleet(t, nil)
-	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-	var wg sync.WaitGroup
-	answers := make([]string, 100)
-	for i := range answers {
-		wg.Go(func() { answers[i] = hostedtest.Invoke(t, f.verify[i%2], event, nil) })
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) {
+			f := newFleetOf(t, 8, start(t).Variables)
+			event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+			var wg sync.WaitGroup
+			answers := make([]string, 200)
+			for i := range answers {
+				wg.Go(func() { answers[i] = hostedtest.Invoke(t, f.verify[i%len(f.verify)], event, nil) })
+			}
+			wg.Wait()
+			counts := map[string]int{}
+			for _, answer := range answers {
+				counts[answer]++
+			}
+			assert.Equal(t, map[string]int{hostedtest.Verified: 1, refused: 199}, counts)
+			assert.Contains(t, f.logs.String(), "the challenge was used before")
+		})
 	}
-	wg.Wait()
-	counts := map[string]int{}
-	for _, answer := range answers {
-		counts[answer]++
-	}
-	assert.Equal(t, map[string]int{hostedtest.Verified: 1, refused: 99}, counts)
-	assert.Contains(t, f.logs.String(), "the challenge was used before")
+}
+
+// A verification with a challenge is one request to WeChat and two to the store, which
+// are made after WeChat has said yes.
+func TestVerificationWithAChallengeIsThreeRequests(t *testing.T) {
+	table := dynalite.Start(t)
+	f := newFleetOf(t, 1, table.Environment())
+	sign := func() []byte { return f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil)) }
+	require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], sign(), nil), "it has its token now")
+	asked := f.Requests("")
+	table.Requests()
+
+	event := sign()
+	require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil))
+	assert.Equal(t, 1, f.Requests("")-asked)
+	assert.Equal(t, []string{"PutItem", "UpdateItem"}, table.Requests())
+	require.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "a replay")
+	assert.Equal(t, []string{"PutItem"}, table.Requests())
+
+	require.NoError(t, f.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: 40097, Times: 1}))
+	require.NotEqual(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], sign(), nil))
+	assert.Empty(t, table.Requests(), "WeChat has not said yes")
 }
 
 func TestPageGetsAChallengeOfItsOwn(t *testing.T) {
@@ -118,15 +155,39 @@ func TestForgedSignatureConsumesNothing(t *testing.T) {
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[1], event, nil))
 }
 
-func TestStoreThatIsDownIsNoVerdict(t *testing.T) {
-	f := newFleet(t, nil)
-	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-	f.redis.Kill()
-	answer := hostedtest.Invoke(t, f.verify[0], event, nil)
-	assert.Contains(t, answer, `"isOk":false`)
-	assert.Contains(t, answer, `"errCode":-604103`)
-	f.redis.Run()
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin")
+func TestStoreThatFailsIsNoVerdict(t *testing.T) {
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) {
+			store := start(t)
+			f := newFleetOf(t, 1, store.Variables)
+			event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+			store.Fail()
+			answer := hostedtest.Invoke(t, f.verify[0], event, nil)
+			assert.Contains(t, answer, `"isOk":false`)
+			assert.Contains(t, answer, `"errCode":-604103`)
+			store.Work()
+			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin")
+		})
+	}
+}
+
+// The table consumes the challenge, and the function does not learn of it at first: its
+// user is let in all the same, and nobody else.
+func TestReplyThatIsLostCostsNobodyAChallenge(t *testing.T) {
+	table := dynalite.Start(t)
+	f := newFleetOf(t, 2, hostedtest.With(table.Environment(), map[string]string{"COUNTER_POLICY": "enforce"}))
+	for _, fault := range []dynalite.Fault{
+		{Action: "PutItem", Times: 1, Done: true},
+		{Action: "PutItem", Times: 1, Done: true, Cut: true},
+		{Action: "UpdateItem", Times: 1, Done: true},
+	} {
+		event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
+		table.Break(fault)
+		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "%+v", fault)
+		for _, verify := range f.verify {
+			assert.Equal(t, refused, hostedtest.Invoke(t, verify, event, nil), "the twin: it was consumed")
+		}
+	}
 }
 
 // A server that cuts its connections over and over costs no call, and nobody a

@@ -88,16 +88,19 @@ func TestLateInstancesRetireNoFreshToken(t *testing.T) {
 	}
 }
 
-// Functions with one Redis may stand one behind the other: a lease of verify's would
+// Functions with one store may stand one behind the other: a lease of verify's would
 // keep the token function from fetching.
-func TestBothFunctionsWithOneRedis(t *testing.T) {
-	server := redistest.Start(t)
-	p := newPairWith(t, sandbox.Options{Strict: true}, map[string]string{"REDIS_URL": server.URL.Reveal()})
-	for range 3 {
-		assert.Zero(t, verifyAll(t, 5, p.verify))
-		p.wechat.RotateTokens()
+func TestBothFunctionsWithOneStore(t *testing.T) {
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) {
+			p := newPairWith(t, sandbox.Options{Strict: true}, start(t).Variables)
+			for range 3 {
+				assert.Zero(t, verifyAll(t, 5, p.verify))
+				p.wechat.RotateTokens()
+			}
+			assert.Equal(t, 3, p.wechat.Requests(tokenPath))
+		})
 	}
-	assert.Equal(t, 3, p.wechat.Requests(tokenPath))
 }
 
 // A client that asks for force_refresh, again and again, does not take the remedy for

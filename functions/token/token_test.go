@@ -13,7 +13,6 @@ import (
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 )
 
@@ -176,11 +175,16 @@ func TestForcedRefreshOfAClientIsSubjectToTheBudget(t *testing.T) {
 	assert.Equal(t, 3, p.wechat.Requests(tokenPath), "the first, a normal one, a forced one")
 }
 
-// 8 processes with one Redis, cold and at once: one fetch for all of them.
+// 8 processes with one store, cold, and 1,000 calls at once: one fetch for all of them.
 func TestEightProcessesFetchOnce(t *testing.T) {
-	server := redistest.Start(t)
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) { eightProcessesFetchOnce(t, start(t)) })
+	}
+}
+
+func eightProcessesFetchOnce(t *testing.T, store hostedtest.Store) {
 	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
-	variables := hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()})
+	variables := hostedtest.With(s.Variables(), store.Variables)
 	logs := new(hostedtest.Log)
 	processes := make([]emulator.Runtime, 8)
 	for i := range processes {
@@ -191,7 +195,7 @@ func TestEightProcessesFetchOnce(t *testing.T) {
 		tokens := map[string]int{}
 		var wg sync.WaitGroup
 		for _, process := range processes {
-			for range 5 {
+			for range 125 {
 				wg.Go(func() {
 					a := ask(t, process, event)
 					mu.Lock()
@@ -217,10 +221,14 @@ func TestEightProcessesFetchOnce(t *testing.T) {
 	assert.NotContains(t, tokens, stale)
 	assert.LessOrEqual(t, s.Requests(tokenPath), 3)
 
-	server.Kill()
+	store.Fail()
 	assert.Equal(t, tokens, everybody(`{}`), "what is in memory serves on")
 	assert.LessOrEqual(t, s.Requests(tokenPath), 3)
-	assert.NotContains(t, logs.String(), server.URL.Reveal())
+	for _, secret := range []string{"REDIS_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		if value := store.Variables[secret]; value != "" {
+			assert.NotContains(t, logs.String(), value)
+		}
+	}
 }
 
 // TestNothingWrittenHoldsASecret greps all that both functions write during a run

@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 )
 
@@ -96,8 +95,14 @@ func (c openSourceSOTER) result(t *testing.T, counter int) []byte {
 }
 
 func TestEnrolledKeyVerifiesInTheWholeFleet(t *testing.T) {
-	server, chain := redistest.Start(t), newChain(t)
-	variables := map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": server.URL.Reveal(), "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"}
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) { enrolledKeyVerifies(t, start(t)) })
+	}
+}
+
+func enrolledKeyVerifies(t *testing.T, store hostedtest.Store) {
+	chain := newChain(t)
+	variables := hostedtest.With(store.Variables, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"})
 	on := hostedtest.Both(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
 	enrolment := hostedtest.JSON(t, chain.enrolment(t))
 
@@ -114,7 +119,7 @@ func TestEnrolledKeyVerifiesInTheWholeFleet(t *testing.T) {
 	assert.Contains(t, hostedtest.Invoke(t, on["lambda"], chain.result(t, 7), nil), `"isOk":false`, "the counter has not grown")
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, on["lambda"], chain.result(t, 8), nil))
 
-	server.Kill()
+	store.Fail()
 	down := hostedtest.Invoke(t, on["lambda"], chain.result(t, 9), nil)
 	assert.Contains(t, down, `"errCode":-604103`)
 	assert.Contains(t, down, `"isOk":false`)

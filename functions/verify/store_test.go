@@ -8,26 +8,50 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 )
+
+// startStore starts a store, and returns how a function finds it, what spoils it, and
+// what no log may hold.
+type startStore func(t *testing.T) (variables map[string]string, spoil func(), secrets []string)
+
+func redisThat(does func(*redistest.Server)) startStore {
+	return func(t *testing.T) (map[string]string, func(), []string) {
+		server := redistest.Start(t)
+		return map[string]string{"REDIS_URL": server.URL.Reveal()}, func() { does(server) }, []string{redistest.Password}
+	}
+}
+
+func dynamoDBThat(does dynalite.Fault) startStore {
+	return func(t *testing.T) (map[string]string, func(), []string) {
+		table := dynalite.Start(t)
+		return table.Environment(), func() { table.Break(does) }, []string{dynalite.SecretKey, dynalite.Session}
+	}
+}
 
 // Without challenges and with counters that are only logged, the store decides
 // nothing: whatever becomes of it, each genuine call is answered, in time, and the
 // log says that nobody looked after the counter. With counters enforced it decides.
 func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 	const calls = 10
-	for name, spoil := range map[string]func(server *redistest.Server){
-		"down":           func(s *redistest.Server) { s.Kill() },
-		"full":           func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "1") },
-		"read-only":      func(s *redistest.Server) { s.Do("REPLICAOF", "127.0.0.1", "1") },
-		"hung":           func(s *redistest.Server) { t.Cleanup(s.Pause()) },
-		"wrong password": func(s *redistest.Server) { s.ChangePassword("another") },
+	for name, start := range map[string]startStore{
+		"Redis is down":                   redisThat(func(s *redistest.Server) { s.Kill() }),
+		"Redis is full":                   redisThat(func(s *redistest.Server) { s.Do("CONFIG", "SET", "maxmemory", "1") }),
+		"Redis is read-only":              redisThat(func(s *redistest.Server) { s.Do("REPLICAOF", "127.0.0.1", "1") }),
+		"Redis hangs":                     redisThat(func(s *redistest.Server) { t.Cleanup(s.Pause()) }),
+		"Redis has another password":      redisThat(func(s *redistest.Server) { s.ChangePassword("another") }),
+		"DynamoDB throttles":              dynamoDBThat(dynalite.Fault{Code: "ThrottlingException"}),
+		"DynamoDB has no such table":      dynamoDBThat(dynalite.Fault{Code: "ResourceNotFoundException"}),
+		"DynamoDB denies access":          dynamoDBThat(dynalite.Fault{Code: "AccessDeniedException"}),
+		"DynamoDB hangs":                  dynamoDBThat(dynalite.Fault{}),
+		"DynamoDB hangs after each write": dynamoDBThat(dynalite.Fault{Done: true}),
+		"DynamoDB hangs up":               dynamoDBThat(dynalite.Fault{Cut: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := redistest.Start(t)
-			variables := map[string]string{"REDIS_URL": server.URL.Reveal()}
+			variables, spoil, secrets := start(t)
 			logged := host(t, 3*time.Second, variables)
 			variables["COUNTER_POLICY"] = "enforce"
 			enforced := host(t, 3*time.Second, variables)
@@ -49,7 +73,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 				require.NotContains(t, h.logs.String(), "counter_unchecked", "the twin")
 			}
 
-			spoil(server)
+			spoil()
 			for platform, runtime := range logged.on {
 				for range calls {
 					assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, sign(logged), nil), platform)
@@ -57,7 +81,9 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 				require.NoError(t, runtime.Close())
 			}
 			assert.Equal(t, 2*calls, strings.Count(logged.logs.String(), `"counter_unchecked":"`))
-			assert.NotContains(t, logged.logs.String(), redistest.Password)
+			for _, secret := range secrets {
+				assert.NotContains(t, logged.logs.String(), secret)
+			}
 
 			for platform, runtime := range enforced.on {
 				answer := hostedtest.Invoke(t, runtime, sign(enforced), nil)

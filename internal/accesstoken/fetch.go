@@ -196,6 +196,9 @@ func (c *Cache) newer(ctx context.Context, f *fetch, next State) State {
 // second case the Lease is nil and State has the token. With an error State is
 // what is known all the same.
 //
+// An instance that starts finds a token there most often: it only looks at first, and
+// writes nothing to the store for it.
+//
 // A store that does not answer is waited for: briefly, because the fetch is possible
 // without it; for as long as a fetch may take if another instance is known to be
 // fetching, because otherwise all of them would.
@@ -206,6 +209,11 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 			return fetchTimeout - c.clock().Sub(taken).Abs()
 		}
 		return hangPatience - c.clock().Sub(answered).Abs()
+	}
+	if known.Current.Value.IsZero() {
+		if state, ok := c.fromStore(ctx, known, stale); ok {
+			return nil, state, nil
+		}
 	}
 	for {
 		attempt, cancel := context.WithTimeout(ctx, max(leasePoll, patience()))
@@ -239,6 +247,18 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 			return nil, known, ErrLeased
 		}
 	}
+}
+
+// fromStore returns what stands in the store, if it spares this instance the fetch.
+func (c *Cache) fromStore(ctx context.Context, known State, stale secret.Text) (State, bool) {
+	ctx, cancel := context.WithTimeout(ctx, hangPatience/2)
+	defer cancel()
+	state, err := c.config.Store.Load(ctx)
+	now := c.clock()
+	if err != nil || !state.supersedes(known, stale, now) {
+		return State{}, false
+	}
+	return state.with(known, now), true
 }
 
 // isTimeout tells a store that does not answer from one that cannot be reached or

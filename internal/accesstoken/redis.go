@@ -6,15 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"sotercall/internal/redis"
-	"sotercall/internal/secret"
 )
-
-// keep is how long Redis keeps a State after the end of its token, so that the
-// budget of forced refreshes outlives the day that it is for.
-const keep = 24 * time.Hour
 
 // Redis is a Store on a Redis server, for all instances that have the same server.
 // Make it with [NewRedis].
@@ -141,8 +134,7 @@ func (r *Redis) Save(ctx context.Context, lease Lease, state State) error {
 	if err != nil {
 		return fmt.Errorf("save the token: %w", err)
 	}
-	// A token lives for hours; whatever a clock that is wrong makes of it is bounded.
-	life := min(max(0, state.Current.Expires.Sub(r.now())), keep) + keep
+	life := lifeOf(state, r.now())
 	reply, err := r.store.Run(ctx, saveScript, r.state, r.lease, lease.Number, content, life.Milliseconds())
 	switch {
 	case err != nil:
@@ -166,46 +158,4 @@ func (r *Redis) Release(ctx context.Context, lease Lease) error {
 		return fmt.Errorf("release the token: %w", err)
 	}
 	return nil
-}
-
-// stateRecord is a State as JSON. It has types of its own because a secret.Text
-// does not show its content to an encoder.
-type stateRecord struct {
-	Current  tokenRecord `json:"current,omitzero"`
-	Previous tokenRecord `json:"previous,omitzero"`
-	Forced   []time.Time `json:"forced,omitempty"`
-	Spent    time.Time   `json:"spent,omitzero"`
-}
-
-type tokenRecord struct {
-	AccessToken string    `json:"access_token"`
-	Renew       time.Time `json:"renew"`
-	Expires     time.Time `json:"expires"`
-	CloudBase   bool      `json:"cloudbase,omitzero"`
-}
-
-func marshalState(s State) ([]byte, error) {
-	content, err := json.Marshal(stateRecord{Current: record(s.Current), Previous: record(s.Previous), Forced: s.Forced, Spent: s.Spent})
-	if err != nil {
-		return nil, errors.New("the state has no JSON form") // the encoder's words may quote the token
-	}
-	return content, nil
-}
-
-// unmarshalState reads what marshalState has written; anything else is the zero
-// State.
-func unmarshalState(content []byte) State {
-	var r stateRecord
-	if err := json.Unmarshal(content, &r); err != nil {
-		return State{}
-	}
-	return State{Current: r.Current.token(), Previous: r.Previous.token(), Forced: r.Forced, Spent: r.Spent}
-}
-
-func record(t Token) tokenRecord {
-	return tokenRecord{AccessToken: t.Value.Reveal(), Renew: t.Renew, Expires: t.Expires, CloudBase: t.CloudBase}
-}
-
-func (r tokenRecord) token() Token {
-	return Token{Value: secret.New(r.AccessToken), Renew: r.Renew, Expires: r.Expires, CloudBase: r.CloudBase}
 }

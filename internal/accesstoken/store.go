@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/redis"
 	"sotercall/internal/secret"
 )
 
@@ -246,13 +245,4 @@ func (m *Memory) release(lease Lease) {
 	if m.holder == lease.Number {
 		m.holder = 0
 	}
-}
-
-// StoreOf is the Store in the Redis of all instances for an appid, or one in memory
-// where there is none (store is nil).
-func StoreOf(store *redis.Store, appID string) Store {
-	if store == nil {
-		return new(Memory)
-	}
-	return NewRedis(store, appID)
 }

@@ -9,8 +9,8 @@
 // An AuthKey comes in by [Enroll], or by the call that [EnrollHandler] answers,
 // with the ASK that vouches for it. From then on [Verifier] judges the user's
 // results with it. Between the two, AuthKeys lie in a [Store], which all instances
-// share: [Redis]. A deployment that carries its AuthKeys with it needs no store but
-// a [File], into which nothing is enrolled.
+// share: [Redis] or [DynamoDB]. A deployment that carries its AuthKeys with it needs
+// no store but a [File], into which nothing is enrolled.
 //
 // A local pass does not prove hardware. Software can play a device and sign a
 // chain that fits in all its parts; only Tencent can tell an ASK that was made

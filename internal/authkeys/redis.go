@@ -48,6 +48,11 @@ func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
 	if !ok {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: the server answered a %T", reply)
 	}
+	return readEntry(content)
+}
+
+// readEntry reads an AuthKey as stores keep it.
+func readEntry(content []byte) (AuthKey, error) {
 	var key AuthKey
 	if err := json.Unmarshal(content, &key, json.RejectUnknownMembers(true)); err != nil {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry is not readable: %w", err)

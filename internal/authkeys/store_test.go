@@ -7,6 +7,8 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
+	"sotercall/internal/dynamodb"
+	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 )
@@ -20,10 +22,20 @@ func openRedis(t testing.TB, server *redistest.Server) *redis.Store {
 	return store
 }
 
+func openTable(t testing.TB, server *dynalite.Table) *dynamodb.Table {
+	table, err := dynamodb.Open(server.Name, server.Environment())
+	require.NoError(t, err)
+	t.Cleanup(table.Close)
+	return table
+}
+
 // stores are all kinds of Store there are, and the one that other tests use.
 var stores = map[string]storetest.Open{
 	"Memory": func(*testing.T) authkeys.Store { return newStore() },
 	"Redis":  func(t *testing.T) authkeys.Store { return authkeys.NewRedis(openRedis(t, redistest.Start(t))) },
+	"DynamoDB": func(t *testing.T) authkeys.Store {
+		return authkeys.NewDynamoDB(openTable(t, dynalite.Start(t)))
+	},
 }
 
 func TestStoreKeepsToItsContract(t *testing.T) {

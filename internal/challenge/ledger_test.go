@@ -5,6 +5,7 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
+	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/redis/redistest"
 )
 
@@ -24,6 +25,21 @@ var ledgers = map[string]ledgertest.Open{
 		}
 		return all
 	},
+	"DynamoDB": func(t *testing.T, instances int) []challenge.Ledger {
+		return openLedgers(t, dynalite.Start(t), instances)
+	},
+	"DynamoDB, which tells no item of a failed condition": func(t *testing.T, instances int) []challenge.Ledger {
+		server := dynalite.Start(t)
+		server.WithoutItems()
+		return openLedgers(t, server, instances)
+	},
+}
+
+func openLedgers(t *testing.T, server *dynalite.Table, instances int) (all []challenge.Ledger) {
+	for range instances {
+		all = append(all, challenge.NewDynamoDB(openTable(t, server)))
+	}
+	return all
 }
 
 // forEachLedger runs a test with an empty Ledger of each kind.

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/dynamodb"
+	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
@@ -74,6 +76,13 @@ func openStore(t testing.TB, server *redistest.Server) *redis.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	return store
+}
+
+func openTable(t testing.TB, server *dynalite.Table) *dynamodb.Table {
+	table, err := dynamodb.Open(server.Name, server.Environment())
+	require.NoError(t, err)
+	t.Cleanup(table.Close)
+	return table
 }
 
 // next is the verifier behind ours. It counts how often it is asked.

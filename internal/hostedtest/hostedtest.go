@@ -108,7 +108,7 @@ func With(variables, others map[string]string) map[string]string {
 // Lambda hosts a function on AWS Lambda until the test ends.
 func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.Lambda {
 	t.Helper()
-	runtime, err := emulator.StartLambda(t.Context(), definition(function, variables, timeout, log))
+	runtime, err := emulator.StartLambda(t.Context(), definition(function, forLambda(variables), timeout, log))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
 	return runtime
@@ -128,7 +128,11 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 	t.Helper()
 	all := map[string]emulator.Runtime{}
 	for _, platform := range emulator.Platforms {
-		runtime, err := platform.Start(t.Context(), definition(function, variables, timeout, log))
+		own := variables
+		if platform.Name == "lambda" {
+			own = forLambda(variables)
+		}
+		runtime, err := platform.Start(t.Context(), definition(function, own, timeout, log))
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
 		all[platform.Name] = runtime

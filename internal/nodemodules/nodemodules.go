@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/gofrs/flock"
 )
 
 // AreInstalled reports whether node_modules holds what package-lock.json names.
@@ -32,6 +34,12 @@ func Install(ctx context.Context, folder string) error {
 			return fmt.Errorf("%s is not installed", program)
 		}
 	}
+	// The tests of several packages run at the same time.
+	lock := flock.New(filepath.Join(folder, ".installing"))
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer lock.Unlock()
 	if AreInstalled(folder) {
 		return nil
 	}

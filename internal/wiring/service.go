@@ -28,7 +28,7 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		if forcer, ok := source.(accesstoken.Forcer); ok {
 			handler.Source = forcer
 		} else if err == nil { // verify needs no token
-			handler.Source, err = tokenFunctionSource(s, log)
+			handler.Source, err = tokenFunctionSource(s, environment, log)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			problems = append(problems, errors.New("TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))

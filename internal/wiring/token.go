@@ -17,7 +17,7 @@ func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
 	if err == nil {
 		level.Set(s.LogLevel)
-		handler.Source, err = tokenFunctionSource(s, log)
+		handler.Source, err = tokenFunctionSource(s, environment, log)
 	}
 	return function.Function{
 		BasePath: s.BasePath,
@@ -26,9 +26,9 @@ func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	}, err
 }
 
-func tokenFunctionSource(s tokenSettings, log *slog.Logger) (accesstoken.Forcer, error) {
+func tokenFunctionSource(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Forcer, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
-	store, err := openStore(s.RedisURL, scrub)
+	store, err := openStore(s.store(), environment, scrub)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func tokenFunctionSource(s tokenSettings, log *slog.Logger) (accesstoken.Forcer,
 		Base:        client.Hosts(s.apiBases...),
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
-		Store:       accesstoken.StoreOf(store, s.AppID),
+		Store:       store.tokensOf(s.AppID),
 		Log:         log,
 	}), nil
 }

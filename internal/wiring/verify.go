@@ -15,7 +15,6 @@ import (
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
@@ -33,7 +32,7 @@ func verify(environment map[string]string, log *slog.Logger, level *slog.LevelVa
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
-		p, err = assemble(s, log)
+		p, err = assemble(s, environment, log)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier}
 	calls := handler.Calls(p.gate, p.tokens)
@@ -63,9 +62,9 @@ type parts struct {
 }
 
 // assemble chooses the parts by the settings.
-func assemble(s verifySettings, log *slog.Logger) (parts, error) {
+func assemble(s verifySettings, environment map[string]string, log *slog.Logger) (parts, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
-	store, err := openStore(s.RedisURL, scrub)
+	store, err := openStore(s.store(), environment, scrub)
 	if err != nil {
 		return parts{}, err
 	}
@@ -85,8 +84,7 @@ func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 		if s.AuthKeysFile != "" {
 			p.verifier = authkeys.NewVerifier(authkeys.NewFile(s.AuthKeysFile))
 		} else {
-			keys := authkeys.NewRedis(store)
-			p.verifier, p.keys = authkeys.NewVerifier(keys), keys
+			p.verifier, p.keys = authkeys.NewVerifier(store.authKeys), store.authKeys
 		}
 	default:
 		verifier := client.Verifier(hosts, p.source)
@@ -101,7 +99,7 @@ func assemble(s verifySettings, log *slog.Logger) (parts, error) {
 // tokenSource is where access_tokens come from, and who knows which are in force;
 // nil where there is none. The platform's own token is for this function alone:
 // nobody can present it.
-func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts, store *redis.Store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
+func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts, store *store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
 	if s.AccessTokenMode == "cloudbase" {
 		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
 	}
@@ -123,7 +121,7 @@ func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts,
 		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
 		Classic:     s.AccessTokenMode == "classic",
 		Function:    function,
-		Store:       accesstoken.StoreOf(store, s.AppID),
+		Store:       store.tokensOf(s.AppID),
 		Log:         log,
 	})
 	return cache, cache
@@ -131,7 +129,7 @@ func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts,
 
 // once makes a genuine signature count once, as far as the settings ask for it:
 // challenges with CHALLENGE_SECRET, counters with a store.
-func once(p *parts, s verifySettings, store *redis.Store) error {
+func once(p *parts, s verifySettings, store *store) error {
 	if len(s.ChallengeSecret) == 0 && store == nil {
 		return nil
 	}
@@ -147,7 +145,7 @@ func once(p *parts, s verifySettings, store *redis.Store) error {
 		v.Issuer = issuer
 	}
 	if store != nil {
-		v.Ledger = challenge.NewRedis(store)
+		v.Ledger = store.ledger
 	}
 	p.verifier = v
 	return nil

@@ -23,6 +23,7 @@ type verifySettings struct {
 	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log"`
 	AuthKeysFile    string                  `env:"AUTHKEYS_FILE"`
 	RedisURL        secret.Text             `env:"REDIS_URL"`
+	DynamoDBTable   string                  `env:"DYNAMODB_TABLE"`
 	HTTPAuth        string                  `env:"HTTP_AUTH" envDefault:"bearer"`
 	BearerTokens    []secret.Text           `env:"HTTP_BEARER_TOKENS"`
 	BasePath        string                  `env:"HTTP_BASE_PATH"`
@@ -57,7 +58,7 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
 	if s.Verifier == "local" {
-		check.Required("AUTHKEYS_FILE or REDIS_URL", s.AuthKeysFile != "" || !s.RedisURL.IsZero())
+		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.store().isSet())
 	}
 	s.checkTogether(&check, environment)
 	return s, check.Err()
@@ -81,8 +82,9 @@ func (s *verifySettings) noToken(check *config.Check, environment map[string]str
 
 // checkTogether refuses what would be ignored without a word.
 func (s *verifySettings) checkTogether(check *config.Check, environment map[string]string) {
-	check.That(s.CounterPolicy != challenge.EnforceCounter || !s.RedisURL.IsZero(), "COUNTER_POLICY",
-		"cannot be enforced without a store that all instances share: set REDIS_URL")
+	s.store().check(check)
+	check.That(s.CounterPolicy != challenge.EnforceCounter || s.store().isSet(), "COUNTER_POLICY",
+		"cannot be enforced without a store that all instances share: set REDIS_URL or DYNAMODB_TABLE")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
 	asksWeChat := s.Verifier == "wechat"
 	if s.AccessTokenMode == "cloudbase" || s.AccessTokenMode == "none" {
@@ -105,6 +107,8 @@ func (s *verifySettings) checkTogether(check *config.Check, environment map[stri
 		}
 	}
 }
+
+func (s verifySettings) store() storeSettings { return storeSettings{s.RedisURL, s.DynamoDBTable} }
 
 // secrets are those that no text from outside may bring into a log or an answer.
 func (s verifySettings) secrets() []secret.Text {

@@ -28,6 +28,7 @@ var values = map[string][]string{
 	"COUNTER_POLICY":     {"log", "enforce"},
 	"AUTHKEYS_FILE":      {"authkeys.json"},
 	"REDIS_URL":          {"redis://127.0.0.1:6379"},
+	"DYNAMODB_TABLE":     {"sotercall"},
 	"HTTP_AUTH":          {"bearer", "platform", "wechat"},
 	"HTTP_BEARER_TOKENS": {"a-bearer-token-of-the-test"},
 	"HTTP_BASE_PATH":     {"/v1/soter"},
@@ -51,7 +52,9 @@ func isUsed(name string, e map[string]string) bool {
 	case "ACCESS_TOKEN_MODE":
 		return cloudbase && asksWeChat || fetches
 	case "COUNTER_POLICY":
-		return e[name] == "log" || e["REDIS_URL"] != ""
+		return e[name] == "log" || e["REDIS_URL"] != "" || e["DYNAMODB_TABLE"] != ""
+	case "REDIS_URL", "DYNAMODB_TABLE":
+		return e["REDIS_URL"] == "" || e["DYNAMODB_TABLE"] == "" // one store
 	case "AUTHKEYS_FILE":
 		return e["SOTER_VERIFIER"] == "local"
 	case "HTTP_BEARER_TOKENS":
@@ -64,7 +67,7 @@ func isUsed(name string, e map[string]string) bool {
 func isComplete(e map[string]string) bool {
 	id, secret := e["WECHAT_APPID"] != "", e["WECHAT_APPSECRET"] != ""
 	switch {
-	case e["SOTER_VERIFIER"] == "local" && e["AUTHKEYS_FILE"] == "" && e["REDIS_URL"] == "":
+	case e["SOTER_VERIFIER"] == "local" && e["AUTHKEYS_FILE"] == "" && e["REDIS_URL"] == "" && e["DYNAMODB_TABLE"] == "":
 		return false
 	case e["ACCESS_TOKEN_MODE"] == "cloudbase", e["ACCESS_TOKEN_MODE"] == "none":
 		return true
@@ -88,6 +91,7 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 		"Cloud Call, and HTTPS Call":  hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "cloudcall"}),
 		"own keys in a file":          {"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": "authkeys.json"},
 		"own keys in a store":         {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"},
+		"own keys in a table":         {"SOTER_VERIFIER": "local", "DYNAMODB_TABLE": "sotercall"},
 		"own keys, and an HTTPS Call": hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"}),
 	} {
 		for first, firsts := range values {

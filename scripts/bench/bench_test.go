@@ -48,6 +48,8 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 		"exec to first `GET /next` (Lambda), nothing to prepare",
 		"exec to first `GET /next` (Lambda), token and connection under way",
 		"exec to first `GET /next` (Lambda), secrets under way",
+		"exec to first `GET /next` (Lambda), nothing to prepare, with DynamoDB",
+		"exec to first `GET /next` (Lambda), token and connection under way, with DynamoDB",
 		"exec to first `GET /next` (Lambda)", "exec to accepting (SCF)", // against Node.js
 		"exec to first answer, upstream takes 0 ms (Lambda)", "exec to first answer, upstream takes 20 ms (SCF)",
 		"warm invocation, wall (Lambda)", "warm invocation, CPU (SCF)", "resident memory after 40 invocations (Lambda)",

@@ -86,7 +86,6 @@ func TestVariablesAreThoseThatTheFunctionsKnow(t *testing.T) {
 		for function, variables := range functions {
 			known, secret := variablesOf(t, function)
 			said := maps.Clone(variables)
-			delete(said, "DYNAMODB_TABLE") // the branch ddb brings it
 			for _, name := range known {
 				assert.Contains(t, said, name, "%s: %s", file, function)
 				delete(said, name)

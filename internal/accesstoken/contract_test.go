@@ -1,0 +1,49 @@
+package accesstoken_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/accesstoken/storetest"
+	"sotercall/internal/dynamodb"
+	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/redis"
+	"sotercall/internal/redis/redistest"
+)
+
+func TestStoreKeepsToItsContract(t *testing.T) {
+	for name, open := range map[string]storetest.Open{
+		"Memory": func(*testing.T) func(string) accesstoken.Store {
+			stores := map[string]*accesstoken.Memory{}
+			return func(appid string) accesstoken.Store {
+				if stores[appid] == nil {
+					stores[appid] = new(accesstoken.Memory)
+				}
+				return stores[appid]
+			}
+		},
+		"Redis": func(t *testing.T) func(string) accesstoken.Store {
+			server := redistest.Start(t)
+			return func(appid string) accesstoken.Store {
+				store, err := redis.Open(server.URL)
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = store.Close() })
+				return accesstoken.NewRedis(store, appid)
+			}
+		},
+		"DynamoDB": func(t *testing.T) func(string) accesstoken.Store { return openTable(t, dynalite.Start(t)) },
+	} {
+		t.Run(name, func(t *testing.T) { storetest.Run(t, open) })
+	}
+}
+
+func openTable(t *testing.T, server *dynalite.Table) func(appid string) accesstoken.Store {
+	return func(appid string) accesstoken.Store {
+		table, err := dynamodb.Open(server.Name, server.Environment())
+		require.NoError(t, err)
+		t.Cleanup(table.Close)
+		return accesstoken.NewDynamoDB(table, appid)
+	}
+}

@@ -1,0 +1,221 @@
+package accesstoken
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"sotercall/internal/dynamodb"
+)
+
+// DynamoDB is a Store in a DynamoDB table, for all instances that have the same
+// table. Make it with [NewDynamoDB].
+//
+// The access_token stands there in the clear: whoever may read the table may call
+// WeChat with it, so it is to be guarded like the AppSecret.
+//
+// The server has no clock for us, so that the life of a Lease is told by the clocks
+// of the instances, which the clouds keep in step. A clock that is wrong by more than
+// the life of a Lease costs a fetch more, and blocks nobody.
+type DynamoDB struct {
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+
+	table *dynamodb.Table
+	// key is of the one item: content (JSON of the State), saved (number of the Lease
+	// that saved it), issued (number of the last Lease given), holder (number of the
+	// Lease in force; 0 if none), given and life (when, and for how long, in ms), revision (a
+	// nonce of the last write), expires.
+	key string
+}
+
+var _ Store = (*DynamoDB)(nil)
+
+// NewDynamoDB makes a DynamoDB that keeps the State of one appid in table.
+func NewDynamoDB(table *dynamodb.Table, appid string) *DynamoDB {
+	return &DynamoDB{table: table, key: "sotercall:token:" + appid}
+}
+
+// now reads the clock without its monotonic part, as [Cache] does.
+func (d *DynamoDB) now() time.Time {
+	if d.Now == nil {
+		return time.Now().Round(0)
+	}
+	return d.Now().Round(0)
+}
+
+// stored is what the item holds. What is not ours counts as none.
+type stored struct {
+	content               string
+	saved, issued, holder int64
+	given, life           int64 // ms
+	expires               int64 // s
+	revision              string
+}
+
+func read(item dynamodb.Item) (s stored) {
+	s.content, _ = item.Text("content")
+	s.revision, _ = item.Text("revision")
+	for name, number := range map[string]*int64{
+		"saved": &s.saved, "issued": &s.issued, "holder": &s.holder,
+		"given": &s.given, "life": &s.life, dynamodb.Expires: &s.expires,
+	} {
+		*number, _ = item.Int(name)
+	}
+	return s
+}
+
+func (s stored) item() dynamodb.Item {
+	return dynamodb.Item{
+		"content": dynamodb.String(s.content), "revision": dynamodb.String(s.revision),
+		"saved": dynamodb.Number(s.saved), "issued": dynamodb.Number(s.issued), "holder": dynamodb.Number(s.holder),
+		"given": dynamodb.Number(s.given), "life": dynamodb.Number(s.life), dynamodb.Expires: dynamodb.Number(s.expires),
+	}
+}
+
+// isOver reports whether DynamoDB may delete the item, and has not done so yet.
+func (s stored) isOver(now time.Time) bool { return s.expires <= now.Unix() }
+
+// isLeased reports whether a Lease is in force.
+func (s stored) isLeased(now time.Time) bool {
+	return s.holder != 0 && now.Sub(time.UnixMilli(s.given)).Abs() < time.Duration(s.life)*time.Millisecond
+}
+
+// release is s without a Lease, if that is in force.
+func (s stored) release(lease Lease) stored {
+	if s.holder == lease.Number {
+		s.holder = 0
+	}
+	return s
+}
+
+// keptUntil is s with a time before which it is not deleted.
+func (s stored) keptUntil(end time.Time) stored {
+	s.expires = max(s.expires, end.Unix()+1)
+	return s
+}
+
+// maxChanges is how often a change is tried, each time on what others have written
+// meanwhile. They write when they have a Lease, so that the second is the last most
+// often.
+const maxChanges = 5
+
+// change replaces what is stored by what next makes of it, in one step: it reads, and
+// writes if nobody else has written since. Without an error of next's, nothing else
+// was written between.
+func (d *DynamoDB) change(ctx context.Context, next func(stored) (stored, error)) (stored, error) {
+	item, err := d.table.Get(ctx, d.key)
+	if err != nil {
+		return stored{}, err
+	}
+	revision := rand.Text()
+	for range maxChanges {
+		old := read(item)
+		s, err := next(old)
+		if err != nil {
+			return stored{}, err
+		}
+		s.revision = revision
+		err = d.table.Put(ctx, d.key, s.item(), unchanged(item))
+		failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
+		if !ok {
+			return s, err
+		}
+		item = failed.Item
+		if written := read(item); written.revision == revision {
+			return written, nil // by the same request, whose first reply was lost
+		}
+	}
+	return stored{}, errors.New("others have changed it each time")
+}
+
+// unchanged is the condition that nobody has written since an item was read.
+func unchanged(item dynamodb.Item) dynamodb.Condition {
+	switch revision := item["revision"]; {
+	case item == nil:
+		return dynamodb.Condition{If: "attribute_not_exists(pk)"}
+	case revision == nil: // not ours
+		return dynamodb.Condition{If: "attribute_not_exists(revision)"}
+	default:
+		return dynamodb.Condition{If: "revision = :read", Values: dynamodb.Item{":read": revision}}
+	}
+}
+
+// Load implements [Store].
+func (d *DynamoDB) Load(ctx context.Context) (State, error) {
+	item, err := d.table.Get(ctx, d.key, "content", dynamodb.Expires)
+	if err != nil {
+		return State{}, fmt.Errorf("load the token: %w", err)
+	}
+	s := read(item)
+	if s.isOver(d.now()) {
+		return State{}, nil
+	}
+	return unmarshalState([]byte(s.content)), nil
+}
+
+// Lease implements [Store]. The numbers follow the time, so that they go on growing
+// when the item was lost or an old one has been restored.
+func (d *DynamoDB) Lease(ctx context.Context, life time.Duration) (Lease, error) {
+	s, err := d.change(ctx, func(s stored) (stored, error) {
+		now := d.now()
+		if s.isLeased(now) {
+			return s, ErrLeased
+		}
+		if s.isOver(now) {
+			s.content = ""
+		}
+		s.issued = max(s.issued+1, s.saved+1, now.UnixMilli())
+		s.holder, s.given, s.life = s.issued, now.UnixMilli(), max(1, life.Milliseconds())
+		return s.keptUntil(now.Add(keep)), nil
+	})
+	if errors.Is(err, ErrLeased) {
+		return Lease{}, ErrLeased
+	}
+	if err != nil {
+		return Lease{}, fmt.Errorf("lease the token: %w", err)
+	}
+	return Lease{Number: s.holder}, nil
+}
+
+// Save implements [Store].
+func (d *DynamoDB) Save(ctx context.Context, lease Lease, state State) error {
+	content, err := marshalState(state)
+	if err != nil {
+		return fmt.Errorf("save the token: %w", err)
+	}
+	_, err = d.change(ctx, func(s stored) (stored, error) {
+		if lease.Number < s.saved {
+			return s, ErrOutrun
+		}
+		now := d.now()
+		s.content, s.saved, s.expires = string(content), lease.Number, 0
+		return s.release(lease).keptUntil(now.Add(lifeOf(state, now))), nil
+	})
+	if errors.Is(err, ErrOutrun) {
+		return ErrOutrun
+	}
+	if err != nil {
+		return fmt.Errorf("save the token: %w", err)
+	}
+	return nil
+}
+
+// errNotHeld says that a Lease is not in force, so that there is nothing to give back.
+var errNotHeld = errors.New("the lease is not in force")
+
+// Release implements [Store].
+func (d *DynamoDB) Release(ctx context.Context, lease Lease) error {
+	_, err := d.change(ctx, func(s stored) (stored, error) {
+		if s.holder != lease.Number {
+			return s, errNotHeld
+		}
+		return s.release(lease), nil
+	})
+	if err != nil && !errors.Is(err, errNotHeld) {
+		return fmt.Errorf("release the token: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package accesstoken
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/secret"
+)
+
+const tokenItem = "sotercall:token:wx0123456789abcdef"
+
+func text(s string) map[string]any  { return map[string]any{"S": s} }
+func number(n int64) map[string]any { return map[string]any{"N": strconv.FormatInt(n, 10)} }
+func numberOf(item map[string]any, name string) int64 {
+	n, _ := strconv.ParseInt(item[name].(map[string]any)["N"].(string), 10, 64)
+	return n
+}
+
+// Whatever stands where our item should be, the next lease is given and the next
+// State saved.
+func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
+	server := dynalite.Start(t)
+	d := openDynamoDB(t, server)
+	far := number(time.Now().AddDate(50, 0, 0).Unix())
+	for name, item := range map[string]map[string]any{
+		"nothing":                 nil,
+		"an item of others":       {"x": text("y")},
+		"content is not JSON":     {"content": text("not JSON"), "expires": far, "revision": text("x")},
+		"content is a list":       {"content": map[string]any{"L": []any{}}, "expires": far, "revision": text("x")},
+		"content is cut off":      {"content": text(`{"current":{"access_token":"x`), "expires": far, "revision": text("x")},
+		"numbers are texts":       {"saved": text("many"), "issued": text(""), "holder": text("1"), "expires": text("0"), "revision": text("x")},
+		"numbers are huge":        {"saved": map[string]any{"N": "1e30"}, "issued": map[string]any{"N": "99999999999999999999"}, "revision": text("x")},
+		"numbers are broken":      {"saved": map[string]any{"N": "1.5"}, "issued": map[string]any{"N": "-0.5"}, "revision": text("x")},
+		"no revision":             {"saved": number(5), "issued": number(5)},
+		"a revision of others":    {"revision": number(7)},
+		"a lease from the future": {"holder": number(1), "given": number(time.Now().AddDate(50, 0, 0).UnixMilli()), "life": number(5000), "revision": text("x")},
+		"a lease that never ends": {"holder": number(1), "given": number(0), "life": number(time.Now().UnixMilli() - 1), "revision": text("x")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Delete(tokenItem)
+			if item != nil {
+				server.Put(tokenItem, item)
+			}
+			requireStored(t, State{}, d)
+			next := lease(t, d)
+			require.Positive(t, next.Number)
+			require.NoError(t, d.Save(t.Context(), next, stateOf("after")))
+			state, err := d.Load(t.Context())
+			require.NoError(t, err)
+			require.True(t, state.Current.Value.Matches("after"))
+			require.Greater(t, lease(t, d).Number, next.Number)
+		})
+	}
+}
+
+// A lease from before the loss is older than every lease after it.
+func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
+	server := dynalite.Start(t)
+	d := openDynamoDB(t, server)
+	frozen := lease(t, d)
+	server.Delete(tokenItem)
+	d.Now = func() time.Time { return time.Now().Add(time.Millisecond) }
+	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newer")))
+	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
+	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newest")))
+}
+
+// An instance whose clock is ahead leaves high numbers behind, and blocks nobody.
+func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
+	server := dynalite.Start(t)
+	ahead, behind := openDynamoDB(t, server), openDynamoDB(t, server)
+	ahead.Now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
+	behind.Now = func() time.Time { return time.Time{} }
+	var last Lease
+	for n, d := range []*DynamoDB{behind, ahead, behind, ahead, behind} {
+		next := lease(t, d)
+		require.Greater(t, next.Number, last.Number)
+		if n < 3 { // of the others nobody has given the lease back
+			require.NoError(t, d.Save(t.Context(), next, stateOf("token")))
+		}
+		last = next
+	}
+}
+
+// DynamoDB deletes late: time has passed when the clock says so.
+func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
+	server, clock := dynalite.Start(t), new(clock)
+	d := openDynamoDB(t, server)
+	d.Now = clock.now
+	expires := func() time.Duration {
+		return time.Unix(numberOf(server.Items()[tokenItem], "expires"), 0).Sub(clock.now())
+	}
+	held := lease(t, d)
+	assert.InDelta(t, keep, expires(), float64(10*time.Second), "the number of a lease is not kept for ever either")
+	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
+	assert.InDelta(t, 2*time.Hour+keep, expires(), float64(10*time.Second))
+	lease(t, d)
+	assert.InDelta(t, 2*time.Hour+keep, expires(), float64(10*time.Second), "a lease does not shorten it")
+
+	clock.forward(2*time.Hour + keep - time.Minute)
+	state, err := d.Load(t.Context())
+	require.NoError(t, err)
+	assert.False(t, state.Current.Value.IsZero(), "the twin: not yet")
+	clock.forward(2 * time.Minute)
+	assert.Contains(t, server.Items(), tokenItem, "it is still there")
+	requireStored(t, State{}, d)
+	require.NoError(t, d.Release(t.Context(), lease(t, d)))
+	requireStored(t, State{}, d) // a lease brings nothing back
+
+	expired := State{Current: Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
+	require.NoError(t, d.Save(t.Context(), lease(t, d), expired))
+	assert.InDelta(t, keep, expires(), float64(10*time.Second))
+}
+
+func TestDynamoDBLeaseIsTwoRequestsAndLoadIsOne(t *testing.T) {
+	server := dynalite.Start(t)
+	d := openDynamoDB(t, server)
+	server.Requests()
+	held := lease(t, d)
+	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
+	_, err := d.Lease(t.Context(), longLife)
+	require.ErrorIs(t, err, ErrLeased)
+	assert.Equal(t, []string{"GetItem"}, server.Requests(), "who waits for another's lease writes nothing")
+	requireStored(t, State{}, d)
+	assert.Equal(t, []string{"GetItem"}, server.Requests())
+	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
+	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
+}
+
+// The write is done, and its reply is lost: what is sent again recognizes it.
+func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
+	for name, fault := range map[string]dynalite.Fault{
+		"cut": {Done: true, Cut: true}, "timeout": {Done: true}, "500": {Done: true, Code: "InternalServerError"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := dynalite.Start(t)
+			d := openDynamoDB(t, server)
+			fault.Action, fault.Times = "PutItem", 1
+			server.Break(fault)
+			first := lease(t, d)
+			_, err := d.Lease(t.Context(), longLife)
+			require.ErrorIs(t, err, ErrLeased)
+			state := stateOf("token")
+			server.Break(fault)
+			require.NoError(t, d.Save(t.Context(), first, state))
+			requireStored(t, state, d)
+			second := lease(t, d)
+			require.Greater(t, second.Number, first.Number)
+			server.Break(fault)
+			require.NoError(t, d.Release(t.Context(), second))
+			lease(t, d)
+		})
+	}
+}
+
+func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
+	server := dynalite.Start(t)
+	d := openDynamoDB(t, server)
+	held, state := lease(t, d), stateOf("s3cret-token")
+	check := func(err error, what, why string) {
+		t.Helper()
+		require.ErrorContains(t, err, what+" the token: dynamodb: ")
+		require.ErrorContains(t, err, why)
+		require.NotErrorIs(t, err, ErrLeased)
+		require.NotErrorIs(t, err, ErrOutrun)
+		assert.NotContains(t, err.Error(), "s3cret-token")
+	}
+	for why, fault := range map[string]dynalite.Fault{
+		"access denied":     {Code: "AccessDeniedException"},
+		"there is no table": {Code: "ResourceNotFoundException"}, "throttled": {Code: "ThrottlingException"},
+		"cannot be reached": {Cut: true}, "no answer in time": {},
+	} {
+		server.Break(fault)
+		_, err := d.Load(t.Context())
+		check(err, "load", why)
+		_, err = d.Lease(t.Context(), longLife)
+		check(err, "lease", why)
+		check(d.Save(t.Context(), held, state), "save", why)
+		check(d.Release(t.Context(), held), "release", why)
+		assert.Equal(t, why == "no answer in time", isTimeout(err))
+		fault.Action = "PutItem" // may be read
+		if fault.Code != "" {
+			fault.Message = `may not put {"access_token":"s3cret-token"}`
+		}
+		server.Break(fault)
+		check(d.Save(t.Context(), held, state), "save", why)
+		requireStored(t, State{}, d)
+	}
+	server.Mend()
+	require.NoError(t, d.Save(t.Context(), held, state), "the twin")
+	state.Current.Value = secret.New("s3cret-token\xff")
+	err := d.Save(t.Context(), held, state)
+	require.EqualError(t, err, "save the token: the state has no JSON form")
+}
+
+// An instance that starts finds the token with one request, which writes nothing.
+func TestDynamoDBIsAskedOnceByAnInstanceThatStarts(t *testing.T) {
+	server, w := dynalite.Start(t), newWechat()
+	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
+	w.requireFetches(t, 1, 0)
+	server.Requests()
+	late := w.cache(openDynamoDB(t, server))
+	assert.Zero(t, w.calls(t, 20, late))
+	w.requireFetches(t, 0, 0)
+	assert.Equal(t, []string{"GetItem"}, server.Requests())
+}
+
+// A role that may read and not write, as verify's beside a token function: the token
+// that stands there is used. A table that is gone leaves each with its own memory.
+func TestDynamoDBThatTakesNoWritesIsRead(t *testing.T) {
+	server, w := dynalite.Start(t), newWechat()
+	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
+	w.requireFetches(t, 1, 0)
+	server.Break(dynalite.Fault{Action: "PutItem", Code: "AccessDeniedException"})
+	readers := fleet(w, func() Store { return openDynamoDB(t, server) })
+	assert.Zero(t, w.calls(t, 10, readers...))
+	w.requireFetches(t, 0, 0)
+
+	server.Break(dynalite.Fault{Code: "ResourceNotFoundException"})
+	assert.Zero(t, w.calls(t, 10, fleet(w, func() Store { return openDynamoDB(t, server) })...))
+	w.requireFetches(t, instances, 0)
+}

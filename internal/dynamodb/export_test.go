@@ -1,0 +1,6 @@
+package dynamodb
+
+var Refused = refused
+
+// Endpoint is where the table is reached.
+func (t *Table) Endpoint() string { return t.endpoint }

@@ -1,0 +1,78 @@
+package dynamodb
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Attributes that every item has, or may have.
+const (
+	keyAttribute = "pk"
+	// Expires is the attribute by which DynamoDB deletes an item: seconds since 1970.
+	Expires = "expires"
+)
+
+// Value is the value of an attribute (DynamoDB API, AttributeValue).
+type Value struct {
+	S *string `json:"S,omitzero"` // of a text
+	N *string `json:"N,omitzero"` // the digits of a number
+	// Other is a value of a kind that we do not write.
+	Other map[string]jsontext.Value `json:",embed"`
+}
+
+// Item is the attributes of an item, or the values of an expression, by their
+// names. The nil Item is the absent one.
+type Item map[string]*Value
+
+// String is a text.
+func String(s string) *Value { return &Value{S: &s} }
+
+// Number is a whole number. DynamoDB keeps 38 digits, so that every one is exact.
+func Number[N int64 | uint64](n N) *Value {
+	text := strconv.FormatUint(uint64(n), 10)
+	if n < 0 {
+		text = strconv.FormatInt(int64(n), 10)
+	}
+	return &Value{N: &text}
+}
+
+// Until is the value of [Expires] for an item that must be there until a time:
+// rounded up, so that nothing is forgotten too early.
+func Until(t time.Time) *Value { return Number(t.Add(time.Second - 1).Unix()) }
+
+// Text returns an attribute that is a text; otherwise "" and false.
+func (i Item) Text(name string) (string, bool) {
+	if v := i[name]; v != nil && v.S != nil {
+		return *v.S, true
+	}
+	return "", false
+}
+
+// Uint returns an attribute that is a whole number, 0 to 2^64-1; otherwise 0 and
+// false.
+func (i Item) Uint(name string) (uint64, bool) {
+	n, err := strconv.ParseUint(i.digits(name), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return n, true
+}
+
+// Int returns an attribute that is a whole number, -2^63 to 2^63-1; otherwise 0 and
+// false.
+func (i Item) Int(name string) (int64, bool) {
+	n, err := strconv.ParseInt(i.digits(name), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return n, true
+}
+
+func (i Item) digits(name string) string {
+	if v := i[name]; v != nil && v.N != nil {
+		return *v.N
+	}
+	return ""
+}
