@@ -13,7 +13,10 @@ class GoFunctions {
     this.options = options;
     this.hooks = {
       initialize: () => this.takeOverInvokeLocal(),
-      'before:package:createDeploymentArtifacts': () => this.go('./scripts/package'),
+      'before:package:createDeploymentArtifacts': () => {
+        this.wantAppId();
+        this.go('./scripts/package');
+      },
     };
   }
 
@@ -26,6 +29,15 @@ class GoFunctions {
     });
     if (error || status !== 0) {
       throw new this.serverless.classes.Error(`go run ${command}: ${error ? error.message : `exit status ${status}`}`);
+    }
+  }
+
+  // wantAppId refuses to make what could not work. `invoke local` needs none: it
+  // has the sandbox's.
+  wantAppId() {
+    const { WECHAT_APPID: appId } = this.serverless.service.getFunction('verify').environment;
+    if (!/^wx[0-9a-f]{16}$/.test(appId)) {
+      throw new this.serverless.classes.Error('the AppID of the Mini Program is missing: --param appId=wx...');
     }
   }
 

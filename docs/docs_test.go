@@ -24,9 +24,10 @@ const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errC
 
 // Where a command of a document is run, when it is none of ranHere.
 const (
-	account = "needs an account"
-	cluster = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
-	samCLI  = "needs the SAM CLI, which no package registry here has"
+	account  = "needs an account"
+	installs = "installs a program"
+	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
+	samCLI   = "needs the SAM CLI, which no package registry here has"
 
 	sandboxDocs = "internal/sandbox TestDocumentedCommandsRun"
 )
@@ -74,7 +75,7 @@ var ranElsewhere = map[string]string{
 
 	"cd deploy": "scripts/deploytest TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "scripts/deploytest TestServerlessInvokeLocal",
-	"osls package -c serverless.aws.yml":                                      "scripts/deploytest TestServerlessPackage",
+	"osls package -c serverless.aws.yml --param appId=wx…":                    "scripts/deploytest TestServerlessPackage",
 
 	"docker build -f deploy/container/Dockerfile -t sotercall .":                                                                 "functions/service TestImage",
 	"docker run -d -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --security-opt no-new-privileges --env-file .env sotercall": "functions/service TestImage",
@@ -88,17 +89,34 @@ var ranElsewhere = map[string]string{
 	"tcb fn deploy challenge": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb fn deploy service":   "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 
-	"aws secretsmanager create-secret --name sotercall --secret-string file:///dev/stdin": account,
-	"sam deploy --guided": account,
-	"osls deploy -c serverless.aws.yml --param appId=wx…":                                                         account,
-	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                       account,
-	"(cd token && scf deploy)                     # the URL of its function goes into .env as WECHAT_TOKEN_BASE":  account,
-	"scf deploy                                   # verify and challenge as well":                                 account,
-	"sam build -t deploy/template.yaml":                                                                           samCLI,
-	"go run ./scripts/local &":                                                                                    samCLI,
-	"sam validate --lint -t deploy/template.yaml":                                                                 samCLI,
-	"sam local invoke VerifyFunction -e deploy/events/direct.json -n deploy/sam-local.json --docker-network host": samCLI,
-	"sam local start-api -n deploy/sam-local.json --docker-network host":                                          samCLI,
+	`aws lambda invoke --function-name "$VerifyFunctionName" --payload fileb://deploy/events/direct.json answer.json`:                                                                                            "scripts/deploytest TestFirstCall",
+	`curl -s --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -d @deploy/events/direct.json "$VerifySignatureUrl"`: "scripts/deploytest TestFirstCall",
+	`curl -s "$WeChatBaseUrl/cgi-bin/stable_token" -d '{"grant_type":"client_credential","appid":"wx…","secret":"one of TOKEN_CLIENT_SECRETS"}'`:                                                                 "scripts/deploytest TestFirstCall",
+	"go run ./scripts/local -containers &": "scripts/local TestContainersAreServedIfWanted",
+	"export ARCHITECTURE=x86_64":           "scripts/deploytest TestSAMBuild",
+
+	"brew install awscli aws-sam-cli":                 installs,
+	"pipx install awscli && pipx install aws-sam-cli": installs,
+	"npm install --global osls":                       installs,
+
+	"aws secretsmanager create-secret --name sotercall/WECHAT_APPSECRET --secret-string file:///dev/stdin":                            account,
+	"openssl rand -hex 32 | aws secretsmanager create-secret --name sotercall/CHALLENGE_SECRET --secret-string file:///dev/stdin":     account,
+	"openssl rand -hex 32 | aws secretsmanager create-secret --name sotercall/TOKEN_CLIENT_SECRETS --secret-string file:///dev/stdin": account,
+	"sam deploy --guided --stack-name sotercall": account,
+	"sam deploy --stack-name sotercall --resolve-s3 --capabilities CAPABILITY_IAM --parameter-overrides AppId=wx… Challenges=yes TokenClients=yes": account,
+	"sam delete --stack-name sotercall":                                                                                                  account,
+	`aws dynamodb delete-table --table-name "$TableName"`:                                                                                account,
+	"aws secretsmanager delete-secret --secret-id sotercall/WECHAT_APPSECRET":                                                            account,
+	"sam build -t deploy/template.yaml --parameter-overrides Architecture=x86_64":                                                        samCLI,
+	"sam local invoke VerifyFunction -e deploy/events/direct.json -n deploy/sam-local.json --add-host host.docker.internal:host-gateway": samCLI,
+	"sam local invoke VerifyFunction --parameter-overrides Architecture=x86_64 -e deploy/events/direct.json -n deploy/sam-local.json --add-host host.docker.internal:host-gateway": samCLI,
+	"sam local start-api -n deploy/sam-local.json --add-host host.docker.internal:host-gateway":                                                                                    samCLI,
+	"osls deploy -c serverless.aws.yml --param appId=wx…":                                                                                                                          account,
+	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                                                                                        account,
+	"(cd token && scf deploy)                     # the URL of its function goes into .env as WECHAT_TOKEN_BASE":                                                                   account,
+	"scf deploy                                   # verify and challenge as well":                                                                                                  account,
+	"sam build -t deploy/template.yaml":           samCLI,
+	"sam validate --lint -t deploy/template.yaml": samCLI,
 }
 
 // documents are the names of all documents, from the root of the project.

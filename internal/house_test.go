@@ -16,11 +16,11 @@ import (
 var storeys = []string{
 	"secret journal soter openapi scfguard loopback gobuild nodemodules",
 	"config redis trigger upstream emulator need",
-	"adapter dynamodb",
+	"adapter dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"wiring",
-	"redis/redistest dynamodb/dynalite challenge/ledgertest authkeys/storetest accesstoken/storetest",
+	"redis/redistest dynamodb/dynalite secretsmanager/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"hostedtest",
 }
 
@@ -59,7 +59,7 @@ func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
 	require.Len(t, functions, 4)
 	for _, function := range functions {
 		linked := strings.Join(goList(t, "-deps", function), " ")
-		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "need", "redistest", "dynalite", "ledgertest", "storetest", "testify", "rapid", "goleak", "aws-sdk-go-v2/service"} {
+		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "need", "redistest", "dynalite", "secretsmanagertest", "ledgertest", "storetest", "testify", "rapid", "goleak", "aws-sdk-go-v2/service"} {
 			assert.NotContains(t, linked, standIn, function)
 		}
 		assert.Contains(t, linked, "sotercall/internal/adapter", "the twin: what is linked is listed")

@@ -91,7 +91,7 @@ func gateway(config, env, region string) (*url.URL, error) {
 	}
 	u, err := url.Parse(injected.URL)
 	if err != nil || u.Hostname() == "" || u.User != nil ||
-		u.Scheme != "https" && !(u.Scheme == "http" && loopback.Host(u.Hostname())) {
+		u.Scheme != "https" && !(u.Scheme == "http" && loopback.Near(u.Hostname())) {
 		return nil, errors.New("the URL in TCB_CONTEXT_CNFG must be an https address (http only to this machine)")
 	}
 	return u, nil

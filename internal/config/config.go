@@ -76,11 +76,12 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 }
 
 // Address reads the base address of an API. Secrets travel there: in the clear
-// to this machine only, and to those of the hosts in plain, to which none are sent.
+// to this machine only, from a container too, and to those of the hosts in plain, to
+// which none are sent.
 func (c *Check) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
 	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" ||
-		base.Scheme == "http" && (loopback.Host(base.Hostname()) || slices.Contains(plain, base.Hostname())))
+		base.Scheme == "http" && (loopback.Near(base.Hostname()) || slices.Contains(plain, base.Hostname())))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	return base
 }

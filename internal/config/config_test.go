@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 	var good config.Check
 	good.Required("A", true)
 	good.OneOf("B", "x", "x", "y")
-	for _, address := range []string{"https://api.weixin.qq.com", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:1/base"} {
+	for _, address := range []string{"https://api.weixin.qq.com", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:1/base", "http://host.docker.internal:9000"} {
 		assert.Equal(t, address, good.Address("C", address).String())
 	}
 	require.NoError(t, good.Err())
@@ -52,7 +52,7 @@ func TestCheck(t *testing.T) {
 	var bad config.Check
 	bad.Required("A", false)
 	bad.OneOf("B", "hush", "x", "y")
-	for _, address := range []string{"http://api.weixin.qq.com", "ftp://127.0.0.1", "127.0.0.1", "", "https://", "https://%", "http://127.0.0.1.example"} {
+	for _, address := range []string{"http://api.weixin.qq.com", "ftp://127.0.0.1", "127.0.0.1", "", "https://", "https://%", "http://127.0.0.1.example", "http://host.docker.internal.example"} {
 		var c config.Check
 		c.Address("C", address)
 		assert.ErrorContains(t, c.Err(), "C must be an https address", address)

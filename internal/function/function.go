@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"runtime"
@@ -26,6 +25,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
+	"sotercall/internal/secretsmanager"
 	"sotercall/internal/trigger"
 )
 
@@ -57,43 +57,22 @@ type Handler struct {
 	level *slog.LevelVar
 	now   func() time.Time
 
-	once     sync.Once
-	function Function // set by once
-	warm     atomic.Bool
+	once        sync.Once
+	environment map[string]string       // set by once, as are the next two
+	secrets     *secretsmanager.Secrets // nil: none is kept in Secrets Manager
+	turn        chan struct{}           // holds one while secrets are read, and the function is built with them
+	function    atomic.Pointer[Function]
+	warm        atomic.Bool
 }
 
 var _ adapter.Handler = (*Handler)(nil)
 
-// New makes a Handler that logs to w, as JSON. build is called once, when the
-// variables are known: on SCF that is with the first invocation.
+// New makes a Handler that logs to w, as JSON. build is called when the variables
+// are known, on SCF with the first invocation, and again only when a secret has
+// changed that is kept in Secrets Manager.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
-	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
-}
-
-// configure builds the function.
-func (h *Handler) configure(environment map[string]string) *Function {
-	h.once.Do(func() {
-		all := map[string]string{}
-		for _, variable := range os.Environ() {
-			name, value, _ := strings.Cut(variable, "=")
-			all[name] = value
-		}
-		maps.Copy(all, environment)
-		h.function, h.function.err = h.built(all)
-		if h.function.err != nil {
-			h.log.Error("the configuration cannot be used", "error", h.function.err.Error())
-		}
-	})
-	return &h.function
-}
-
-func (h *Handler) built(environment map[string]string) (Function, error) {
-	function, err := h.build(environment, h.log, h.level)
-	if len(function.Calls) == 0 {
-		panic("a function without calls")
-	}
-	return function, err
+	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now, turn: make(chan struct{}, 1)}
 }
 
 // Main hosts the function called name on the platform that has started the
@@ -102,31 +81,10 @@ func Main(name string, build Builder) {
 	h := New(name, build, os.Stderr)
 	takeLibraryLog(h.log)
 	if adapter.VariablesAtStart() {
-		h.configure(nil)
 		h.warmUp()
 	}
 	os.Exit(adapter.Start(h, os.Stderr))
 }
-
-// warmTimeout bounds what is done before the first call. The platform gives the
-// init phase 10 seconds (AWS Lambda, "Lambda runtime environment").
-const warmTimeout = 5 * time.Second
-
-// warmUp runs beside the start of the runtime, which must not wait for the network.
-// The first call joins what is under way.
-func (h *Handler) warmUp() {
-	if h.function.Warm == nil || h.function.err != nil {
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
-		defer cancel()
-		h.function.Warm(ctx)
-	}()
-}
-
-// Configured implements [adapter.Handler].
-func (h *Handler) Configured() error { return h.configure(nil).err }
 
 // errBug is all that a caller learns of a bug.
 var errBug = errors.New("internal error, the log of the function says more")
@@ -139,7 +97,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 			answer, err = nil, bug
 		}
 	}()
-	function := h.configure(invocation.Environment)
+	function := h.configure(ctx, invocation.Environment)
 	event := trigger.Read(payload)
 	journal.From(ctx).Set("door", string(event.Door))
 	ctx = openapi.WithCaller(ctx, caller(invocation))
@@ -149,12 +107,13 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 // Serve implements [adapter.Handler].
 func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 	ctx, end := h.begin(ctx, invocation)
+	var function *Function
 	defer func() {
 		if bug := end(recover()); bug != nil {
-			write(w, http.StatusInternalServerError, h.function.first().Answer(openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))))
+			write(w, http.StatusInternalServerError, function.first().Answer(openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))))
 		}
 	}()
-	function := h.configure(nil)
+	function = h.configure(ctx, nil)
 	journal.From(ctx).Set("door", string(invocation.Platform))
 	function.serveHTTP(openapi.WithCaller(ctx, caller(invocation)), w, r)
 }

@@ -44,15 +44,21 @@ func Listen(addr string) (net.Listener, error) {
 // Request Headers). Programs send neither.
 func Only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case !Host(r.Host):
+		if !Host(r.Host) {
 			refuse(w, "this server is reached through a loopback address or localhost only")
-		case !ownOrigin(r):
-			refuse(w, "this server takes no requests from other web pages")
-		default:
-			next.ServeHTTP(w, r)
+			return
 		}
+		serveOwn(next, w, r)
 	})
+}
+
+// serveOwn serves what is no request of another web page.
+func serveOwn(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if !ownOrigin(r) {
+		refuse(w, "this server takes no requests from other web pages")
+		return
+	}
+	next.ServeHTTP(w, r)
 }
 
 func ownOrigin(r *http.Request) bool {

@@ -54,7 +54,15 @@ type Code struct {
 	Stale bool
 	// Busy says that the same question is worth repeating at once.
 	Busy bool
+	// OfRequest says that the code tells of the request, although Status does not:
+	// where a WeChat SDK asks us, it reads WeChat's code for its own mistake.
+	OfRequest bool
 }
+
+// Fault reports whether c tells of a fault of the deployment, of WeChat, or on the
+// way there, of which whoever runs the function wants to hear. Every other code
+// tells of the request, and is for the caller.
+func (c Code) Fault() bool { return c.Status >= http.StatusInternalServerError && !c.OfRequest }
 
 const (
 	forAPerson = time.Minute      // until a person has corrected something
@@ -84,7 +92,7 @@ var codes = []Code{
 	{Number: CodeInvalidToken, Status: http.StatusBadGateway, RetryAfter: forAPerson, Stale: true,
 		Meaning: "the access_token is not valid (any more), and replacing it did not help; from a token endpoint: the secret is wrong",
 		Do:      "look at the log; at the HTTPS Call door: fetch a token where this function fetches its own"},
-	{Number: CodeBadGrantType, Status: http.StatusBadGateway, RetryAfter: forAPerson,
+	{Number: CodeBadGrantType, Status: http.StatusBadGateway, OfRequest: true, RetryAfter: forAPerson,
 		Meaning: "grant_type is not client_credential", Do: "correct the client that fetches tokens"},
 	{Number: CodeInvalidOpenID, Status: http.StatusBadRequest,
 		Meaning: "the openid is not one of this appid, or WeChat knows no key of this user",
@@ -93,7 +101,7 @@ var codes = []Code{
 		Meaning: "the appid is wrong", Do: "correct `WECHAT_APPID`"},
 	{Number: 40014, Status: http.StatusBadGateway, Stale: true,
 		Meaning: "as 40001", Do: "as 40001"},
-	{Number: CodeInvalidURL, Status: http.StatusBadGateway,
+	{Number: CodeInvalidURL, Status: http.StatusBadGateway, OfRequest: true,
 		Meaning: "there is no such path", Do: "use a path of [the call](call.md)"},
 	{Number: CodeInvalidSecret, Status: http.StatusBadGateway, RetryAfter: forAPerson,
 		Meaning: "the AppSecret is wrong", Do: "correct `WECHAT_APPSECRET`"},
@@ -101,17 +109,17 @@ var codes = []Code{
 		Meaning: "an allow-list of IP addresses is set, and this address is not on it", Do: "give the function a fixed egress address, or take the list away"},
 	{Number: 40243, Status: http.StatusBadGateway, RetryAfter: forAPerson,
 		Meaning: "the AppSecret is frozen", Do: "unfreeze it in WeChat's console; Cloud Calls go on working"},
-	{Number: CodeNoToken, Status: http.StatusBadGateway,
+	{Number: CodeNoToken, Status: http.StatusBadGateway, OfRequest: true,
 		Meaning: "the request has no access_token", Do: "at the HTTPS Call door: send one"},
-	{Number: CodeNoAppID, Status: http.StatusBadGateway, RetryAfter: forAPerson,
+	{Number: CodeNoAppID, Status: http.StatusBadGateway, OfRequest: true, RetryAfter: forAPerson,
 		Meaning: "the appid is missing", Do: "send it"},
-	{Number: CodeNoSecret, Status: http.StatusBadGateway, RetryAfter: forAPerson,
+	{Number: CodeNoSecret, Status: http.StatusBadGateway, OfRequest: true, RetryAfter: forAPerson,
 		Meaning: "the secret is missing", Do: "send it"},
 	{Number: 42001, Status: http.StatusBadGateway, Stale: true,
 		Meaning: "as 40001", Do: "as 40001"},
-	{Number: CodeNotPost, Status: http.StatusBadGateway, RetryAfter: forAPerson,
+	{Number: CodeNotPost, Status: http.StatusBadGateway, OfRequest: true, RetryAfter: forAPerson,
 		Meaning: "the call wants POST", Do: "use POST"},
-	{Number: CodeEmptyBody, Status: http.StatusBadGateway,
+	{Number: CodeEmptyBody, Status: http.StatusBadGateway, OfRequest: true,
 		Meaning: "the request has no body", Do: "send one"},
 	{Number: CodeDayQuota, Status: http.StatusBadGateway, RetryAfter: forTheDay,
 		Meaning: "the day's quota is used up", Do: "wait for the next day, or call clear_quota"},

@@ -280,3 +280,14 @@ func FuzzCloudCall(f *testing.F) {
 		}
 	})
 }
+
+// The codes that a door of ours gives for a mistake in the request are the caller's,
+// whatever HTTP status goes with them; all that stop the deployment are faults.
+func TestFaults(t *testing.T) {
+	for _, code := range []int{-1, 40001, 40013, 40125, 40164, 42001, 45009, 48001, 50002, 89503, -604102, -604103, 99999} {
+		assert.True(t, openapi.LookUp(code).Fault(), "%d", code)
+	}
+	for _, code := range []int{-501007, -604101, -604104, 40002, 40003, 40066, 41001, 41002, 41004, 43002, 44002, 47001} {
+		assert.False(t, openapi.LookUp(code).Fault(), "%d", code)
+	}
+}

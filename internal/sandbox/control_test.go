@@ -172,3 +172,19 @@ func TestControlKnowsItsMethods(t *testing.T) {
 	status, _, _ = c.send("GET", "/sandbox/else", "")
 	assert.Equal(t, http.StatusNotFound, status)
 }
+
+// Containers have a name of their own for this computer. Who serves the sandbox says
+// whether they may control it.
+func TestContainersControlTheSandboxIfWanted(t *testing.T) {
+	for _, wanted := range []bool{true, false} {
+		s, err := New(Options{Containers: wanted})
+		require.NoError(t, err)
+		for host, allowed := range map[string]bool{"host.docker.internal:9000": wanted, "127.0.0.1:9000": true, "evil.test:9000": false} {
+			r := httptest.NewRequest(http.MethodGet, "/sandbox/faults", nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			assert.Equal(t, allowed, w.Code == http.StatusOK, "%s: %s", host, w.Body)
+		}
+	}
+}

@@ -90,6 +90,11 @@ type Options struct {
 	// on a laptop and has not been uploaded anywhere.
 	FunctionConfig []byte
 
+	// Containers lets containers of this computer control it too, under the name that
+	// they have for it. Whoever serves it there keeps all others away
+	// (loopback.Containers.Only).
+	Containers bool
+
 	// Log gets a line per API request, without a token in it; nil discards.
 	Log *slog.Logger
 }
@@ -105,6 +110,8 @@ type Sandbox struct {
 	apps    map[string]*App                 // all of them, by AppID
 	gateway gateway
 	phones  phones
+	// containers says that they may control it.
+	containers bool
 
 	mu     sync.Mutex
 	faults []Fault            // guarded by mu; Times counts down, spent ones leave
@@ -150,8 +157,11 @@ func New(o Options) (*Sandbox, error) {
 		newKey:  func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) },
 		gateway: gateway,
 		phones:  phones,
-		counts:  make(map[counted]int),
-		last:    make(map[string]Request),
+
+		containers: o.Containers,
+
+		counts: make(map[counted]int),
+		last:   make(map[string]Request),
 	}
 	if err := s.newApps(o); err != nil {
 		return nil, err
@@ -183,7 +193,7 @@ func (s *Sandbox) routes() {
 	control.HandleFunc("GET /sandbox/faults", s.controlListFaults)
 	control.HandleFunc("POST /sandbox/faults", s.controlInject)
 	control.HandleFunc("DELETE /sandbox/faults", s.controlClearFaults)
-	s.mux.Handle("/sandbox/", local(control))
+	s.mux.Handle("/sandbox/", s.local(control))
 }
 
 // Paths returns the patterns, as http.ServeMux takes them, under which a server

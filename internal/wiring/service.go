@@ -8,6 +8,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
+	"sotercall/internal/secretsmanager"
 )
 
 // Service is verify, and beside it what is configured: challenge with
@@ -16,17 +17,18 @@ import (
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	var token tokenSettings
 	var tokenErr error
-	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+	hasToken := configured(environment, "TOKEN_CLIENT_SECRETS")
+	if hasToken {
 		token, tokenErr = readTokenSettings(environment)
 	}
 	f, source, err := verify(environment, token.ClientSecrets, log, level)
 	problems := []error{err, tokenErr}
-	if environment["CHALLENGE_SECRET"] != "" {
+	if configured(environment, "CHALLENGE_SECRET") {
 		challenge, err := Challenge(environment, log, level)
 		f.Calls = append(f.Calls, challenge.Calls...)
 		problems = append(problems, err)
 	}
-	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+	if hasToken {
 		handler := &accesstoken.Handler{AppID: token.AppID, ClientSecrets: token.ClientSecrets, Now: time.Now}
 		if forcer, ok := source.(accesstoken.Forcer); ok {
 			handler.Source = forcer
@@ -41,6 +43,12 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		f.Calls = append(f.Calls, handler.Calls()...)
 	}
 	return f, joined(problems)
+}
+
+// configured says whether there is a secret, here or in Secrets Manager. Where it
+// cannot be read, the calls that need it are there, and refused.
+func configured(environment map[string]string, name string) bool {
+	return environment[name] != "" || environment[name+secretsmanager.Suffix] != ""
 }
 
 // joined tells every problem once, in one line; nil if there is none.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/secret"
+	"sotercall/internal/secretsmanager"
 )
 
 // values are what each variable may be set to, beside nothing.
@@ -172,4 +175,21 @@ func TestBasePaths(t *testing.T) {
 		_, err := readVerifySettings(hostedtest.With(base, map[string]string{"HTTP_BASE_PATH": path}))
 		assert.Equal(t, ok, err == nil, fmt.Sprintf("%q: %v", path, err))
 	}
+}
+
+// TestEverySecretMayBeKeptInSecretsManager compares the variables that hold secrets
+// with those that may be kept elsewhere.
+func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
+	var names []string
+	for _, settings := range []reflect.Type{reflect.TypeFor[verifySettings](), reflect.TypeFor[tokenSettings](), reflect.TypeFor[challengeSettings]()} {
+		for i := range settings.NumField() {
+			field := settings.Field(i)
+			name := field.Tag.Get("env")
+			holds := field.Type == reflect.TypeFor[secret.Text]() || field.Type == reflect.TypeFor[[]secret.Text]()
+			if holds && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	assert.ElementsMatch(t, names, secretsmanager.Variables)
 }

@@ -48,6 +48,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	for _, part := range []string{
 		"exec to first `GET /next` (Lambda), nothing to prepare",
 		"exec to first `GET /next` (Lambda), token and connection under way",
+		"exec to first `GET /next` (Lambda), secrets under way",
 		"exec to first `GET /next` (Lambda), nothing to prepare, with DynamoDB",
 		"exec to first `GET /next` (Lambda), token and connection under way, with DynamoDB",
 		"exec to first `GET /next` (Lambda)", "exec to accepting (SCF)", // against Node.js

@@ -151,10 +151,11 @@ func (c command) withDynamoDB(address string) command {
 	return command{path: c.path, arguments: c.arguments, variables: variables}
 }
 
-// starting measures the start twice on Lambda. The function prepares beside its
-// start what the first answer needs, as far as the CPUs have room; with AuthKeys
-// of its own there is nothing to prepare. Both again with a table in DynamoDB, which
-// the second asks for its token.
+// starting measures the start on Lambda several times. The function prepares beside
+// its start what the first answer needs, as far as the CPUs have room: it reads its
+// secrets in Secrets Manager, if they are there, and fetches a token. With AuthKeys of
+// its own there is nothing to prepare. Two of
+// them again with a table in DynamoDB, which the second asks for its token.
 func (b *bench) starting(ctx context.Context) ([]Figure, error) {
 	preparing, leave, err := b.newcomer()
 	if err != nil {
@@ -164,6 +165,11 @@ func (b *bench) starting(ctx context.Context) ([]Figure, error) {
 	idle := command{path: preparing.path, variables: map[string]string{
 		"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": filepath.Join(b.folder, "authkeys.json"),
 	}}
+	reading := command{path: preparing.path, variables: maps.Clone(preparing.variables)}
+	delete(reading.variables, "WECHAT_APPSECRET")
+	reading.variables["WECHAT_APPSECRET_ARN"] = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:bench"
+	reading.variables["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = preparing.variables["WECHAT_API_BASE"]
+	reading.variables["AWS_ACCESS_KEY_ID"], reading.variables["AWS_SECRET_ACCESS_KEY"] = "AKIDOFTHEBENCH", "opens-nothing"
 	table := preparing.variables["WECHAT_API_BASE"]
 	bare := command{path: filepath.Join(b.folder, "bare")}
 	var figures []Figure
@@ -175,6 +181,7 @@ func (b *bench) starting(ctx context.Context) ([]Figure, error) {
 	}{
 		{asksForNext, idle, ", nothing to prepare", 1.15},
 		{asksForNext, preparing, ", token and connection under way", 1.15},
+		{asksForNext, reading, ", secrets under way", 1.25},
 		{asksForNext, idle.withDynamoDB(table), ", nothing to prepare, with DynamoDB", 1.25},
 		{asksForNext, preparing.withDynamoDB(table), ", token and connection under way, with DynamoDB", 1.25},
 		{accepts, preparing, "", 1.15},

@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"debug/elf"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,6 +30,13 @@ func TestSAMBuild(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(root, file), content, 0o644))
 	}
 	output(t.Context(), t, root, nil, "go", "run", "./scripts/package", "-out", packages)
+
+	foreign := t.TempDir() // for the template's other Architecture
+	output(t.Context(), t, root, []string{"ARCHITECTURE=x86_64", "ARTIFACTS_DIR=" + foreign}, make, "--makefile", "deploy/Makefile", "build-ChallengeFunction")
+	binary, err := elf.Open(filepath.Join(foreign, "bootstrap"))
+	require.NoError(t, err)
+	assert.Equal(t, elf.EM_X86_64, binary.Machine)
+	require.NoError(t, binary.Close())
 
 	base := filepath.Join(root, "deploy")
 	template := load(t, filepath.Join(base, "template.yaml"))

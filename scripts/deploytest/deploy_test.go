@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,11 +15,19 @@ import (
 // TestMain moves to the folder deploy, where the platforms' own tools run: a path
 // in a test is the one that a template or a command in docs/ has.
 func TestMain(m *testing.M) {
-	if err := os.Chdir("../../deploy"); err != nil {
+	err := os.Chdir("../../deploy")
+	if err == nil {
+		folder, err = os.Getwd()
+	}
+	if err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
 }
+
+// folder is deploy, absolute. The go command, which does not notice where TestMain has
+// moved, learns by it which files the tests read, and runs them again when one changes.
+var folder string
 
 // object is a YAML mapping; of CloudFormation's short forms, !Ref X reads as
 // {"Ref": X} and every other !Name as {"Fn::Name": ...}.
@@ -27,6 +36,9 @@ type object = map[string]any
 // load reads a YAML file.
 func load(t *testing.T, file string) object {
 	t.Helper()
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(folder, file)
+	}
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var document yaml.Node

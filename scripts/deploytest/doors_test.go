@@ -49,6 +49,35 @@ func TestRoutesOfTheTemplate(t *testing.T) {
 	assert.Equal(t, doors, found)
 }
 
+// TestNoDoorIsOpenUnlessWanted: a stack with nothing but its defaults has one route,
+// behind IAM, so that no stranger can keep its functions busy. Where verify fetches
+// its tokens itself, it does not even need the token function.
+func TestNoDoorIsOpenUnlessWanted(t *testing.T) {
+	for name, c := range map[string]struct {
+		set       object
+		routes    []string
+		tokenBase string
+	}{
+		"the defaults":    {nil, []string{"POST /openapi/soter/verifySignature"}, ""},
+		"challenges":      {object{"Challenges": "yes", "Store": "redis"}, []string{"POST /openapi/soter/verifySignature", "POST /openapi/soter/issueChallenge"}, ""},
+		"token's clients": {object{"TokenClients": "yes", "Challenges": "yes"}, slices.Collect(maps.Keys(doors)), ""},
+		"no store": {object{"Store": "none"}, []string{"POST /openapi/soter/verifySignature", "POST /cgi-bin/stable_token", "GET /cgi-bin/token"},
+			"https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
+	} {
+		var routes []string
+		stack := evaluate(t, load(t, "template.yaml"), c.set).stack()
+		for _, resource := range stack {
+			if at(t, resource, "Type") == "AWS::ApiGatewayV2::Route" {
+				routes = append(routes, at(t, resource, "Properties", "RouteKey").(string))
+			}
+		}
+		assert.ElementsMatch(t, c.routes, routes, name)
+		assert.Equal(t, c.tokenBase, at(t, stack, "VerifyFunction", "Properties", "Environment", "Variables", "WECHAT_TOKEN_BASE"), name)
+		_, hasTokenFunction := stack["TokenFunction"]
+		assert.Equal(t, slices.Contains(c.routes, "POST /cgi-bin/stable_token"), hasTokenFunction, name)
+	}
+}
+
 func TestNothingElseLeadsIn(t *testing.T) {
 	template := load(t, "template.yaml")
 	for id, integration := range resources(t, template, "AWS::ApiGatewayV2::Integration") {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/sandbox"
+	"sotercall/internal/secretsmanager"
 )
 
 // variablesOf reads from a function's settings which environment variables it
@@ -70,31 +71,83 @@ func environments(t *testing.T) map[string]map[string]object {
 	return map[string]map[string]object{"template.yaml": sam, "serverless.aws.yml": serverless}
 }
 
+// arnOf is the variable that says where the secret of another is kept; empty for a
+// variable that holds no secret.
+func arnOf(name string, secret map[string]bool) string {
+	if !secret[name] {
+		return ""
+	}
+	return name + secretsmanager.Suffix
+}
+
 func TestVariablesAreThoseThatTheFunctionsKnow(t *testing.T) {
 	for file, functions := range environments(t) {
 		require.Len(t, functions, len(functionsOf), file)
 		for function, variables := range functions {
-			known, _ := variablesOf(t, function)
-			assert.Equal(t, known, slices.Sorted(maps.Keys(variables)), "%s: %s", file, function)
+			known, secret := variablesOf(t, function)
+			said := maps.Clone(variables)
+			for _, name := range known {
+				assert.Contains(t, said, name, "%s: %s", file, function)
+				delete(said, name)
+				delete(said, arnOf(name, secret))
+			}
+			assert.Empty(t, said, "%s: %s knows no such variables", file, function)
 		}
 	}
 }
 
-func TestSecretsAreReferences(t *testing.T) {
+// TestNoSecretStandsInTheConfiguration: whoever may read a function's configuration
+// (lambda:GetFunctionConfiguration) reads its variables.
+func TestNoSecretStandsInTheConfiguration(t *testing.T) {
 	for file, functions := range environments(t) {
 		for function, variables := range functions {
 			_, secret := variablesOf(t, function)
 			for name, value := range variables {
-				if text := references(value); secret[name] {
-					for _, reference := range text {
-						assert.Regexp(t, `^$|^\{\{resolve:secretsmanager:.+\}\}$|^\$\{self:custom\.(secret|challengeSecret|redisURL)`, reference, "%s: %s of %s", file, name, function)
-					}
-				} else {
-					assert.NotContains(t, strings.Join(text, " "), "secret", "%s: %s of %s needs no secret", file, name, function)
+				if secret[name] {
+					assert.Equal(t, "", value, "%s: %s of %s", file, name, function)
+				}
+				for _, text := range references(value) {
+					assert.NotContains(t, text, "{{resolve:", "%s: %s of %s", file, name, function)
 				}
 			}
 		}
 	}
+}
+
+// secrets are the secrets that each function reads, by the variables that they go
+// into, with a set of parameters.
+func secrets(t *testing.T, set object) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	for id, resource := range evaluate(t, load(t, "template.yaml"), set).stack() {
+		if function, ok := functionsOf[id]; ok {
+			found[function] = map[string]string{}
+			for variable, value := range at(t, resource, "Properties", "Environment", "Variables").(object) {
+				if name, isARN := strings.CutSuffix(variable, secretsmanager.Suffix); isARN && value != "" {
+					secret, ok := strings.CutPrefix(value.(string), "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:sotercall/")
+					require.True(t, ok, "%s: %v", variable, value)
+					found[function][name] = secret
+				}
+			}
+		}
+	}
+	return found
+}
+
+// Each function reads what it needs and nothing else. Without a store verify is a
+// client of the token function, and has no AppSecret.
+func TestFunctionsReadTheirOwnSecrets(t *testing.T) {
+	app := map[string]string{"WECHAT_APPSECRET": "WECHAT_APPSECRET"}
+	assert.Equal(t, map[string]map[string]string{"verify": app}, secrets(t, nil), "only AppId matters")
+	assert.Equal(t, map[string]map[string]string{
+		"verify":    {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "CHALLENGE_SECRET": "CHALLENGE_SECRET", "REDIS_URL": "REDIS_URL"},
+		"token":     {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "TOKEN_CLIENT_SECRETS": "TOKEN_CLIENT_SECRETS", "REDIS_URL": "REDIS_URL"},
+		"challenge": {"CHALLENGE_SECRET": "CHALLENGE_SECRET"},
+	}, secrets(t, object{"Challenges": "yes", "Store": "redis", "TokenClients": "yes"}))
+	assert.Equal(t, map[string]map[string]string{
+		"verify": {"WECHAT_APPSECRET": "VERIFY_CLIENT_SECRET"},
+		"token":  {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "TOKEN_CLIENT_SECRETS": "TOKEN_CLIENT_SECRETS"},
+	}, secrets(t, object{"Store": "none"}))
 }
 
 // references are the texts that a value may turn into.
@@ -103,6 +156,9 @@ func references(value any) []string {
 	case string:
 		return []string{value}
 	case object:
+		if name, ok := value["Ref"].(string); ok {
+			return []string{name}
+		}
 		if choice, ok := value["Fn::If"].([]any); ok {
 			return append(references(choice[1]), references(choice[2])...)
 		}
@@ -113,50 +169,24 @@ func references(value any) []string {
 	return nil
 }
 
-func TestOnlyTheTokenFunctionHasTheAppSecret(t *testing.T) {
-	for file, functions := range environments(t) {
-		for function, variables := range functions {
-			for name, value := range variables {
-				for _, text := range references(value) {
-					has := strings.Contains(text, ":WECHAT_APPSECRET:")
-					assert.Equal(t, function == "token" && name == "WECHAT_APPSECRET", has, "%s: %s of %s", file, name, function)
-				}
-			}
-		}
-		assert.Contains(t, references(functions["verify"]["WECHAT_APPSECRET"])[0], ":VERIFY_CLIENT_SECRET:", file)
-	}
-}
-
-// What CloudFormation would refuse or, worse, take for a part of the name.
-func TestSecretReferencesAreWellFormed(t *testing.T) {
-	for file, functions := range environments(t) {
-		for function, variables := range functions {
-			for name, value := range variables {
-				for _, text := range references(value) {
-					if strings.HasPrefix(text, "{{") {
-						assert.Regexp(t, `^\{\{resolve:secretsmanager:\$\{Secrets\}:SecretString:[A-Z_]+::\$\{SecretsVersion\}\}\}$`, text, "%s: %s of %s", file, name, function)
-					}
-				}
-			}
-		}
-	}
-}
-
 // TestSAMLocalMeetsTheSandbox: what `sam local -n` sets instead of what the
 // template refers to, for a sandbox started by `go run ./scripts/local`.
 func TestSAMLocalMeetsTheSandbox(t *testing.T) {
 	template := environments(t)["template.yaml"]
-	for id, variables := range load(t, "sam-local.json") {
-		declared := template[functionsOf[id]]
-		require.NotNil(t, declared, id)
-		assert.Equal(t, sandbox.DefaultAppID, at(t, variables, "WECHAT_APPID"))
-		assert.Equal(t, sandbox.DefaultAppSecret, at(t, variables, "WECHAT_APPSECRET"))
+	all := load(t, "sam-local.json")
+	require.Len(t, all, len(functionsOf))
+	for id, function := range functionsOf {
+		declared, variables := template[function], at(t, all, id)
+		if _, asksWeChat := declared["WECHAT_APPID"]; asksWeChat {
+			assert.Equal(t, sandbox.DefaultAppID, at(t, variables, "WECHAT_APPID"))
+			assert.Equal(t, sandbox.DefaultAppSecret, at(t, variables, "WECHAT_APPSECRET"))
+		}
 		for name := range variables.(object) {
 			assert.Contains(t, declared, name, "SAM sets only what the template declares")
 		}
 		for name, value := range declared {
 			for _, text := range references(value) {
-				if strings.Contains(text, "{{resolve:") || strings.Contains(text, "${Api}") {
+				if strings.Contains(text, "${AWS::") || text == "StoreTable" {
 					assert.Contains(t, variables, name, "%s: SAM would hand over the reference itself", id)
 				}
 			}

@@ -2,8 +2,10 @@ package deploytest
 
 import (
 	"archive/zip"
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,12 +24,25 @@ const tools = "../scripts/deploytest"
 // account.
 func osls(t *testing.T, args ...string) string {
 	t.Helper()
+	said, err := runOsls(t, args...)
+	require.NoError(t, err, "osls %v\n%s", args, said)
+	return said
+}
+
+// runOsls returns what osls has printed, and on failure what it has said of it.
+func runOsls(t *testing.T, args ...string) (string, error) {
+	t.Helper()
 	program := filepath.Join(need.NodeModules(t, tools), "node_modules", ".bin", "osls")
-	home := t.TempDir()
-	return output(t.Context(), t, ".", []string{
-		"HOME=" + home, "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=true",
-		"GOPATH=" + goEnv(t, "GOPATH"), "GOCACHE=" + goEnv(t, "GOCACHE"), "GOENV=" + goEnv(t, "GOENV"),
-	}, program, append(args, "-c", "serverless.aws.yml")...)
+	command := exec.CommandContext(t.Context(), program, append(args, "-c", "serverless.aws.yml")...)
+	command.Env = append(os.Environ(),
+		"HOME="+t.TempDir(), "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=true",
+		"GOPATH="+goEnv(t, "GOPATH"), "GOCACHE="+goEnv(t, "GOCACHE"), "GOENV="+goEnv(t, "GOENV"))
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		return stdout.String() + stderr.String(), err
+	}
+	return stdout.String(), nil
 }
 
 func goEnv(t *testing.T, name string) string {
@@ -55,14 +70,16 @@ func TestServerlessTakesTheFolderForItsOwn(t *testing.T) {
 func TestServerlessPrint(t *testing.T) {
 	printed := osls(t, "print", "--param", "appId=wx0123456789abcdef", "--param", "redis=yes")
 	assert.Contains(t, printed, "WECHAT_APPID: wx0123456789abcdef\n")
-	assert.Contains(t, printed, "REDIS_URL: '{{resolve:secretsmanager:sotercall:SecretString:REDIS_URL::}}'\n")
+	assert.Regexp(t, `REDIS_URL_ARN:\s+Fn::Sub: >-\s+arn:\$\{AWS::Partition\}:secretsmanager:\$\{AWS::Region\}:\$\{AWS::AccountId\}:secret:sotercall/REDIS_URL\n`, printed)
+	assert.Contains(t, printed, "DYNAMODB_TABLE: ''\n")
 	assert.Contains(t, printed, "CHALLENGE_SECRET: ''\n")
-	assert.NotContains(t, printed, "${")
+	assert.NotRegexp(t, `\$\{(param|self|env|opt):`, printed)
+	assert.Regexp(t, `DYNAMODB_TABLE:\s+Ref: StoreTable\n`, osls(t, "print", "--param", "appId=wx0123456789abcdef"), "the twin")
 }
 
 func TestServerlessPackage(t *testing.T) {
 	folder := t.TempDir()
-	osls(t, "package", "--package", folder)
+	osls(t, "package", "--package", folder, "--param", "appId=wx0123456789abcdef")
 	content, err := os.ReadFile(filepath.Join(folder, "cloudformation-template-update-stack.json"))
 	require.NoError(t, err)
 	var stack object
@@ -95,6 +112,14 @@ func TestServerlessPackage(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "bootstrap", packed.File[0].Name)
 		require.NoError(t, packed.Close())
+	}
+}
+
+func TestServerlessPackagesNothingWithoutAnAppID(t *testing.T) {
+	for _, args := range [][]string{nil, {"--param", "appId=wx…"}} {
+		said, err := runOsls(t, append([]string{"package", "--package", t.TempDir()}, args...)...)
+		assert.Error(t, err, "%v: %s", args, said)
+		assert.Contains(t, said, "the AppID of the Mini Program is missing: --param appId=wx...", args)
 	}
 }
 

@@ -16,6 +16,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 	addr := i.flags.String("addr", "127.0.0.1:9000", "where to listen; an `address` of this computer only")
 	timeout := i.flags.Duration("timeout", 10*time.Second, "of one invocation")
 	permissions := i.flags.String("config", "", "config.json, the `file` of a function whose Cloud Calls the gateway permits; without it, all are")
+	containers := containersFlag(i.flags)
 	challenges := challengesFlag(i.flags)
 	phones := phonesFlag(i.flags)
 	if _, err := i.parse(0); err != nil {
@@ -35,6 +36,9 @@ func serve(ctx context.Context, i invocation) (err error) {
 		}
 	}
 	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err)}
+	if s.containers, err = containersHere(*containers, i.err); err != nil {
+		return err
+	}
 	w, err := listen(s)
 	if taken := (*net.OpError)(nil); errors.As(err, &taken) && taken.Op == "listen" {
 		return fmt.Errorf("cannot listen there (%w): choose another address with -addr, such as -addr 127.0.0.1:9001", err)

@@ -41,9 +41,10 @@ type settings struct {
 	platforms  []string  // by name; nil is all of them
 	functions  []string  // by name; nil is all of them
 	timeout    time.Duration
-	challenges bool      // verify takes only challenges that the challenge function issued
-	progress   *progress // of building; nil tells nothing
-	binaries   string    // of another world, to use again; "" builds them
+	challenges bool                 // verify takes only challenges that the challenge function issued
+	containers *loopback.Containers // that are served, too; nil for none
+	progress   *progress            // of building; nil tells nothing
+	binaries   string               // of another world, to use again; "" builds them
 }
 
 // platform is where functions run.
@@ -113,7 +114,7 @@ func listen(s settings) (_ *world, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: sandbox.EventToken, FunctionConfig: s.config}); err != nil {
+	if w.sandbox, err = sandbox.New(sandbox.Options{Dir: s.phones, FirstToken: sandbox.EventToken, FunctionConfig: s.config, Containers: s.containers != nil}); err != nil {
 		return nil, err
 	}
 	listener, err := loopback.Listen(s.addr)
@@ -125,9 +126,9 @@ func listen(s settings) (_ *world, err error) {
 		w.mux.Handle(path, w.sandbox)
 	}
 	w.mux.HandleFunc("/", w.serveRest)
-	w.server = &http.Server{Handler: loopback.Only(w.mux), ReadHeaderTimeout: 10 * time.Second}
+	w.server = &http.Server{Handler: s.guard(w.mux), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = w.server.Serve(listener) }()
-	return w, nil
+	return w, w.serveContainers(s, listener.Addr())
 }
 
 // startAll builds the functions and starts each of them.

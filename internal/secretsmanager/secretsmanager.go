@@ -1,0 +1,220 @@
+// Package secretsmanager reads the secrets of a function from AWS Secrets Manager.
+//
+// A secret in an environment variable is read by whoever may look at the function's
+// configuration. So each variable NAME of [Variables] has a twin, NAME_ARN, that
+// says where the secret is kept instead: in its whole text. The function reads it
+// when it starts, with the rights of its own role, and again after some time, so
+// that a rotated secret reaches it without a deployment.
+//
+// It asks the API itself (GetSecretValue, one POST). The AWS Parameters and Secrets
+// Lambda extension would be a second process in a function of 128 MB, which starts
+// with it, and a layer whose ARN differs from region to region; the SDK's client would
+// add 0.6 MB to each zip, and 0.4 ms to each start.
+package secretsmanager
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sotercall/internal/loopback"
+	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
+)
+
+// Variables are those of all functions that hold secrets.
+var Variables = []string{"WECHAT_APPSECRET", "CHALLENGE_SECRET", "REDIS_URL", "TOKEN_CLIENT_SECRETS", "HTTP_BEARER_TOKENS"}
+
+// Suffix stands behind the name of a variable in the one that says where its secret
+// is kept.
+const Suffix = "_ARN"
+
+const (
+	// Life is how long a secret is used before it is read again.
+	Life = 5 * time.Minute
+	// timeout bounds the reading of all secrets while there are none; later, with
+	// those from before at hand, laterTimeout does.
+	timeout      = 3 * time.Second
+	laterTimeout = time.Second
+	// pause is for how long nobody tries again what has failed; laterPause is the same
+	// with secrets at hand.
+	pause      = time.Second
+	laterPause = 30 * time.Second
+	// idleLife is how long a connection is kept, for the next secret.
+	idleLife = 5 * time.Second
+)
+
+// Secrets are those of one function. They may be used concurrently, but Read may
+// not. Make them with [Open].
+type Secrets struct {
+	arns        map[string]string // by the variable that the secret goes into
+	credentials aws.Credentials
+	endpoint    string // instead of the region's; "" for that
+	connections *upstream.Client
+	scrub       *secret.Scrubber
+	now         func() time.Time
+
+	mu     sync.Mutex
+	values map[string]secret.Text // guarded by mu; by ARN, nil before the first success
+	err    error                  // guarded by mu; of the last attempt
+	at     time.Time              // guarded by mu; when that was
+}
+
+// arn is that of a secret (AWS Secrets Manager, "Actions, resources, and condition
+// keys"), with the partition and the region. Its name may stand without the six
+// characters that Secrets Manager adds. Who needs none does not pay for it.
+var arn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
+})
+
+// Open finds out which variables say where a secret is kept; nil if none does. The
+// requests are signed with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+// AWS_SESSION_TOKEN, which Lambda sets (AWS Lambda, "Defined runtime environment
+// variables"); for tests, AWS_ENDPOINT_URL_SECRETS_MANAGER is where they go, in the
+// clear to this machine only. now is the clock. Nothing is read yet.
+//
+// The error names each variable that cannot be used, and holds no value.
+func Open(environment map[string]string, now func() time.Time) (*Secrets, error) {
+	arns := map[string]string{}
+	var problems []string
+	for _, name := range Variables {
+		where := environment[name+Suffix]
+		switch {
+		case where == "":
+			continue
+		case environment[name] != "":
+			problems = append(problems, name+" and "+name+Suffix+" are both set: set one of the two")
+		case !arn().MatchString(where):
+			problems = append(problems, name+Suffix+" must be the ARN of a secret in AWS Secrets Manager")
+		}
+		arns[name] = where
+	}
+	if len(arns) == 0 {
+		return nil, nil
+	}
+	id, key, session := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_SESSION_TOKEN"]
+	if id == "" || key == "" {
+		problems = append(problems, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: secrets are read with them, and Lambda sets them")
+	}
+	endpoint := environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"]
+	if endpoint != "" && !isEndpoint(endpoint) {
+		problems = append(problems, "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address (http only to this machine)")
+	}
+	if len(problems) > 0 {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+
+	return &Secrets{
+		arns: arns, credentials: aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session},
+		endpoint: endpoint, connections: upstream.New(idleLife, now),
+		scrub: secret.NewScrubber(secret.New(id), secret.New(key), secret.New(session)), now: now,
+	}, nil
+}
+
+func isEndpoint(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Near(u.Host))
+}
+
+// Due reports whether it is time to Read.
+func (s *Secrets) Due() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := Life
+	switch {
+	case s.at.IsZero():
+		return true
+	case s.err != nil && s.values == nil:
+		wait = pause
+	case s.err != nil:
+		wait = laterPause
+	}
+	since := s.now().Round(0).Sub(s.at) // by the clock on the wall: a frozen function's other one stands still
+	return since < 0 || since >= wait
+}
+
+// ReadAnew makes the next Read ask at once.
+func (s *Secrets) ReadAnew() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = time.Time{}
+}
+
+// Read reads all secrets, unless it is not due: then the last ones hold. It returns
+// them by the variables that they go into. changed says that they differ from those
+// before. The error says why there are none, or none that are newer: those before
+// are returned with it. It names the variable, and holds no secret.
+func (s *Secrets) Read(ctx context.Context) (values map[string]string, changed bool, err error) {
+	if s.Due() {
+		changed = s.read(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values == nil {
+		return nil, false, s.err
+	}
+	values = map[string]string{}
+	for name, arn := range s.arns {
+		values[name] = s.values[arn].Reveal()
+	}
+	return values, changed, s.err
+}
+
+func (s *Secrets) read(ctx context.Context) (changed bool) {
+	s.mu.Lock()
+	limit := timeout
+	if s.values != nil {
+		limit = laterTimeout
+	}
+	s.mu.Unlock()
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer s.connections.CloseIdle() // Life is longer than any server keeps them
+
+	values := map[string]secret.Text{}
+	var err error
+	for _, name := range slices.Sorted(maps.Keys(s.arns)) {
+		if _, done := values[s.arns[name]]; done {
+			continue
+		}
+		if values[s.arns[name]], err = s.one(ctx, name); err != nil {
+			break
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err = err; err == nil || caller.Err() == nil { // a caller who had no time left says nothing of the server
+		s.at = s.now().Round(0)
+	}
+	if err != nil {
+		return false
+	}
+	changed = !maps.EqualFunc(s.values, values, secret.Text.Equal)
+	s.values = values
+	return changed
+}
+
+// one reads the secret of a variable.
+func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
+	text, err := s.get(ctx, s.arns[name])
+	if err != nil {
+		return secret.Text{}, &failure{text: name + Suffix + ": " + s.words(ctx, err), cause: err}
+	}
+	text = strings.TrimRight(text, "\r\n") // what an editor, or a terminal, puts at the end
+	switch {
+	case text == "":
+		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")
+	case text[0] == '{':
+		return secret.Text{}, errors.New(name + Suffix + ": the secret is an object of keys and values; it should be the plain text of " + name)
+	}
+	return secret.New(text), nil
+}

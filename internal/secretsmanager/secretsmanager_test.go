@@ -1,0 +1,187 @@
+package secretsmanager_test
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secretsmanager/secretsmanagertest"
+)
+
+// with returns the variables of a function beside s, and those that are given in
+// pairs.
+func with(s *secretsmanagertest.Server, pairs ...string) map[string]string {
+	variables := s.Variables()
+	maps.Copy(variables, secretsmanagertest.Credentials())
+	for i := 0; i < len(pairs); i += 2 {
+		variables[pairs[i]] = pairs[i+1]
+	}
+	return variables
+}
+
+func open(t *testing.T, variables map[string]string, now func() time.Time) *secretsmanager.Secrets {
+	t.Helper()
+	secrets, err := secretsmanager.Open(variables, now)
+	require.NoError(t, err)
+	require.NotNil(t, secrets)
+	return secrets
+}
+
+func TestSecretsAreReadAndReadAnew(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "the-secret-of-the-app")
+	server.Put("both", "a-bearer-token-of-the-test\r\n") // as an editor leaves it
+	clock := time.Now()
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"),
+		"HTTP_BEARER_TOKENS_ARN", secretsmanagertest.ARN("both"), "CHALLENGE_SECRET_ARN", secretsmanagertest.ARN("both")), func() time.Time { return clock })
+	assert.Zero(t, server.Asked(), "nothing is read before its time")
+	require.True(t, secrets.Due())
+
+	first := map[string]string{
+		"WECHAT_APPSECRET": "the-secret-of-the-app", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test", "CHALLENGE_SECRET": "a-bearer-token-of-the-test",
+	}
+	values, changed, err := secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.True(t, changed)
+	assert.Equal(t, first, values)
+	assert.Equal(t, 2, server.Asked(), "each secret once")
+
+	server.Put("app", "the-next-secret-of-the-app")
+	clock = clock.Add(secretsmanager.Life - time.Second)
+	assert.False(t, secrets.Due())
+	values, changed, err = secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.False(t, changed)
+	assert.Equal(t, first, values)
+	assert.Equal(t, 2, server.Asked())
+
+	clock = clock.Add(time.Second)
+	require.True(t, secrets.Due())
+	values, changed, err = secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.True(t, changed)
+	assert.Equal(t, "the-next-secret-of-the-app", values["WECHAT_APPSECRET"])
+
+	clock = clock.Add(secretsmanager.Life)
+	_, changed, err = secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.False(t, changed, "the twin: read anew, and the same")
+	assert.Equal(t, 6, server.Asked())
+
+	clock = clock.Add(-time.Hour)
+	assert.True(t, secrets.Due(), "a clock that was put back keeps nothing for longer")
+}
+
+func TestWhatCannotBeReadLeavesWhatWasRead(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	clock := time.Now()
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), func() time.Time { return clock })
+
+	values, changed, err := secrets.Read(t.Context())
+	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version")
+	assert.False(t, changed)
+	assert.Nil(t, values)
+	assert.False(t, secrets.Due(), "not at once again")
+	server.Put("app", "the-secret-of-the-app")
+	_, _, err = secrets.Read(t.Context())
+	require.Error(t, err)
+	clock = clock.Add(time.Second - 1)
+	assert.False(t, secrets.Due())
+	secrets.ReadAnew()
+	assert.True(t, secrets.Due())
+	clock = clock.Add(1)
+	values, changed, err = secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.True(t, changed)
+
+	server.Refuse("InternalServiceError", "")
+	clock = clock.Add(secretsmanager.Life)
+	again, changed, err := secrets.Read(t.Context())
+	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager refuses (InternalServiceError)")
+	assert.False(t, changed)
+	assert.Equal(t, values, again)
+	clock = clock.Add(29 * time.Second)
+	assert.False(t, secrets.Due())
+	clock = clock.Add(time.Second)
+	assert.True(t, secrets.Due())
+	server.Refuse("", "")
+	_, changed, err = secrets.Read(t.Context())
+	require.NoError(t, err)
+	assert.False(t, changed)
+}
+
+func TestWhyASecretCannotBeRead(t *testing.T) {
+	const appSecret = "the-secret-of-the-app"
+	for name, c := range map[string]struct {
+		text, code, message string
+		says                string
+	}{
+		"no text":           {text: "\n", says: "the secret has no text"},
+		"keys and values":   {text: `{"WECHAT_APPSECRET":"` + appSecret + `"}`, says: "the secret is an object of keys and values; it should be the plain text of WECHAT_APPSECRET"},
+		"access denied":     {code: "AccessDeniedException", message: "User: arn:aws:sts::1:assumed-role/r is not authorized", says: "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key: User: arn:aws:sts::1:assumed-role/r is not authorized"},
+		"no key":            {code: "DecryptionFailure", says: "Secrets Manager cannot decrypt it: look at its KMS key"},
+		"deleted":           {code: "InvalidRequestException", message: "it was marked for deletion.", says: "Secrets Manager refuses, the secret may be marked for deletion: it was marked for deletion."},
+		"throttled":         {code: "ThrottlingException", message: "Rate exceeded", says: "Secrets Manager takes no more requests at the moment"},
+		"credentials":       {code: "UnrecognizedClientException", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses the credentials (UnrecognizedClientException)"},
+		"echo":              {code: "AccessDeniedException", message: "you sent kQ4x9TzR2mB7vL0wE5yH and uW8nC3pD6sF1gJ4kX7zV", says: "you sent [redacted] and [redacted]"},
+		"something unknown": {code: "Surprise", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses (Surprise)"},
+	} {
+		server := secretsmanagertest.Start(t)
+		server.Put("app", c.text)
+		server.Refuse(c.code, c.message)
+		secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+		values, _, err := secrets.Read(t.Context())
+		assert.Nil(t, values, name)
+		if assert.ErrorContains(t, err, c.says, name) {
+			assert.True(t, strings.HasPrefix(err.Error(), "WECHAT_APPSECRET_ARN: "), err)
+			for _, hidden := range []string{appSecret, "kQ4x9TzR2", "uW8nC3pD6"} {
+				assert.NotContains(t, err.Error(), hidden, name)
+			}
+		}
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	release := server.Hang()
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, _, err := secrets.Read(ctx)
+	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager did not answer in time")
+	release()
+
+	variables := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"), "AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
+	_, _, err = open(t, variables, time.Now).Read(t.Context())
+	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager: no reply: dial tcp 127.0.0.1:1: connect: connection refused")
+}
+
+func TestWhatCannotBeUsedIsRefused(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	good := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("sotercall/WECHAT_APPSECRET-a1b2C3"))
+	open(t, good, time.Now)
+	for name, c := range map[string]struct{ variable, value, says string }{
+		"both":                  {"WECHAT_APPSECRET", "the-secret-of-the-app", "WECHAT_APPSECRET and WECHAT_APPSECRET_ARN are both set: set one of the two"},
+		"no ARN":                {"WECHAT_APPSECRET_ARN", "sotercall", "WECHAT_APPSECRET_ARN must be the ARN of a secret in AWS Secrets Manager"},
+		"of another service":    {"WECHAT_APPSECRET_ARN", "arn:aws:ssm:eu-central-1:123456789012:parameter/x", "WECHAT_APPSECRET_ARN must be the ARN"},
+		"with a key":            {"WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("x:WECHAT_APPSECRET::"), "WECHAT_APPSECRET_ARN must be the ARN"},
+		"no credentials":        {"AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"},
+		"an endpoint elsewhere": {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.example.com", "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address"},
+	} {
+		variables := maps.Clone(good)
+		variables[c.variable] = c.value
+		secrets, err := secretsmanager.Open(variables, time.Now)
+		assert.Nil(t, secrets, name)
+		assert.ErrorContains(t, err, c.says, name)
+	}
+
+	secrets, err := secretsmanager.Open(map[string]string{"WECHAT_APPSECRET": "x", "CHALLENGE_SECRET_ARN": "", "OTHER_ARN": "x"}, time.Now)
+	assert.NoError(t, err)
+	assert.Nil(t, secrets, "nothing is kept there")
+}
