@@ -49,11 +49,11 @@ func TestKubernetesTakesItsFile(t *testing.T) {
 		{"readinessProbe:", "readinesProbe:"}:                                               "unknown: /spec/template/spec/containers/0/readinesProbe",
 		{`value: "8080"`, "value: 8080"}:                                                    "value must be string",
 		{"kind: Deployment", "kind: Deploy"}:                                                "Cannot find module",
-		{"  selector:\n    matchLabels:\n      app: sotercall\n  template:", "  template:"}: "must have required property 'selector'",
+		{"  selector:\n    matchLabels:\n      app: sotercall\n  template:", "  template:"}: "must have required property selector",
 	} {
 		require.Contains(t, string(content), change[0])
 		broken := strings.Replace(string(content), change[0], change[1], 1)
-		assert.Contains(t, strings.ReplaceAll(problems(t, objects(t, []byte(broken)))[0], "property selector", "property 'selector'"), says, change[1])
+		assert.Contains(t, problems(t, objects(t, []byte(broken)))[0], says, change[1])
 	}
 }
 
