@@ -4,35 +4,37 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"time"
 
-	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
 )
 
 // Service is verify, and beside it what is configured: challenge with
-// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS. It is what a container runs.
-// Verify and token share one access_token, and one fetch of it.
+// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS or with clients in the document
+// of the apps. It is what a container runs. Verify and token share their
+// access_tokens, and each fetch of one.
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	f, source, err := verify(environment, log, level)
+	f, v, err := verify(environment, log, level)
 	problems := []error{err}
 	if environment["CHALLENGE_SECRET"] != "" {
-		challenge, err := Challenge(environment, log, level)
+		challenge, err := challengeOf(environment, level, v.served)
 		f.Calls = append(f.Calls, challenge.Calls...)
 		problems = append(problems, err)
 	}
-	if environment["TOKEN_CLIENT_SECRETS"] != "" {
+	byVariable := environment["TOKEN_CLIENT_SECRETS"] != ""
+	if byVariable || v.hasClients {
 		s, err := readTokenSettings(environment)
-		handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
-		if forcer, ok := source.(accesstoken.Forcer); ok {
-			handler.Source = forcer
-		} else if err == nil { // verify needs no token
-			handler.Source, err = tokenFunctionSource(s, log)
+		caches := v.caches
+		if caches == nil && err == nil { // verify needs no token
+			caches, err = tokenCaches(s, log)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
-			problems = append(problems, errors.New("TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
+			name := "TOKEN_CLIENT_SECRETS"
+			if !byVariable {
+				name = "clients in the document of WECHAT_APPS"
+			}
+			problems = append(problems, errors.New(name+" is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
-		f.Calls = append(f.Calls, handler.Calls()...)
+		f.Calls = append(f.Calls, tokenHandler(s, caches).Calls()...)
 		problems = append(problems, err)
 	}
 	return f, joined(problems)
