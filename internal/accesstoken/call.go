@@ -66,11 +66,15 @@ type Handler struct {
 func (h *Handler) Calls() []openapi.Call {
 	// Who may ask over HTTP is known when the request has been read.
 	open := func(r *http.Request) (openapi.Caller, *openapi.Error) { return openapi.CallerFrom(r.Context()), nil }
+	operators := h.Operators
+	if operators == nil {
+		operators = func(*http.Request) (openapi.Caller, *openapi.Error) { return openapi.Caller{}, noOperators }
+	}
 	return []openapi.Call{
 		{Name: CallName, Style: openapi.CloudCall, Direct: true, Serve: h.direct, Timer: h.renew},
 		{Name: CallName, Style: openapi.HTTPSCall, Path: ClassicPath, Gate: open, Serve: h.classic},
 		{Name: CallName, Style: openapi.HTTPSCall, Path: StablePath, Method: http.MethodPost, Gate: open, Serve: h.stable},
-		{Name: StatusName, Direct: true, Path: StatusPath, Method: http.MethodPost, Gate: h.Operators, Serve: h.status},
+		{Name: StatusName, Direct: true, Path: StatusPath, Method: http.MethodPost, Gate: operators, Serve: h.status},
 	}
 }
 

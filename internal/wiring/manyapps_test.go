@@ -3,7 +3,6 @@ package wiring
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,37 +21,43 @@ import (
 	"sotercall/internal/sandbox"
 )
 
-const clientSecret = "a-client-secret-of-this-test-0001"
+const (
+	clientSecret = "a-client-secret-of-this-test-0001"
+	nextSecret   = "a-client-secret-of-this-test-0002"
+	firstSecret  = "a-client-secret-of-this-test-0003"
+)
 
-// many are n apps at WeChat, and a token function for all of them.
+// many are n apps at WeChat, and a function for all of them.
 type many struct {
 	hostedtest.Sandbox
-	ids     []string
-	handler http.Handler
-	logs    *hostedtest.Log
-	// decided counts the fetches that were decided on, by app.
-	arrived sync.Map
+	ids  []string
+	on   *function.Handler
+	logs *hostedtest.Log
 }
 
 func appID(i int) string { return fmt.Sprintf("wx%016x", i+1) }
 
-func documentOf(n int, change func(id string, app map[string]any)) string {
-	all := map[string]any{}
+// documentOf names n apps, each after change, and a client with the right to all.
+func documentOf(t *testing.T, n int, change func(id string, app map[string]string)) string {
+	t.Helper()
+	all := map[string]map[string]string{}
 	for i := range n {
-		app := map[string]any{"secret": "secret-of-" + appID(i)}
+		app := map[string]string{"secret": "secret-of-" + appID(i)}
 		if change != nil {
 			change(appID(i), app)
 		}
 		all[appID(i)] = app
 	}
-	text, err := json.Marshal(map[string]any{"apps": all, "clients": map[string]any{"all": map[string]any{"secrets": []string{clientSecret}, "apps": []string{"*"}}}})
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
+	return string(hostedtest.JSON(t, map[string]any{
+		"apps": all,
+		"clients": map[string]any{
+			"all":   map[string]any{"secrets": []string{clientSecret, nextSecret}, "apps": []string{"*"}},
+			"first": map[string]any{"secrets": []string{firstSecret}, "apps": []string{appID(0)}},
+		},
+	}))
 }
 
-func newMany(t *testing.T, n int, change func(id string, app map[string]any), variables map[string]string) *many {
+func newMany(t *testing.T, build function.Builder, n int, change func(id string, app map[string]string), variables map[string]string) *many {
 	t.Helper()
 	m := &many{logs: new(hostedtest.Log)}
 	var others []sandbox.Credentials
@@ -61,28 +66,55 @@ func newMany(t *testing.T, n int, change func(id string, app map[string]any), va
 		others = append(others, sandbox.Credentials{AppID: appID(i), AppSecret: "secret-of-" + appID(i)})
 	}
 	m.Sandbox = hostedtest.NewSandbox(t, sandbox.Options{Apps: others})
-	environment := hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(n, change), "WECHAT_API_BASE": m.URL}, variables)
-	f := function.New("token", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-		f, err := Token(environment, log, level)
+	environment := hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
+	m.on = function.New("many", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+		f, err := build(environment, log, level)
 		assert.NoError(t, err)
 		return f, err
 	}, m.logs)
-	m.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.Serve(r.Context(), adapter.Invocation{Platform: adapter.HTTP}, w, r)
-	})
 	return m
 }
 
-// token asks for the token of an app, as a client with the right to all of them.
-func (m *many) token(ctx context.Context, appID string) (token string, answer string) {
-	body := fmt.Sprintf(`{"grant_type":"client_credential","appid":%q,"secret":%q}`, appID, clientSecret)
+// post sends a request, as on a port.
+func (m *many) post(path, body string, header http.Header) string {
 	w := httptest.NewRecorder()
-	m.handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/cgi-bin/stable_token", strings.NewReader(body)))
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	m.on.Serve(r.Context(), adapter.Invocation{Platform: adapter.HTTP}, w, r)
+	return w.Body.String()
+}
+
+// token asks for the token of an app. Another is wanted if stale is named.
+func (m *many) token(appID, client, stale string) (token, answer string) {
+	answer = m.post("/cgi-bin/stable_token", fmt.Sprintf(`{"grant_type":"client_credential","appid":%q,"secret":%q,"stale_token":%q}`, appID, client, stale), nil)
 	var got struct {
 		AccessToken string `json:"access_token"`
 	}
-	_ = json.Unmarshal(w.Body.Bytes(), &got)
-	return got.AccessToken, w.Body.String()
+	_ = json.Unmarshal([]byte(answer), &got)
+	return got.AccessToken, answer
+}
+
+// invoke is a direct invocation by the developer's backend.
+func (m *many) invoke(t *testing.T, event string) string {
+	t.Helper()
+	return m.invokeBy(t, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, event)
+}
+
+func (m *many) invokeBy(t *testing.T, i adapter.Invocation, event string) string {
+	t.Helper()
+	answer, err := m.on.Invoke(t.Context(), i, []byte(event))
+	require.NoError(t, err)
+	return string(answer)
+}
+
+// fetched is how often the token of an app was asked for at WeChat.
+func (m *many) fetched(t *testing.T, appID string) int {
+	t.Helper()
+	app, err := m.App(appID)
+	require.NoError(t, err)
+	return app.Requests("/cgi-bin/stable_token") + app.Requests("/cgi-bin/token")
 }
 
 // sum adds up a number of all log lines.
@@ -98,14 +130,11 @@ func sum(logs, name string) int {
 	return total
 }
 
-// fetched is how often tokens were asked for at WeChat.
-func (m *many) fetched() int { return m.Requests("/cgi-bin/stable_token") }
-
 // TestManyAppsFetchOnceEach: 200 apps, none of which has a token, and 50 calls for
 // each of them at the same moment.
 func TestManyAppsFetchOnceEach(t *testing.T) {
 	const apps, calls = 200, 50
-	m := newMany(t, apps, nil, nil)
+	m := newMany(t, Token, apps, nil, nil)
 	var failed atomic.Int64
 	var running sync.WaitGroup
 	start := make(chan struct{})
@@ -114,7 +143,7 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 		for range calls {
 			running.Go(func() {
 				<-start
-				token, answer := m.token(context.Background(), id)
+				token, answer := m.token(id, clientSecret, "")
 				if token == "" && failed.Add(1) == 1 {
 					t.Error(answer)
 				}
@@ -125,13 +154,133 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 	close(start)
 	running.Wait()
 	assert.Zero(t, failed.Load())
-	assert.Equal(t, apps, m.fetched())
-	for i := range tokens {
+	assert.Equal(t, apps, m.Requests("/cgi-bin/stable_token"))
+	for i, id := range m.ids {
+		assert.Equal(t, 1, m.fetched(t, id))
 		n := 0
 		tokens[i].Range(func(any, any) bool { n++; return true })
 		assert.Equal(t, 1, n, "all calls of an app get the same")
 	}
-	t.Log("decisions", sum(m.logs.String(), "token_fetches"), "attempts", sum(m.logs.String(), "upstream_attempts"))
-	_ = io.Discard
+	assert.Equal(t, apps, sum(m.logs.String(), "token_fetches"))
+	assert.Equal(t, apps, sum(m.logs.String(), "upstream_attempts"))
 	require.Equal(t, apps*calls, strings.Count(m.logs.String(), `"msg":"invocation"`))
+}
+
+// Whatever is wrong with one app is its own affair.
+func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
+	const wrongSecret, frozen, exhausted, silent, well, calls = 0, 1, 2, 3, 20, 30
+	m := newMany(t, Token, well, func(id string, app map[string]string) {
+		if id == appID(wrongSecret) {
+			app["secret"] = "another"
+		}
+	}, nil)
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 50007, AppID: appID(frozen)}))
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 45009, AppID: appID(exhausted)}))
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: 30_000, AppID: appID(silent)}))
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	hung := make(chan string, 1)
+	go func() {
+		answer, _ := m.on.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, []byte(`{"appid":"`+appID(silent)+`"}`))
+		hung <- string(answer)
+	}()
+	var running sync.WaitGroup
+	for i, id := range m.ids {
+		if i == silent {
+			continue
+		}
+		for range calls {
+			running.Go(func() {
+				token, answer := m.token(id, clientSecret, "")
+				switch i {
+				case wrongSecret:
+					assert.Contains(t, answer, `"errcode":40125`)
+				case frozen:
+					assert.Contains(t, answer, `"errcode":50007`)
+				case exhausted:
+					assert.Contains(t, answer, `"errcode":45009`)
+				default:
+					assert.NotEmpty(t, token, answer)
+				}
+			})
+		}
+	}
+	running.Wait()
+	select {
+	case answer := <-hung:
+		t.Error("the others have waited for the one that hangs:", answer)
+	default:
+	}
+	for i, id := range m.ids {
+		if i != silent {
+			assert.Equal(t, 1, m.fetched(t, id), "what WeChat has refused is remembered")
+		}
+	}
+	hangUp()
+	assert.Contains(t, <-hung, `"errCode":-604102`)
+
+	// The operator sees which.
+	status := m.invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	for i, says := range map[int]string{wrongSecret: `"errCode":40125,"errMsg":"invalid appsecret`, frozen: `"errCode":50007`, exhausted: `"errCode":45009`} {
+		assert.Contains(t, m.invoke(t, `{"call":"openapi.auth.getTokenStatus","appid":"`+appID(i)+`"}`), says)
+	}
+	assert.Equal(t, well, strings.Count(status, `"appid":"wx`))
+	assert.Equal(t, well-4, strings.Count(status, `"expiresAt"`))
+	assert.NotContains(t, status, "sandbox_", "no token")
+
+	// So does the log.
+	for _, i := range []int{wrongSecret, frozen, exhausted} {
+		assert.Regexp(t, `"msg":"no new access_token","appid":"`+appID(i)+`"`, m.logs.String())
+	}
+	assert.Regexp(t, `"msg":"invocation".*"client":"all","appid":"`+appID(well-1)+`"`, m.logs.String())
+}
+
+// One app's token is revoked while all are in use: it is refreshed, once, and no
+// other.
+func TestRevokedAppIsRefreshedAlone(t *testing.T) {
+	const apps, calls = 10, 20
+	m := newMany(t, Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
+	questions := map[string]string{}
+	for i, id := range m.ids {
+		questions[id] = m.question(t, id, fmt.Sprintf("oUser-of-%d", i))
+	}
+	ask := func() {
+		var running sync.WaitGroup
+		for _, id := range m.ids {
+			for range calls {
+				running.Go(func() { assert.Equal(t, hostedtest.Verified, m.invoke(t, questions[id])) })
+			}
+		}
+		running.Wait()
+	}
+	ask()
+	for _, id := range m.ids {
+		require.Equal(t, 1, m.fetched(t, id))
+	}
+	revoked, err := m.App(appID(3))
+	require.NoError(t, err)
+	revoked.RotateTokens()
+	ask()
+	for i, id := range m.ids {
+		want := 1
+		if i == 3 {
+			want = 2
+		}
+		assert.Equal(t, want, m.fetched(t, id), id)
+	}
+	assert.Regexp(t, `"msg":"invocation".*"appid":"`+appID(5)+`"`, m.logs.String())
+}
+
+// question is one that a user's phone has signed, which names the app.
+func (m *many) question(t *testing.T, appID, openid string) string {
+	t.Helper()
+	app, err := m.App(appID)
+	require.NoError(t, err)
+	phone, err := app.Phone(openid, sandbox.Huawei)
+	require.NoError(t, err)
+	signed, err := phone.Sign("challenge")
+	require.NoError(t, err)
+	return string(hostedtest.JSON(t, map[string]string{
+		"appid": appID, "openid": openid, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature,
+	}))
 }
