@@ -28,11 +28,11 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 			caches, err = tokenCaches(s, log)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
-			name := "TOKEN_CLIENT_SECRETS"
+			what := "TOKEN_CLIENT_SECRETS is"
 			if !byVariable {
-				name = "clients in the document of WECHAT_APPS"
+				what = "WECHAT_APPS /clients are"
 			}
-			problems = append(problems, errors.New(name+" is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
+			problems = append(problems, errors.New(what+" not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
 		f.Calls = append(f.Calls, tokenHandler(s, caches).Calls()...)
 		problems = append(problems, err)
