@@ -117,19 +117,64 @@ func nodeSDK(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// TestDocumentedSDKChangesAreTheOnesThatRun: what the documents show is a part of
-// what runs above.
-func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
+// TestDocumentedCentralServer runs the lines that docs/central-token-server.md begins
+// with, on other ports.
+func TestDocumentedCentralServer(t *testing.T) {
+	need.Program(t, "curl")
+	weChat := hostedtest.NewSandbox(t, sandbox.Options{})
+	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	lines := strings.Split(strings.TrimSpace(block), "\n")
+	require.Len(t, lines, 4)
+	assert.Equal(t, "go run ./scripts/local &", lines[0])
+
+	variables := map[string]string{}
+	assignments, started, _ := strings.Cut(lines[1], " go run ")
+	assert.Equal(t, "./functions/token &", started)
+	for assignment := range strings.FieldsSeq(assignments) {
+		name, value, _ := strings.Cut(assignment, "=")
+		variables[name] = value
+	}
+	assert.Equal(t, "http://127.0.0.1:9000", variables["WECHAT_API_BASE"])
+	variables["WECHAT_API_BASE"] = weChat.URL
+	file, err := filepath.Abs(filepath.Join("..", "..", variables["WECHAT_APPS_FILE"]))
+	require.NoError(t, err)
+	variables["WECHAT_APPS_FILE"] = file
+	delete(variables, "PORT")
+	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "token", Binary: hostedtest.Binary("token"), Timeout: 10 * time.Second, Log: new(hostedtest.Log), Env: variables,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+
+	var said []string
+	for _, line := range lines[2:] {
+		command := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "http://127.0.0.1:8080", server.URL))
+		out, err := command.Output()
+		require.NoError(t, err, line)
+		said = append(said, string(out))
+	}
+	assert.Regexp(t, `^{"access_token":"[^"]+","expires_in":7\d\d\d}$`, said[0])
+	assert.Regexp(t, `^{"apps":\[{"appid":"wx5a4db0c55a4db0c5","fetchedAt":"[^"]+","expiresAt":"[^"]+","forcedRefreshesLeft":20}\],`, said[1])
+}
+
+func centralDocs(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile("../../docs/central-token-server.md")
 	require.NoError(t, err)
-	for language, file := range map[string]string{"go": "central/go/central.go", "js": "central/node/central.js"} {
+	return string(text)
+}
+
+// TestDocumentedSDKChangesAreTheOnesThatRun: what the document shows is a part of
+// what runs above.
+func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
+	for opening, file := range map[string]string{"```go\nserver :=": "central/go/central.go", "```js\nconst { MiniApp }": "central/node/central.js"} {
 		source, err := os.ReadFile(file)
 		require.NoError(t, err)
-		_, block, found := strings.Cut(string(text), "```"+language+" silenceper")
-		if language == "js" {
-			_, block, found = strings.Cut(string(text), "```"+language)
-		}
-		require.True(t, found, language)
+		begin := strings.Index(centralDocs(t), opening)
+		require.Positive(t, begin, opening)
+		_, block, _ := strings.Cut(centralDocs(t)[begin:], "\n")
 		block, _, _ = strings.Cut(block, "```")
 		for line := range strings.Lines(block) {
 			assert.Contains(t, string(source), strings.TrimSpace(line), file)
