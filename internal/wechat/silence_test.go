@@ -5,7 +5,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"sotercall/internal/secret"
 )
+
+// The retries of one app are no other's, and the connections are everybody's.
+func TestEachAppHasItsOwnRetries(t *testing.T) {
+	c := New(time.Now)
+	shop, game := c.ForApp(secret.New("shop")), c.ForApp(secret.New("game"))
+	for shop.budget.Take() {
+	}
+	assert.True(t, game.budget.Take())
+	assert.True(t, c.budget.Take())
+	assert.Same(t, shop.http, game.http)
+	assert.Equal(t, "[redacted] said", shop.Scrub.Text("shop said"))
+}
 
 // A process that has no time to read answers does not take that for a silent server,
 // and asks once more only when it has been attentive for the whole patience.

@@ -18,6 +18,8 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/function"
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
+	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 )
 
@@ -33,6 +35,8 @@ type many struct {
 	ids  []string
 	on   *function.Handler
 	logs *hostedtest.Log
+
+	environment map[string]string
 }
 
 func appID(i int) string { return fmt.Sprintf("wx%016x", i+1) }
@@ -66,13 +70,18 @@ func newMany(t *testing.T, build function.Builder, n int, change func(id string,
 		others = append(others, sandbox.Credentials{AppID: appID(i), AppSecret: "secret-of-" + appID(i)})
 	}
 	m.Sandbox = hostedtest.NewSandbox(t, sandbox.Options{Apps: others})
-	environment := hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
+	m.environment = hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
+	m.start(t, build)
+	return m
+}
+
+// start starts an instance of the function.
+func (m *many) start(t *testing.T, build function.Builder) {
 	m.on = function.New("many", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-		f, err := build(environment, log, level)
+		f, err := build(m.environment, log, level)
 		assert.NoError(t, err)
 		return f, err
 	}, m.logs)
-	return m
 }
 
 // post sends a request, as on a port.
@@ -131,9 +140,14 @@ func sum(logs, name string) int {
 }
 
 // TestManyAppsFetchOnceEach: 200 apps, none of which has a token, and 50 calls for
-// each of them at the same moment.
+// each of them at the same moment. Under the race detector there are 10: the processor
+// time of more would be longer than a fetch may take.
 func TestManyAppsFetchOnceEach(t *testing.T) {
-	const apps, calls = 200, 50
+	const apps = 200
+	calls := 50
+	if raced {
+		calls = 10
+	}
 	m := newMany(t, Token, apps, nil, nil)
 	var failed atomic.Int64
 	var running sync.WaitGroup
@@ -168,6 +182,7 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 
 // Whatever is wrong with one app is its own affair.
 func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
+	need.Time(t)
 	const wrongSecret, frozen, exhausted, silent, well, calls = 0, 1, 2, 3, 20, 30
 	m := newMany(t, Token, well, func(id string, app map[string]string) {
 		if id == appID(wrongSecret) {
@@ -257,18 +272,50 @@ func TestRevokedAppIsRefreshedAlone(t *testing.T) {
 	for _, id := range m.ids {
 		require.Equal(t, 1, m.fetched(t, id))
 	}
-	revoked, err := m.App(appID(3))
+	const revoked = 3
+	app, err := m.App(appID(revoked))
 	require.NoError(t, err)
-	revoked.RotateTokens()
+	app.RotateTokens()
 	ask()
 	for i, id := range m.ids {
-		want := 1
-		if i == 3 {
-			want = 2
-		}
-		assert.Equal(t, want, m.fetched(t, id), id)
+		assert.Equal(t, 1+map[bool]int{true: 1}[i == revoked], m.fetched(t, id), id)
 	}
 	assert.Regexp(t, `"msg":"invocation".*"appid":"`+appID(5)+`"`, m.logs.String())
+}
+
+// Many apps, several instances of the function, and one Redis: each app is fetched once
+// in the whole fleet.
+func TestManyAppsShareAStore(t *testing.T) {
+	const apps, instances, calls = 40, 3, 2
+	server := redistest.Start(t)
+	weChat := newMany(t, Token, apps, nil, map[string]string{"REDIS_URL": server.URL.Reveal()})
+	fleet := []*many{weChat}
+	for range instances - 1 {
+		other := *weChat
+		other.start(t, Token)
+		fleet = append(fleet, &other)
+	}
+	var running sync.WaitGroup
+	for _, m := range fleet {
+		for _, id := range m.ids {
+			for range calls {
+				running.Go(func() {
+					token, answer := m.token(id, clientSecret, "")
+					assert.NotEmpty(t, token, answer)
+				})
+			}
+		}
+	}
+	running.Wait()
+	for _, id := range weChat.ids {
+		assert.Equal(t, 1, weChat.fetched(t, id), id)
+	}
+	fleet[0].invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	status := fleet[2].invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	assert.Equal(t, apps, strings.Count(status, `"fetchedAt"`))
+	assert.NotContains(t, status, "storeFailed")
+	server.Kill()
+	assert.Contains(t, fleet[1].invoke(t, `{"call":"openapi.auth.getTokenStatus","appid":"`+appID(0)+`"}`), `"storeFailed":true`)
 }
 
 // question is one that a user's phone has signed, which names the app.
