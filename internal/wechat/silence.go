@@ -12,9 +12,10 @@ const (
 	// says nothing of the server, and another request would only add to the load.
 	glances = 4
 	maxLate = 15 * time.Millisecond
-	// crowd is how many goroutines a process has that keeps itself busy. With fewer, it
-	// is late because the machine has others to serve, and asks again as usual.
-	crowd = 1000
+	// crowd is how many goroutines a process has that keeps itself busy: one for each call
+	// at least. With fewer, it is late because the machine has others to serve, and it
+	// asks again as usual.
+	crowd = 8000
 )
 
 // silence is the time in which a server has not answered, and this process would have
