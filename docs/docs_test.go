@@ -29,6 +29,8 @@ const (
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
 	samCLI   = "needs the SAM CLI, which no package registry here has"
 
+	centralServer = "scripts/interop TestDocumentedCentralServer"
+
 	sandboxDocs = "internal/sandbox TestDocumentedCommandsRun"
 )
 
@@ -55,8 +57,12 @@ var ranElsewhere = map[string]string{
 
 	"go run ./scripts/local explain event.json": "scripts/local TestExplainSaysWhatThePhoneSays",
 
-	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`: "scripts/interop TestDocumentedVariables",
-	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                           "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`:                                     "scripts/interop TestDocumentedVariables",
+	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                                                               "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
+	"PORT=8080 HOST=127.0.0.1 WECHAT_APPS_FILE=deploy/apps.example.json HTTP_BEARER_TOKENS=operator-of-a-sandbox WECHAT_API_BASE=http://127.0.0.1:9000 go run ./functions/token &": centralServer,
+	`curl -s http://127.0.0.1:8080/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"shop-client-of-a-sandbox-is-no-secret"}'`:     centralServer,
+	`curl -s -X POST http://127.0.0.1:8080/openapi/auth/getTokenStatus -H 'Authorization: Bearer operator-of-a-sandbox'`:                                                           centralServer,
+
 	"go test ./scripts/interop": "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 
 	`curl -s http://127.0.0.1:9000/sandbox/phone/sign -d '{"openid":"oUser","challenge":"hello","device":"android"}'`:                         sandboxDocs,
@@ -65,6 +71,7 @@ var ranElsewhere = map[string]string{
 	"curl -s http://127.0.0.1:9000/sandbox/faults":           sandboxDocs,
 	"curl -s -X DELETE http://127.0.0.1:9000/sandbox/faults": sandboxDocs,
 
+	"go run ./scripts/local &":             centralServer,
 	"go run ./scripts/local -challenges &": "scripts/exampletest TestOnALaptop",
 	"SOTER_URL=http://127.0.0.1:9000/functions SANDBOX_OPENID=oLocal-User_0000000000000001 node examples/backend/server.js": "scripts/exampletest TestOnALaptop",
 	"sh verify.sh question.json":                   "scripts/exampletest TestClients",

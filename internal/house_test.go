@@ -15,7 +15,7 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal soter openapi scfguard loopback gobuild nodemodules",
-	"config redis trigger upstream emulator need",
+	"apps config redis trigger upstream emulator need",
 	"adapter dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",

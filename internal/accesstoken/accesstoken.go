@@ -4,7 +4,8 @@
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
 // WeChat's two token endpoints, or a token function) as seldom as possible, and
 // shares what it gets through a [Store] with all other instances of the function.
-// [Handler] gives the tokens of a Cache to others: it is the token function's call.
+// [Handler] gives the tokens of Caches to others: it is the token function's calls.
+// There is one Cache for each app, see [Apps].
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
 // fetch. A refused token is replaced by compare-and-refresh: whoever comes late
@@ -38,6 +39,8 @@ type Token struct {
 	Renew time.Time
 	// Expires is when WeChat stops accepting the token.
 	Expires time.Time
+	// Fetched is when the endpoint gave it last; zero if that is not known.
+	Fetched time.Time
 	// CloudBase says that it is a cloudbase_access_token, which the platform
 	// gives its functions and which travels under that name.
 	CloudBase bool

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -58,18 +57,17 @@ type Cache struct {
 	past    []secret.Text // the last tokens that were current, the newest last
 	fetch   *fetch        // the one under way; nil if none
 	failure failure       // of the last fetch; zero if it succeeded
-	adopted time.Time     // when the current token became known here
-	kept    secret.Text   // the token for which the last fetch came to ErrStale
-	keptAt  time.Time     // when it did
-	named   time.Time     // when a token that is not known was last named to Refresh
-	looked  time.Time     // when it was last looked for a token that was presented
-	doubted time.Time     // when such a token was first presented; see look
+	// lastFailure is failure, and is kept when a later fetch succeeds.
+	lastFailure failure
+	adopted     time.Time   // when the current token became known here
+	kept        secret.Text // the token for which the last fetch came to ErrStale
+	keptAt      time.Time   // when it did
+	named       time.Time   // when a token that is not known was last named to Refresh
+	looked      time.Time   // when it was last looked for a token that was presented
+	doubted     time.Time   // when such a token was first presented; see look
 }
 
-var (
-	_ Forcer         = (*Cache)(nil)
-	_ openapi.Tokens = (*Cache)(nil)
-)
+var _ Managed = (*Cache)(nil)
 
 // Config says where a [Cache] gets its tokens.
 type Config struct {

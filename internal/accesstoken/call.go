@@ -3,12 +3,17 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/apps"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -22,11 +27,13 @@ const (
 	StablePath  = "/cgi-bin/stable_token"
 )
 
-// Forcer is a Source that replaces its token on request, too.
-type Forcer interface {
+// Managed is a Source of which the token function gives tokens.
+type Managed interface {
 	Source
 	// Force replaces the current token within the budget of forced refreshes.
 	Force(ctx context.Context) (Token, error)
+	// Status tells how the token is.
+	Status(ctx context.Context) Status
 }
 
 // Handler is the call surface of the token function, the one place that fetches
@@ -46,68 +53,116 @@ type Forcer interface {
 //
 // Its fields are set before the first use and not changed after.
 type Handler struct {
-	Source Forcer
-	// AppID is the only one that tokens are given for.
-	AppID string
-	// ClientSecrets let HTTP callers in. None means that nobody is let in.
-	ClientSecrets []secret.Text
-	Now           func() time.Time
+	// Apps are what tokens are given of, by AppID.
+	Apps map[string]Managed
+	// Clients are let in over HTTP, each for its apps. None means that nobody is.
+	Clients []apps.Client
+	// Operators lets in over HTTP who may ask for the [StatusCall]; nil means nobody.
+	Operators openapi.Gate
+	Now       func() time.Time
 }
 
-// Calls are the direct call and WeChat's own two.
+// Calls are the direct call, WeChat's own two, and the one for operators.
 func (h *Handler) Calls() []openapi.Call {
 	// Who may ask over HTTP is known when the request has been read.
 	open := func(r *http.Request) (openapi.Caller, *openapi.Error) { return openapi.CallerFrom(r.Context()), nil }
+	operators := h.Operators
+	if operators == nil {
+		operators = func(*http.Request) (openapi.Caller, *openapi.Error) { return openapi.Caller{}, noOperators }
+	}
 	return []openapi.Call{
 		{Name: CallName, Style: openapi.CloudCall, Direct: true, Serve: h.direct, Timer: h.renew},
 		{Name: CallName, Style: openapi.HTTPSCall, Path: ClassicPath, Gate: open, Serve: h.classic},
 		{Name: CallName, Style: openapi.HTTPSCall, Path: StablePath, Method: http.MethodPost, Gate: open, Serve: h.stable},
+		{Name: StatusName, Direct: true, Path: StatusPath, Method: http.MethodPost, Gate: operators, Serve: h.status},
 	}
+}
+
+// ids are the AppIDs, sorted.
+func (h *Handler) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
+
+// question is what a direct event may ask.
+type question struct {
+	AppID      string      `json:"appid"`
+	StaleToken secret.Text `json:"staleToken"`
+	// Where there are other calls, an event names its own.
+	Call string `json:"call"`
+	// WeChat's invokeCloudFunction adds it to the event of a backend, without a
+	// user ("invokeCloudFunction").
+	UserInfo struct {
+		AppID string `json:"appId"`
+	} `json:"userInfo"`
 }
 
 // direct answers a direct event: {} asks for the current token,
-// {"staleToken":"…"} for another than that one. Nothing else is answered with a
-// token, since an event of any other form was meant for somebody else. Only a
-// backend gets one: with it a user could act for the whole app.
+// {"staleToken":"…"} for another than that one; appid beside it says of which app,
+// where there are several. Nothing else is answered with a token, since an event of
+// any other form was meant for somebody else. Only a backend gets one: with it a
+// user could act for the whole app.
 func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
-	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
+	caller := openapi.CallerFrom(ctx)
+	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
-	var question struct {
-		StaleToken secret.Text `json:"staleToken"`
-		// Where there are other calls, an event names this one.
-		Call string `json:"call"`
-		// WeChat's invokeCloudFunction adds it to the event of a backend, without a
-		// user ("invokeCloudFunction").
-		UserInfo struct {
-			AppID string `json:"appId"`
-		} `json:"userInfo"`
-	}
-	err := json.Unmarshal(asked.Event, &question, json.RejectUnknownMembers(true))
-	if err != nil || jsontext.Value(asked.Event).Kind() != '{' || question.Call != "" && question.Call != CallName {
+	var q question
+	err := json.Unmarshal(asked.Event, &q, json.RejectUnknownMembers(true))
+	if err != nil || jsontext.Value(asked.Event).Kind() != '{' || q.Call != "" && q.Call != CallName {
 		// The parser's own words could quote the token.
-		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}`, nil))
+		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}, with appid if there are several apps`, nil))
 	}
-	if question.StaleToken.IsZero() {
-		return h.told(h.Source.Token(ctx))
+	appID, refused := caller.ResolveAppID(q.AppID, h.ids())
+	if refused != nil {
+		return openapi.Refused(refused)
 	}
-	return h.told(h.Source.Refresh(ctx, question.StaleToken))
+	source, log := h.Apps[appID], slog.String("appid", appID)
+	if q.StaleToken.IsZero() {
+		token, err := source.Token(ctx)
+		return h.told(token, err, log)
+	}
+	token, err := source.Refresh(ctx, q.StaleToken)
+	return h.told(token, err, log)
 }
 
-// renew renews the token when it is due, so that no caller has to wait for it. The
-// answer, which platforms keep, does not hold the token.
+// maxNamed is how many apps a log line names.
+const maxNamed = 10
+
+// renew renews the tokens that are due, so that no caller has to wait for it. The
+// answer, which platforms keep, does not hold a token.
 func (h *Handler) renew(ctx context.Context) openapi.Result {
-	token, err := h.Source.Token(ctx)
-	token.Value = secret.Text{}
-	return h.told(token, err)
+	ids := h.ids()
+	tokens, errs := make([]Token, len(ids)), make([]error, len(ids))
+	some(len(ids), func(i int) { tokens[i], errs[i] = h.Apps[ids[i]].Token(ctx) })
+	var first Token
+	var failed []string
+	var failure error
+	for i, id := range ids {
+		switch {
+		case errs[i] != nil:
+			failed = append(failed, id)
+			if failure == nil {
+				failure = errs[i]
+			}
+		case first.Expires.IsZero() || tokens[i].Expires.Before(first.Expires):
+			first = tokens[i]
+		}
+	}
+	log := []slog.Attr{slog.String("appid", ids[0])}
+	if len(ids) > 1 {
+		log = []slog.Attr{slog.Int("apps", len(ids)), slog.Int("apps_failed", len(failed))}
+		if len(failed) > 0 {
+			log = append(log, slog.String("failed", strings.Join(failed[:min(len(failed), maxNamed)], " ")))
+		}
+	}
+	first.Value = secret.Text{}
+	return h.told(first, failure, log...)
 }
 
 // told is the answer to a direct event.
-func (h *Handler) told(token Token, err error) openapi.Result {
+func (h *Handler) told(token Token, err error, log ...slog.Attr) openapi.Result {
 	if err != nil {
-		return openapi.Refused(callError(err))
+		return openapi.Refused(callError(err), log...)
 	}
-	return given(struct {
+	return given(log, struct {
 		AccessToken string `json:"accessToken,omitzero"`
 		ExpiresIn   int64  `json:"expiresIn"`
 		ErrCode     int    `json:"errCode"`
@@ -138,10 +193,10 @@ func (h *Handler) expiresIn(token Token) int64 {
 	return max(1, int64(token.Expires.Sub(h.Now())/time.Second))
 }
 
-func given(answer any) openapi.Result {
+func given(log []slog.Attr, answer any) openapi.Result {
 	body, err := json.Marshal(answer)
 	if err != nil { // a token that is not UTF-8
-		return openapi.Refused(openapi.NewError(openapi.CodeSystem, "WeChat gave a token that cannot be passed on", nil))
+		return openapi.Refused(openapi.NewError(openapi.CodeSystem, "WeChat gave a token that cannot be passed on", nil), log...)
 	}
-	return openapi.Result{Body: body, Outcome: "ok"}
+	return openapi.Result{Body: body, Outcome: "ok", Log: log}
 }

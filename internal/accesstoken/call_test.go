@@ -17,6 +17,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
+	"sotercall/internal/apps"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -45,6 +46,10 @@ func (s *source) Renew(ctx context.Context, refused secret.Text, _ accesstoken.D
 func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Token, error) {
 	s.staled = stale.Reveal()
 	return s.answer("refresh")
+}
+
+func (s *source) Status(context.Context) accesstoken.Status {
+	return accesstoken.Status{Fetched: now.Add(-time.Hour), Expires: now.Add(time.Hour), ForcedLeft: 19, Failure: s.err, FailedAt: now}
 }
 
 func (s *source) Force(context.Context) (accesstoken.Token, error) { return s.answer("force") }
@@ -76,10 +81,9 @@ func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *ht
 
 func newHandler(s *source) *accesstoken.Handler {
 	return &accesstoken.Handler{
-		Source:        s,
-		AppID:         "wxAPP",
-		ClientSecrets: []secret.Text{secret.New("client-one"), secret.New("client-two")},
-		Now:           func() time.Time { return now },
+		Apps:    map[string]accesstoken.Managed{"wxAPP": s},
+		Clients: []apps.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
+		Now:     func() time.Time { return now },
 	}
 }
 
@@ -190,7 +194,7 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 	for _, presented := range []string{"", "client-one", "anything"} {
 		s := new(source)
 		h := newHandler(s)
-		h.ClientSecrets = nil
+		h.Clients = nil
 		w := serve(h, httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret="+presented, nil))
 		assert.Contains(t, w.Body.String(), `"errcode":-604101`)
 		assert.Contains(t, w.Body.String(), "TOKEN_CLIENT_SECRETS")
@@ -207,7 +211,7 @@ func TestHTTPOddities(t *testing.T) {
 		if inWeChatsWords {
 			assert.Equal(t, `{"errcode":40066,"errmsg":"invalid url"}`, w.Body.String())
 		} else {
-			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET or POST to /cgi-bin/token, POST to /cgi-bin/stable_token"`)
+			assert.Contains(t, w.Body.String(), `"errMsg":"openapi.auth.getAccessToken:fail -501007 invalid parameters. there is no such path: GET or POST to /cgi-bin/token, POST to /cgi-bin/stable_token, POST to /openapi/auth/getTokenStatus"`)
 		}
 	}
 

@@ -153,6 +153,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	if !c.config.Function { // where failures are remembered already
 		c.failure.life = retryAfter(err)
 	}
+	c.lastFailure = c.failure
 	c.config.Log.Warn("no new access_token", "error", err.Error(), "until_next_fetch", c.failure.life.String())
 }
 
@@ -331,5 +332,5 @@ func (c *Cache) ask(ctx context.Context, stale secret.Text, force bool) (Token, 
 	}
 	margin := min(maxMargin, grant.ExpiresIn/10)
 	expires := asked.Add(grant.ExpiresIn)
-	return Token{Value: grant.Value, Renew: expires.Add(-margin), Expires: expires}, nil
+	return Token{Value: grant.Value, Renew: expires.Add(-margin), Expires: expires, Fetched: asked}, nil
 }

@@ -21,8 +21,9 @@ const (
 // ones are in force.
 var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
 
-// Holds implements [openapi.Tokens]. Strangers may ask, so a token that is not known costs
-// nothing: the answer is what this instance knows, at once, and at most every few
+// Holds reports whether accessToken is one that WeChat would accept from us.
+//
+// Strangers may ask, so a token that is not known costs nothing: the answer is what this instance knows, at once, and at most every few
 // seconds a look is begun that nobody waits for. A token that another instance has
 // fetched is known a moment later.
 //

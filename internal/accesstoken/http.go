@@ -3,10 +3,12 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 
 	"github.com/go-json-experiment/json"
 
+	"sotercall/internal/apps"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -24,7 +26,8 @@ var (
 	noSecret     = openapi.Upstream(openapi.CodeNoSecret, "appsecret missing")
 	noBody       = openapi.Upstream(openapi.CodeEmptyBody, "empty post data")
 	badBody      = openapi.Upstream(openapi.CodeDataFormat, "data format error")
-	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS", nil)
+	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS, or clients in WECHAT_APPS", nil)
+	noOperators  = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set HTTP_BEARER_TOKENS", nil)
 )
 
 // credentials are what a client presents.
@@ -74,53 +77,73 @@ func fromBody(asked openapi.Asked) (credentials, *openapi.Error) {
 
 // give answers a client that may have the token with it.
 func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
-	if refused := h.admit(ctx, c); refused != nil {
-		return openapi.Refused(refused)
+	source, log, refused := h.admit(ctx, c)
+	if refused != nil {
+		return openapi.Refused(refused, log...)
 	}
 	var token Token
 	var err error
 	switch {
 	case !c.StaleToken.IsZero() && c.Doubt != "":
-		if token, err = h.Source.Renew(ctx, c.StaleToken, c.Doubt); errors.Is(err, ErrStale) {
-			token, err = h.Source.Token(ctx)
+		if token, err = source.Renew(ctx, c.StaleToken, c.Doubt); errors.Is(err, ErrStale) {
+			token, err = source.Token(ctx)
 		}
 	case !c.StaleToken.IsZero():
-		token, err = h.Source.Refresh(ctx, c.StaleToken)
+		token, err = source.Refresh(ctx, c.StaleToken)
 	case c.ForceRefresh:
-		token, err = h.Source.Force(ctx)
+		token, err = source.Force(ctx)
 	default:
-		token, err = h.Source.Token(ctx)
+		token, err = source.Token(ctx)
 	}
 	if err != nil {
-		return openapi.Refused(callError(err))
+		return openapi.Refused(callError(err), log...)
 	}
-	return given(struct {
+	return given(log, struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int64  `json:"expires_in"`
 	}{token.Value.Reveal(), h.expiresIn(token)})
 }
 
-func (h *Handler) admit(ctx context.Context, c credentials) *openapi.Error {
-	admitted := false
-	for _, secret := range h.ClientSecrets { // all of them, whichever matches
-		admitted = secret.Matches(c.Secret) || admitted
-	}
+// admit finds the app whose token a client may have, and says for the log who asks
+// and why not.
+//
+// Whoever has no secret that is good for the app gets one and the same answer,
+// whether there is such an app or not, and nothing that happens before it depends on
+// that: the apps are looked at for a client with a right to this one. Only who may
+// have the tokens of all apps is told that there is none of that name.
+func (h *Handler) admit(ctx context.Context, c credentials) (Managed, []slog.Attr, *openapi.Error) {
 	// The secret will prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():
-		return caller.Refused()
-	case len(h.ClientSecrets) == 0:
-		return closedDoor
+		return nil, nil, caller.Refused()
+	case len(h.Clients) == 0:
+		return nil, nil, closedDoor
 	case c.GrantType != "client_credential":
-		return badGrantType
+		return nil, nil, badGrantType
 	case c.AppID == "":
-		return noAppID
-	case c.AppID != h.AppID:
-		return badAppID
+		return nil, nil, noAppID
 	case c.Secret == "":
-		return noSecret
-	case !admitted:
-		return badSecret
+		return nil, nil, noSecret
 	}
-	return nil
+	var client *apps.Client
+	for i := range h.Clients { // all of them, whichever it is
+		if h.Clients[i].Has(c.Secret) {
+			client = &h.Clients[i]
+		}
+	}
+	if client == nil {
+		return nil, []slog.Attr{slog.String("reason", "no client has this secret")}, badSecret
+	}
+	var log []slog.Attr
+	if client.Name != "" {
+		log = append(log, slog.String("client", client.Name))
+	}
+	if !client.May(c.AppID) {
+		return nil, append(log, slog.String("reason", "the client has no right to this app")), badSecret
+	}
+	source := h.Apps[c.AppID]
+	if source == nil {
+		return nil, append(log, slog.String("reason", "there is no such app")), badAppID
+	}
+	return source, append(log, slog.String("appid", c.AppID)), nil
 }

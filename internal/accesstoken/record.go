@@ -32,6 +32,7 @@ type tokenRecord struct {
 	AccessToken string    `json:"access_token"`
 	Renew       time.Time `json:"renew"`
 	Expires     time.Time `json:"expires"`
+	Fetched     time.Time `json:"fetched,omitzero"`
 	CloudBase   bool      `json:"cloudbase,omitzero"`
 }
 
@@ -54,9 +55,9 @@ func unmarshalState(content []byte) State {
 }
 
 func record(t Token) tokenRecord {
-	return tokenRecord{AccessToken: t.Value.Reveal(), Renew: t.Renew, Expires: t.Expires, CloudBase: t.CloudBase}
+	return tokenRecord{AccessToken: t.Value.Reveal(), Renew: t.Renew, Expires: t.Expires, Fetched: t.Fetched, CloudBase: t.CloudBase}
 }
 
 func (r tokenRecord) token() Token {
-	return Token{Value: secret.New(r.AccessToken), Renew: r.Renew, Expires: r.Expires, CloudBase: r.CloudBase}
+	return Token{Value: secret.New(r.AccessToken), Renew: r.Renew, Expires: r.Expires, Fetched: r.Fetched, CloudBase: r.CloudBase}
 }

@@ -24,21 +24,31 @@ const IssuePath = "/openapi/soter/issueChallenge"
 //	{"openid":"oUser"}
 //	{"challenge":"…","expiresIn":120,"errCode":0,"errMsg":"openapi.soter.issueChallenge:ok"}
 //
-// expiresIn is in seconds. Called from a page, the user is the page's own, and
-// openid may be left out. Over HTTP it stands behind gate.
-func IssueCall(issuer *Issuer, gate openapi.Gate) openapi.Call {
+// expiresIn is in seconds. Called from a page, the user and the app are the page's
+// own, and openid may be left out. A backend says by appid in which app the user is.
+// served are the apps that there are, none if that is not known: if there are
+// several, one of them must be meant, and if there is one, it need not be named.
+// Over HTTP it stands behind gate.
+func IssueCall(issuer *Issuer, gate openapi.Gate, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
 		Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			openid, e := askedFor(ctx, asked)
+			openid, appID, e := askedFor(ctx, asked, served)
 			var log []slog.Attr
+			if appID != "" {
+				log = append(log, slog.String("appid", appID))
+			}
 			if openid != "" {
-				log = []slog.Attr{slog.String("openid", openapi.MaskOpenID(openid))}
+				log = append(log, slog.String("openid", openapi.MaskOpenID(openid)))
 			}
 			if e != nil {
 				return openapi.Refused(e, log...)
 			}
-			c, err := issuer.Issue(openid)
+			app := appID
+			if len(served) == 1 { // there is no other that it could be presented in
+				app = ""
+			}
+			c, err := issuer.Issue(openid, app)
 			if err != nil {
 				return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, "no challenge can be issued for this openid", err), log...)
 			}
@@ -47,30 +57,35 @@ func IssueCall(issuer *Issuer, gate openapi.Gate) openapi.Call {
 	}
 }
 
-// askedFor is the user whom a challenge is for.
-func askedFor(ctx context.Context, asked openapi.Asked) (openid string, e *openapi.Error) {
+// askedFor is the user whom a challenge is for, and the app.
+func askedFor(ctx context.Context, asked openapi.Asked, served []string) (openid, appID string, e *openapi.Error) {
 	body, e := asked.Body()
 	if e != nil {
-		return "", e
+		return "", "", e
 	}
 	question := struct {
+		AppID  string `json:"appid"`
 		OpenID string `json:"openid"`
 		Call   string `json:"call"`
 	}{Call: IssueName}
 	// A page has nothing to say.
 	if len(bytes.TrimSpace(body)) > 0 {
 		if err := json.Unmarshal(body, &question); err != nil || jsontext.Value(body).Kind() != '{' {
-			return "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
+			return "", "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
 		}
 	}
 	if question.Call != IssueName {
-		return "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
+		return "", "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
 	}
-	openid, e = openapi.CallerFrom(ctx).ResolveOpenID(question.OpenID)
-	if e != nil {
-		return question.OpenID, e
+	caller := openapi.CallerFrom(ctx)
+	if openid, e = caller.ResolveOpenID(question.OpenID); e != nil {
+		return question.OpenID, "", e
 	}
-	return openid, nil
+	if len(question.AppID) > openapi.MaxAppID {
+		return openid, "", openapi.NewError(openapi.CodeInvalidParam, "parameter.appid is too long", nil)
+	}
+	appID, e = caller.ResolveAppID(question.AppID, served)
+	return openid, appID, e
 }
 
 func issued(c Challenge) []byte {

@@ -53,9 +53,9 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 			assert.Equal(t, 120, answer.ExpiresIn)
 			assert.Equal(t, 0, answer.ErrCode)
 			assert.Equal(t, "openapi.soter.issueChallenge:ok", answer.ErrMsg)
-			_, err := issuer.Check(answer.Challenge, "oUser")
+			_, err := issuer.Check(answer.Challenge, challenge.User{OpenID: "oUser"})
 			require.NoError(t, err)
-			_, err = issuer.Check(answer.Challenge, "oOther")
+			_, err = issuer.Check(answer.Challenge, challenge.User{OpenID: "oOther"})
 			require.ErrorIs(t, err, challenge.ErrOtherUser)
 		})
 	}

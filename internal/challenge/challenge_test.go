@@ -28,13 +28,13 @@ func TestChallengeOfAnyUserIsRecognizedAndFitsTheClient(t *testing.T) {
 	text := regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 	rapid.Check(t, func(t *rapid.T) {
 		openid := anyOpenID.Draw(t, "openid")
-		issued, err := issuer.Issue(openid)
+		issued, err := issuer.Issue(openid, "")
 		require.NoError(t, err)
 		assert.Regexp(t, text, issued.Text)
 		assert.Len(t, issued.Text, challenge.TextLength)
 		assert.Equal(t, challenge.DefaultTTL, issued.ExpiresIn)
 
-		ticket, err := issuer.Check(issued.Text, openid)
+		ticket, err := issuer.Check(issued.Text, challenge.User{OpenID: openid})
 		require.NoError(t, err)
 		assert.True(t, ticket.Expires.Equal(clock.Now().Add(challenge.DefaultTTL)), ticket.Expires)
 		assert.NotEmpty(t, ticket.ID)
@@ -47,17 +47,17 @@ func TestChallengeOfAnotherUserIsToldFromAForgedOne(t *testing.T) {
 		owner := anyOpenID.Draw(t, "owner")
 		other := anyOpenID.Filter(func(s string) bool { return s != owner }).Draw(t, "other")
 		text := issue(t, issuer, owner)
-		ticket, err := issuer.Check(text, other)
+		ticket, err := issuer.Check(text, challenge.User{OpenID: other})
 		require.ErrorIs(t, err, challenge.ErrOtherUser)
 		assert.Zero(t, ticket)
-		_, err = issuer.Check(text, owner)
+		_, err = issuer.Check(text, challenge.User{OpenID: owner})
 		require.NoError(t, err)
 	})
 }
 
 func TestNobodyOwnsAChallengeWithoutAName(t *testing.T) {
 	issuer := newIssuer(t, nil)
-	_, err := issuer.Check(issue(t, issuer, alice), "")
+	_, err := issuer.Check(issue(t, issuer, alice), challenge.User{OpenID: ""})
 	assert.ErrorIs(t, err, challenge.ErrOtherUser)
 }
 
@@ -65,7 +65,7 @@ func TestNobodyOwnsAChallengeWithoutAName(t *testing.T) {
 func TestChallengeWithOneOtherCharacterIsNotOurs(t *testing.T) {
 	issuer := newIssuer(t, nil)
 	text := issue(t, issuer, alice)
-	_, err := issuer.Check(text, alice)
+	_, err := issuer.Check(text, challenge.User{OpenID: alice})
 	require.NoError(t, err)
 	for place := range len(text) {
 		for _, c := range []byte(alphabet + "=+/ \r\n\x00\xff") {
@@ -74,7 +74,7 @@ func TestChallengeWithOneOtherCharacterIsNotOurs(t *testing.T) {
 			}
 			tampered := []byte(text)
 			tampered[place] = c
-			ticket, err := issuer.Check(string(tampered), alice)
+			ticket, err := issuer.Check(string(tampered), challenge.User{OpenID: alice})
 			require.ErrorIs(t, err, challenge.ErrNotOurs, "place %d, character %q", place, c)
 			require.Zero(t, ticket)
 		}
@@ -84,7 +84,7 @@ func TestChallengeWithOneOtherCharacterIsNotOurs(t *testing.T) {
 func TestChallengeOfAnotherShapeIsNotOurs(t *testing.T) {
 	issuer := newIssuer(t, nil)
 	text, other := issue(t, issuer, alice), issue(t, issuer, alice)
-	_, err := issuer.Check(text, alice)
+	_, err := issuer.Check(text, challenge.User{OpenID: alice})
 	require.NoError(t, err)
 	for name, foreign := range map[string]string{
 		"empty":                   "",
@@ -103,7 +103,7 @@ func TestChallengeOfAnotherShapeIsNotOurs(t *testing.T) {
 		"upper case":              strings.ToUpper(text),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := issuer.Check(foreign, alice)
+			_, err := issuer.Check(foreign, challenge.User{OpenID: alice})
 			assert.ErrorIs(t, err, challenge.ErrNotOurs)
 		})
 	}
@@ -126,7 +126,7 @@ func TestChallengeExpires(t *testing.T) {
 			issuer := newIssuer(t, clock.Now)
 			text := issue(t, issuer, alice)
 			clock.pass(test.after)
-			ticket, err := issuer.Check(text, alice)
+			ticket, err := issuer.Check(text, challenge.User{OpenID: alice})
 			require.ErrorIs(t, err, test.err)
 			assert.Equal(t, test.err == nil, ticket != challenge.Ticket{})
 		})
@@ -137,7 +137,7 @@ func TestInstancesWhoseClockIsBehindTakeAChallenge(t *testing.T) {
 	ahead, behind := newClock(), newClock()
 	ahead.pass(30 * time.Second)
 	text := issue(t, newIssuer(t, ahead.Now), alice)
-	_, err := newIssuer(t, behind.Now).Check(text, alice)
+	_, err := newIssuer(t, behind.Now).Check(text, challenge.User{OpenID: alice})
 	assert.NoError(t, err)
 }
 
@@ -160,13 +160,13 @@ func TestSecretsRotate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			text := issue(t, test.issuer, alice)
 			for n, taker := range test.takers {
-				_, err := taker.Check(text, alice)
+				_, err := taker.Check(text, challenge.User{OpenID: alice})
 				assert.NoError(t, err, "taker %d", n)
-				_, err = taker.Check(text, bob)
+				_, err = taker.Check(text, challenge.User{OpenID: bob})
 				assert.ErrorIs(t, err, challenge.ErrOtherUser, "taker %d", n)
 			}
 			for n, other := range test.others {
-				_, err := other.Check(text, alice)
+				_, err := other.Check(text, challenge.User{OpenID: alice})
 				assert.ErrorIs(t, err, challenge.ErrNotOurs, "other %d", n)
 			}
 		})
@@ -181,7 +181,7 @@ func TestChallengesAreAllDifferentAndUnlinkable(t *testing.T) {
 	ids, users, macs := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for range many {
 		text := issue(t, issuer, alice)
-		ticket, err := issuer.Check(text, alice)
+		ticket, err := issuer.Check(text, challenge.User{OpenID: alice})
 		require.NoError(t, err)
 		ids[ticket.ID], users[text[32:53]], macs[text[54:]] = true, true, true
 	}
@@ -194,12 +194,12 @@ func TestIssueWantsAUser(t *testing.T) {
 	issuer := newIssuer(t, nil)
 	for name, openid := range map[string]string{"none": "", "too long": strings.Repeat("o", openapi.MaxOpenID+1)} {
 		t.Run(name, func(t *testing.T) {
-			issued, err := issuer.Issue(openid)
+			issued, err := issuer.Issue(openid, "")
 			require.ErrorContains(t, err, fmt.Sprintf("openid has %d bytes", len(openid)))
 			assert.Zero(t, issued)
 		})
 	}
-	_, err := issuer.Issue(strings.Repeat("o", openapi.MaxOpenID))
+	_, err := issuer.Issue(strings.Repeat("o", openapi.MaxOpenID), "")
 	assert.NoError(t, err)
 }
 
@@ -247,7 +247,7 @@ func TestIssuerPrintsNoSecretAndIsNotChangedFromOutside(t *testing.T) {
 	}
 	text := issue(t, issuer, alice)
 	secrets[0] = secondSecret
-	_, err := issuer.Check(text, alice)
+	_, err := issuer.Check(text, challenge.User{OpenID: alice})
 	assert.NoError(t, err)
 }
 
@@ -255,11 +255,11 @@ func BenchmarkIssueAndCheck(b *testing.B) {
 	issuer := newIssuer(b, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		issued, err := issuer.Issue(alice)
+		issued, err := issuer.Issue(alice, "")
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := issuer.Check(issued.Text, alice); err != nil {
+		if _, err := issuer.Check(issued.Text, challenge.User{OpenID: alice}); err != nil {
 			b.Fatal(err)
 		}
 	}

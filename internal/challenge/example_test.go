@@ -16,18 +16,18 @@ func ExampleIssuer() {
 	if err != nil {
 		panic(err)
 	}
-	c, err := issuer.Issue("oUser")
+	c, err := issuer.Issue("oUser", "")
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println(len(c.Text), c.ExpiresIn)
 
-	_, err = issuer.Check(c.Text, "oUser")
+	_, err = issuer.Check(c.Text, challenge.User{OpenID: "oUser"})
 	fmt.Println(err)
-	_, err = issuer.Check(c.Text, "oOther")
+	_, err = issuer.Check(c.Text, challenge.User{OpenID: "oOther"})
 	fmt.Println(err)
 	now = now.Add(3 * time.Minute)
-	_, err = issuer.Check(c.Text, "oUser")
+	_, err = issuer.Check(c.Text, challenge.User{OpenID: "oUser"})
 	fmt.Println(err)
 	// Output:
 	// 96 2m0s

@@ -26,25 +26,25 @@ func FuzzCheck(f *testing.F) {
 	f.Add(strings.Repeat("A", challenge.TextLength), alice, uint8(95), uint8(3))
 	f.Add(issue(f, newIssuer(f, newClock().Now), alice), alice, uint8(40), uint8(0x20))
 	f.Fuzz(func(t *testing.T, text, openid string, place, change uint8) {
-		ticket, err := issuer.Check(text, openid)
+		ticket, err := issuer.Check(text, challenge.User{OpenID: openid})
 		require.ErrorIs(t, err, challenge.ErrNotOurs)
 		require.Zero(t, ticket)
 
-		issued, err := issuer.Issue(openid)
+		issued, err := issuer.Issue(openid, "")
 		if openid == "" || len(openid) > openapi.MaxOpenID {
 			require.Error(t, err)
 			return
 		}
 		require.NoError(t, err)
-		_, err = issuer.Check(issued.Text, openid)
+		_, err = issuer.Check(issued.Text, challenge.User{OpenID: openid})
 		require.NoError(t, err)
-		_, err = issuer.Check(issued.Text, openid+text+"x")
+		_, err = issuer.Check(issued.Text, challenge.User{OpenID: openid + text + "x"})
 		require.ErrorIs(t, err, challenge.ErrOtherUser)
 
 		if change != 0 {
 			tampered := []byte(issued.Text)
 			tampered[int(place)%len(tampered)] ^= change
-			_, err = issuer.Check(string(tampered), openid)
+			_, err = issuer.Check(string(tampered), challenge.User{OpenID: openid})
 			require.ErrorIs(t, err, challenge.ErrNotOurs)
 		}
 	})

@@ -66,7 +66,7 @@ func newIssuer(t require.TestingT, now func() time.Time, secrets ...secret.Text)
 }
 
 func issue(t require.TestingT, issuer *challenge.Issuer, openid string) string {
-	issued, err := issuer.Issue(openid)
+	issued, err := issuer.Issue(openid, "")
 	require.NoError(t, err)
 	return issued.Text
 }

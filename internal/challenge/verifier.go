@@ -28,6 +28,9 @@ type Verifier struct {
 	// Issuer recognizes challenges; nil leaves challenges to whoever asks, and
 	// only counters are looked after.
 	Issuer *Issuer
+	// SeveralApps says that questions are about several apps, so that a challenge must
+	// say in which it was issued.
+	SeveralApps bool
 	// Next is asked about the signature, after the challenge was found good.
 	Next   openapi.Verifier
 	Ledger Ledger
@@ -64,7 +67,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	var ticket Ticket
 	if v.Issuer != nil {
 		if err == nil {
-			ticket, err = v.Issuer.Check(answer.Raw, r.OpenID)
+			ticket, err = v.Issuer.Check(answer.Raw, User{OpenID: r.OpenID, AppID: r.AppID, OneOfSeveral: v.SeveralApps})
 		}
 		if err != nil {
 			return wrong("", err), nil

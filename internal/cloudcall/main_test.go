@@ -46,7 +46,9 @@ func recordings(t testing.TB) []recording {
 
 func (r recording) now() time.Time { return time.UnixMilli(r.At) }
 
-func (r recording) request() openapi.Request { return openapi.Request(r.Question) }
+func (r recording) request() openapi.Request {
+	return openapi.Request{OpenID: r.Question.OpenID, JSONString: r.Question.JSONString, JSONSignature: r.Question.JSONSignature}
+}
 
 func (r recording) credentials() cloudcall.Credentials {
 	return cloudcall.Credentials{

@@ -33,8 +33,11 @@ const (
 
 type tokens struct{ err error }
 
-func (t tokens) Holds(_ context.Context, accessToken string) (bool, error) {
-	return accessToken == "GOOD", t.err
+func (t tokens) Holder(_ context.Context, accessToken string) (string, error) {
+	if accessToken == "GOOD" {
+		return "wxAPP", t.err
+	}
+	return "", t.err
 }
 
 func open(*http.Request) (openapi.Caller, *openapi.Error) { return openapi.Backend(), nil }

@@ -11,6 +11,8 @@ import "context"
 type Caller struct {
 	standing standing
 	openid   string
+	app      string // the AppID of the app that the platform says it comes from
+	onlyApp  string // the AppID of the one app that its proof is good for
 	why      string // why the caller is not known, for its own eyes
 }
 

@@ -16,11 +16,15 @@ const (
 type Handler struct {
 	// Verifier is asked once for each question that is well put.
 	Verifier Verifier
+	// Apps are the AppIDs that questions may be about; none where the platform
+	// decides that.
+	Apps []string
 }
 
-// Tokens tells whether an access_token is one that WeChat would accept from us.
+// Tokens tells of which app an access_token is one that WeChat would accept from us;
+// empty if of none.
 type Tokens interface {
-	Holds(ctx context.Context, accessToken string) (bool, error)
+	Holder(ctx context.Context, accessToken string) (appID string, err error)
 }
 
 // Calls are the two forms of the call. The camelCase one stands behind gate. The
@@ -51,6 +55,9 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 	}
 	r, a := h.answer(ctx, s, body)
 	log := []slog.Attr{slog.Bool("isOk", a.IsOK())}
+	if r.AppID != "" {
+		log = append(log, slog.String("appid", r.AppID))
+	}
 	if r.OpenID != "" {
 		log = append(log, slog.String("openid", MaskOpenID(r.OpenID)))
 	}
@@ -67,8 +74,9 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 }
 
 // answer answers a question in a spelling. The [Caller] of ctx, if a user, may leave
-// out openid, which is then his own, and may not name another's. The Request is zero
-// when the question could not be read.
+// out openid, which is then his own, and may not name another's. Which app is meant
+// says [Caller.ResolveAppID]. The Request is zero when the question could not be
+// read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	q, e := s.parse(body)
 	r := q.Request
@@ -80,6 +88,9 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 		return r, Answer{Err: missing(s.openid, body)}
 	}
 	if r.OpenID, e = caller.ResolveOpenID(r.OpenID); e != nil {
+		return r, Answer{Err: e}
+	}
+	if r.AppID, e = caller.ResolveAppID(r.AppID, h.Apps); e != nil {
 		return r, Answer{Err: e}
 	}
 	verdict, err := h.Verifier.Verify(ctx, r)
@@ -105,13 +116,13 @@ func holding(tokens Tokens) Gate {
 		if tokens == nil {
 			return Caller{}, invalid()
 		}
-		held, err := tokens.Holds(r.Context(), token)
+		appID, err := tokens.Holder(r.Context(), token)
 		switch {
 		case err != nil:
 			return Caller{}, AsError(err)
-		case !held:
+		case appID == "":
 			return Caller{}, invalid()
 		}
-		return CallerFrom(r.Context()).WithProof(), nil // the token is the app's, so that its backend calls
+		return CallerFrom(r.Context()).WithProof().OnlyFor(appID), nil // the token is the app's, so that its backend calls
 	}
 }

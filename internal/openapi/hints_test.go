@@ -22,6 +22,15 @@ import (
 	"sotercall/internal/sandbox"
 )
 
+// request is what a phone has signed as a question, and signed the reverse.
+func request(s sandbox.Signed) openapi.Request {
+	return openapi.Request{OpenID: s.OpenID, JSONString: s.JSONString, JSONSignature: s.JSONSignature}
+}
+
+func signed(r openapi.Request) sandbox.Signed {
+	return sandbox.Signed{OpenID: r.OpenID, JSONString: r.JSONString, JSONSignature: r.JSONSignature}
+}
+
 // signedBy is what a phone of the sandbox has signed.
 func signedBy(t testing.TB, device sandbox.Device, challenge string) openapi.Request {
 	t.Helper()
@@ -31,7 +40,7 @@ func signedBy(t testing.TB, device sandbox.Device, challenge string) openapi.Req
 	require.NoError(t, err)
 	signed, err := phone.Sign(challenge)
 	require.NoError(t, err)
-	return openapi.Request(signed)
+	return request(signed)
 }
 
 // ordered writes a text again with the members in alphabetical order, as encoders
@@ -102,7 +111,7 @@ func TestWhatHappenedOnTheWayIsHinted(t *testing.T) {
 			assert.Contains(t, openapi.Hint(c.damaged), "parameter."+c.says)
 			assert.NotContains(t, openapi.Hint(c.damaged), c.damaged.JSONSignature)
 
-			body, err := json.Marshal(sandbox.Signed(c.damaged))
+			body, err := json.Marshal(signed(c.damaged))
 			require.NoError(t, err)
 			wrong := judge{verdict: openapi.Wrong("WeChat says so")}
 			a := (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), body)
@@ -167,7 +176,7 @@ func TestTheLogSaysTheHint(t *testing.T) {
 // is and explained by nothing.
 func requireUnhinted(t require.TestingT, r openapi.Request) {
 	require.Empty(t, openapi.Hint(r), "%q", r.JSONString)
-	body, err := json.Marshal(sandbox.Signed(r))
+	body, err := json.Marshal(signed(r))
 	require.NoError(t, err)
 	body = append([]byte(`{"explain":true,`), body[1:]...)
 	j := judge{verdict: openapi.Wrong("another user's")}
@@ -185,7 +194,7 @@ func TestNoPhoneOfTheSandboxIsRefusedOrHintedAt(t *testing.T) {
 		sign := func(t require.TestingT, challenge string) {
 			signed, err := phone.Sign(challenge)
 			require.NoError(t, err)
-			requireUnhinted(t, openapi.Request(signed))
+			requireUnhinted(t, request(signed))
 		}
 		for _, challenge := range []string{
 			"c", "<>&", "a/b", `\/`, `\u4e2d`, `\\u003c`, "fid\x00", "\u2028\u2029", "😀", `"quoted"`, "\x01\x1f\x7f", "\t\r\n", "中文", `{"a": 1, "b": 2.0}`,
@@ -195,7 +204,7 @@ func TestNoPhoneOfTheSandboxIsRefusedOrHintedAt(t *testing.T) {
 		}
 		rapid.Check(t, func(rt *rapid.T) { sign(rt, rapid.StringN(1, 512, -1).Draw(rt, "challenge")) })
 	}
-	requireUnhinted(t, openapi.Request(events.Direct()))
+	requireUnhinted(t, request(sandbox.Signed(events.Direct())))
 }
 
 // TestNoResultInTheFormOfPhonesIsHintedAt: phones that nobody has seen may write
@@ -272,7 +281,7 @@ func FuzzHint(f *testing.F) {
 		require.Equal(t, hint, openapi.Hint(r))
 		require.LessOrEqual(t, len(hint), 600)
 
-		body, err := json.Marshal(sandbox.Signed(r), jsontext.AllowInvalidUTF8(true))
+		body, err := json.Marshal(signed(r), jsontext.AllowInvalidUTF8(true))
 		require.NoError(t, err)
 		body = append([]byte(`{"explain":true,`), body[1:]...)
 		genuine, wrong := judge{verdict: openapi.Genuine()}, judge{verdict: openapi.Wrong("")}

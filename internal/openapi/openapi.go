@@ -30,6 +30,7 @@ const Name = "openapi.soter.verifySignature"
 // to 576 bytes long; a challenge may have 512 characters (WeChat,
 // wx.startSoterAuthentication), each of which JSON may spell in several bytes.
 const (
+	MaxAppID         = 64
 	MaxOpenID        = 128
 	MaxJSONString    = 8 << 10
 	MaxJSONSignature = 512
@@ -38,6 +39,9 @@ const (
 
 // Request is the question.
 type Request struct {
+	// AppID is the app whose user that is; empty if nothing tells it, where the
+	// platform has one app only.
+	AppID string
 	// OpenID is the user who is said to have signed.
 	OpenID string
 	// JSONString is the text that the phone signed (resultJSON), byte for byte:

@@ -21,6 +21,7 @@ var (
 // parameters holds the values as they stand in the JSON, so that a mistake can
 // be named. A form reads the fields of its own spelling.
 type parameters struct {
+	AppID              value `json:"appid"`
 	OpenID             value `json:"openid"`
 	JSONString         value `json:"jsonString"`
 	JSONSignature      value `json:"jsonSignature"`
@@ -97,6 +98,9 @@ func (s spelling) parse(body []byte) (question, *Error) {
 	}
 	var r Request
 	var e *Error
+	if r.AppID, e = stringParameter("appid", p.AppID, MaxAppID); e != nil {
+		return question{}, e
+	}
 	if r.OpenID, e = stringParameter(s.openid, p.OpenID, MaxOpenID); e != nil {
 		return question{}, e
 	}
@@ -133,7 +137,7 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	switch {
 	case errors.Is(syntax, jsontext.ErrDuplicateName):
 		switch name := syntax.JSONPointer.LastToken(); name {
-		case "openid", "jsonString", "jsonSignature", "json_string", "json_signature":
+		case "appid", "openid", "jsonString", "jsonSignature", "json_string", "json_signature":
 			return invalid("parameter.%s is duplicated", name)
 		default:
 			return invalid("a name is duplicated in an object, at byte %d", syntax.ByteOffset)

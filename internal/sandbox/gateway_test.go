@@ -40,7 +40,11 @@ func (c *client) cloudCaller(now func() time.Time, variables map[string]string) 
 	return cloudcall.New(func(context.Context) map[string]string { return environment }, now)
 }
 
-func demoQuestion(t testing.TB) openapi.Request { return openapi.Request(demoSigned(t)) }
+func demoQuestion(t testing.TB) openapi.Request { return questionOf(demoSigned(t)) }
+
+func questionOf(s Signed) openapi.Request {
+	return openapi.Request{OpenID: s.OpenID, JSONString: s.JSONString, JSONSignature: s.JSONSignature}
+}
 
 // outcome tells a Verdict or an error in one line.
 func outcome(verdict openapi.Verdict, err error) (string, int) {
@@ -65,7 +69,7 @@ func TestGatewayAnswersCloudCalls(t *testing.T) {
 	said, code := outcome(verifier.Verify(t.Context(), genuine))
 	assert.Equal(t, "genuine", said)
 	assert.Zero(t, code)
-	said, _ = outcome(verifier.Verify(t.Context(), openapi.Request(c.sign(alice, IOS, "<a&b>\u2028"))))
+	said, _ = outcome(verifier.Verify(t.Context(), questionOf(c.sign(alice, IOS, "<a&b>\u2028"))))
 	assert.Equal(t, "genuine", said)
 
 	tampered := genuine

@@ -31,7 +31,10 @@ import (
 )
 
 // Variables are those of all functions that hold secrets.
-var Variables = []string{"WECHAT_APPSECRET", "CHALLENGE_SECRET", "REDIS_URL", "TOKEN_CLIENT_SECRETS", "HTTP_BEARER_TOKENS"}
+var Variables = []string{"WECHAT_APPSECRET", apps, "CHALLENGE_SECRET", "REDIS_URL", "TOKEN_CLIENT_SECRETS", "HTTP_BEARER_TOKENS"}
+
+// apps is the variable whose text is a JSON object: the document of package apps.
+const apps = "WECHAT_APPS"
 
 // Suffix stands behind the name of a variable in the one that says where its secret
 // is kept.
@@ -213,7 +216,7 @@ func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 	switch {
 	case text == "":
 		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")
-	case text[0] == '{':
+	case text[0] == '{' && name != apps:
 		return secret.Text{}, errors.New(name + Suffix + ": the secret is an object of keys and values; it should be the plain text of " + name)
 	}
 	return secret.New(text), nil

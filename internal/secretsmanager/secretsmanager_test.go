@@ -147,6 +147,16 @@ func TestWhyASecretCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestTheDocumentOfTheAppsIsAnObject is the twin of "keys and values".
+func TestTheDocumentOfTheAppsIsAnObject(t *testing.T) {
+	const document = `{"apps":{"wx5a4db0c55a4db0c5":{"secret":"the-secret-of-the-app"}}}`
+	server := secretsmanagertest.Start(t)
+	server.Put("apps", document)
+	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Read(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"WECHAT_APPS": document}, values)
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	release := server.Hang()

@@ -23,9 +23,12 @@ import (
 //     or wx_http (WeChat's invokeCloudFunction, which takes the app's own
 //     access_token).
 //
+// WX_APPID is the app that the call comes from.
+//
 // WX_FROM_OPENID names a user in another app, which shares this environment. That
 // openid means nothing to this app, and whether WX_OPENID beside it is the same
-// person's is not documented: such a call is refused, not guessed at.
+// person's is not documented: such a call is refused, not guessed at. So is a user's of
+// which WX_FROM_APPID names another app than WX_APPID.
 //
 // Pass FunctionContext.Environment of scf-go-lib, and nothing wider.
 //   - Not the process environment: the library copies each invocation's values
@@ -43,12 +46,15 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	if !inCloudBase {
 		return openapi.Backend()
 	}
-	user := environment["WX_OPENID"]
+	app, user := environment["WX_APPID"], environment["WX_OPENID"]
 	if from := environment["WX_FROM_OPENID"]; from != "" && from != user {
 		return openapi.Nameless("WX_FROM_OPENID names a user of another app that shares this environment, whose openid is not one of this app")
 	}
+	if from := environment["WX_FROM_APPID"]; from != "" && from != app && user != "" {
+		return openapi.Nameless("WX_FROM_APPID says that the user comes from another app that shares this environment")
+	}
 	if user != "" {
-		return openapi.User(user)
+		return openapi.User(user).From(app)
 	}
 	for _, name := range otherUsers {
 		if environment[name] != "" {
@@ -58,7 +64,7 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	source := environment["TCB_SOURCE"]
 	last := strings.TrimSpace(source[strings.LastIndex(source, ",")+1:])
 	if slices.Contains(backendSources, last) {
-		return openapi.Backend()
+		return openapi.Backend().From(app)
 	}
 	return openapi.Unknown(fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
 		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source))

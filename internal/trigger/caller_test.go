@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +19,21 @@ var environment = map[string]string{
 }
 
 func TestCallerIsWhomThePlatformNames(t *testing.T) {
-	assert.Equal(t, openapi.User("oABC0123456789abcdefghijk1234"), CallerOf(environment, false))
+	assert.Equal(t, openapi.User("oABC0123456789abcdefghijk1234").From("wx0123456789abcdef"), CallerOf(environment, false))
+}
+
+func TestAppIsTheOneThatThePlatformNames(t *testing.T) {
+	backend := map[string]string{"TCB_SOURCE": "scf", "WX_APPID": "wx1", "WX_FROM_APPID": "wx2"}
+	assert.Equal(t, openapi.Backend().From("wx1"), CallerOf(backend, false))
+
+	header := http.Header{"X-Wx-Openid": {"oUser"}, "X-Wx-Appid": {"wx1"}}
+	assert.Equal(t, openapi.User("oUser").From("wx1"), CallerOfHeaders(header))
+	header["X-Wx-From-Appid"] = []string{"wx1"}
+	assert.Equal(t, openapi.User("oUser").From("wx1"), CallerOfHeaders(header), "the twin")
+	header["X-Wx-From-Appid"] = []string{"wx2"}
+	assert.True(t, CallerOfHeaders(header).IsNameless())
+	assert.True(t, CallerOfHeaders(http.Header{"X-Wx-Openid": {"oUser"}, "X-Wx-Appid": {"wx1", "wx2"}}).IsNameless())
+	assert.False(t, CallerOfHeaders(http.Header{"X-Wx-Appid": {"wx1"}}).IsUser(), "an app is nobody")
 }
 
 func TestProcessEnvironmentNamesNoCaller(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 // in which cloud functions are told the same (WeChat Cloud Hosting, "wxinfo").
 // X-WX-SOURCE is not among them: it would make a backend of whoever writes it.
 var headers = map[string]string{
+	"X-Wx-Appid":        "WX_APPID",
 	"X-Wx-Openid":       "WX_OPENID",
 	"X-Wx-Unionid":      "WX_UNIONID",
+	"X-Wx-From-Appid":   "WX_FROM_APPID",
 	"X-Wx-From-Openid":  "WX_FROM_OPENID",
 	"X-Wx-From-Unionid": "WX_FROM_UNIONID",
 }

@@ -105,8 +105,8 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	defer cancel()
 
 	a.start(ctx, false)
-	silent := time.NewTimer(a.patience(ctx))
-	defer silent.Stop()
+	silence := newSilence(a.patience(ctx))
+	defer silence.Stop()
 	for {
 		select {
 		case o := <-a.outcomes:
@@ -114,15 +114,18 @@ func (c *Client) call(ctx context.Context, r *request) error {
 			if done {
 				return err
 			}
-			silent.Reset(a.patience(ctx))
-		case <-silent.C:
+			silence.begin(a.patience(ctx))
+		case <-silence.C:
+			if !silence.isOver() {
+				continue
+			}
 			if a.mayRepeat(maxAttempts - r.spare) {
 				// Connections that have been idle as long may be as dead.
 				c.http.CloseIdle()
 				a.route.Leave()
 				a.start(ctx, true)
 			}
-			silent.Reset(a.patience(ctx))
+			silence.begin(a.patience(ctx))
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
 		}

@@ -51,6 +51,15 @@ func New(now func() time.Time) *Client {
 	return &Client{http: upstream.New(connectionLife, now), budget: upstream.NewBudget(now), now: now, pause: pause}
 }
 
+// ForApp is c for one app of several: it shares c's connections, and has retries and a
+// secret of its own, so that an app in trouble uses up nobody else's.
+func (c *Client) ForApp(appSecret secret.Text) *Client {
+	app := *c
+	app.budget = upstream.NewBudget(c.now)
+	app.Scrub = c.Scrub.With(appSecret)
+	return &app
+}
+
 // Hosts are the base addresses at which c reaches one API, in the order of
 // preference.
 func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts { return upstream.NewHosts(c.now, bases...) }

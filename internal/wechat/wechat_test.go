@@ -106,7 +106,10 @@ func warm(t *testing.T, b *bench) {
 }
 
 // sample is the sandbox's demo user's, signed once and for all.
-func sample(*testing.T) openapi.Request { return openapi.Request(events.Direct()) }
+func sample(*testing.T) openapi.Request {
+	s := events.Direct()
+	return openapi.Request{OpenID: s.OpenID, JSONString: s.JSONString, JSONSignature: s.JSONSignature}
+}
 
 func tampered(t *testing.T) openapi.Request {
 	r := sample(t)

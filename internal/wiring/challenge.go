@@ -11,6 +11,11 @@ import (
 
 // Challenge is the function openapi.soter.issueChallenge.
 func Challenge(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return challengeOf(environment, level, nil)
+}
+
+// challengeOf is Challenge for the apps that are served; none if that is not known.
+func challengeOf(environment map[string]string, level *slog.LevelVar, served []string) (function.Function, error) {
 	s, err := readChallengeSettings(environment)
 	var issuer *challenge.Issuer
 	var gate openapi.Gate
@@ -19,5 +24,5 @@ func Challenge(environment map[string]string, _ *slog.Logger, level *slog.LevelV
 		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
 		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, time.Now)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate)}}, err
+	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate, served...)}}, err
 }

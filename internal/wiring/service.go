@@ -4,43 +4,39 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"time"
 
-	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
 	"sotercall/internal/secretsmanager"
 )
 
 // Service is verify, and beside it what is configured: challenge with
-// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS. It is what a container runs.
-// Verify and token share one access_token, and one fetch of it.
+// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS or with clients in the document
+// of the apps. It is what a container runs. Verify and token share their
+// access_tokens, and each fetch of one.
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	var token tokenSettings
-	var tokenErr error
-	hasToken := configured(environment, "TOKEN_CLIENT_SECRETS")
-	if hasToken {
-		token, tokenErr = readTokenSettings(environment)
-	}
-	f, source, err := verify(environment, token.ClientSecrets, log, level)
-	problems := []error{err, tokenErr}
+	token, tokenErr := readTokenSettings(environment)
+	f, shared, err := verify(environment, token.secrets(), log, level)
+	problems := []error{err}
 	if configured(environment, "CHALLENGE_SECRET") {
-		challenge, err := Challenge(environment, log, level)
+		challenge, err := challengeOf(environment, level, shared.served)
 		f.Calls = append(f.Calls, challenge.Calls...)
 		problems = append(problems, err)
 	}
-	if hasToken {
-		handler := &accesstoken.Handler{AppID: token.AppID, ClientSecrets: token.ClientSecrets, Now: time.Now}
-		if forcer, ok := source.(accesstoken.Forcer); ok {
-			handler.Source = forcer
-		} else if tokenErr == nil { // verify needs no token
-			source, err := tokenFunctionSource(token, environment, log)
-			handler.Source = source
-			problems = append(problems, err)
+	byVariable := configured(environment, "TOKEN_CLIENT_SECRETS")
+	if byVariable || len(token.apps.Clients) > 0 {
+		caches, err := shared.caches, tokenErr
+		if caches == nil && err == nil { // verify needs no token
+			caches, err = tokenCaches(token, environment, log)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
-			problems = append(problems, errors.New("TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
+			what := "TOKEN_CLIENT_SECRETS is"
+			if !byVariable {
+				what = "WECHAT_APPS /clients are"
+			}
+			problems = append(problems, errors.New(what+" not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
-		f.Calls = append(f.Calls, handler.Calls()...)
+		f.Calls = append(f.Calls, tokenHandler(token, caches).Calls()...)
+		problems = append(problems, err)
 	}
 	return f, joined(problems)
 }

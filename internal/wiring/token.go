@@ -11,22 +11,34 @@ import (
 	"sotercall/internal/wechat"
 )
 
-// Token is the function that keeps the access_token for all others.
+// Token is the function that keeps the access_tokens for all others.
 func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	s, err := readTokenSettings(environment)
-	handler := &accesstoken.Handler{AppID: s.AppID, ClientSecrets: s.ClientSecrets, Now: time.Now}
+	var caches accesstoken.Apps
 	if err == nil {
 		level.Set(s.LogLevel)
-		handler.Source, err = tokenFunctionSource(s, environment, log)
+		caches, err = tokenCaches(s, environment, log)
 	}
-	return function.Function{
-		BasePath: s.BasePath,
-		Calls:    handler.Calls(),
-		Warm:     func(ctx context.Context) { _, _ = handler.Source.Token(ctx) },
-	}, err
+	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls()}
+	if len(caches) == 1 { // of several, most may not be asked for
+		f.Warm = func(ctx context.Context) {
+			for _, cache := range caches {
+				_, _ = cache.Token(ctx)
+			}
+		}
+	}
+	return f, err
 }
 
-func tokenFunctionSource(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Forcer, error) {
+func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler {
+	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now}
+	if len(s.BearerTokens) > 0 {
+		h.Operators = function.Bearer(s.BearerTokens)
+	}
+	return h
+}
+
+func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
 	store, err := openStore(s.store(), environment, scrub)
 	if err != nil {
@@ -34,11 +46,5 @@ func tokenFunctionSource(s tokenSettings, environment map[string]string, log *sl
 	}
 	client := wechat.New(time.Now)
 	client.Scrub = scrub
-	return client.Tokens(wechat.TokenConfig{
-		Base:        client.Hosts(s.apiBases...),
-		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
-		Classic:     s.AccessTokenMode == "classic",
-		Store:       store.tokensOf(s.AppID),
-		Log:         log,
-	}), nil
+	return tokenPlace{clients: clientsFor(s.apps, client), hosts: client.Hosts(s.apiBases...), store: store, log: log}.caches(s.apps), nil
 }

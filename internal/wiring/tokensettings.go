@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"sotercall/internal/apps"
 	"sotercall/internal/config"
 	"sotercall/internal/secret"
 )
@@ -14,15 +15,19 @@ import (
 type tokenSettings struct {
 	AppID           string        `env:"WECHAT_APPID"`
 	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
+	Apps            secret.Text   `env:"WECHAT_APPS"`
+	AppsFile        string        `env:"WECHAT_APPS_FILE"`
 	APIBase         []string      `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
 	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	RedisURL        secret.Text   `env:"REDIS_URL"`
 	DynamoDBTable   string        `env:"DYNAMODB_TABLE"`
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
+	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
 	BasePath        string        `env:"HTTP_BASE_PATH"`
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBases []*url.URL
+	apps     apps.Set
 }
 
 // readTokenSettings reads the variables, and refuses what cannot work.
@@ -34,20 +39,29 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	var check config.Check
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
-	check.Required("WECHAT_APPID", s.AppID != "")
-	check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
+	told := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
+	if !told.isDocument() {
+		check.Required("WECHAT_APPID", s.AppID != "")
+		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
+	}
+	s.apps = told.read(&check, environment)
 	check.Secrets("TOKEN_CLIENT_SECRETS", s.ClientSecrets)
+	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	s.store().check(&check)
 	for _, client := range s.ClientSecrets {
-		check.That(!client.Equal(s.AppSecret), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
+		check.That(!slices.ContainsFunc(appSecrets(s.apps), client.Equal), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	}
+	check.Apart("TOKEN_CLIENT_SECRETS", s.ClientSecrets, "a client in the document", clientSecrets(s.apps.Clients))
+	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
+	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "TOKEN_CLIENT_SECRETS", s.ClientSecrets)
 	return s, check.Err()
 }
 
 func (s tokenSettings) store() storeSettings { return storeSettings{s.RedisURL, s.DynamoDBTable} }
 
-// secrets are those that no text from outside may bring into a log or an answer.
+// secrets are those that no text from outside may bring into a log or an answer,
+// beside each app's own.
 func (s tokenSettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ClientSecrets)
+	return slices.Concat([]secret.Text{s.RedisURL}, s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
 }

@@ -26,32 +26,41 @@ func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVa
 	return f, err
 }
 
-// verify returns the source of its tokens too, for others who need one. others are
-// secrets of theirs, which no text from outside may bring back either.
-func verify(environment map[string]string, others []secret.Text, log *slog.Logger, level *slog.LevelVar) (function.Function, accesstoken.Source, error) {
+// verifyParts are what other functions may share with verify.
+type verifyParts struct {
+	caches accesstoken.Apps // nil: it fetches no tokens
+	served []string         // the AppIDs that it works for
+}
+
+// verify is Verify, and what it is made of. others are secrets that no text from
+// outside may bring back either.
+func verify(environment map[string]string, others []secret.Text, log *slog.Logger, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
 		p, err = assemble(s, environment, secret.NewScrubber(append(s.secrets(), others...)...), log)
 	}
-	handler := &openapi.Handler{Verifier: p.verifier}
-	calls := handler.Calls(p.gate, p.tokens)
+	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}
+	calls := handler.Calls(p.gate, p.holders())
 	if p.platformToken {
 		calls = withPlatformToken(calls)
 	}
 	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, p.source, err
+	shared := verifyParts{caches: p.caches, served: s.served()}
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, shared, err
 }
 
 // parts are what the function is made of.
 type parts struct {
 	verifier openapi.Verifier
 	gate     openapi.Gate
-	source   accesstoken.Source // nil: no tokens are needed
-	tokens   openapi.Tokens     // nil: nobody holds a token at the HTTPS Call door
+	// caches have the tokens that are fetched, and know which are in force; nil: none
+	// are. A token of the platform's own is for this function alone: nobody can present
+	// it at the HTTPS Call door.
+	caches accesstoken.Apps
 	// local says that keys of our own judge, and keys is where they are enrolled; nil:
 	// they come from a file, and cannot be.
 	local bool
@@ -60,6 +69,14 @@ type parts struct {
 	warm func(ctx context.Context)
 	// platformToken says that a request may bring the platform's access_token.
 	platformToken bool
+}
+
+// holders know whose token is presented at the HTTPS Call door; nil: nobody's is.
+func (p parts) holders() openapi.Tokens {
+	if p.caches == nil {
+		return nil
+	}
+	return p.caches
 }
 
 // assemble chooses the parts by the settings.
@@ -73,7 +90,10 @@ func assemble(s verifySettings, environment map[string]string, scrub *secret.Scr
 	client.Scrub = scrub
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	hosts := client.Hosts(s.apiBases...)
-	p.source, p.tokens = tokenSource(s, client, hosts, store, log)
+	clients := clientsFor(s.apps, client)
+	if len(clients) > 0 {
+		p.caches = fetchedTokens(s, client, clients, hosts, store, log)
+	}
 	switch s.Verifier {
 	case "cloudcall":
 		gateway := cloudcall.New(cloudEnvironment, time.Now)
@@ -87,8 +107,7 @@ func assemble(s verifySettings, environment map[string]string, scrub *secret.Scr
 			p.verifier, p.keys = authkeys.NewVerifier(store.authKeys), store.authKeys
 		}
 	default:
-		verifier := client.Verifier(hosts, p.source)
-		p.verifier, p.warm = verifier, verifier.Warm
+		p.verifier, p.warm = asking(s, client, clients, hosts, p.caches)
 	}
 	if err := once(&p, s, store); err != nil {
 		return parts{}, err
@@ -96,19 +115,9 @@ func assemble(s verifySettings, environment map[string]string, scrub *secret.Scr
 	return p, nil
 }
 
-// tokenSource is where access_tokens come from, and who knows which are in force;
-// nil where there is none. The platform's own token is for this function alone:
-// nobody can present it.
-func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts, store *store, log *slog.Logger) (accesstoken.Source, openapi.Tokens) {
-	if s.AccessTokenMode == "cloudbase" {
-		return &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}, nil
-	}
-	if s.AccessTokenMode == "none" {
-		return accesstoken.None{}, nil
-	}
-	if s.AppID == "" || s.AppSecret.IsZero() {
-		return nil, nil
-	}
+// fetchedTokens are the access_tokens of all apps, from WeChat or from a token
+// function.
+func fetchedTokens(s verifySettings, client *wechat.Client, clients map[string]*wechat.Client, hosts *upstream.Hosts, store *store, log *slog.Logger) accesstoken.Apps {
 	function := wechat.IsTokenFunction(s.tokenBases, s.apiBases)
 	if len(s.tokenBases) > 0 {
 		hosts = client.Hosts(s.tokenBases...)
@@ -116,15 +125,30 @@ func tokenSource(s verifySettings, client *wechat.Client, hosts *upstream.Hosts,
 	if function {
 		store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
 	}
-	cache := client.Tokens(wechat.TokenConfig{
-		Base:        hosts,
-		Credentials: wechat.Credentials{AppID: s.AppID, AppSecret: s.AppSecret},
-		Classic:     s.AccessTokenMode == "classic",
-		Function:    function,
-		Store:       store.tokensOf(s.AppID),
-		Log:         log,
-	})
-	return cache, cache
+	return tokenPlace{clients: clients, hosts: hosts, function: function, store: store, log: log}.caches(s.apps)
+}
+
+// asking makes the Verifier that asks WeChat, each question with the token of its
+// app. warm does early what the first question would wait for; of several apps it is
+// not known which that is about.
+func asking(s verifySettings, client *wechat.Client, clients map[string]*wechat.Client, hosts *upstream.Hosts, caches accesstoken.Apps) (_ openapi.Verifier, warm func(ctx context.Context)) {
+	verifiers := byApp{}
+	for appID, client := range clients {
+		verifier := client.Verifier(hosts, caches[appID])
+		if len(clients) == 1 {
+			return verifier, verifier.Warm
+		}
+		verifiers[appID] = verifier
+	}
+	if len(verifiers) > 0 {
+		return verifiers, nil
+	}
+	var platforms accesstoken.Source = accesstoken.None{}
+	if s.AccessTokenMode == "cloudbase" {
+		platforms = &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}
+	}
+	verifier := client.Verifier(hosts, platforms)
+	return verifier, verifier.Warm
 }
 
 // once makes a genuine signature count once, as far as the settings ask for it:
@@ -135,6 +159,7 @@ func once(p *parts, s verifySettings, store *store) error {
 	}
 	v := &challenge.Verifier{
 		Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy,
+		SeveralApps:     len(s.served()) > 1,
 		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
 	}
 	if len(s.ChallengeSecret) > 0 {

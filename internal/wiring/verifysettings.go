@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
 	"sotercall/internal/secret"
@@ -15,6 +16,8 @@ import (
 type verifySettings struct {
 	AppID           string                  `env:"WECHAT_APPID"`
 	AppSecret       secret.Text             `env:"WECHAT_APPSECRET"`
+	Apps            secret.Text             `env:"WECHAT_APPS"`
+	AppsFile        string                  `env:"WECHAT_APPS_FILE"`
 	APIBase         []string                `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
 	TokenBase       []string                `env:"WECHAT_TOKEN_BASE"`
 	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
@@ -30,6 +33,7 @@ type verifySettings struct {
 	LogLevel        slog.Level              `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBases, tokenBases []*url.URL
+	apps                 apps.Set
 }
 
 // readVerifySettings reads the variables, and refuses what cannot work.
@@ -51,17 +55,43 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	checkChallengeSecret(&check, s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
-	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
-	check.Apart("CHALLENGE_SECRET", s.ChallengeSecret, "WECHAT_APPSECRET", []secret.Text{s.AppSecret})
-	if s.Verifier == "wechat" && s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none" {
+	told := s.appsSettings()
+	if s.asksWeChatItself() && !told.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
+	if s.fetches() {
+		s.apps = told.read(&check, environment)
+	}
+	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
+	apart(&check, "CHALLENGE_SECRET", s.ChallengeSecret, s.apps)
 	if s.Verifier == "local" {
 		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.store().isSet())
 	}
 	s.checkTogether(&check, environment)
 	return s, check.Err()
+}
+
+func (s verifySettings) appsSettings() appsSettings {
+	return appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
+}
+
+// fetches says that access_tokens are fetched, if there is an app to fetch them for,
+// and do not come from the platform.
+func (s verifySettings) fetches() bool {
+	return s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none"
+}
+
+// asksWeChatItself says that WeChat judges, and is asked with tokens that are fetched.
+func (s verifySettings) asksWeChatItself() bool { return s.Verifier == "wechat" && s.fetches() }
+
+// served are the AppIDs that questions may be about; none where the platform decides
+// that.
+func (s verifySettings) served() []string {
+	if s.Verifier == "cloudcall" {
+		return nil
+	}
+	return s.apps.IDs()
 }
 
 // openAPIHost is where the open API service of Cloud Hosting takes calls, in the
@@ -90,13 +120,19 @@ func (s *verifySettings) checkTogether(check *config.Check, environment map[stri
 	if s.AccessTokenMode == "cloudbase" || s.AccessTokenMode == "none" {
 		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is "+s.AccessTokenMode+" only for SOTER_VERIFIER=wechat: nobody else asks WeChat itself")
 		check.That(asksWeChat || environment["WECHAT_API_BASE"] == "", "WECHAT_API_BASE", "is not used here")
-		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_TOKEN_BASE"} {
+		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_APPS", "WECHAT_APPS_FILE", "WECHAT_TOKEN_BASE"} {
 			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE="+s.AccessTokenMode)
 		}
 		return
 	}
 	// Beside WeChat, tokens are only for the HTTPS Call.
 	if asksWeChat {
+		return
+	}
+	if s.appsSettings().isDocument() {
+		for _, name := range []string{"WECHAT_APPS", "WECHAT_APPS_FILE"} {
+			check.That(s.Verifier != "cloudcall" || environment[name] == "", name, "is not used with SOTER_VERIFIER=cloudcall: a Cloud Call is about the platform's own app")
+		}
 		return
 	}
 	hasID, hasSecret := s.AppID != "", !s.AppSecret.IsZero()
@@ -110,7 +146,8 @@ func (s *verifySettings) checkTogether(check *config.Check, environment map[stri
 
 func (s verifySettings) store() storeSettings { return storeSettings{s.RedisURL, s.DynamoDBTable} }
 
-// secrets are those that no text from outside may bring into a log or an answer.
+// secrets are those that no text from outside may bring into a log or an answer,
+// beside each app's own.
 func (s verifySettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.AppSecret, s.RedisURL}, s.ChallengeSecret, s.BearerTokens)
+	return slices.Concat([]secret.Text{s.RedisURL}, s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
 }

@@ -20,6 +20,8 @@ import (
 var values = map[string][]string{
 	"WECHAT_APPID":       {"wx0123456789abcdef"},
 	"WECHAT_APPSECRET":   {"the-secret-of-the-app"},
+	"WECHAT_APPS":        {`{"apps":{"wx0123456789abcdef":{"secret":"the-secret-of-the-app"}}}`},
+	"WECHAT_APPS_FILE":   {"testdata/apps.json"},
 	"WECHAT_API_BASE":    {"https://api2.weixin.qq.com", "http://api.weixin.qq.com"},
 	"WECHAT_TOKEN_BASE":  {"https://token.example.com"},
 	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase", "none"},
@@ -40,17 +42,22 @@ var values = map[string][]string{
 func isUsed(name string, e map[string]string) bool {
 	asksWeChat := e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat"
 	cloudbase := e["ACCESS_TOKEN_MODE"] == "cloudbase" || e["ACCESS_TOKEN_MODE"] == "none"
-	fetches := !cloudbase && e["WECHAT_APPID"] != "" && e["WECHAT_APPSECRET"] != ""
+	document := e["WECHAT_APPS"] != "" || e["WECHAT_APPS_FILE"] != ""
+	fetches := !cloudbase && (document || e["WECHAT_APPID"] != "" && e["WECHAT_APPSECRET"] != "")
 	switch name {
 	case "WECHAT_APPID", "WECHAT_APPSECRET":
-		return !cloudbase
+		return !cloudbase && !document
+	case "WECHAT_APPS":
+		return !cloudbase && e["SOTER_VERIFIER"] != "cloudcall" && e["WECHAT_APPS_FILE"] == ""
+	case "WECHAT_APPS_FILE":
+		return !cloudbase && e["SOTER_VERIFIER"] != "cloudcall"
 	case "WECHAT_TOKEN_BASE":
 		return fetches
 	case "WECHAT_API_BASE":
 		// In the clear exactly where no token is sent.
 		return (asksWeChat || fetches) && strings.HasPrefix(e[name], "http:") == (e["ACCESS_TOKEN_MODE"] == "none")
 	case "ACCESS_TOKEN_MODE":
-		return cloudbase && asksWeChat || fetches
+		return cloudbase && asksWeChat || fetches && !document
 	case "COUNTER_POLICY":
 		return e[name] == "log" || e["REDIS_URL"] != "" || e["DYNAMODB_TABLE"] != ""
 	case "REDIS_URL", "DYNAMODB_TABLE":
@@ -71,6 +78,8 @@ func isComplete(e map[string]string) bool {
 		return false
 	case e["ACCESS_TOKEN_MODE"] == "cloudbase", e["ACCESS_TOKEN_MODE"] == "none":
 		return true
+	case e["WECHAT_APPS"] != "", e["WECHAT_APPS_FILE"] != "":
+		return true
 	case e["SOTER_VERIFIER"] == "" || e["SOTER_VERIFIER"] == "wechat":
 		return id && secret
 	}
@@ -85,6 +94,7 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 	for name, base := range map[string]map[string]string{
 		"nothing":                     {},
 		"WeChat":                      fetching,
+		"WeChat, several apps":        {"WECHAT_APPS_FILE": "testdata/apps.json"},
 		"the platform's token":        {"ACCESS_TOKEN_MODE": "cloudbase"},
 		"no token":                    {"ACCESS_TOKEN_MODE": "none"},
 		"Cloud Call":                  {"SOTER_VERIFIER": "cloudcall"},
@@ -92,6 +102,7 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 		"own keys in a file":          {"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": "authkeys.json"},
 		"own keys in a store":         {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"},
 		"own keys in a table":         {"SOTER_VERIFIER": "local", "DYNAMODB_TABLE": "sotercall"},
+		"own keys, and several apps":  {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379", "WECHAT_APPS_FILE": "testdata/apps.json"},
 		"own keys, and an HTTPS Call": hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"}),
 	} {
 		for first, firsts := range values {

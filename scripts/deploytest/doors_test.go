@@ -152,8 +152,11 @@ func (genuine) Verify(context.Context, openapi.Request) (openapi.Verdict, error)
 // oneToken holds GOOD_TOKEN.
 type oneToken struct{}
 
-func (oneToken) Holds(_ context.Context, token string) (bool, error) {
-	return token == "GOOD_TOKEN", nil
+func (oneToken) Holder(_ context.Context, token string) (string, error) {
+	if token == "GOOD_TOKEN" {
+		return "wx0123456789abcdef", nil
+	}
+	return "", nil
 }
 
 // verify is the function behind HTTP_AUTH=platform, with a verifier in place of

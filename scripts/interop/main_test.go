@@ -6,4 +6,4 @@ import (
 	"sotercall/internal/hostedtest"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "verify") }
+func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "token") }

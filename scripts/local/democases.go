@@ -234,7 +234,7 @@ func expiredChallenge(openid string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c, err := issuer.Issue(openid)
+	c, err := issuer.Issue(openid, "")
 	return c.Text, err
 }
 

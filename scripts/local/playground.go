@@ -12,6 +12,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/emulator"
 	"sotercall/internal/gobuild"
+	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/scripts/local/playground"
 )
@@ -84,6 +85,6 @@ func (stage) IssuedAt(openid string, at time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c, err := issuer.Issue(openid)
+	c, err := issuer.Issue(openid, sandbox.DefaultAppID)
 	return c.Text, err
 }

@@ -33,6 +33,7 @@ const (
 	issue     = "/openapi/soter/issueChallenge"
 	classic   = "/cgi-bin/token"
 	stable    = "/cgi-bin/stable_token"
+	tokens    = "/openapi/auth/getTokenStatus"
 	health    = "/healthz"
 )
 
@@ -65,11 +66,11 @@ func open(t *testing.T, settings map[string]string, timeout time.Duration) *door
 	t.Cleanup(server.Close)
 	d.base = server.URL
 	log := &hostedtest.Log{}
-	token := hostedtest.SCF(t, "token", hostedtest.With(d.sandbox.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), usual, log)
+	token := hostedtest.SCF(t, "token", hostedtest.With(hostedtest.With(d.sandbox.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), settings), usual, log)
 	verify := hostedtest.SCF(t, "verify", hostedtest.With(hostedtest.With(d.sandbox.Variables(),
 		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": d.base}), settings), timeout, log)
 	challenge := hostedtest.SCF(t, "challenge", hostedtest.With(map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}, settings), timeout, log)
-	for path, function := range map[string]emulator.Runtime{cloudCall: verify, httpsCall: verify, issue: challenge, classic: token, stable: token} {
+	for path, function := range map[string]emulator.Runtime{cloudCall: verify, httpsCall: verify, issue: challenge, classic: token, stable: token, tokens: token} {
 		mux.Handle(path, emulator.HTTPAPI(function))
 	}
 	d.describe(t)
@@ -207,6 +208,9 @@ func TestQuestions(t *testing.T) {
 			depends  bool   // wrong only where no gateway names the user, which the document cannot tell
 		}{
 			"genuine":                  {good, yes, false},
+			"the app":                  {with(good, "appid", sandbox.DefaultAppID), yes, false},
+			"an AppID too long":        {with(good, "appid", strings.Repeat("w", openapi.MaxAppID+1)), "", false},
+			"an AppID that is none":    {with(good, "appid", 7), "", false},
 			"a field that nobody asks": {with(good, "userInfo", object{"openId": "o"}), yes, false},
 			"tampered":                 {with(good, names[0], tampered), no, false},
 			"no openid":                {with(good, "openid", nil), "", path == cloudCall},
@@ -268,7 +272,7 @@ func TestStatuses(t *testing.T) {
 	hosting := openHosting(t, map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)})
 	broken := openHosting(t, map[string]string{"CHALLENGE_SECRET": "short"})
 	hasty := open(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, time.Second)
-	seen := map[string]map[int]bool{cloudCall: {}, issue: {}, httpsCall: {}, classic: {}, stable: {}, health: {}}
+	seen := map[string]map[int]bool{cloudCall: {}, issue: {}, httpsCall: {}, classic: {}, stable: {}, tokens: {}, health: {}}
 	asks := func(d *doors, method, path, token, body string, want int, part string) {
 		t.Helper()
 		status, answer, _ := d.asks(t, method, path, token, body)
@@ -304,7 +308,7 @@ func TestStatuses(t *testing.T) {
 	asks(d, post, issue, "", `{"openid":"oUser"}`, 401, "-604101")
 	asks(closed, post, issue, bearerToken, `{"openid":"oUser"}`, 403, "-604101")
 	asks(d, post, issue, bearerToken, long, 413, "-501007")
-	unconfigured := open(t, map[string]string{"CHALLENGE_SECRET": "short", "HTTP_AUTH": "platform"}, usual)
+	unconfigured := open(t, map[string]string{"CHALLENGE_SECRET": "short", "HTTP_AUTH": "platform", "TOKEN_CLIENT_SECRETS": "short"}, usual)
 	asks(unconfigured, post, issue, "", `{"openid":"oUser"}`, 502, "-604103")
 
 	asks(hosting, http.MethodGet, health, "", "", 200, "")
@@ -323,6 +327,14 @@ func TestStatuses(t *testing.T) {
 	asks(d, post, stable, "", text(t, with(credentials, "appid", "wx0000000000000000")), 200, "40013")
 	asks(d, post, stable, "", "", 200, "44002")
 	asks(d, post, stable, "", "{", 200, "47001")
+
+	asks(d, post, tokens, bearerToken, "", 200, `"expiresAt":"`)
+	asks(d, post, tokens, bearerToken, text(t, object{"appid": sandbox.DefaultAppID}), 200, `"forcedRefreshesLeft":`)
+	asks(d, post, tokens, bearerToken, text(t, object{"appid": "wx0000000000000000"}), 400, "-501007")
+	asks(d, post, tokens, clientSecret, "", 401, "-604101")
+	asks(closed, post, tokens, bearerToken, "", 403, "-604101")
+	asks(d, post, tokens, bearerToken, long, 413, "-501007")
+	asks(unconfigured, post, tokens, "", "", 502, "-604103")
 
 	for path, item := range load(t).Paths.Map() {
 		for method, operation := range item.Operations() {

@@ -1,0 +1,152 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/apps"
+	"sotercall/internal/config"
+	"sotercall/internal/openapi"
+	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
+	"sotercall/internal/wechat"
+)
+
+// appsSettings are the variables that say which apps a function works for: one app
+// in two variables, or a document (package apps) in a variable or in a file.
+type appsSettings struct {
+	AppID     string
+	AppSecret secret.Text
+	Mode      string // ACCESS_TOKEN_MODE
+	Document  secret.Text
+	File      string
+}
+
+// isDocument says that the apps are told by a document.
+func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File != "" }
+
+// read reads the apps; none if there are none. What is wrong is told by the name of
+// the variable and the place in the document.
+func (s appsSettings) read(check *config.Check, environment map[string]string) apps.Set {
+	if !s.isDocument() {
+		if s.AppID == "" || s.AppSecret.IsZero() {
+			return apps.Set{}
+		}
+		return apps.Set{Apps: []apps.App{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
+	}
+	name, document := "WECHAT_APPS", []byte(s.Document.Reveal())
+	if s.File != "" {
+		check.That(s.Document.IsZero(), "WECHAT_APPS", "is not used with WECHAT_APPS_FILE: set one of the two")
+		name = "WECHAT_APPS_FILE"
+		var err error
+		if document, err = os.ReadFile(s.File); err != nil {
+			check.That(!errors.Is(err, fs.ErrNotExist), name, "names a file that is not there")
+			check.That(errors.Is(err, fs.ErrNotExist), name, "names a file that cannot be read")
+			return apps.Set{}
+		}
+	}
+	for _, variable := range []string{"WECHAT_APPID", "WECHAT_APPSECRET"} {
+		check.That(environment[variable] == "", variable, "is not used with "+name+": the document names the apps")
+	}
+	check.That(environment["ACCESS_TOKEN_MODE"] == "", "ACCESS_TOKEN_MODE", "is not used with "+name+": each app has its mode there")
+	set, err := apps.Parse(document)
+	if invalid, ok := errors.AsType[*apps.Invalid](err); ok {
+		for _, problem := range invalid.Problems {
+			check.That(false, name, problem)
+		}
+	}
+	return set
+}
+
+// apart demands of secrets of a variable that none is an app's or a client's.
+func apart(check *config.Check, name string, secrets []secret.Text, set apps.Set) {
+	check.Apart(name, secrets, "an app", appSecrets(set))
+	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))
+}
+
+func appSecrets(set apps.Set) []secret.Text {
+	var all []secret.Text
+	for _, app := range set.Apps {
+		all = append(all, app.Secret)
+	}
+	return all
+}
+
+func clientSecrets(clients []apps.Client) []secret.Text {
+	var all []secret.Text
+	for _, client := range clients {
+		all = append(all, client.Secrets...)
+	}
+	return all
+}
+
+// clientsFor are WeChat's clients, one for each app.
+func clientsFor(set apps.Set, client *wechat.Client) map[string]*wechat.Client {
+	clients := map[string]*wechat.Client{}
+	for _, app := range set.Apps {
+		clients[app.ID] = client.ForApp(app.Secret)
+	}
+	return clients
+}
+
+// tokenPlace is where the tokens of all apps are fetched and shared.
+type tokenPlace struct {
+	clients  map[string]*wechat.Client // by app
+	hosts    *upstream.Hosts
+	function bool // a token function is asked
+	store    *store
+	log      *slog.Logger
+}
+
+// caches makes a Cache for each app, which has nothing in common with the others but
+// the connections. With several apps, log lines of an app say which it is.
+func (p tokenPlace) caches(set apps.Set) accesstoken.Apps {
+	all := accesstoken.Apps{}
+	for _, app := range set.Apps {
+		all[app.ID] = p.clients[app.ID].Tokens(wechat.TokenConfig{
+			Base:        p.hosts,
+			Credentials: wechat.Credentials{AppID: app.ID, AppSecret: app.Secret},
+			Classic:     app.Classic,
+			Function:    p.function,
+			Store:       p.store.tokensOf(app.ID),
+			Log:         p.log.With("appid", app.ID),
+		})
+	}
+	return all
+}
+
+// managed are the apps of a token function.
+func managed(all accesstoken.Apps) map[string]accesstoken.Managed {
+	m := make(map[string]accesstoken.Managed, len(all))
+	for appID, cache := range all {
+		m[appID] = cache
+	}
+	return m
+}
+
+// byApp asks each question with the access_token of its app.
+type byApp map[string]openapi.Verifier
+
+// Verify implements [openapi.Verifier].
+func (b byApp) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
+	verifier := b[r.AppID]
+	if verifier == nil {
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the question is about an app that this function does not work for", nil)
+	}
+	return verifier.Verify(ctx, r)
+}
+
+// clientsOf are those of the document, and the one that TOKEN_CLIENT_SECRETS name,
+// which may have the tokens of all apps.
+func clientsOf(secrets []secret.Text, set apps.Set) []apps.Client {
+	clients := slices.Clone(set.Clients)
+	if len(secrets) > 0 {
+		clients = append(clients, apps.Client{Secrets: secrets})
+	}
+	return clients
+}

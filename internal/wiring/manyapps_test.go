@@ -1,0 +1,338 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/adapter"
+	"sotercall/internal/function"
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/sandbox"
+)
+
+const (
+	clientSecret = "a-client-secret-of-this-test-0001"
+	nextSecret   = "a-client-secret-of-this-test-0002"
+	firstSecret  = "a-client-secret-of-this-test-0003"
+)
+
+// many are n apps at WeChat, and a function for all of them.
+type many struct {
+	hostedtest.Sandbox
+	ids  []string
+	on   *function.Handler
+	logs *hostedtest.Log
+
+	environment map[string]string
+}
+
+func appID(i int) string { return fmt.Sprintf("wx%016x", i+1) }
+
+// documentOf names n apps, each after change, and a client with the right to all.
+func documentOf(t *testing.T, n int, change func(id string, app map[string]string)) string {
+	t.Helper()
+	all := map[string]map[string]string{}
+	for i := range n {
+		app := map[string]string{"secret": "secret-of-" + appID(i)}
+		if change != nil {
+			change(appID(i), app)
+		}
+		all[appID(i)] = app
+	}
+	return string(hostedtest.JSON(t, map[string]any{
+		"apps": all,
+		"clients": map[string]any{
+			"all":   map[string]any{"secrets": []string{clientSecret, nextSecret}, "apps": []string{"*"}},
+			"first": map[string]any{"secrets": []string{firstSecret}, "apps": []string{appID(0)}},
+		},
+	}))
+}
+
+func newMany(t *testing.T, build function.Builder, n int, change func(id string, app map[string]string), variables map[string]string) *many {
+	t.Helper()
+	m := &many{logs: new(hostedtest.Log)}
+	var others []sandbox.Credentials
+	for i := range n {
+		m.ids = append(m.ids, appID(i))
+		others = append(others, sandbox.Credentials{AppID: appID(i), AppSecret: "secret-of-" + appID(i)})
+	}
+	m.Sandbox = hostedtest.NewSandbox(t, sandbox.Options{Apps: others})
+	m.environment = hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
+	m.start(t, build)
+	return m
+}
+
+// start starts an instance of the function.
+func (m *many) start(t *testing.T, build function.Builder) {
+	m.on = function.New("many", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+		f, err := build(m.environment, log, level)
+		assert.NoError(t, err)
+		return f, err
+	}, m.logs)
+}
+
+// post sends a request, as on a port.
+func (m *many) post(path, body string, header http.Header) string {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	m.on.Serve(r.Context(), adapter.Invocation{Platform: adapter.HTTP}, w, r)
+	return w.Body.String()
+}
+
+// token asks for the token of an app. Another is wanted if stale is named.
+func (m *many) token(appID, client, stale string) (token, answer string) {
+	answer = m.post("/cgi-bin/stable_token", fmt.Sprintf(`{"grant_type":"client_credential","appid":%q,"secret":%q,"stale_token":%q}`, appID, client, stale), nil)
+	var got struct {
+		AccessToken string `json:"access_token"`
+	}
+	_ = json.Unmarshal([]byte(answer), &got)
+	return got.AccessToken, answer
+}
+
+// invoke is a direct invocation by the developer's backend.
+func (m *many) invoke(t *testing.T, event string) string {
+	t.Helper()
+	return m.invokeBy(t, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, event)
+}
+
+func (m *many) invokeBy(t *testing.T, i adapter.Invocation, event string) string {
+	t.Helper()
+	answer, err := m.on.Invoke(t.Context(), i, []byte(event))
+	require.NoError(t, err)
+	return string(answer)
+}
+
+// fetched is how often the token of an app was asked for at WeChat.
+func (m *many) fetched(t *testing.T, appID string) int {
+	t.Helper()
+	app, err := m.App(appID)
+	require.NoError(t, err)
+	return app.Requests("/cgi-bin/stable_token") + app.Requests("/cgi-bin/token")
+}
+
+// sum adds up a number of all log lines.
+func sum(logs, name string) int {
+	total := 0
+	for line := range strings.Lines(logs) {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) == nil {
+			n, _ := fields[name].(float64)
+			total += int(n)
+		}
+	}
+	return total
+}
+
+// TestManyAppsFetchOnceEach: 200 apps, none of which has a token, and 50 calls for
+// each of them at the same moment. Under the race detector there are 10: the processor
+// time of more would be longer than a fetch may take. A request is then often silent for
+// a second, because nobody has time to read its answer, and is sent once more: that is
+// no second decision to fetch, and the log tells the two apart.
+func TestManyAppsFetchOnceEach(t *testing.T) {
+	const apps = 200
+	calls := 50
+	if raced {
+		calls = 10
+	}
+	m := newMany(t, Token, apps, nil, nil)
+	var failed atomic.Int64
+	var running sync.WaitGroup
+	start := make(chan struct{})
+	tokens := make([]sync.Map, apps)
+	for i, id := range m.ids {
+		for range calls {
+			running.Go(func() {
+				<-start
+				token, answer := m.token(id, clientSecret, "")
+				if token == "" && failed.Add(1) == 1 {
+					t.Error(answer)
+				}
+				tokens[i].Store(token, true)
+			})
+		}
+	}
+	close(start)
+	running.Wait()
+	assert.Zero(t, failed.Load())
+	decisions, attempts := sum(m.logs.String(), "token_fetches"), sum(m.logs.String(), "upstream_attempts")
+	assert.Equal(t, apps, decisions)
+	assert.LessOrEqual(t, m.Requests("/cgi-bin/stable_token"), attempts)
+	if !raced {
+		assert.Equal(t, apps, m.Requests("/cgi-bin/stable_token"))
+	}
+	for i, id := range m.ids {
+		assert.Positive(t, m.fetched(t, id))
+		n := 0
+		tokens[i].Range(func(any, any) bool { n++; return true })
+		assert.Equal(t, 1, n, "all calls of an app get the same")
+	}
+	require.Equal(t, apps*calls, strings.Count(m.logs.String(), `"msg":"invocation"`))
+}
+
+// Whatever is wrong with one app is its own affair.
+func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
+	need.Time(t)
+	const wrongSecret, frozen, exhausted, silent, well, calls = 0, 1, 2, 3, 20, 30
+	m := newMany(t, Token, well, func(id string, app map[string]string) {
+		if id == appID(wrongSecret) {
+			app["secret"] = "another"
+		}
+	}, nil)
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 50007, AppID: appID(frozen)}))
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 45009, AppID: appID(exhausted)}))
+	require.NoError(t, m.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: 30_000, AppID: appID(silent)}))
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	hung := make(chan string, 1)
+	go func() {
+		answer, _ := m.on.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, []byte(`{"appid":"`+appID(silent)+`"}`))
+		hung <- string(answer)
+	}()
+	var running sync.WaitGroup
+	for i, id := range m.ids {
+		if i == silent {
+			continue
+		}
+		for range calls {
+			running.Go(func() {
+				token, answer := m.token(id, clientSecret, "")
+				switch i {
+				case wrongSecret:
+					assert.Contains(t, answer, `"errcode":40125`)
+				case frozen:
+					assert.Contains(t, answer, `"errcode":50007`)
+				case exhausted:
+					assert.Contains(t, answer, `"errcode":45009`)
+				default:
+					assert.NotEmpty(t, token, answer)
+				}
+			})
+		}
+	}
+	running.Wait()
+	select {
+	case answer := <-hung:
+		t.Error("the others have waited for the one that hangs:", answer)
+	default:
+	}
+	for i, id := range m.ids {
+		if i != silent {
+			assert.Equal(t, 1, m.fetched(t, id), "what WeChat has refused is remembered")
+		}
+	}
+	hangUp()
+	assert.Contains(t, <-hung, `"errCode":-604102`)
+
+	// The operator sees which.
+	status := m.invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	for i, says := range map[int]string{wrongSecret: `"errCode":40125,"errMsg":"invalid appsecret`, frozen: `"errCode":50007`, exhausted: `"errCode":45009`} {
+		assert.Contains(t, m.invoke(t, `{"call":"openapi.auth.getTokenStatus","appid":"`+appID(i)+`"}`), says)
+	}
+	assert.Equal(t, well, strings.Count(status, `"appid":"wx`))
+	assert.Equal(t, well-4, strings.Count(status, `"expiresAt"`))
+	assert.NotContains(t, status, "sandbox_", "no token")
+
+	// So does the log.
+	for _, i := range []int{wrongSecret, frozen, exhausted} {
+		assert.Regexp(t, `"msg":"no new access_token","appid":"`+appID(i)+`"`, m.logs.String())
+	}
+	assert.Regexp(t, `"msg":"invocation".*"client":"all","appid":"`+appID(well-1)+`"`, m.logs.String())
+}
+
+// One app's token is revoked while all are in use: it is refreshed, once, and no
+// other.
+func TestRevokedAppIsRefreshedAlone(t *testing.T) {
+	const apps, calls = 10, 20
+	m := newMany(t, Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
+	questions := map[string]string{}
+	for i, id := range m.ids {
+		questions[id] = m.question(t, id, fmt.Sprintf("oUser-of-%d", i))
+	}
+	ask := func() {
+		var running sync.WaitGroup
+		for _, id := range m.ids {
+			for range calls {
+				running.Go(func() { assert.Equal(t, hostedtest.Verified, m.invoke(t, questions[id])) })
+			}
+		}
+		running.Wait()
+	}
+	ask()
+	for _, id := range m.ids {
+		require.Equal(t, 1, m.fetched(t, id))
+	}
+	const revoked = 3
+	app, err := m.App(appID(revoked))
+	require.NoError(t, err)
+	app.RotateTokens()
+	ask()
+	for i, id := range m.ids {
+		assert.Equal(t, 1+map[bool]int{true: 1}[i == revoked], m.fetched(t, id), id)
+	}
+	assert.Regexp(t, `"msg":"invocation".*"appid":"`+appID(5)+`"`, m.logs.String())
+}
+
+// Many apps, several instances of the function, and one Redis: each app is fetched once
+// in the whole fleet.
+func TestManyAppsShareAStore(t *testing.T) {
+	const apps, instances, calls = 40, 3, 2
+	server := redistest.Start(t)
+	weChat := newMany(t, Token, apps, nil, map[string]string{"REDIS_URL": server.URL.Reveal()})
+	fleet := []*many{weChat}
+	for range instances - 1 {
+		other := *weChat
+		other.start(t, Token)
+		fleet = append(fleet, &other)
+	}
+	var running sync.WaitGroup
+	for _, m := range fleet {
+		for _, id := range m.ids {
+			for range calls {
+				running.Go(func() {
+					token, answer := m.token(id, clientSecret, "")
+					assert.NotEmpty(t, token, answer)
+				})
+			}
+		}
+	}
+	running.Wait()
+	for _, id := range weChat.ids {
+		assert.Equal(t, 1, weChat.fetched(t, id), id)
+	}
+	fleet[0].invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	status := fleet[2].invoke(t, `{"call":"openapi.auth.getTokenStatus"}`)
+	assert.Equal(t, apps, strings.Count(status, `"fetchedAt"`))
+	assert.NotContains(t, status, "storeFailed")
+	server.Kill()
+	assert.Contains(t, fleet[1].invoke(t, `{"call":"openapi.auth.getTokenStatus","appid":"`+appID(0)+`"}`), `"storeFailed":true`)
+}
+
+// question is one that a user's phone has signed, which names the app.
+func (m *many) question(t *testing.T, appID, openid string) string {
+	t.Helper()
+	app, err := m.App(appID)
+	require.NoError(t, err)
+	phone, err := app.Phone(openid, sandbox.Huawei)
+	require.NoError(t, err)
+	signed, err := phone.Sign("challenge")
+	require.NoError(t, err)
+	return string(hostedtest.JSON(t, map[string]string{
+		"appid": appID, "openid": openid, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature,
+	}))
+}

@@ -1,0 +1,183 @@
+package interop
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/emulator"
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
+	"sotercall/internal/sandbox"
+)
+
+const (
+	shop, game             = "wx0123456789abcdef", "wxfedcba9876543210"
+	shopSecret, gameSecret = "the-AppSecret-of-the-shop-00001", "the-AppSecret-of-the-game-00001"
+	shopClient             = "a-client-with-a-right-to-the-shop-1"
+)
+
+// centralServer is the token function of docs/central-token-server.md, on a port,
+// for two apps, in front of a sandbox.
+func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hostedtest.Sandbox) {
+	t.Helper()
+	weChat = hostedtest.NewSandbox(t, sandbox.Options{Apps: []sandbox.Credentials{{AppID: shop, AppSecret: shopSecret}, {AppID: game, AppSecret: gameSecret}}})
+	file := filepath.Join(t.TempDir(), "apps.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{
+  "apps": {
+    "`+shop+`": {"secret": "`+shopSecret+`"},
+    "`+game+`": {"secret": "`+gameSecret+`"}
+  },
+  "clients": {"shop": {"secrets": ["`+shopClient+`"], "apps": ["`+shop+`"]}}
+}`), 0o600))
+	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "token", Binary: hostedtest.Binary("token"), Timeout: 10 * time.Second, Log: new(hostedtest.Log),
+		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+	return server, weChat
+}
+
+// TestSDKsTakeTheirTokenFromTheCentralServer runs SDKs of WeChat that know nothing of
+// this project, with the change that docs/central-token-server.md shows.
+func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
+	for name, program := range map[string]func(t *testing.T) *exec.Cmd{
+		"silenceper/wechat": goSDK,
+		"node-easywechat":   nodeSDK,
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, weChat := centralServer(t)
+			app, err := weChat.App(shop)
+			require.NoError(t, err)
+			phone, err := app.Phone("oUser-of-the-shop", sandbox.Huawei)
+			require.NoError(t, err)
+			signed, err := phone.Sign("a challenge")
+			require.NoError(t, err)
+			question := string(hostedtest.JSON(t, map[string]string{
+				"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature}))
+
+			run := func(appID string) string {
+				command := program(t)
+				command.Env = append(os.Environ(), "TOKEN_SERVER="+server.URL, "WECHAT_API="+weChat.URL, "APPID="+appID,
+					"CLIENT_SECRET="+shopClient, "QUESTION="+question)
+				said, err := command.CombinedOutput()
+				require.NoError(t, err, "%s", said)
+				return string(said)
+			}
+			const genuine = `{"errcode":0,"errmsg":"ok","is_ok":true}` + "\n"
+			for range 2 { // two processes
+				assert.Equal(t, genuine+genuine, run(shop))
+			}
+			assert.Equal(t, 1, app.Requests("/cgi-bin/stable_token"), "WeChat was asked once, by the central server")
+			refused := run(game)
+			assert.Contains(t, refused, "40125", "no right to the other app")
+			assert.NotContains(t, refused, "is_ok")
+			assert.Zero(t, must(t, weChat, game).Requests(""))
+		})
+	}
+}
+
+func must(t *testing.T, s hostedtest.Sandbox, appID string) *sandbox.App {
+	t.Helper()
+	app, err := s.App(appID)
+	require.NoError(t, err)
+	return app
+}
+
+func goSDK(t *testing.T) *exec.Cmd {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "central")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for _, arguments := range [][]string{{"mod", "download"}, {"build", "-o", binary, "."}} {
+		command := exec.CommandContext(ctx, "go", arguments...)
+		command.Dir = "central/go"
+		said, err := command.CombinedOutput()
+		if arguments[0] == "mod" { // the network is missing
+			need.Met(t, err)
+		}
+		require.NoError(t, err, "%s", said)
+	}
+	return exec.CommandContext(t.Context(), binary)
+}
+
+func nodeSDK(t *testing.T) *exec.Cmd {
+	t.Helper()
+	folder := need.NodeModules(t, "central/node")
+	command := exec.CommandContext(t.Context(), need.Program(t, "node"), filepath.Join(folder, "main.js"))
+	command.Dir = t.TempDir() // where it caches the token
+	return command
+}
+
+// TestDocumentedCentralServer runs the lines that docs/central-token-server.md begins
+// with, on other ports.
+func TestDocumentedCentralServer(t *testing.T) {
+	need.Program(t, "curl")
+	weChat := hostedtest.NewSandbox(t, sandbox.Options{})
+	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	lines := strings.Split(strings.TrimSpace(block), "\n")
+	require.Len(t, lines, 4)
+	assert.Equal(t, "go run ./scripts/local &", lines[0])
+
+	variables := map[string]string{}
+	assignments, started, _ := strings.Cut(lines[1], " go run ")
+	assert.Equal(t, "./functions/token &", started)
+	for assignment := range strings.FieldsSeq(assignments) {
+		name, value, _ := strings.Cut(assignment, "=")
+		variables[name] = value
+	}
+	assert.Equal(t, "http://127.0.0.1:9000", variables["WECHAT_API_BASE"])
+	variables["WECHAT_API_BASE"] = weChat.URL
+	file, err := filepath.Abs(filepath.Join("..", "..", variables["WECHAT_APPS_FILE"]))
+	require.NoError(t, err)
+	variables["WECHAT_APPS_FILE"] = file
+	delete(variables, "PORT")
+	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
+		Name: "token", Binary: hostedtest.Binary("token"), Timeout: 10 * time.Second, Log: new(hostedtest.Log), Env: variables,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+
+	var said []string
+	for _, line := range lines[2:] {
+		command := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "http://127.0.0.1:8080", server.URL))
+		out, err := command.Output()
+		require.NoError(t, err, line)
+		said = append(said, string(out))
+	}
+	assert.Regexp(t, `^{"access_token":"[^"]+","expires_in":7\d\d\d}$`, said[0])
+	assert.Regexp(t, `^{"apps":\[{"appid":"wx5a4db0c55a4db0c5","fetchedAt":"[^"]+","expiresAt":"[^"]+","forcedRefreshesLeft":20}\],`, said[1])
+}
+
+func centralDocs(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/central-token-server.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// TestDocumentedSDKChangesAreTheOnesThatRun: what the document shows is a part of
+// what runs above.
+func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
+	for opening, file := range map[string]string{"```go\nserver :=": "central/go/central.go", "```js\nconst { MiniApp }": "central/node/central.js"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		begin := strings.Index(centralDocs(t), opening)
+		require.Positive(t, begin, opening)
+		_, block, _ := strings.Cut(centralDocs(t)[begin:], "\n")
+		block, _, _ = strings.Cut(block, "```")
+		for line := range strings.Lines(block) {
+			assert.Contains(t, string(source), strings.TrimSpace(line), file)
+		}
+	}
+}
