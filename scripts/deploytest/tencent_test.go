@@ -22,8 +22,8 @@ import (
 // defaults: unlike a CloudFormation parameter, ${env:...} must have a value, and
 // whether SCF takes an empty one is not documented.
 var optional = map[string][]string{
-	"verify":    {"CHALLENGE_SECRET", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
-	"token":     {"REDIS_URL", "HTTP_BASE_PATH"},
+	"verify":    {"CHALLENGE_SECRET", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
+	"token":     {"REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
 	"challenge": {"HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
 }
 
