@@ -76,13 +76,15 @@ type outcome struct {
 	err   error
 }
 
-// attempts is one request while it is being answered.
+// attempts is one request while it is being answered. The first attempt is made by
+// the goroutine of the call itself, as long as nothing speaks against it; only a
+// server that is silent makes it two goroutines, of which then one watches.
 type attempts struct {
 	client     *Client
 	request    *request
 	invocation *invocation
 	route      upstream.Route
-	outcomes   chan outcome
+	outcomes   chan outcome // while one watches
 	running    sync.WaitGroup
 	inFlight   int
 	extras     int // begun beside a silent one
@@ -103,9 +105,39 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	defer a.running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	for {
+		o, watched := a.alone(ctx, cancel)
+		if watched != nil {
+			return <-watched
+		}
+		if done, err := a.take(ctx, o); done {
+			return err
+		}
+	}
+}
 
-	a.start(ctx, false)
-	silence := newSilence(a.patience(ctx))
+// alone makes an attempt. Once the server has been silent for a while, another
+// goroutine watches and decides; how the call ends is then received from watched,
+// and cancel ends this attempt if it is no longer wanted.
+func (a *attempts) alone(ctx context.Context, cancel context.CancelFunc) (_ outcome, watched <-chan error) {
+	base := a.begin(false)
+	patience, since := a.patience(ctx), time.Now()
+	result := make(chan error, 1)
+	glance := time.AfterFunc(patience/glances, func() {
+		result <- a.watch(ctx, silentSince(since, patience))
+		cancel()
+	})
+	o := a.send(ctx, base, false)
+	if glance.Stop() {
+		return o, nil
+	}
+	a.outcomes <- o
+	return outcome{}, result
+}
+
+// watch is with a call whose first attempt has been silent for a while: it begins
+// another one beside it, and returns how the call ends.
+func (a *attempts) watch(ctx context.Context, silence *silence) error {
 	defer silence.Stop()
 	for {
 		select {
@@ -114,40 +146,51 @@ func (c *Client) call(ctx context.Context, r *request) error {
 			if done {
 				return err
 			}
+			if a.inFlight == 0 {
+				a.start(ctx, false)
+			}
 			silence.begin(a.patience(ctx))
 		case <-silence.C:
 			if !silence.isOver() {
 				continue
 			}
-			if a.mayRepeat(maxAttempts - r.spare) {
+			if a.mayRepeat(maxAttempts - a.request.spare) {
 				// Connections that have been idle as long may be as dead.
-				c.http.CloseIdle()
+				a.client.http.CloseIdle()
 				a.route.Leave()
 				a.start(ctx, true)
 			}
 			silence.begin(a.patience(ctx))
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
+			return fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
 		}
 	}
 }
 
-// start sends the request once more.
-func (a *attempts) start(ctx context.Context, extra bool) {
+// begin counts an attempt, and says to whom it goes.
+func (a *attempts) begin(extra bool) (base *url.URL) {
 	a.invocation.count()
 	a.inFlight++
 	if extra {
 		a.extras++
 	}
-	base := a.route.Base()
-	a.running.Go(func() {
-		reply, err := a.client.send(ctx, a.request, base)
-		a.outcomes <- outcome{base: base, extra: extra, reply: reply, err: err}
-	})
+	return a.route.Base()
 }
 
-// take looks at how an attempt ended, and begins the next one if that is of use. It
-// reports whether the call is done.
+func (a *attempts) send(ctx context.Context, base *url.URL, extra bool) outcome {
+	reply, err := a.client.send(ctx, a.request, base)
+	return outcome{base: base, extra: extra, reply: reply, err: err}
+}
+
+// start makes an attempt in a goroutine of its own.
+func (a *attempts) start(ctx context.Context, extra bool) {
+	base := a.begin(extra)
+	a.running.Go(func() { a.outcomes <- a.send(ctx, base, extra) })
+}
+
+// take looks at how an attempt ended, and waits until the next one is of use. It
+// reports whether the call is done; if not, and nothing is in flight, the next one is
+// to be made.
 func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
 	a.inFlight--
 	err = a.judge(o)
@@ -170,7 +213,6 @@ func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
 		}
 		return true, err
 	}
-	a.start(ctx, false)
 	return false, nil
 }
 

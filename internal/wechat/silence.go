@@ -34,6 +34,15 @@ func newSilence(patience time.Duration) *silence {
 	return s
 }
 
+// silentSince is a silence that began then, and at which it is time for the first
+// glance.
+func silentSince(begin time.Time, patience time.Duration) *silence {
+	s := newSilence(patience)
+	s.since = begin
+	s.isOver() // with more glances to come, it is not
+	return s
+}
+
 // begin lets the silence begin anew.
 func (s *silence) begin(patience time.Duration) {
 	s.glance, s.seen = patience/glances, 0
