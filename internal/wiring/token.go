@@ -40,7 +40,7 @@ func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler
 
 func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
-	store, err := openStore(s.store(), environment, scrub)
+	store, err := openStore(s.Store, environment, scrub)
 	if err != nil {
 		return nil, err
 	}

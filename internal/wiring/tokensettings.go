@@ -13,14 +13,13 @@ import (
 // tokenSettings are all that the function can be told, by environment variables.
 // docs/configuration.md explains each.
 type tokenSettings struct {
-	AppID           string        `env:"WECHAT_APPID"`
-	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
-	Apps            secret.Text   `env:"WECHAT_APPS"`
-	AppsFile        string        `env:"WECHAT_APPS_FILE"`
-	APIBase         []string      `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
-	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
-	RedisURL        secret.Text   `env:"REDIS_URL"`
-	DynamoDBTable   string        `env:"DYNAMODB_TABLE"`
+	AppID           string      `env:"WECHAT_APPID"`
+	AppSecret       secret.Text `env:"WECHAT_APPSECRET"`
+	Apps            secret.Text `env:"WECHAT_APPS"`
+	AppsFile        string      `env:"WECHAT_APPS_FILE"`
+	APIBase         []string    `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
+	AccessTokenMode string      `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
+	Store           storeSettings
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
 	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
 	BasePath        string        `env:"HTTP_BASE_PATH"`
@@ -48,7 +47,7 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.Secrets("TOKEN_CLIENT_SECRETS", s.ClientSecrets)
 	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
-	s.store().check(&check)
+	s.Store.check(&check)
 	for _, client := range s.ClientSecrets {
 		check.That(!slices.ContainsFunc(appSecrets(s.apps), client.Equal), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	}
@@ -58,10 +57,8 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	return s, check.Err()
 }
 
-func (s tokenSettings) store() storeSettings { return storeSettings{s.RedisURL, s.DynamoDBTable} }
-
 // secrets are those that no text from outside may bring into a log or an answer,
 // beside each app's own.
 func (s tokenSettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.RedisURL}, s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
+	return slices.Concat([]secret.Text{s.Store.RedisURL}, s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
 }

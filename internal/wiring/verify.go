@@ -81,7 +81,7 @@ func (p parts) holders() openapi.Tokens {
 
 // assemble chooses the parts by the settings.
 func assemble(s verifySettings, environment map[string]string, scrub *secret.Scrubber, log *slog.Logger) (parts, error) {
-	store, err := openStore(s.store(), environment, scrub)
+	store, err := openStore(s.Store, environment, scrub)
 	if err != nil {
 		return parts{}, err
 	}

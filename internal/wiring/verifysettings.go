@@ -25,12 +25,11 @@ type verifySettings struct {
 	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
 	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log"`
 	AuthKeysFile    string                  `env:"AUTHKEYS_FILE"`
-	RedisURL        secret.Text             `env:"REDIS_URL"`
-	DynamoDBTable   string                  `env:"DYNAMODB_TABLE"`
-	HTTPAuth        string                  `env:"HTTP_AUTH" envDefault:"bearer"`
-	BearerTokens    []secret.Text           `env:"HTTP_BEARER_TOKENS"`
-	BasePath        string                  `env:"HTTP_BASE_PATH"`
-	LogLevel        slog.Level              `env:"LOG_LEVEL" envDefault:"info"`
+	Store           storeSettings
+	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
+	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
+	BasePath        string        `env:"HTTP_BASE_PATH"`
+	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 
 	apiBases, tokenBases []*url.URL
 	apps                 apps.Set
@@ -66,7 +65,7 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	apart(&check, "CHALLENGE_SECRET", s.ChallengeSecret, s.apps)
 	if s.Verifier == "local" {
-		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.store().isSet())
+		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.Store.isSet())
 	}
 	s.checkTogether(&check, environment)
 	return s, check.Err()
@@ -112,8 +111,8 @@ func (s *verifySettings) noToken(check *config.Check, environment map[string]str
 
 // checkTogether refuses what would be ignored without a word.
 func (s *verifySettings) checkTogether(check *config.Check, environment map[string]string) {
-	s.store().check(check)
-	check.That(s.CounterPolicy != challenge.EnforceCounter || s.store().isSet(), "COUNTER_POLICY",
+	s.Store.check(check)
+	check.That(s.CounterPolicy != challenge.EnforceCounter || s.Store.isSet(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL or DYNAMODB_TABLE")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
 	asksWeChat := s.Verifier == "wechat"
@@ -144,10 +143,8 @@ func (s *verifySettings) checkTogether(check *config.Check, environment map[stri
 	}
 }
 
-func (s verifySettings) store() storeSettings { return storeSettings{s.RedisURL, s.DynamoDBTable} }
-
 // secrets are those that no text from outside may bring into a log or an answer,
 // beside each app's own.
 func (s verifySettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.RedisURL}, s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
+	return slices.Concat([]secret.Text{s.Store.RedisURL}, s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
 }

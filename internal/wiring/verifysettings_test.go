@@ -138,14 +138,27 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 
 func TestEveryVariableIsInTheTable(t *testing.T) {
 	var names []string
-	settings := reflect.TypeFor[verifySettings]()
-	for i := range settings.NumField() {
-		if name := settings.Field(i).Tag.Get("env"); name != "" {
-			names = append(names, name)
-			assert.Contains(t, values, name)
-		}
+	for _, field := range variables(reflect.TypeFor[verifySettings]()) {
+		name := field.Tag.Get("env")
+		names = append(names, name)
+		assert.Contains(t, values, name)
 	}
 	assert.Len(t, names, len(values))
+}
+
+// variables are the fields of settings, and of the settings in them, that are filled
+// from variables.
+func variables(settings reflect.Type) (fields []reflect.StructField) {
+	for i := range settings.NumField() {
+		field := settings.Field(i)
+		switch {
+		case field.Tag.Get("env") != "":
+			fields = append(fields, field)
+		case field.Type == reflect.TypeFor[storeSettings]():
+			fields = append(fields, variables(field.Type)...)
+		}
+	}
+	return fields
 }
 
 func TestUnsafeSecretsAreRefused(t *testing.T) {
@@ -193,8 +206,7 @@ func TestBasePaths(t *testing.T) {
 func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
 	var names []string
 	for _, settings := range []reflect.Type{reflect.TypeFor[verifySettings](), reflect.TypeFor[tokenSettings](), reflect.TypeFor[challengeSettings]()} {
-		for i := range settings.NumField() {
-			field := settings.Field(i)
+		for _, field := range variables(settings) {
 			name := field.Tag.Get("env")
 			holds := field.Type == reflect.TypeFor[secret.Text]() || field.Type == reflect.TypeFor[[]secret.Text]()
 			if holds && !slices.Contains(names, name) {

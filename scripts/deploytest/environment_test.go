@@ -23,10 +23,8 @@ import (
 // knows, and which of them are secret.
 func variablesOf(t *testing.T, function string) (names []string, secret map[string]bool) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "internal", "wiring", function+"settings.go"), nil, parser.SkipObjectResolution)
-	require.NoError(t, err)
 	secret = map[string]bool{}
-	ast.Inspect(file, func(node ast.Node) bool {
+	inspect := func(node ast.Node) bool {
 		field, ok := node.(*ast.Field)
 		if !ok || field.Tag == nil {
 			return true
@@ -39,10 +37,25 @@ func variablesOf(t *testing.T, function string) (names []string, secret map[stri
 			secret[name] = isSecret(field.Type)
 		}
 		return true
+	}
+	settings := settingsFile(t, function)
+	ast.Inspect(settings, inspect)
+	ast.Inspect(settings, func(node ast.Node) bool {
+		if name, ok := node.(*ast.Ident); ok && name.Name == "storeSettings" {
+			ast.Inspect(settingsFile(t, "store"), inspect)
+		}
+		return true
 	})
 	require.NotEmpty(t, names, function)
 	slices.Sort(names)
 	return names, secret
+}
+
+func settingsFile(t *testing.T, name string) *ast.File {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "internal", "wiring", name+"settings.go"), nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	return file
 }
 
 // isSecret recognizes secret.Text and []secret.Text.

@@ -1,0 +1,72 @@
+package wiring
+
+import (
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/authkeys"
+	"sotercall/internal/challenge"
+	"sotercall/internal/config"
+	"sotercall/internal/dynamodb"
+	"sotercall/internal/redis"
+	"sotercall/internal/secret"
+)
+
+// store is what all instances share. The nil store is none.
+type store struct {
+	tokens   func(appID string) accesstoken.Store
+	ledger   challenge.Ledger
+	authKeys authkeys.Store
+}
+
+// storeSettings choose the store, for each function that has one.
+// docs/configuration.md explains each.
+type storeSettings struct {
+	RedisURL      secret.Text `env:"REDIS_URL"`
+	DynamoDBTable string      `env:"DYNAMODB_TABLE"`
+}
+
+// isSet reports whether there is a store.
+func (s storeSettings) isSet() bool { return !s.RedisURL.IsZero() || s.DynamoDBTable != "" }
+
+// check refuses two stores.
+func (s storeSettings) check(check *config.Check) {
+	check.That(s.RedisURL.IsZero() || s.DynamoDBTable == "", "REDIS_URL and DYNAMODB_TABLE", "name two stores: set one of them")
+}
+
+// openStore opens the store that is chosen; nil if none is. The environment has what
+// the platform says of the way to it.
+func openStore(s storeSettings, environment map[string]string, scrub *secret.Scrubber) (*store, error) {
+	switch {
+	case !s.RedisURL.IsZero():
+		server, err := redis.Open(s.RedisURL)
+		if err != nil {
+			return nil, err
+		}
+		server.Scrub = scrub
+		return &store{
+			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
+			ledger:   challenge.NewRedis(server),
+			authKeys: authkeys.NewRedis(server),
+		}, nil
+	case s.DynamoDBTable != "":
+		table, err := dynamodb.Open(s.DynamoDBTable, environment)
+		if err != nil {
+			return nil, err
+		}
+		table.Scrub = scrub
+		return &store{
+			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID) },
+			ledger:   challenge.NewDynamoDB(table),
+			authKeys: authkeys.NewDynamoDB(table),
+		}, nil
+	}
+	return nil, nil
+}
+
+// tokensOf is where the tokens of an appid are kept: in this process if there is no
+// store.
+func (s *store) tokensOf(appID string) accesstoken.Store {
+	if s == nil {
+		return new(accesstoken.Memory)
+	}
+	return s.tokens(appID)
+}
