@@ -179,6 +179,9 @@ func TestTheWay(t *testing.T) {
 	for _, r := range []told{first, slow, cut} {
 		for _, span := range r.spans {
 			assert.LessOrEqual(t, span.Start, span.End, "%+v", span)
+			if span.Outcome == "left" {
+				continue // WeChat's side notices it a little later
+			}
 			assert.LessOrEqual(t, span.End, r.spans[len(r.spans)-1].End, "the function is done last: %+v", span)
 		}
 	}
