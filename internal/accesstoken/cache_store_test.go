@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	testneed "sotercall/internal/need"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
 )
@@ -34,6 +35,7 @@ func (e *hangsDuring) Fetch(ctx context.Context, stale secret.Text, force bool) 
 }
 
 func TestRedisThatPausesDuringAFetchMakesNotAllFetch(t *testing.T) {
+	testneed.Time(t)
 	for _, pause := range []time.Duration{1200 * time.Millisecond, 3 * time.Second} {
 		t.Run(pause.String(), func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +64,7 @@ func TestRedisThatPausesDuringAFetchMakesNotAllFetch(t *testing.T) {
 // Those that find Redis pausing, and cannot know that another instance fetches, wait
 // a little; if it goes on, each fetches for itself.
 func TestRedisThatPausesIsWaitedForBriefly(t *testing.T) {
+	testneed.Time(t)
 	for _, c := range []struct {
 		pause   time.Duration
 		fetches int
@@ -108,6 +111,7 @@ func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {
 }
 
 func TestTokenIsUsedBeforeItIsSaved(t *testing.T) {
+	testneed.Time(t)
 	t.Parallel()
 	server := redistest.Start(t)
 	w := newWechat()

@@ -37,8 +37,8 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// Time skips a test that takes seconds, because it builds programs or installs
-// packages, when go test is called with -short.
+// Time skips a test that takes seconds when go test is called with -short: because it
+// builds programs, installs packages, or meets a server that is really silent.
 func Time(t testing.TB) {
 	t.Helper()
 	if testing.Short() {

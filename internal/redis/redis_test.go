@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"sotercall/internal/need"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
@@ -213,6 +214,7 @@ func TestServerThatIsKilledAndStartedAgainIsFoundAgain(t *testing.T) {
 // A server that takes connections and never answers is what an overloaded or
 // frozen one, or a wrong security group, looks like.
 func TestSilentServerCostsLittleTime(t *testing.T) {
+	need.Time(t)
 	t.Parallel()
 	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	for _, scheme := range []string{"redis", "rediss"} {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
@@ -164,6 +165,7 @@ func TestRefusalAndSilenceAreNotRepeated(t *testing.T) {
 }
 
 func TestServerThatIsPausedCostsOneTimeout(t *testing.T) {
+	need.Time(t)
 	server := redistest.Start(t)
 	store := open(t, server.URL)
 	_, err := store.Run(t.Context(), addOnce, "k", "nonce", 1)

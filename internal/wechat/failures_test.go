@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
@@ -137,6 +138,7 @@ func silent(r *http.Request) bool {
 
 // Every second call meets a connection that is dead and does not say so.
 func TestSilentRequestIsAskedAgainOnAnotherConnection(t *testing.T) {
+	need.Time(t)
 	for _, path := range []string{verifyPath, tokenPath, classicPath} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +171,7 @@ func TestSilentRequestIsAskedAgainOnAnotherConnection(t *testing.T) {
 
 // One that is slow is not cut off, and not asked twice for long.
 func TestSlowIsNotSilent(t *testing.T) {
+	need.Time(t)
 	t.Parallel()
 	s := newSandbox(t, sandbox.Options{})
 	h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
@@ -190,6 +193,7 @@ func TestSlowIsNotSilent(t *testing.T) {
 }
 
 func TestBrokenReplyIsAskedAgain(t *testing.T) {
+	need.Time(t)
 	t.Parallel()
 	s := newSandbox(t, sandbox.Options{})
 	var n, broken atomic.Int32
@@ -228,6 +232,7 @@ var answers = map[string]func(w http.ResponseWriter){
 }
 
 func TestRepliesThatAreNotWeChats(t *testing.T) {
+	need.Time(t)
 	t.Parallel()
 	var trials []func() error
 	for name, answer := range answers {
@@ -262,6 +267,7 @@ func TestRepliesThatAreNotWeChats(t *testing.T) {
 }
 
 func TestColdInstancesBeforeACrowdedTokenFunction(t *testing.T) {
+	need.Time(t)
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()

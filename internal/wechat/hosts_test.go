@@ -9,10 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 )
 
 func TestHosts(t *testing.T) {
+	need.Time(t)
 	for name, goesWrong := range map[string]wrong{
 		"silent": func(_ http.ResponseWriter, r *http.Request) bool { return silent(r) },
 		"500":    func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true },

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 	"sotercall/internal/sandbox"
 )
@@ -37,6 +38,7 @@ func forces(next wrong, count *atomic.Int32) wrong {
 }
 
 func TestHalfOfTheFrontEndsRefuseAGoodToken(t *testing.T) {
+	need.Time(t)
 	t.Parallel()
 	s := newSandbox(t, sandbox.Options{})
 	var trouble atomic.Bool
@@ -71,6 +73,7 @@ const newFor = 2600 * time.Millisecond
 
 // Front ends learn of a new token up to 2 s late.
 func TestNewTokenThatFrontEndsLearnOfLate(t *testing.T) {
+	need.Time(t)
 	for _, classic := range []bool{false, true} {
 		t.Run(fmt.Sprintf("classic %t", classic), func(t *testing.T) {
 			t.Parallel()
