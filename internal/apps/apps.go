@@ -26,6 +26,7 @@ package apps
 import (
 	"regexp"
 	"slices"
+	"sync"
 
 	"sotercall/internal/secret"
 )
@@ -91,8 +92,9 @@ func (c Client) May(appID string) bool { return c.Apps == nil || slices.Contains
 func (c Client) IsLimited() bool { return c.Apps != nil }
 
 // What names look like. WeChat's AppIDs have wx and 16 hex digits; the pattern is
-// wider, and shorter than any secret.
+// wider, and shorter than any secret. Most functions read no document, and start without
+// these.
 var (
-	appID      = regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`)
-	clientName = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,31}$`)
+	appID      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`) })
+	clientName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z_.-]{1,31}$`) })
 )

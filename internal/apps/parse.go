@@ -106,8 +106,8 @@ func (p *problems) apps(all members[app]) []App {
 	}
 	var apps []App
 	for i, m := range all {
-		at := place("/apps", i, m.name, appID.MatchString)
-		if !appID.MatchString(m.name) {
+		at := place("/apps", i, m.name, appID().MatchString)
+		if !appID().MatchString(m.name) {
 			p.add(at, "must have an AppID as its name, which begins with wx")
 		}
 		switch text := m.value.Secret.Reveal(); {
@@ -127,8 +127,8 @@ func (p *problems) apps(all members[app]) []App {
 func (p *problems) clients(all members[client], apps []App) []Client {
 	var clients []Client
 	for i, m := range all {
-		at := place("/clients", i, m.name, clientName.MatchString)
-		if !clientName.MatchString(m.name) {
+		at := place("/clients", i, m.name, clientName().MatchString)
+		if !clientName().MatchString(m.name) {
 			p.add(at, fmt.Sprintf("must have a name of letters, digits and -_. with fewer than %d characters", MinClientSecret))
 		}
 		if len(m.value.Secrets) == 0 {
@@ -212,7 +212,7 @@ func pointer(p jsontext.Pointer) string {
 			above = name
 			ok = name == "apps" || name == "clients"
 		case 1:
-			ok = above == "apps" && appID.MatchString(name) || above == "clients" && clientName.MatchString(name)
+			ok = above == "apps" && appID().MatchString(name) || above == "clients" && clientName().MatchString(name)
 		case 2:
 			ok = slices.Contains([]string{"secret", "mode", "secrets", "apps"}, name)
 		default:

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caarlos0/env/v11"
 
@@ -89,11 +90,11 @@ func (c *Check) Address(name, text string, plain ...string) *url.URL {
 // BasePath demands a path that may stand before other paths: segments of letters,
 // digits and -._~, each behind a slash, and no slash at the end. Empty is none.
 func (c *Check) BasePath(name, text string) {
-	ok := text == "" || basePath.MatchString(text) && path.Clean(text) == text
+	ok := text == "" || basePath().MatchString(text) && path.Clean(text) == text
 	c.That(ok, name, "must look like /soter or /v1/soter")
 }
 
-var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+var basePath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`) })
 
 // MinSecret is how long a secret of the deployer's own choice is at least, in
 // bytes. 16 random bytes cannot be guessed; fewer characters are most often a

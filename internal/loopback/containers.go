@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // DockerHost is the name by which a container reaches the computer that it runs on:
@@ -38,7 +39,7 @@ var ErrNoBridge = errors.New("there is no docker0: where Docker runs by itself, 
 
 // bridges are Docker's names: of its first network, and of those that are made by
 // docker network create.
-var bridges = regexp.MustCompile(`^(docker0|br-[0-9a-f]{12})$`)
+var bridges = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(docker0|br-[0-9a-f]{12})$`) })
 
 // FindContainers looks for Docker's bridges. It fails with [ErrNoBridge].
 func FindContainers() (Containers, error) {
@@ -59,7 +60,7 @@ func FindContainers() (Containers, error) {
 func among(interfaces map[string][]net.Addr) (Containers, error) {
 	var c Containers
 	for name, addresses := range interfaces {
-		if !bridges.MatchString(name) {
+		if !bridges().MatchString(name) {
 			continue
 		}
 		for _, address := range addresses {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -115,12 +116,14 @@ func checkCase(name []byte) error {
 	return nil
 }
 
-var pubKeyMember = regexp.MustCompile(`"pub_key"\s*:\s*("(?:[^"\\]|\\.)*")`)
+var pubKeyMember = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"pub_key"\s*:\s*("(?:[^"\\]|\\.)*")`)
+})
 
 // escapeLineFeeds makes JSON of a text whose only fault are line feeds in the
 // value of pub_key. Its answer is for parsing; what was signed is text.
 func escapeLineFeeds(text []byte) []byte {
-	at := pubKeyMember.FindSubmatchIndex(text)
+	at := pubKeyMember().FindSubmatchIndex(text)
 	if at == nil {
 		return text
 	}
