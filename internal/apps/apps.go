@@ -17,7 +17,7 @@
 // default) or classic (getAccessToken). A client has one secret, or several while
 // they are changed, and the apps that it may have tokens of; "*" stands for all.
 //
-// [Parse] is strict: a member that it does not know, a name that stands twice and a
+// [Parse] is strict: a member that it does not know, a duplicate name and a
 // value that cannot work are refused, each with its place in the document, as a JSON
 // pointer (RFC 6901). No message holds a value, nor a name that is long enough to be
 // a secret.

@@ -29,7 +29,7 @@ func demo(ctx context.Context, i invocation) (err error) {
 	return show(ctx, w, t)
 }
 
-// show plays all cases, and fails when one was not answered as it must be.
+// show plays all cases, and fails when one answer is wrong.
 func show(ctx context.Context, w *world, t *table) error {
 	if err := play(ctx, w, t); err != nil {
 		return err

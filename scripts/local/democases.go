@@ -51,7 +51,7 @@ type cell struct {
 	platform platform
 	reply    reply
 	got      verdict
-	problem  string // "" if the answer is as it must be
+	problem  string // "" if the answer is ok
 }
 
 // ask asks the question of c.
@@ -73,7 +73,7 @@ func (c demoCase) ask(ctx context.Context, w *world, on platform) (cell, error) 
 	return answered, nil
 }
 
-// judge reads an answer and its log line, and says what is not as it must be.
+// judge reads an answer and its log line, and says what is wrong with it.
 func (c demoCase) judge(r reply) (got verdict, problem string) {
 	var answer struct {
 		IsOK    *bool   `json:"isOk"`

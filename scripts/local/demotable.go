@@ -24,8 +24,8 @@ const (
 	nameWidth = 61
 )
 
-// columns are the names above the columns of platforms.
-var columns = [2]string{" AWS Tencent Cloud", "Lambda SCF Hosting"}
+// columns are the names above the columns of platforms; begin says them in full.
+const columns = "Lambda SCF Hosting"
 
 // next is what to do after the demo.
 const next = `
@@ -41,14 +41,14 @@ func (t *table) print(format string, args ...any) { fmt.Fprintf(t.out, format+"\
 
 // begin prints what there is to know before the functions are built.
 func (t *table) begin() {
-	t.print("A phone signs, WeChat (here: the sandbox) judges, the function answers.")
+	t.print("A phone signs, WeChat (here: the sandbox) judges, the function answers:")
+	t.print("on AWS Lambda, on Tencent SCF, and in WeChat Cloud Hosting.")
 	t.print("✓ is isOk:true. ✗ is isOk:false, for the reason in the function's log.")
 }
 
 // heading begins a group of cases.
 func (t *table) heading(text string) {
-	t.print("\n%s%s", strings.Repeat(" ", nameWidth), t.colours.dim(columns[0]))
-	t.print("%s%s", pad(text, nameWidth), t.colours.dim(columns[1]))
+	t.print("\n%s%s", pad(text, nameWidth), t.colours.dim(columns))
 }
 
 // row shows how a case was answered.
@@ -92,7 +92,7 @@ func (t *table) end(tokens int) {
 		t.print("%s", t.colours.alarm(fmt.Sprintf("%d answers, %d of them WRONG.", t.answers, t.wrong)))
 		return
 	}
-	t.print("%d answers, each as it must be. Access tokens fetched from WeChat: %d.", t.answers, tokens)
+	t.print("%d answers, all ok. Access tokens fetched from WeChat: %d.", t.answers, tokens)
 	fmt.Fprint(t.out, next)
 }
 
