@@ -46,16 +46,16 @@ var ranHere = []struct{ command, prints string }{
 // ranElsewhere are all other commands: the folder and the test that runs each, or
 // why nothing can.
 var ranElsewhere = map[string]string{
-	"go run ./scripts/local demo": "scripts/local TestDemo",
-	"go run ./scripts/local":      "scripts/local TestServe",
-	"go run ./scripts/local help": "scripts/local TestHelpShowsAllCommands",
+	"go run ./scripts/local demo": "scripts/local/command TestDemo",
+	"go run ./scripts/local":      "scripts/local/command TestServe",
+	"go run ./scripts/local help": "scripts/local/command TestHelpShowsAllCommands",
 	"go run ./scripts/package":    "scripts/package TestTheSameSourceGivesTheSameBytesInAnyFolder",
 	"go run ./scripts/bench":      "scripts/bench TestEveryFigureIsMeasured",
 	"go run ./scripts/soak":       "scripts/soak TestSoak",
 	"./scripts/test":              "what runs this test",
 	"go test -short ./...":        "a part of what runs this test",
 
-	"go run ./scripts/local explain event.json": "scripts/local TestExplainSaysWhatThePhoneSays",
+	"go run ./scripts/local explain event.json": "scripts/local/command TestExplainSaysWhatThePhoneSays",
 
 	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any`:                                     "scripts/interop TestDocumentedVariables",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:                                                                                                               "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
@@ -99,7 +99,7 @@ var ranElsewhere = map[string]string{
 	`aws lambda invoke --function-name "$VerifyFunctionName" --payload fileb://deploy/events/direct.json answer.json`:                                                                                            "scripts/deploytest TestFirstCall",
 	`curl -s --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -d @deploy/events/direct.json "$VerifySignatureUrl"`: "scripts/deploytest TestFirstCall",
 	`curl -s "$WeChatBaseUrl/cgi-bin/stable_token" -d '{"grant_type":"client_credential","appid":"wx…","secret":"one of TOKEN_CLIENT_SECRETS"}'`:                                                                 "scripts/deploytest TestFirstCall",
-	"go run ./scripts/local -containers &": "scripts/local TestContainersAreServedIfWanted",
+	"go run ./scripts/local -containers &": "scripts/local/command TestContainersAreServedIfWanted",
 	"export ARCHITECTURE=x86_64":           "scripts/deploytest TestSAMBuild",
 
 	"brew install awscli aws-sam-cli":                 installs,

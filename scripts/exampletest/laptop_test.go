@@ -53,7 +53,7 @@ func TestOnALaptop(t *testing.T) {
 func startLocal(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "local")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sotercall/scripts/local").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sotercall/scripts/local/command").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -6,91 +6,105 @@
 //	go run ./scripts/local demo     a fingerprint verified, and what is refused
 //	go run ./scripts/local          serves all of it on 127.0.0.1:9000
 //	go run ./scripts/local help     all commands
+//
+// The commands are in the folder command. This program is small, so that it runs
+// soon on a computer that has compiled nothing yet: it says that they are being
+// built, builds them, and runs them.
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"syscall"
+	"time"
 )
 
-// Exit statuses, as shells and other commands have them.
+// commands is the program that this one builds and runs.
+const commands = "sotercall/scripts/local/command"
+
 const (
 	statusFailed      = 1
-	statusUsage       = 2
 	statusInterrupted = 130
 )
 
-// errFailed says that what went wrong has been told already.
-var errFailed = errors.New("failed")
-
-// usageError says that a command line cannot be meant.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
+// soon is within what time nothing needs to be said: the program is there already.
+const soon = 700 * time.Millisecond
 
 func main() {
-	// Whoever reads what is printed may leave early, as in demo | head. Without this
-	// the process would die there, and leave its folder behind.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning up
-	stdout := &printer{out: os.Stdout}
-	err := run(ctx, os.Args[1:], streams{os.Stdin, stdout, os.Stderr})
-	if err == nil {
-		err = stdout.failed()
+	program, status := build(os.Stderr)
+	if status == 0 {
+		var err error
+		if status, err = become(program, os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, "local:", err)
+			status = statusFailed
+		}
 	}
-	os.Exit(exitStatus(ctx, err, os.Stderr))
+	os.Exit(status)
 }
 
-// exitStatus tells what is left to tell of how a command ended, and returns the
-// exit status for it.
-func exitStatus(ctx context.Context, err error, stderr io.Writer) int {
-	usage := (*usageError)(nil)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil: // whatever failed did so because it was stopped
-		fmt.Fprintln(stderr, "local: interrupted")
-		return statusInterrupted
-	case errors.As(err, &usage):
+// build builds the program, and says so if that takes a moment. The status is not 0
+// if there is none.
+func build(stderr io.Writer) (program string, status int) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Reset()
+	program, err := place()
+	if err != nil {
 		fmt.Fprintln(stderr, "local:", err)
-		return statusUsage
-	case !errors.Is(err, errFailed):
+		return "", statusFailed
+	}
+	building := exec.Command("go", "build", "-o", program, commands)
+	building.Stdout, building.Stderr = stderr, stderr
+	if err := building.Start(); err != nil {
 		fmt.Fprintln(stderr, "local:", err)
+		return "", statusFailed
 	}
-	return statusFailed
-}
-
-// streams are what a command reads and prints.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// printer remembers that something could not be printed, so that a full disk does
-// not go unnoticed. A reader that has left is no failure.
-type printer struct {
-	out io.Writer
-	err error
-}
-
-// Write implements io.Writer.
-func (p *printer) Write(b []byte) (int, error) {
-	n, err := p.out.Write(b)
-	if err != nil && p.err == nil {
-		p.err = err
+	ended := make(chan error, 1)
+	go func() { ended <- building.Wait() }()
+	stopped, telling := false, time.NewTimer(soon)
+	for {
+		select {
+		case <-telling.C:
+			fmt.Fprintln(stderr, "Building the sandbox (the first time takes about half a minute)…")
+		case <-signals:
+			stopped = true
+			_ = building.Process.Signal(os.Interrupt) // it leaves nothing behind then
+		case err := <-ended:
+			switch {
+			case stopped:
+				fmt.Fprintln(stderr, "local: interrupted")
+				return "", statusInterrupted
+			case err != nil: // it has said why
+				return "", statusFailed
+			}
+			return program, 0
+		}
 	}
-	return n, err
 }
 
-func (p *printer) failed() error {
-	if errors.Is(p.err, syscall.EPIPE) {
-		return nil
+// place is where the program is kept, so that it is linked only when it has changed:
+// with what the user's other programs keep. Each checkout has its own.
+func place() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
 	}
-	return p.err
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	sum := fnv.New64a()
+	_, _ = io.WriteString(sum, here)
+	name := fmt.Sprintf("local-%x", sum.Sum64())
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	folder := filepath.Join(cache, "sotercall")
+	return filepath.Join(folder, name), os.MkdirAll(folder, 0o700)
 }

@@ -101,7 +101,7 @@ func TestExplainSaysWhatThePhoneSays(t *testing.T) {
 // TestExplainKnowsEveryDoor: the recorded events are what they are called.
 func TestExplainKnowsEveryDoor(t *testing.T) {
 	phones := t.TempDir()
-	files, err := filepath.Glob("../../deploy/events/*.json")
+	files, err := filepath.Glob("../../../deploy/events/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 17)
 	doors := map[string]bool{}
@@ -119,7 +119,7 @@ func TestExplainKnowsEveryDoor(t *testing.T) {
 }
 
 func TestExplainSaysWhoCalls(t *testing.T) {
-	const event = "../../deploy/events/direct.json"
+	const event = "../../../deploy/events/direct.json"
 	for _, c := range []struct {
 		env                    []string
 		caller, function, says string

@@ -58,7 +58,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	defer busy.Close()
 	noFolder := filepath.Join("commands_test.go", "phones")
-	const event = "../../deploy/events/direct.json"
+	const event = "../../../deploy/events/direct.json"
 	for _, c := range []struct {
 		status int
 		says   string

@@ -327,7 +327,7 @@ func TestScreenshots(t *testing.T) {
 				tab.press(map[bool]string{true: `[data-mistake="replay"]`, false: `[data-mistake="revoked"]`}[l.dark])
 			}
 			tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); scrollTo(0, 0)`), chromedp.Sleep(time.Second))
-			file := filepath.Join("../../docs/images", name)
+			file := filepath.Join("../../../docs/images", name)
 			picture := squeezed(t, tab.screenshot(false))
 			assert.Less(t, len(picture), 200<<10, "%s is too large for a page that people open", name)
 			require.NoError(t, os.WriteFile(file, picture, 0o644))

@@ -106,7 +106,7 @@ func TestGitIgnoresSecrets(t *testing.T) {
 		"secret.json": true, "deploy/secret.json": true, "event.json": true, "deploy/.env": true,
 		"deploy/events/direct.json": false, "README.md": false,
 	} {
-		err := exec.CommandContext(t.Context(), "git", "-C", "../..", "check-ignore", "--quiet", "--no-index", file).Run()
+		err := exec.CommandContext(t.Context(), "git", "-C", "../../..", "check-ignore", "--quiet", "--no-index", file).Run()
 		exit := (*exec.ExitError)(nil)
 		if err != nil {
 			require.ErrorAs(t, err, &exit)

@@ -122,7 +122,7 @@ func TestSignNowInvokeLater(t *testing.T) {
 // Every recorded event verifies, on both platforms, but those that ask nothing.
 func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
 	w := openWorld(t, settings{platforms: []string{"lambda", "scf"}})
-	events, err := filepath.Glob("../../deploy/events/*.json")
+	events, err := filepath.Glob("../../../deploy/events/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(events), 17)
 	for _, file := range events {

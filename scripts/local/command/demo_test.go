@@ -31,7 +31,7 @@ func TestDemo(t *testing.T) {
 		assert.Contains(t, out, line)
 	}
 
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	_, excerpt, _ := strings.Cut(string(readme), "```text\n")
 	excerpt, _, found := strings.Cut(excerpt, "```")
@@ -45,7 +45,7 @@ func TestWhatNextLeadsSomewhere(t *testing.T) {
 	files := regexp.MustCompile(`(?m)^  (\S+\.md)`).FindAllStringSubmatch(next, -1)
 	require.Len(t, files, 3)
 	for _, name := range files {
-		assert.FileExists(t, "../../"+name[1])
+		assert.FileExists(t, "../../../"+name[1])
 	}
 }
 
