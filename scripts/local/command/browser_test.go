@@ -206,7 +206,7 @@ func (tab *tab) screenshot(whole bool) []byte {
 // axe is axe-core, which looks for barriers.
 func axe(t *testing.T) string {
 	t.Helper()
-	folder := need.NodeModules(t, "playground/axe")
+	folder := need.NodeModules(t, "../playground/axe")
 	script, err := os.ReadFile(filepath.Join(folder, "node_modules/axe-core/axe.min.js"))
 	require.NoError(t, err)
 	return string(script)
