@@ -61,17 +61,31 @@ func InvocationFrom(ctx context.Context) Invocation {
 	return i
 }
 
-// Handler is a function. Invoke may be called concurrently; ctx always has the
-// deadline of the invocation. An error is a function error to the platform and
+// Handler is a function. Invoke may be called concurrently; ctx always has a deadline,
+// which leaves time to answer before the platform's own. An error is a function error to the platform and
 // leaves the function verbatim: it must hold no secret.
 type Handler interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)
-	// Serve answers a request on a platform that has no events.
+	// Serve answers a request on a platform that has no events. The context of the
+	// invocation is ctx and not that of r.
 	Serve(ctx context.Context, invocation Invocation, w http.ResponseWriter, r *http.Request)
 	// Configured says why the function cannot work as it is configured; nil if it
 	// can.
 	Configured() error
 }
+
+// leaveTimeToAnswer ends the work a little before the platform ends the function.
+func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-reserve(time.Until(deadline))))
+}
+
+// reserve is how much of the time that is left is for answering: a tenth, at most
+// half a second.
+func reserve(left time.Duration) time.Duration { return min(left/10, 500*time.Millisecond) }
 
 // found is the platform that has started the process.
 func found() (Kind, bool) {

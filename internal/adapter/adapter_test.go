@@ -17,6 +17,7 @@ import (
 type seen struct {
 	invocation Invocation
 	event      string
+	deadline   time.Time
 	left       time.Duration
 	err        error
 }
@@ -26,7 +27,7 @@ func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, 
 	if !ok {
 		return nil, assert.AnError
 	}
-	s.invocation, s.event, s.left, s.err = i, string(event), time.Until(deadline), ctx.Err()
+	s.invocation, s.event, s.deadline, s.left, s.err = i, string(event), deadline, time.Until(deadline), ctx.Err()
 	return []byte("answer"), nil
 }
 
@@ -59,6 +60,30 @@ func TestSCF(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Invocation{Platform: SCF, Authorized: true, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
 	assert.InDelta(t, time.Minute, s.left, float64(10*time.Second), "the deadline counts, not the limit")
+}
+
+// What is left for answering is a tenth of the time, at most half a second.
+func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
+	for left, reserved := range map[time.Duration]time.Duration{time.Minute: 500 * time.Millisecond, time.Second: 100 * time.Millisecond} {
+		assert.Equal(t, reserved, reserve(left))
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		defer cancel()
+		platforms, _ := ctx.Deadline()
+		for name, invoke := range map[string]func(s *seen) ([]byte, error){
+			"lambda": func(s *seen) ([]byte, error) { return onLambda{s}.Invoke(ctx, nil) },
+			"scf":    func(s *seen) ([]byte, error) { return newSCF(s).Invoke(ctx, nil) },
+		} {
+			s := new(seen)
+			_, err := invoke(s)
+			require.NoError(t, err)
+			assert.InDelta(t, reserved, platforms.Sub(s.deadline), float64(reserved)/5, name)
+		}
+		url, _ := start(t, &serving{serve: func(ctx context.Context, _ Invocation, _ http.ResponseWriter, _ *http.Request) {
+			deadline, _ := ctx.Deadline()
+			assert.Less(t, time.Until(deadline), left-reserved+time.Millisecond, "http")
+		}}, left, 0)
+		get(t, http.DefaultClient, url, "")
+	}
 }
 
 // Where CloudBase tells the process what it does not tell each invocation.

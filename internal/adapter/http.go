@@ -184,10 +184,10 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.health(w, r, stopping)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.timeout-reserve(s.timeout))
 	defer cancel()
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-	s.handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r.WithContext(ctx))
+	s.handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
 }
 
 func (s *httpServer) health(w http.ResponseWriter, r *http.Request, stopping bool) {

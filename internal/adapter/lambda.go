@@ -18,5 +18,7 @@ func (f onLambda) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if c, ok := lambdacontext.FromContext(ctx); ok {
 		invocation.RequestID = c.AwsRequestID
 	}
+	ctx, cancel := leaveTimeToAnswer(ctx)
+	defer cancel()
 	return f.handler.Invoke(ctx, invocation, event)
 }

@@ -37,9 +37,11 @@ func (f onSCF) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	// A request without a deadline arrives as one that has passed in 1970
 	// (scf-go-lib, cloudfunction/function.go): then the function's limit counts.
 	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limit)
-		defer cancel()
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer end()
 	}
+	ctx, cancel := leaveTimeToAnswer(ctx)
+	defer cancel()
 	return f.handler.Invoke(ctx, invocation, event)
 }

@@ -138,9 +138,8 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 		entry.Set("trace_id", invocation.TraceID)
 	}
 	entry.Set("cold", !h.warm.Swap(true))
-	ctx, cancel := leaveTimeToAnswer(adapter.WithInvocation(ctx, invocation))
+	ctx = adapter.WithInvocation(ctx, invocation)
 	return ctx, func(bug any) (err error) {
-		cancel()
 		if bug != nil {
 			err = errBug
 			entry.Set("panic", panicText(bug))
@@ -166,20 +165,9 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 	if event.Err != nil {
 		f.badRequest(ctx, &w, event.Err)
 	} else {
-		f.serveHTTP(ctx, &w, event.Request.WithContext(ctx))
+		f.serveHTTP(ctx, &w, event.Request)
 	}
 	return event.Respond(w.status, w.header, w.body)
-}
-
-// leaveTimeToAnswer ends the work a little before the platform ends the
-// function: a tenth of what is left, at most half a second.
-func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	left := time.Until(deadline)
-	return context.WithDeadline(ctx, deadline.Add(-min(left/10, 500*time.Millisecond)))
 }
 
 // write writes the invocation's line. On Lambda it holds the same figures as
@@ -189,11 +177,14 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	if err != nil {
 		level = slog.LevelError
 	}
-	attrs := entry.Attrs()
-	if platform == adapter.Lambda {
-		attrs = append(attrs, metrics(attrs, h.now()))
+	if !h.log.Enabled(ctx, level) {
+		return
 	}
-	h.log.LogAttrs(ctx, level, "invocation", attrs...)
+	line := entry.Record(h.now(), level, "invocation")
+	if platform == adapter.Lambda {
+		line.AddAttrs(metrics(line))
+	}
+	_ = h.log.Handler().Handle(ctx, line)
 }
 
 // panicText tells a runtime error in full; of any other value only the type,

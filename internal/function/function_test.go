@@ -112,22 +112,6 @@ func TestNotConfigured(t *testing.T) {
 	require.NoError(t, works.Configured())
 }
 
-func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
-	for left, reserve := range map[time.Duration]time.Duration{time.Minute: 500 * time.Millisecond, time.Second: 100 * time.Millisecond} {
-		var got time.Time
-		h, _ := newHandler(doing(func(ctx context.Context, _ []byte) []byte {
-			got, _ = ctx.Deadline()
-			return nil
-		}))
-		ctx, cancel := context.WithTimeout(t.Context(), left)
-		platform, _ := ctx.Deadline()
-		_, err := h.Invoke(ctx, adapter.Invocation{}, nil)
-		cancel()
-		require.NoError(t, err)
-		assert.InDelta(t, reserve, platform.Sub(got), float64(reserve)/5)
-	}
-}
-
 func TestBugBecomesAFunctionErrorWithoutItsText(t *testing.T) {
 	for _, bug := range []any{"s3cr3t", errors.New("s3cr3t"), struct{ secret string }{"s3cr3t"}} {
 		h, log := newHandler(doing(func(context.Context, []byte) []byte { panic(bug) }))

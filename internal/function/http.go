@@ -23,7 +23,7 @@ func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http
 		result = f.end(ctx, call, openapi.Refused(e))
 	} else {
 		ctx = openapi.WithCaller(ctx, caller)
-		result = f.serve(ctx, call, openapi.Asked{HTTP: r.WithContext(ctx)})
+		result = f.serve(ctx, call, openapi.Asked{HTTP: r})
 	}
 	status := call.Status(result)
 	switch status {

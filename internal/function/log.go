@@ -11,7 +11,7 @@ import (
 
 // newLog makes the log of a function: JSON lines, which both platforms collect.
 func newLog(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: journal.Harmless}))
+	return slog.New(journal.NewHandler(w, level))
 }
 
 // takeLibraryLog brings what libraries say through package log into l. net/http

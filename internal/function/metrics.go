@@ -2,7 +2,10 @@ package function
 
 import (
 	"log/slog"
-	"time"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // namespace is where CloudWatch keeps the metrics of all functions.
@@ -14,7 +17,7 @@ type metric struct {
 }
 
 // measured are the figures of a line that become metrics, where they are present.
-var measured = []metric{
+var measured = [...]metric{
 	{"total_ms", "Milliseconds"}, {"token_ms", "Milliseconds"}, {"upstream_ms", "Milliseconds"}, {"upstream_attempts", "Count"},
 }
 
@@ -24,28 +27,47 @@ type directive struct {
 	Metrics    []metric   `json:"Metrics"`
 }
 
-type embedded struct {
-	Timestamp         int64       `json:"Timestamp"`
-	CloudWatchMetrics []directive `json:"CloudWatchMetrics"`
+// present says which of measured a line has, and whether it has an outcome.
+type present struct {
+	figure  [len(measured)]bool
+	outcome bool
 }
 
 // metrics says which figures of a log line CloudWatch takes as metrics
 // (CloudWatch, "Embedded metric format specification"). Its dimensions are few:
 // the function, and the function with the code of its answer. Each value of a
 // dimension is a metric to pay for, so that nothing of a user is among them.
-func metrics(attrs []slog.Attr, at time.Time) slog.Attr {
-	present := map[string]bool{}
-	for _, a := range attrs {
-		present[a.Key] = true
+func metrics(line slog.Record) slog.Attr {
+	var has present
+	line.Attrs(func(a slog.Attr) bool {
+		has.outcome = has.outcome || a.Key == "outcome"
+		for i, m := range measured {
+			has.figure[i] = has.figure[i] || a.Key == m.Name
+		}
+		return true
+	})
+	return slog.Group("_aws", slog.Int64("Timestamp", line.Time.UnixMilli()), slog.Any("CloudWatchMetrics", directives(has)))
+}
+
+var written sync.Map // of directives, by present: there are few, and each line has one
+
+func directives(has present) jsontext.Value {
+	if d, ok := written.Load(has); ok {
+		return d.(jsontext.Value)
 	}
 	d := directive{Namespace: namespace, Dimensions: [][]string{{"function"}}}
-	if present["outcome"] {
+	if has.outcome {
 		d.Dimensions = append(d.Dimensions, []string{"function", "outcome"})
 	}
-	for _, m := range measured {
-		if present[m.Name] {
+	for i, m := range measured {
+		if has.figure[i] {
 			d.Metrics = append(d.Metrics, m)
 		}
 	}
-	return slog.Any("_aws", embedded{Timestamp: at.UnixMilli(), CloudWatchMetrics: []directive{d}})
+	text, err := json.Marshal([]directive{d})
+	if err != nil {
+		panic(err) // strings
+	}
+	written.Store(has, jsontext.Value(text))
+	return text
 }

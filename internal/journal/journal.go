@@ -81,12 +81,15 @@ func (e *Entry) update(name string, next func(old slog.Value) slog.Value) {
 	e.attrs = append(e.attrs, slog.Attr{Key: name, Value: next(slog.Value{})})
 }
 
-// Attrs returns what has been recorded so far, in the order of first mention.
-func (e *Entry) Attrs() []slog.Attr {
+// Record makes a log record of what has been recorded so far, in the order of first
+// mention.
+func (e *Entry) Record(at time.Time, level slog.Level, message string) slog.Record {
+	r := slog.NewRecord(at, level, message, 0) // which line of code wrote it tells nothing
 	if e == nil {
-		return nil
+		return r
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]slog.Attr(nil), e.attrs...)
+	r.AddAttrs(e.attrs...)
+	return r
 }

@@ -1,9 +1,9 @@
 package openapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -82,7 +82,8 @@ type Gate func(r *http.Request) (Caller, *Error)
 // Asked is how a call was asked: by a direct event, or over HTTP.
 type Asked struct {
 	Event []byte
-	HTTP  *http.Request // nil for a direct event
+	// HTTP is nil for a direct event. Its context is not that of the call.
+	HTTP *http.Request
 }
 
 // Body is the event, or the body of the request, of at most MaxBody bytes.
@@ -93,14 +94,16 @@ func (a Asked) Body() ([]byte, *Error) {
 	if a.HTTP.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, a.HTTP.Body, MaxBody))
+	// One buffer that holds it all, where the request says how long it is.
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(a.HTTP.ContentLength, 0), MaxBody)+bytes.MinRead))
+	_, err := buffer.ReadFrom(http.MaxBytesReader(nil, a.HTTP.Body, MaxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		return nil, invalid("the body is longer than %d bytes", MaxBody).WithStatus(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil {
 		return nil, NewError(CodeInvalidParam, "the body could not be read", err)
 	}
-	return body, nil
+	return buffer.Bytes(), nil
 }
 
 // Result is how a call ended: answered, or refused with Err.

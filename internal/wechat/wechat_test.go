@@ -307,9 +307,10 @@ func TestJournalTellsWhatItTook(t *testing.T) {
 	_, err := b.verifier.Verify(ctx, sample(t))
 	require.NoError(t, err)
 	names := map[string]string{}
-	for _, a := range entry.Attrs() {
+	entry.Record(time.Now(), slog.LevelInfo, "").Attrs(func(a slog.Attr) bool {
 		names[a.Key] = a.Value.String()
-	}
+		return true
+	})
 	assert.Equal(t, "1", names["token_fetches"])
 	assert.Equal(t, "3", names["upstream_attempts"])
 	assert.Contains(t, names, "upstream_ms")
