@@ -61,6 +61,8 @@ func TestMatches(t *testing.T) {
 	s := secret.New(content)
 	assert.True(t, s.Matches(content))
 	assert.True(t, s.Equal(secret.New(content)))
+	assert.True(t, s.Equal(s))
+	assert.False(t, s.Equal(secret.New(content+"x")))
 	assert.False(t, s.Matches(content+"x"))
 	assert.False(t, s.Matches(""))
 	assert.False(t, secret.Text{}.Matches(""), "an absent secret lets nobody in")

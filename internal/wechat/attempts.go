@@ -84,7 +84,7 @@ type attempts struct {
 	request    *request
 	invocation *invocation
 	route      upstream.Route
-	outcomes   chan outcome // while one watches
+	outcomes   chan *outcome // while one watches
 	running    sync.WaitGroup
 	inFlight   int
 	extras     int // begun beside a silent one
@@ -99,7 +99,7 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	}
 	a := &attempts{
 		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
-		route: r.hosts.Route(), outcomes: make(chan outcome, maxCrowded),
+		route: r.hosts.Route(), outcomes: make(chan *outcome, maxCrowded),
 	}
 	// What is still under way when the answer is there ends with the call.
 	defer a.running.Wait()
@@ -123,15 +123,16 @@ func (a *attempts) alone(ctx context.Context, cancel context.CancelFunc) (_ outc
 	base := a.begin(false)
 	patience, since := a.patience(ctx), time.Now()
 	result := make(chan error, 1)
-	glance := time.AfterFunc(patience/glances, func() {
+	callOff := a.client.glances.afterFunc(patience/glances, func() {
 		result <- a.watch(ctx, silentSince(since, patience))
 		cancel()
 	})
 	o := a.send(ctx, base, false)
-	if glance.Stop() {
+	if callOff() {
 		return o, nil
 	}
-	a.outcomes <- o
+	late := o // o itself stays off the heap
+	a.outcomes <- &late
 	return outcome{}, result
 }
 
@@ -142,7 +143,7 @@ func (a *attempts) watch(ctx context.Context, silence *silence) error {
 	for {
 		select {
 		case o := <-a.outcomes:
-			done, err := a.take(ctx, o)
+			done, err := a.take(ctx, *o)
 			if done {
 				return err
 			}
@@ -185,7 +186,10 @@ func (a *attempts) send(ctx context.Context, base *url.URL, extra bool) outcome 
 // start makes an attempt in a goroutine of its own.
 func (a *attempts) start(ctx context.Context, extra bool) {
 	base := a.begin(extra)
-	a.running.Go(func() { a.outcomes <- a.send(ctx, base, extra) })
+	a.running.Go(func() {
+		o := a.send(ctx, base, extra)
+		a.outcomes <- &o
+	})
 }
 
 // take looks at how an attempt ended, and waits until the next one is of use. It

@@ -14,6 +14,7 @@ package wechat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,15 +41,16 @@ type Client struct {
 	// out in any case. Set it before the first use.
 	Scrub *secret.Scrubber
 
-	http   *upstream.Client
-	budget *upstream.Budget
-	now    func() time.Time
-	pause  func(ctx context.Context, d time.Duration) error
+	http    *upstream.Client
+	budget  *upstream.Budget
+	glances *sharedTimer // for the first glance of each call
+	now     func() time.Time
+	pause   func(ctx context.Context, d time.Duration) error
 }
 
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
-	return &Client{http: upstream.New(connectionLife, now), budget: upstream.NewBudget(now), now: now, pause: pause}
+	return &Client{http: upstream.New(connectionLife, now), glances: new(sharedTimer), budget: upstream.NewBudget(now), now: now, pause: pause}
 }
 
 // ForApp is c for one app of several: it shares c's connections, and has retries and a
@@ -62,7 +64,15 @@ func (c *Client) ForApp(appSecret secret.Text) *Client {
 
 // Hosts are the base addresses at which c reaches one API, in the order of
 // preference.
-func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts { return upstream.NewHosts(c.now, bases...) }
+func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
+	rooted := make([]*url.URL, len(bases))
+	for i, base := range bases {
+		r := *base
+		r.Path = cmp.Or(r.Path, "/") // else the path of a request would get no slash in front
+		rooted[i] = &r
+	}
+	return upstream.NewHosts(c.now, rooted...)
+}
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
@@ -101,16 +111,17 @@ func (r *request) name() string { return r.method + " " + r.path }
 
 // send sends r once to base, and returns the body of an HTTP 200.
 func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, error) {
-	u := *base.JoinPath(r.path)
+	u := base.JoinPath(r.path)
 	u.RawQuery = r.query.Encode()
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, r.method, "", body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the request could not be built", r.name())
 	}
+	req.URL, req.Host = u, u.Host
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
