@@ -38,7 +38,8 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Wrong(err.Error()), nil
 	}
-	result, err := soter.ParseResult(r.JSONString)
+	signed := []byte(r.JSONString)
+	result, err := soter.ParseResult(signed)
 	if err != nil {
 		// What the sender wrote may stand in it, at any length.
 		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
@@ -58,14 +59,14 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, storeError(ctx, fmt.Errorf("an enrolled AuthKey is unusable: %w", err))
 	}
-	return judge(enrolled, key, result, r.JSONString, signature)
+	return judge(enrolled, key, result, signed, signature)
 }
 
-func judge(enrolled AuthKey, key *soter.PublicKey, result soter.Result, jsonString string, signature soter.Signature) (openapi.Verdict, error) {
+func judge(enrolled AuthKey, key *soter.PublicKey, result soter.Result, signed []byte, signature soter.Signature) (openapi.Verdict, error) {
 	if result.Salt != enrolled.Salt {
 		return openapi.Wrong(fmt.Sprintf("resultJSON announces a salt of %d bytes, its AuthKey %d", result.Salt, enrolled.Salt)), nil
 	}
-	switch err := key.Verify([]byte(jsonString), signature, result.Salt); {
+	switch err := key.Verify(signed, signature, result.Salt); {
 	case errors.Is(err, soter.ErrWrongSignature):
 		return openapi.Wrong(err.Error()), nil
 	case err != nil:

@@ -54,7 +54,8 @@ func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(
 		return Result{Err: refused, Log: []slog.Attr{slog.Bool("isOk", false)}}
 	}
 	r, a := h.answer(ctx, s, body)
-	log := []slog.Attr{slog.Bool("isOk", a.IsOK())}
+	log := make([]slog.Attr, 0, 5)
+	log = append(log, slog.Bool("isOk", a.IsOK()))
 	if r.AppID != "" {
 		log = append(log, slog.String("appid", r.AppID))
 	}

@@ -69,6 +69,8 @@ func (s spelling) checkJSONSignature(signature string, body []byte) *Error {
 		return placeholder(name)
 	case isNothing(signature):
 		return nothing(name)
+	case indexNotBase64(signature) < 0:
+		return nil
 	case strings.Contains(signature, "%"):
 		return invalid("parameter.%s is URL-encoded, as %%2B is for +: send JSON, where nothing is, or decode it once", name)
 	case strings.ContainsAny(signature, " \t\r\n"):
@@ -161,9 +163,12 @@ func isForm(body []byte) bool {
 
 // trimmed is a text without what stands in front of and after it. A mark of the
 // byte order is put there by editors.
-func trimmed(text string) string { return strings.Trim(text, " \t\r\n\ufeff") }
+func trimmed(text string) string { return strings.Trim(text, blank) }
 
-func beginsObject(text string) bool { return strings.HasPrefix(trimmed(text), "{") }
+// blank is what stands around a text and means nothing.
+const blank = " \t\r\n\ufeff"
+
+func beginsObject(text string) bool { return strings.HasPrefix(strings.TrimLeft(text, blank), "{") }
 
 func beginsURLEncoded(text string) bool {
 	return len(text) > 2 && strings.EqualFold(text[:3], "%7B")
@@ -178,7 +183,18 @@ func escapedTwice(text string) bool {
 
 // indexNotBase64 is where a text stops being standard base64; -1 if it is all of it.
 func indexNotBase64(text string) int {
-	return strings.IndexFunc(text, func(r rune) bool {
-		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '+' && r != '/' && r != '='
-	})
+	for i := range len(text) {
+		if !isBase64[text[i]] {
+			return i
+		}
+	}
+	return -1
 }
+
+// isBase64 has the characters of standard base64, padding included.
+var isBase64 = func() (is [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") {
+		is[c] = true
+	}
+	return is
+}()

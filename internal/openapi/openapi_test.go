@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -156,6 +157,20 @@ func TestMistakesAreNamed(t *testing.T) {
 	assert.True(t, a.IsOK(), "8192 bytes are allowed")
 }
 
+// However JSON spells a question, it is the same one.
+func TestQuestionInEscapes(t *testing.T) {
+	inEscapes := regexp.MustCompile(`[a-zA-Z]`).ReplaceAllStringFunc(`{"openid":"oUser","jsonString":"{!raw!:!c!}","jsonSignature":"`+signature+`"}`,
+		func(letter string) string { return fmt.Sprintf(`\u%04x`, letter[0]) })
+	body := strings.ReplaceAll(inEscapes, "!", `\"`)
+	j := judge{verdict: openapi.Genuine()}
+	handler := &openapi.Handler{Verifier: &j}
+	require.True(t, handler.CloudCall(backend(t), []byte(body)).IsOK(), body)
+	assert.Equal(t, []openapi.Request{question}, j.asked)
+
+	twice := strings.Replace(cloudCall, `"openid"`, `"op\u0065nid":"oOther","openid"`, 1)
+	assert.Contains(t, handler.CloudCall(backend(t), []byte(twice)).Err.Message, "parameter.openid is duplicated")
+}
+
 func TestUnknownFieldsAreAllowed(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
 	handler := &openapi.Handler{Verifier: &j}
@@ -277,6 +292,12 @@ func FuzzCloudCall(f *testing.F) {
 			require.NotEmpty(t, r.JSONString)
 			require.NotEmpty(t, r.JSONSignature)
 			require.LessOrEqual(t, len(r.JSONString), openapi.MaxJSONString)
+			// What was asked is what the library reads.
+			var read map[string]any
+			require.NoError(t, json.Unmarshal(body, &read))
+			require.Equal(t, read["openid"], r.OpenID)
+			require.Contains(t, []any{read["jsonString"], read["json_string"]}, r.JSONString)
+			require.Contains(t, []any{read["jsonSignature"], read["json_signature"]}, r.JSONSignature)
 		}
 	})
 }

@@ -21,14 +21,65 @@ var (
 // parameters holds the values as they stand in the JSON, so that a mistake can
 // be named. A form reads the fields of its own spelling.
 type parameters struct {
-	AppID              value `json:"appid"`
-	OpenID             value `json:"openid"`
-	JSONString         value `json:"jsonString"`
-	JSONSignature      value `json:"jsonSignature"`
-	SnakeJSONString    value `json:"json_string"`
-	SnakeJSONSignature value `json:"json_signature"`
-	Call               value `json:"call"`
-	Explain            flag  `json:"explain"`
+	AppID, OpenID                       value
+	JSONString, JSONSignature           value
+	SnakeJSONString, SnakeJSONSignature value
+	Call                                value
+	Explain                             flag
+}
+
+// field is where a member of the question is kept; nil where it is of no interest.
+func (p *parameters) field(name []byte) json.UnmarshalerFrom {
+	switch string(name) {
+	case "appid":
+		return &p.AppID
+	case "openid":
+		return &p.OpenID
+	case "jsonString":
+		return &p.JSONString
+	case "jsonSignature":
+		return &p.JSONSignature
+	case "json_string":
+		return &p.SnakeJSONString
+	case "json_signature":
+		return &p.SnakeJSONSignature
+	case "call":
+		return &p.Call
+	case "explain":
+		return &p.Explain
+	}
+	return nil
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom, in less time than the library
+// takes to find out what a struct is made of.
+func (p *parameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '{' {
+		return dec.SkipValue() // whoever reads a question asks what it is
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() == '"' {
+		quoted, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		name, err := unquoted(nil, quoted)
+		if err != nil {
+			return err
+		}
+		if field := p.field(name); field != nil {
+			err = field.UnmarshalJSONFrom(dec)
+		} else {
+			err = dec.SkipValue()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken() // the brace that closes the object, or what is wrong there
+	return err
 }
 
 // question is a Request, and how its answer is wanted.
@@ -50,11 +101,22 @@ func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if v.kind != '"' {
 		return dec.SkipValue()
 	}
-	token, err := dec.ReadToken()
-	if err == nil {
-		v.text = token.String()
+	quoted, err := dec.ReadValue()
+	if err != nil {
+		return err
 	}
+	var buffer [512]byte // enough for a resultJSON, so that only its text is allocated
+	text, err := unquoted(buffer[:0], quoted)
+	v.text = string(text)
 	return err
+}
+
+// unquoted is the text of a JSON string, in buffer if that is needed.
+func unquoted(buffer []byte, quoted jsontext.Value) ([]byte, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	return jsontext.AppendUnquote(buffer, quoted)
 }
 
 // flag is true where true stands, and false where anything else does: a question may

@@ -1,9 +1,9 @@
 package soter
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +37,7 @@ func readFlat(text []byte, r memberReader) error {
 // another does not: readers that ignore case are common (encoding/json is one), and
 // so are those for which a text ends at a control character.
 func checkName(name []byte, known ...string) error {
-	if bytes.ContainsFunc(name, isControl) {
+	if hasControl(name) {
 		return errors.New("has a control character in its name")
 	}
 	for _, k := range known {
@@ -48,20 +48,22 @@ func checkName(name []byte, known ...string) error {
 	return nil
 }
 
-func isControl(r rune) bool { return r < 0x20 }
+func hasControl(text []byte) bool { return slices.ContainsFunc(text, isControl[byte]) }
+
+func isControl[C byte | rune](c C) bool { return c < 0x20 }
 
 // escapeControls makes JSON of a text whose only fault are control characters in
 // strings. Its answer is for parsing; what was signed is text. A control character
 // after a backslash stays: no escape means it, and JSON refuses it.
 func escapeControls(text []byte) []byte {
-	if !bytes.ContainsFunc(text, isControl) {
+	if !hasControl(text) {
 		return text
 	}
 	const hex = "0123456789abcdef"
 	escaped := make([]byte, 0, len(text)+32)
 	inString, afterBackslash := false, false
 	for _, b := range text {
-		if inString && !afterBackslash && isControl(rune(b)) {
+		if inString && !afterBackslash && isControl(b) {
 			escaped = append(escaped, '\\', 'u', '0', '0', hex[b>>4], hex[b&0xf])
 			continue
 		}

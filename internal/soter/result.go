@@ -39,13 +39,9 @@ type Result struct {
 //
 // The error is ErrMalformed, and the Result with it is the zero one. This is the
 // reading for whoever judges the signature; where another does, see [ParseAnswer].
-func ParseResult(jsonString string) (Result, error) {
-	return parseResult([]byte(jsonString))
-}
-
-func parseResult(jsonString []byte) (Result, error) {
+func ParseResult[Text string | []byte](jsonString Text) (Result, error) {
 	var r resultReader
-	if err := r.read(jsonString); err != nil {
+	if err := r.read([]byte(jsonString)); err != nil {
 		return Result{}, fmt.Errorf("resultJSON: %w: %w", ErrMalformed, err)
 	}
 	r.result.CPUID, r.result.UID, r.result.Counter, r.result.Salt = r.cpuID, r.uid, r.counter, r.salt
@@ -74,9 +70,6 @@ func (r *resultReader) read(jsonString []byte) error {
 var resultNames = []string{"raw", "counter", "cpu_id", "uid", "fid", "tee_n", "tee_v", "fp_n", "fp_v", "rsa_pss_saltlen"}
 
 func (r *resultReader) member(name []byte, value jsontext.Token) error {
-	if err := checkName(name, resultNames...); err != nil {
-		return err
-	}
 	switch string(name) {
 	case "raw":
 		return readString(&r.result.Raw, value)
@@ -90,6 +83,8 @@ func (r *resultReader) member(name []byte, value jsontext.Token) error {
 		return readString(&r.result.FPName, value)
 	case "fp_v":
 		return readString(&r.result.FPVersion, value)
+	case "counter", "cpu_id", "uid", "rsa_pss_saltlen":
+		return r.identity.member(name, value)
 	}
-	return r.identity.member(name, value)
+	return checkName(name, resultNames...)
 }

@@ -78,7 +78,7 @@ func (k *PublicKey) VerifyResult(jsonString, jsonSignature string) (Result, erro
 		return Result{}, err
 	}
 	message := []byte(jsonString)
-	result, err := parseResult(message)
+	result, err := ParseResult(message)
 	if err != nil {
 		return Result{}, err
 	}
