@@ -81,7 +81,7 @@ func Main(name string, build Builder) {
 	h := New(name, build, os.Stderr)
 	takeLibraryLog(h.log)
 	if adapter.VariablesAtStart() {
-		h.warmUp()
+		go h.warmUp() // the platform sees the process ready before the variables are read
 	}
 	os.Exit(adapter.Start(h, os.Stderr))
 }
