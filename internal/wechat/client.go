@@ -14,13 +14,13 @@ package wechat
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"sotercall/internal/journal"
@@ -65,13 +65,13 @@ func (c *Client) ForApp(appSecret secret.Text) *Client {
 // Hosts are the base addresses at which c reaches one API, in the order of
 // preference.
 func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
-	rooted := make([]*url.URL, len(bases))
+	own := make([]*url.URL, len(bases))
 	for i, base := range bases {
-		r := *base
-		r.Path = cmp.Or(r.Path, "/") // else the path of a request would get no slash in front
-		rooted[i] = &r
+		own[i] = base.JoinPath()
+		// The path of a request is put behind it, and begins with a slash.
+		own[i].Path, own[i].RawPath = strings.TrimRight(own[i].Path, "/"), strings.TrimRight(own[i].RawPath, "/")
 	}
-	return upstream.NewHosts(c.now, rooted...)
+	return upstream.NewHosts(c.now, own...)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -90,7 +90,7 @@ type request struct {
 	method string
 	hosts  *upstream.Hosts
 	path   string
-	query  url.Values
+	query  string // encoded
 	body   []byte
 	// outside knows the secrets in it, which the server may echo.
 	outside *secret.Scrubber
@@ -111,8 +111,12 @@ func (r *request) name() string { return r.method + " " + r.path }
 
 // send sends r once to base, and returns the body of an HTTP 200.
 func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, error) {
-	u := base.JoinPath(r.path)
-	u.RawQuery = r.query.Encode()
+	u := *base
+	u.Path += r.path
+	if u.RawPath != "" {
+		u.RawPath += r.path
+	}
+	u.RawQuery = r.query
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
@@ -121,7 +125,7 @@ func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: the request could not be built", r.name())
 	}
-	req.URL, req.Host = u, u.Host
+	req.URL, req.Host = &u, u.Host
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}

@@ -149,7 +149,7 @@ func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials 
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
 		"secret":     {credentials.AppSecret.Reveal()},
-	}, outside: c.Scrub.With(credentials.AppSecret)})
+	}.Encode(), outside: c.Scrub.With(credentials.AppSecret)})
 }
 
 func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {

@@ -144,13 +144,13 @@ func marshal(r openapi.Request) ([]byte, error) {
 }
 
 func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, sent *secret.Scrubber) (openapi.Verdict, error) {
-	query := url.Values{}
+	var query string
 	switch {
 	case token.Value.IsZero(): // whoever is asked adds it
 	case token.CloudBase:
-		query.Set("cloudbase_access_token", token.Value.Reveal())
+		query = "cloudbase_access_token=" + url.QueryEscape(token.Value.Reveal())
 	default:
-		query.Set("access_token", token.Value.Reveal())
+		query = "access_token=" + url.QueryEscape(token.Value.Reveal())
 	}
 	outside := sent.With(token.Value)
 	var verdict openapi.Verdict
