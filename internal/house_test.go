@@ -14,7 +14,8 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal soter openapi scfguard loopback gobuild nodemodules",
+	"secret journal jsonobject scfguard loopback gobuild nodemodules",
+	"soter openapi",
 	"apps config redis trigger upstream emulator need",
 	"adapter dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/jsonobject"
 	"sotercall/internal/secret"
 )
 
@@ -74,25 +75,17 @@ type member[T any] struct {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (m *members[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	switch start, err := dec.ReadToken(); {
-	case err != nil:
-		return err
-	case start.Kind() != '{':
+	if kind := dec.PeekKind(); kind != '{' && kind != 0 { // 0: it is no JSON, which the decoder will say
 		return errors.New("not an object")
 	}
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		one := member[T]{name: name.String()}
+	return jsonobject.Members(dec, func(name []byte, dec *jsontext.Decoder) error {
+		one := member[T]{name: string(name)}
 		if err := json.UnmarshalDecode(dec, &one.value); err != nil {
 			return err
 		}
 		*m = append(*m, one)
-	}
-	_, err := dec.ReadToken()
-	return err
+		return nil
+	})
 }
 
 // problems collects what is wrong.

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/journal"
+	"sotercall/internal/jsonobject"
 	"sotercall/internal/openapi"
 )
 
@@ -31,28 +32,18 @@ func (f *Function) direct(event []byte) openapi.Call {
 
 // named is the member "call" of an object, "" if it has none. The rest of the
 // event is for the call itself to judge.
-func named(event []byte) string {
-	dec := jsontext.NewDecoder(bytes.NewReader(event))
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return ""
-	}
-	for dec.PeekKind() == '"' {
+func named(event []byte) (call string) {
+	_ = jsonobject.Read(event, func(name []byte, dec *jsontext.Decoder) error {
+		if string(name) != "call" || dec.PeekKind() != '"' {
+			return dec.SkipValue()
+		}
 		token, err := dec.ReadToken()
-		if err != nil {
-			return ""
+		if err == nil {
+			call = token.String()
 		}
-		if token.String() != "call" {
-			if err := dec.SkipValue(); err != nil {
-				return ""
-			}
-			continue
-		}
-		if token, err = dec.ReadToken(); err != nil || token.Kind() != '"' {
-			return ""
-		}
-		return token.String()
-	}
-	return ""
+		return err
+	})
+	return call
 }
 
 // serve asks a call, unless the function is not configured, and notes how it

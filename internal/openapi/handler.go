@@ -101,7 +101,7 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 	if verdict.IsGenuine() {
 		return r, Answer{Verdict: verdict}
 	}
-	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: bool(q.explain)}
+	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: q.explain}
 }
 
 // holding is the gate of who presents an access_token that tokens holds.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/jsonobject"
 )
 
 // What is in this file is refused before anybody is asked: questions to which
@@ -126,24 +128,14 @@ func meaning(name string) string {
 
 // spelledOtherwise is the first member of an object that is another name for a
 // parameter; "" if there is none.
-func spelledOtherwise(name string, object []byte) string {
-	dec := jsontext.NewDecoder(bytes.NewReader(object))
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return ""
-	}
-	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return ""
+func spelledOtherwise(name string, object []byte) (found string) {
+	_ = jsonobject.Read(object, func(member []byte, dec *jsontext.Decoder) error {
+		if other := string(member); found == "" && other != name && meaning(other) == meaning(name) {
+			found = other
 		}
-		if other := token.String(); other != name && meaning(other) == meaning(name) {
-			return other
-		}
-		if dec.SkipValue() != nil {
-			return ""
-		}
-	}
-	return ""
+		return dec.SkipValue()
+	})
+	return found
 }
 
 // isForm reports whether a body that is not JSON is a form: name=value&…, the parts

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/jsonobject"
 )
 
 // spelling is how a form of the call names its three parameters.
@@ -25,68 +26,39 @@ type parameters struct {
 	JSONString, JSONSignature           value
 	SnakeJSONString, SnakeJSONSignature value
 	Call                                value
-	Explain                             flag
+	Explain                             bool
 }
 
-// field is where a member of the question is kept; nil where it is of no interest.
-func (p *parameters) field(name []byte) json.UnmarshalerFrom {
+// member keeps a member of the question, if it is of interest.
+func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 	switch string(name) {
 	case "appid":
-		return &p.AppID
+		return p.AppID.read(dec)
 	case "openid":
-		return &p.OpenID
+		return p.OpenID.read(dec)
 	case "jsonString":
-		return &p.JSONString
+		return p.JSONString.read(dec)
 	case "jsonSignature":
-		return &p.JSONSignature
+		return p.JSONSignature.read(dec)
 	case "json_string":
-		return &p.SnakeJSONString
+		return p.SnakeJSONString.read(dec)
 	case "json_signature":
-		return &p.SnakeJSONSignature
+		return p.SnakeJSONSignature.read(dec)
 	case "call":
-		return &p.Call
+		return p.Call.read(dec)
 	case "explain":
-		return &p.Explain
+		// Only true asks for it. A question may have any other members, and WeChat would
+		// answer it.
+		p.Explain = dec.PeekKind() == 't'
 	}
-	return nil
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom, in less time than the library
-// takes to find out what a struct is made of.
-func (p *parameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
-		return dec.SkipValue() // whoever reads a question asks what it is
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() == '"' {
-		quoted, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		name, err := unquoted(nil, quoted)
-		if err != nil {
-			return err
-		}
-		if field := p.field(name); field != nil {
-			err = field.UnmarshalJSONFrom(dec)
-		} else {
-			err = dec.SkipValue()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken() // the brace that closes the object, or what is wrong there
-	return err
+	return dec.SkipValue()
 }
 
 // question is a Request, and how its answer is wanted.
 type question struct {
 	Request
 	// explain asks for the hint in the answer's message.
-	explain flag
+	explain bool
 }
 
 // value is a string, or the kind of what stands in its place: 0 if nothing does.
@@ -95,8 +67,7 @@ type value struct {
 	text string
 }
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (v *value) read(dec *jsontext.Decoder) error {
 	v.kind = dec.PeekKind()
 	if v.kind != '"' {
 		return dec.SkipValue()
@@ -106,27 +77,9 @@ func (v *value) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	}
 	var buffer [512]byte // enough for a resultJSON, so that only its text is allocated
-	text, err := unquoted(buffer[:0], quoted)
+	text, err := jsonobject.AppendText(buffer[:0], quoted)
 	v.text = string(text)
 	return err
-}
-
-// unquoted is the text of a JSON string, in buffer if that is needed.
-func unquoted(buffer []byte, quoted jsontext.Value) ([]byte, error) {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1], nil
-	}
-	return jsontext.AppendUnquote(buffer, quoted)
-}
-
-// flag is true where true stands, and false where anything else does: a question may
-// have any other members, and WeChat would answer it.
-type flag bool
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (f *flag) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*f = dec.PeekKind() == 't'
-	return dec.SkipValue()
 }
 
 // parse reads a question. Fields it does not know are allowed: the platform adds
@@ -141,7 +94,7 @@ func (s spelling) parse(body []byte) (question, *Error) {
 	}
 	var p parameters
 	var syntax *jsontext.SyntacticError
-	switch err, kind := json.Unmarshal(body, &p), jsontext.Value(body).Kind(); {
+	switch err, kind := jsonobject.Read(body, p.member), jsontext.Value(body).Kind(); {
 	case errors.As(err, &syntax):
 		return question{}, describe(body, syntax)
 	case err != nil, kind != '{':

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/jsonobject"
 )
 
 // memberReader takes the members of a JSON object one by one.
@@ -24,7 +26,10 @@ type memberReader interface {
 // readFlat reads text as exactly one JSON object. Duplicate names, invalid
 // UTF-8 and trailing data are refused by jsontext's defaults.
 func readFlat(text []byte, r memberReader) error {
-	err := json.Unmarshal(text, &flatObject{r})
+	if jsontext.Value(text).Kind() != '{' {
+		return errors.New("want a JSON object")
+	}
+	err := jsonobject.Read(text, flatObject{r}.read)
 	// Unmarshal names the Go type around our own reasons, which tells a caller
 	// nothing.
 	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) && semantic.Err != nil {
@@ -89,33 +94,7 @@ func checkSize(text []byte, limit int) error {
 
 type flatObject struct{ memberReader }
 
-// UnmarshalJSONFrom is here for json.Unmarshal's pooled decoder; a decoder of
-// our own would cost more than the parse.
-func (o *flatObject) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
-		return errors.New("want a JSON object")
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	name := make([]byte, 0, 32) // for all members: a string each would double the allocations
-	for dec.PeekKind() == '"' {
-		quoted, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if name, err = jsontext.AppendUnquote(name[:0], quoted); err != nil {
-			return err
-		}
-		if err := o.read(name, dec); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken() // the brace that closes the object, or what is wrong there
-	return err
-}
-
-func (o *flatObject) read(name []byte, dec *jsontext.Decoder) error {
+func (o flatObject) read(name []byte, dec *jsontext.Decoder) error {
 	if kind := dec.PeekKind(); kind == '{' || kind == '[' {
 		if err := o.nested(name, dec); err != nil {
 			return fmt.Errorf("%q %w", name, err)

@@ -1,8 +1,6 @@
 package trigger
 
 import (
-	"bytes"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -45,50 +43,30 @@ type event struct {
 	context object
 }
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom. It keeps the members that
-// are known and passes over the others, so that a direct event costs one
-// validating pass.
-func (e *event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
+// member keeps a member that is known and passes over others, so that a direct event
+// costs one validating pass.
+func (e *event) member(name []byte, dec *jsontext.Decoder) error {
+	kept, ok := known[string(name)]
+	if !ok {
 		return dec.SkipValue()
 	}
-	if _, err := dec.ReadToken(); err != nil {
+	value, err := dec.ReadValue()
+	if err != nil {
 		return err
 	}
-	for dec.PeekKind() != '}' {
-		quoted, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		name, ok := known[string(quoted)]
-		if !ok && bytes.IndexByte(quoted, '\\') >= 0 { // spelt with escapes
-			name, ok = knownText(text(quoted))
-		}
-		if !ok {
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		value, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if e.object == nil {
-			e.object = make(object)
-		}
-		e.object[name] = value.Clone()
+	if e.object == nil {
+		e.object = make(object)
 	}
-	_, err := dec.ReadToken()
-	return err
+	e.object[kept] = value.Clone()
+	return nil
 }
 
-// known are the names that any source reads, by their spelling in JSON.
+// known are the names that any source reads; each stands for itself.
 var known = func() map[string]string {
 	all := map[string]string{}
 	keep := func(names []string) {
 		for _, name := range names {
-			all[`"`+name+`"`] = name
+			all[name] = name
 		}
 	}
 	keep(marks)
@@ -97,11 +75,6 @@ var known = func() map[string]string {
 	}
 	return all
 }()
-
-func knownText(name string) (string, bool) {
-	found, ok := known[`"`+name+`"`]
-	return found, ok
-}
 
 // present reports whether a member is there and not null.
 func present(v jsontext.Value) bool { return v != nil && v.Kind() != 'n' }

@@ -3,7 +3,7 @@ package trigger
 import (
 	"net/http"
 
-	"github.com/go-json-experiment/json"
+	"sotercall/internal/jsonobject"
 )
 
 // source is one event source, all that is known about it. Each stands in a file of
@@ -70,7 +70,7 @@ func Read(payload []byte) Event {
 		return Event{Door: Unknown, Err: errTooLarge}
 	}
 	var e event
-	if json.Unmarshal(payload, &e) != nil || len(e.object) == 0 {
+	if jsonobject.Read(payload, e.member) != nil || len(e.object) == 0 {
 		return Event{Door: Direct}
 	}
 	e.context = e.object.object("requestContext")

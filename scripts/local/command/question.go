@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/jsonobject"
 	"sotercall/internal/openapi"
 	"sotercall/internal/trigger"
 )
@@ -58,21 +59,13 @@ func readQuestion(event trigger.Event, payload []byte, caller openapi.Caller) qu
 // members of any other value are none.
 func membersOf(object []byte) (all []member) {
 	dec := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return nil
-	}
-	for dec.PeekKind() == '"' {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return all
-		}
-		name := token.String()
+	_ = jsonobject.Members(dec, func(name []byte, dec *jsontext.Decoder) error {
 		value, err := dec.ReadValue()
-		if err != nil {
-			return all
+		if err == nil {
+			all = append(all, member{string(name), value.Clone()})
 		}
-		all = append(all, member{name, value.Clone()})
-	}
+		return err
+	})
 	return all
 }
 
