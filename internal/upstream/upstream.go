@@ -24,6 +24,9 @@ import (
 // less than 1 KiB.
 const maxReply = 64 << 10
 
+// maxHeader is the same for its headers.
+const maxHeader = 64 << 10
+
 // Client sends requests. It may be used concurrently. Make it with [New].
 type Client struct {
 	transport *http.Transport
@@ -38,6 +41,7 @@ func New(life time.Duration, now func() time.Time) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
 	transport.IdleConnTimeout = life
+	transport.MaxResponseHeaderBytes = maxHeader
 	// One HTTP/1.1 connection per concurrent call: one request at a time is what a
 	// function makes, and a dead connection is noticed at once.
 	transport.Protocols = new(http.Protocols)

@@ -67,6 +67,19 @@ func TestRedirectIsAReply(t *testing.T) {
 	assert.Equal(t, http.StatusFound, reply.Status)
 }
 
+func TestHeadersAreBounded(t *testing.T) {
+	size := 60 << 10
+	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", strings.Repeat("x", size)) })
+	client := upstream.New(time.Second, time.Now)
+	_, err := get(t, client, url)
+	require.NoError(t, err, "the twin that passes")
+	size = 65 << 10
+	_, err = get(t, client, url)
+	var noReply *upstream.NoReply
+	require.ErrorAs(t, err, &noReply)
+	assert.ErrorContains(t, err, "headers exceeded")
+}
+
 func TestReplyIsBounded(t *testing.T) {
 	size := 64 << 10
 	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", size))) })
