@@ -62,8 +62,8 @@ func InvocationFrom(ctx context.Context) Invocation {
 }
 
 // Handler is a function. Invoke may be called concurrently; ctx always has a deadline,
-// which leaves time to answer before the platform's own. An error is a function error to the platform and
-// leaves the function verbatim: it must hold no secret.
+// which leaves time to answer before the platform's own. An error is a function error
+// to the platform and leaves the function verbatim: it must hold no secret.
 type Handler interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)
 	// Serve answers a request on a platform that has no events. The context of the
