@@ -74,8 +74,9 @@ type repetitions struct {
 	starts     int           // of a Go function
 	nodeStarts int           // of Node.js with the SDK
 	colds      int           // first answers, for each delay
-	warmCalls  int           // invocations of each warm function
-	warmSlice  int           // how many of them are measured in one go
+	warmCalls  int           // invocations of each warm function, in the first round
+	warmRounds int           // with processes of their own
+	warmSlice  int           // how many invocations are measured in one go
 	localRuns  int           // of the local verification, in slices of localSlice
 	loads      int           // rounds of each concurrency
 	load       time.Duration // of one round
@@ -85,9 +86,9 @@ const localSlice = 50
 
 func effort(quick bool) repetitions {
 	if quick {
-		return repetitions{starts: 3, nodeStarts: 1, colds: 2, warmCalls: 40, warmSlice: 10, localRuns: 5, loads: 2, load: 5 * time.Millisecond}
+		return repetitions{starts: 3, nodeStarts: 1, colds: 2, warmCalls: 40, warmRounds: 2, warmSlice: 10, localRuns: 5, loads: 2, load: 5 * time.Millisecond}
 	}
-	return repetitions{starts: 201, nodeStarts: 11, colds: 41, warmCalls: 10_000, warmSlice: 100, localRuns: 1000, loads: 60, load: 40 * time.Millisecond}
+	return repetitions{starts: 201, nodeStarts: 11, colds: 41, warmCalls: 10_000, warmRounds: 6, warmSlice: 100, localRuns: 1000, loads: 60, load: 40 * time.Millisecond}
 }
 
 // group is the figures that are measured together.

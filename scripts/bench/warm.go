@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sotercall/internal/emulator"
@@ -32,34 +33,48 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 }
 
 // warmOn measures one function on one platform, with variables beside those that it
-// needs to reach the upstream.
-func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function string, variables map[string]string, token string) (_ []Figure, err error) {
-	all := b.upstream.Variables()
-	maps.Copy(all, variables)
-	ours, err := b.keepWarm(ctx, on, function, all)
-	if err != nil {
-		return nil, err
+// needs to reach the upstream. A process keeps for life what it had of luck when it was
+// started, as where its memory lies: a few percent. So there are several rounds, each
+// with processes of its own, and either side is started first in half of them. The
+// first round is the long one that memory is measured in.
+func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function string, variables map[string]string, token string) ([]Figure, error) {
+	ours := &warmFunction{program: function, variables: b.upstream.Variables()}
+	maps.Copy(ours.variables, variables)
+	call := &warmFunction{program: "call", variables: b.baselineVariables(token)}
+	calls, order := b.warmCalls, []*warmFunction{ours, call}
+	for range b.warmRounds {
+		if err := b.warmRound(ctx, on, calls, order); err != nil {
+			return nil, err
+		}
+		calls = b.warmCalls / 4
+		slices.Reverse(order)
 	}
-	defer func() { err = errors.Join(err, ours.Close()) }()
-	call, err := b.keepWarm(ctx, on, "call", b.baselineVariables(token))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, call.Close()) }()
+	return ours.against(call, on.Title, b.warmCalls/b.warmSlice, b.warmCalls), nil
+}
 
-	for range b.warmCalls / b.warmSlice {
-		for _, side := range []*warmFunction{ours, call} {
+// warmRound starts both sides, and has them answer so many calls, by slices in turns.
+func (b *bench) warmRound(ctx context.Context, on emulator.Platform, calls int, order []*warmFunction) (err error) {
+	for _, side := range order {
+		if err := side.start(ctx, b, on); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, side.hosted.Close()) }()
+	}
+	for range calls / b.warmSlice {
+		for _, side := range order {
 			if err := side.slice(ctx, b); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return ours.against(call, on.Title, b.warmCalls), nil
+	return nil
 }
 
 // warmFunction is a function that is up, with what its invocations took.
 type warmFunction struct {
-	hosted
+	program    string
+	variables  map[string]string
+	hosted     hosted
 	process    hosting.Process
 	unmeasured error     // why CPU and memory cannot be measured here; nil if they can
 	wall, cpu  []float64 // of an invocation, in µs, by slices
@@ -67,20 +82,24 @@ type warmFunction struct {
 	resident   []float64 // memory at the end of each slice, in MB
 }
 
-// keepWarm starts a program and has it answer once, which prepares it.
-func (b *bench) keepWarm(ctx context.Context, on emulator.Platform, program string, variables map[string]string) (*warmFunction, error) {
-	h, err := b.host(ctx, on, program, variables)
+// start starts the program and has it answer some calls, which prepares it. Whoever
+// starts one closes what is hosted.
+func (w *warmFunction) start(ctx context.Context, b *bench, on emulator.Platform) error {
+	h, err := b.host(ctx, on, w.program, w.variables)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for range b.warmSlice {
 		if _, err := h.verify(ctx, b.event); err != nil {
-			return nil, errors.Join(err, h.Close())
+			return errors.Join(err, h.Close())
 		}
 	}
-	w := &warmFunction{hosted: h}
-	w.process, w.unmeasured = h.Process()
-	return w, nil
+	w.hosted = h
+	var unmeasured error
+	if w.process, unmeasured = h.Process(); unmeasured != nil {
+		w.unmeasured = unmeasured
+	}
+	return nil
 }
 
 // slice measures some invocations, one after the other.
@@ -88,7 +107,7 @@ func (w *warmFunction) slice(ctx context.Context, b *bench) error {
 	requests, used := b.upstream.Requests(""), w.used()
 	var wall time.Duration
 	for range b.warmSlice {
-		answer, err := w.verify(ctx, b.event)
+		answer, err := w.hosted.verify(ctx, b.event)
 		if err != nil {
 			return err
 		}
@@ -125,13 +144,14 @@ func (w *warmFunction) megabytes() float64 {
 
 const handlerWithCall = "bare handler with the HTTPS call"
 
-// against makes the figures of a warm function.
-func (w *warmFunction) against(base *warmFunction, platform string, calls int) []Figure {
+// against makes the figures of a warm function, whose first round had so many slices
+// and so many calls.
+func (w *warmFunction) against(base *warmFunction, platform string, long, calls int) []Figure {
 	// Memory after half of the invocations, and after all: a tenth around each
 	// evens out where the garbage collector happens to be.
-	half, tenth := len(w.resident)/2, max(1, len(w.resident)/10)
-	atHalf, atEnd := w.resident[half-tenth:half], w.resident[len(w.resident)-tenth:]
-	baseAtEnd := base.resident[len(base.resident)-tenth:]
+	half, tenth := long/2, max(1, long/10)
+	atHalf, atEnd := w.resident[half-tenth:half], w.resident[long-tenth:long]
+	baseAtEnd := base.resident[long-tenth : long]
 	figures := []Figure{
 		Figure{Name: "warm invocation, wall (" + platform + ")", Unit: Microseconds}.
 			against(handlerWithCall, w.wall, base.wall, Goal{AtMost, 1.15}),
