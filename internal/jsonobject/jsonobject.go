@@ -2,8 +2,8 @@
 // more of a member than a struct keeps: that it is there, what kind of value it has,
 // how its name is written.
 //
-// What is JSON, decides the decoder. By default it refuses names that stand twice in
-// an object, and what is not UTF-8.
+// The decoder decides what is JSON. By default it refuses names that stand twice in an
+// object, and what is not UTF-8.
 package jsonobject
 
 import (
