@@ -246,7 +246,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 	for says, variables := range map[string]map[string]string{
 		"CHALLENGE_SECRET is not set":                                       {},
 		"CHALLENGE_SECRET must be one or more secrets of at least 32 bytes": {"CHALLENGE_SECRET": "short"},
-		"CHALLENGE_TTL cannot be read": {
+		"CHALLENGE_TTL must be a duration with its unit, such as 2m or 90s": {
 			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "soon"},
 		"CHALLENGE_TTL must be from": {
 			"CHALLENGE_SECRET": secretText, "CHALLENGE_TTL": "25h"},

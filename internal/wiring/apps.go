@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -37,6 +38,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 		if s.AppID == "" || s.AppSecret.IsZero() {
 			return apps.Set{}
 		}
+		check.That(apps.IsAppID(s.AppID), "WECHAT_APPID", "must be an AppID: wx and 16 of the characters 0-9 and a-f")
 		return apps.Set{Apps: []apps.App{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
 	}
 	name, document := "WECHAT_APPS", []byte(s.Document.Reveal())
@@ -50,6 +52,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 			return apps.Set{}
 		}
 	}
+	check.That(!bytes.HasPrefix(document, []byte("\ufeff")), name, "begins with a byte order mark: save it as UTF-8 without one")
 	for _, variable := range []string{"WECHAT_APPID", "WECHAT_APPSECRET"} {
 		check.That(environment[variable] == "", variable, "is not used with "+name+": the document names the apps")
 	}
