@@ -40,10 +40,13 @@ import (
 // Sources: WeChat cloud development, "Cloud.getWXContext" and
 // "invokeCloudFunction"; tcb-admin-node, getUserInfo (TCB_UUID).
 func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
+	var signs []string
 	for name := range environment {
-		inCloudBase = inCloudBase || IsCloudBase(name)
+		if IsCloudBase(name) {
+			signs = append(signs, name)
+		}
 	}
-	if !inCloudBase {
+	if !inCloudBase && len(signs) == 0 {
 		return openapi.Backend()
 	}
 	app, user := environment["WX_APPID"], environment["WX_OPENID"]
@@ -65,6 +68,10 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	last := strings.TrimSpace(source[strings.LastIndex(source, ",")+1:])
 	if slices.Contains(backendSources, last) {
 		return openapi.Backend().From(app)
+	}
+	if source == "" && len(signs) > 0 {
+		return openapi.Unknown(fmt.Sprintf("%.64s is set, which only CloudBase sets, and neither TCB_SOURCE nor WX_OPENID says who calls: "+
+			"outside CloudBase, name no variable WX_… or TCB_…", slices.Min(signs)))
 	}
 	return openapi.Unknown(fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
 		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source))
