@@ -264,6 +264,9 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"COUNTER_POLICY must be one of log, enforce":            {"COUNTER_POLICY": "maybe"},
 		"AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE is not set": {"SOTER_VERIFIER": "local"},
 		"not an address of the form redis://":                   {"REDIS_URL": "http://127.0.0.1"},
+		"WECHAT_APPSECRET stands in quotes":                     {"WECHAT_APPSECRET": `"0123456789abcdef0123456789abcdef"`},
+		"WECHAT_APPID must be an AppID":                         {"WECHAT_APPID": "your-appid"},
+		"WECHAT_API_BASE must end before /cgi-bin":              {"WECHAT_API_BASE": "https://api.weixin.qq.com/cgi-bin"},
 		"32":                                                    {"CHALLENGE_SECRET": "short"},
 	} {
 		h := host(t, 10*time.Second, variables)

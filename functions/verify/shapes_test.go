@@ -150,7 +150,8 @@ func TestPathsAreExact(t *testing.T) {
 		given, want string
 	}{
 		{f, "verify", verifyPath, snake, `"is_ok":true`, "yes"}, {f, "verify", verifyPath + "/", snake, `"is_ok":true`, "yes"},
-		{f, "verify", "/x" + verifyPath, snake, `"is_ok":true`, ""}, {f, "verify", "/" + verifyPath, snake, `"is_ok":true`, ""},
+		{f, "verify", "/x" + verifyPath, snake, `"is_ok":true`, ""}, {f, "verify", "//" + verifyPath, snake, `"is_ok":true`, ""},
+		{f, "verify", "/" + verifyPath, snake, `"is_ok":true`, "as WeChat's documents write it"},
 		{f, "token", "/cgi-bin/stable_token", secretBody, `"access_token"`, "yes"}, {f, "token", "/cgi-bin/stable_token/", secretBody, `"access_token"`, "yes"},
 		{f, "token", "/x/cgi-bin/stable_token", secretBody, `"access_token"`, ""}, {f, "token", "/", secretBody, `"access_token"`, ""},
 		{with, "token", base + "/cgi-bin/stable_token", secretBody, `"access_token"`, "yes"},

@@ -69,12 +69,12 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	if slices.Contains(backendSources, last) {
 		return openapi.Backend().From(app)
 	}
+	why := fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
+		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source)
 	if source == "" && len(signs) > 0 {
-		return openapi.Unknown(fmt.Sprintf("%.64s is set, which only CloudBase sets, and neither TCB_SOURCE nor WX_OPENID says who calls: "+
-			"outside CloudBase, name no variable WX_… or TCB_…", slices.Min(signs)))
+		why += fmt.Sprintf(". Outside CloudBase, unset %.64s: variables of that kind are CloudBase's", slices.Min(signs))
 	}
-	return openapi.Unknown(fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
-		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source))
+	return openapi.Unknown(why)
 }
 
 // IsCloudBase reports whether a variable of that name is one that only WeChat

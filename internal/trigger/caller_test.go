@@ -60,7 +60,7 @@ func TestVariableThatLooksLikeCloudBaseIsNamed(t *testing.T) {
 		return CallerOf(environment, false).Refused().Message
 	}
 	assert.Contains(t, by(map[string]string{"WX_APPID": "wx0123456789abcdef", "WX_APPSECRET": "hush", "WECHAT_APPID": "wx"}),
-		"WX_APPID is set, which only CloudBase sets")
+		"Outside CloudBase, unset WX_APPID: variables of that kind are CloudBase's")
 	assert.NotContains(t, by(map[string]string{"WX_APPID": "hush", "TCB_SOURCE": ""}), "hush")
 	assert.Contains(t, by(map[string]string{"WX_APPID": "wx0123456789abcdef", "TCB_SOURCE": "wx_client"}), `TCB_SOURCE is "wx_client"`, "the twin: CloudBase itself")
 	assert.Contains(t, CallerOf(nil, true).Refused().Message, `TCB_SOURCE is ""`)
