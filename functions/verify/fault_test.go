@@ -267,7 +267,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"WECHAT_APPSECRET stands in quotes":                     {"WECHAT_APPSECRET": `"0123456789abcdef0123456789abcdef"`},
 		"WECHAT_APPID must be an AppID":                         {"WECHAT_APPID": "your-appid"},
 		"WECHAT_API_BASE must end before /cgi-bin":              {"WECHAT_API_BASE": "https://api.weixin.qq.com/cgi-bin"},
-		"32":                                                    {"CHALLENGE_SECRET": "short"},
+		"32": {"CHALLENGE_SECRET": "short"},
 	} {
 		h := host(t, 10*time.Second, variables)
 		for platform, runtime := range h.on {
