@@ -20,8 +20,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 // Read fills the struct that into points to from the variables that its env tags
@@ -110,8 +110,7 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 // WeChat's paths, a query, a fragment.
 func (c *Check) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" ||
-		base.Scheme == "http" && (loopback.Near(base.Hostname()) || slices.Contains(plain, base.Hostname())))
+	ok := err == nil && (upstream.IsConfidential(base) || base.Scheme == "http" && slices.Contains(plain, base.Hostname()))
 	c.That(ok, name, "must be an https address (http only to this machine)")
 	if ok {
 		c.That(base.User == nil, name, "must not have a user name or a password in it")

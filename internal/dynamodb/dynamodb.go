@@ -35,13 +35,11 @@ package dynamodb
 
 import (
 	"errors"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
@@ -95,7 +93,7 @@ func Open(name string, environment map[string]string) (*Table, error) {
 		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: DYNAMODB_TABLE needs them, and Lambda sets them")
 	case t.endpoint == "":
 		t.endpoint = "https://dynamodb." + t.region + "." + domain(t.region)
-	case !isEndpoint(t.endpoint):
+	case !upstream.IsEndpoint(t.endpoint):
 		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB must be an https address (http only to this machine)")
 	}
 	return t, nil
@@ -117,12 +115,6 @@ func domain(region string) string {
 		return "amazonaws.com.cn"
 	}
 	return "amazonaws.com"
-}
-
-func isEndpoint(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && u.User == nil && u.RawQuery == "" &&
-		(u.Scheme == "https" || u.Scheme == "http" && loopback.Host(u.Host))
 }
 
 // Close closes the connections that are idle.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,79 +43,146 @@ func TestSecretsAreReadAndReadAnew(t *testing.T) {
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"),
 		"HTTP_BEARER_TOKENS_ARN", secretsmanagertest.ARN("both"), "CHALLENGE_SECRET_ARN", secretsmanagertest.ARN("both")), func() time.Time { return clock })
 	assert.Zero(t, server.Asked(), "nothing is read before its time")
-	require.True(t, secrets.Due())
+	values := func(version, asked int) map[string]string {
+		t.Helper()
+		values, got, err := secrets.Values(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, version, got)
+		assert.Equal(t, asked, server.Asked())
+		return values
+	}
 
 	first := map[string]string{
 		"WECHAT_APPSECRET": "the-secret-of-the-app", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test", "CHALLENGE_SECRET": "a-bearer-token-of-the-test",
 	}
-	values, changed, err := secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.True(t, changed)
-	assert.Equal(t, first, values)
-	assert.Equal(t, 2, server.Asked(), "each secret once")
-
+	assert.Equal(t, first, values(1, 2), "each secret once")
 	server.Put("app", "the-next-secret-of-the-app")
 	clock = clock.Add(secretsmanager.Life - time.Second)
-	assert.False(t, secrets.Due())
-	values, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.False(t, changed)
-	assert.Equal(t, first, values)
-	assert.Equal(t, 2, server.Asked())
-
+	assert.Equal(t, first, values(1, 2))
 	clock = clock.Add(time.Second)
-	require.True(t, secrets.Due())
-	values, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.True(t, changed)
-	assert.Equal(t, "the-next-secret-of-the-app", values["WECHAT_APPSECRET"])
-
+	assert.Equal(t, "the-next-secret-of-the-app", values(2, 4)["WECHAT_APPSECRET"])
 	clock = clock.Add(secretsmanager.Life)
-	_, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.False(t, changed, "the twin: read anew, and the same")
-	assert.Equal(t, 6, server.Asked())
-
+	values(2, 6) // the twin: read anew, and the same
 	clock = clock.Add(-time.Hour)
-	assert.True(t, secrets.Due(), "a clock that was put back keeps nothing for longer")
+	values(2, 8) // a clock that was put back keeps nothing for longer
 }
 
 func TestWhatCannotBeReadLeavesWhatWasRead(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	clock := time.Now()
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), func() time.Time { return clock })
+	const missing = "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version"
 
-	values, changed, err := secrets.Read(t.Context())
-	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version")
-	assert.False(t, changed)
+	values, version, err := secrets.Values(t.Context())
+	require.EqualError(t, err, missing)
+	assert.Zero(t, version)
 	assert.Nil(t, values)
-	assert.False(t, secrets.Due(), "not at once again")
 	server.Put("app", "the-secret-of-the-app")
-	_, _, err = secrets.Read(t.Context())
-	require.Error(t, err)
 	clock = clock.Add(time.Second - 1)
-	assert.False(t, secrets.Due())
-	secrets.ReadAnew()
-	assert.True(t, secrets.Due())
+	_, _, err = secrets.Values(t.Context())
+	require.EqualError(t, err, missing, "not at once again")
+	assert.Equal(t, 1, server.Asked())
 	clock = clock.Add(1)
-	values, changed, err = secrets.Read(t.Context())
+	values, version, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.True(t, changed)
+	assert.Equal(t, 1, version)
 
 	server.Refuse("InternalServiceError", "")
 	clock = clock.Add(secretsmanager.Life)
-	again, changed, err := secrets.Read(t.Context())
+	again, version, err := secrets.Values(t.Context())
 	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager refuses (InternalServiceError)")
-	assert.False(t, changed)
+	assert.Equal(t, 1, version)
 	assert.Equal(t, values, again)
+	asked := server.Asked()
 	clock = clock.Add(29 * time.Second)
-	assert.False(t, secrets.Due())
-	clock = clock.Add(time.Second)
-	assert.True(t, secrets.Due())
+	again, _, err = secrets.Values(t.Context())
+	require.NoError(t, err, "one call is told")
+	assert.Equal(t, values, again)
+	assert.Equal(t, asked, server.Asked())
 	server.Refuse("", "")
-	_, changed, err = secrets.Read(t.Context())
+	clock = clock.Add(time.Second)
+	_, version, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.False(t, changed)
+	assert.Equal(t, 1, version, "the same")
+	assert.Equal(t, asked+1, server.Asked())
+}
+
+func TestRetryForgetsAFailureOnly(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	_, _, err := secrets.Values(t.Context())
+	require.Error(t, err)
+	server.Put("app", "the-secret-of-the-app")
+	secrets.Retry()
+	_, version, err := secrets.Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, version)
+	secrets.Retry()
+	_, _, err = secrets.Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, server.Asked(), "the twin: what was read is not read again")
+}
+
+// One call reads for all: those without secrets wait for it, those with secrets of
+// before go on with them.
+func TestOneCallReadsForAll(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	release := server.Hang()
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), func() time.Time { return time.Unix(0, clock.Load()) })
+	read := func(want string, version int) {
+		values, got, err := secrets.Values(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, version, got)
+		assert.Equal(t, want, values["WECHAT_APPSECRET"])
+	}
+	var calls sync.WaitGroup
+	for range 50 {
+		calls.Go(func() { read("first", 1) })
+	}
+	require.Eventually(t, func() bool { return server.Asked() == 1 }, 10*time.Second, time.Millisecond)
+	release()
+	calls.Wait()
+	assert.Equal(t, 1, server.Asked())
+
+	server.Put("app", "second")
+	release = server.Hang()
+	clock.Add(int64(secretsmanager.Life))
+	calls.Go(func() { read("second", 2) })
+	require.Eventually(t, func() bool { return server.Asked() == 2 }, 10*time.Second, time.Millisecond)
+	for range 10 {
+		read("first", 1) // without waiting
+	}
+	release()
+	calls.Wait()
+	read("second", 2)
+	assert.Equal(t, 2, server.Asked())
+}
+
+// A caller that has no time left says nothing about the server: the next one reads.
+func TestCallerWithoutTimeSpoilsNothing(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	release := server.Hang()
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	hurried, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		_, _, err := secrets.Values(hurried)
+		assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager did not answer in time")
+	})
+	require.Eventually(t, func() bool { return server.Asked() == 1 }, 10*time.Second, time.Millisecond)
+	calls.Go(func() {
+		values, _, err := secrets.Values(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, "first", values["WECHAT_APPSECRET"])
+	})
+	cancel()
+	require.Eventually(t, func() bool { return server.Asked() == 2 }, 10*time.Second, time.Millisecond)
+	release()
+	calls.Wait()
 }
 
 func TestWhyASecretCannotBeRead(t *testing.T) {
@@ -136,7 +205,7 @@ func TestWhyASecretCannotBeRead(t *testing.T) {
 		server.Put("app", c.text)
 		server.Refuse(c.code, c.message)
 		secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
-		values, _, err := secrets.Read(t.Context())
+		values, _, err := secrets.Values(t.Context())
 		assert.Nil(t, values, name)
 		if assert.ErrorContains(t, err, c.says, name) {
 			assert.True(t, strings.HasPrefix(err.Error(), "WECHAT_APPSECRET_ARN: "), err)
@@ -152,7 +221,7 @@ func TestTheDocumentOfTheAppsIsAnObject(t *testing.T) {
 	const document = `{"apps":{"wx5a4db0c55a4db0c5":{"secret":"the-secret-of-the-app"}}}`
 	server := secretsmanagertest.Start(t)
 	server.Put("apps", document)
-	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Read(t.Context())
+	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Values(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"WECHAT_APPS": document}, values)
 }
@@ -163,12 +232,12 @@ func TestNobodyAnswers(t *testing.T) {
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, _, err := secrets.Read(ctx)
+	_, _, err := secrets.Values(ctx)
 	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager did not answer in time")
 	release()
 
 	variables := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"), "AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
-	_, _, err = open(t, variables, time.Now).Read(t.Context())
+	_, _, err = open(t, variables, time.Now).Values(t.Context())
 	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager: no reply: dial tcp 127.0.0.1:1: connect: connection refused")
 }
 
