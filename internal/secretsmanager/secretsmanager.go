@@ -173,13 +173,18 @@ func (s *Secrets) last() (values map[string]string, version int, err error, due 
 	return s.values, s.version, err, s.at.IsZero() || since < 0 || since >= wait
 }
 
-// Retry makes the next call of Values read at once, if the last attempt failed.
-func (s *Secrets) Retry() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
+// Prepare reads the secrets before a call needs them; calls of Values wait for it. If
+// it fails, the next one reads at once.
+func (s *Secrets) Prepare(ctx context.Context) error {
+	s.reading <- struct{}{}
+	defer func() { <-s.reading }()
+	err := s.read(ctx)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.at = time.Time{}
 	}
+	return err
 }
 
 // read reads all secrets. s.reading is held.

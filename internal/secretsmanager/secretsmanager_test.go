@@ -107,20 +107,22 @@ func TestWhatCannotBeReadLeavesWhatWasRead(t *testing.T) {
 	assert.Equal(t, asked+1, server.Asked())
 }
 
-func TestRetryForgetsAFailureOnly(t *testing.T) {
+// What is read early never costs the first call its secrets.
+func TestEarlyFailureCountsForNothing(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
-	_, _, err := secrets.Values(t.Context())
-	require.Error(t, err)
+	require.Error(t, secrets.Prepare(t.Context()))
 	server.Put("app", "the-secret-of-the-app")
-	secrets.Retry()
 	_, version, err := secrets.Values(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, version)
-	secrets.Retry()
+	assert.Equal(t, 2, server.Asked())
+
+	secrets = open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	require.NoError(t, secrets.Prepare(t.Context()))
 	_, _, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, 2, server.Asked(), "the twin: what was read is not read again")
+	assert.Equal(t, 3, server.Asked(), "the twin: what was read is not read again")
 }
 
 // One call reads for all: those without secrets wait for it, those with secrets of
