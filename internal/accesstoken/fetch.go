@@ -18,6 +18,8 @@ type need struct {
 	// onRequest says that a client asks for a new token, and not that WeChat has
 	// refused the current one: the budget is smaller.
 	onRequest bool
+	// early says that no call waits for the token yet: a failure is not remembered.
+	early bool
 	// doubt says why stale may be good all the same: then nothing is forced.
 	doubt Doubt
 }
@@ -150,7 +152,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 		return
 	}
 	c.failure = failure{err: err, at: now}
-	if !c.config.Function { // where failures are remembered already
+	if !c.config.Function && !f.need.early { // a token function remembers failures itself
 		c.failure.life = retryAfter(err)
 	}
 	c.lastFailure = c.failure

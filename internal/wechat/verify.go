@@ -3,9 +3,7 @@ package wechat
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -33,27 +31,6 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // Verifier makes a Verifier that asks at hosts with tokens' access_tokens.
 func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
 	return &Verifier{client: c, hosts: hosts, tokens: tokens, seen: standings{now: c.now}}
-}
-
-// Warm does what the first question would wait for: it fetches a token and, beside
-// that, opens a connection. Failures are nobody's: the question will meet them
-// itself.
-func (v *Verifier) Warm(ctx context.Context) {
-	ctx = v.client.begin(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() { v.connect(ctx) })
-	_, _ = v.tokens.Token(ctx)
-	wg.Wait()
-}
-
-// connect leaves an open connection behind, by a request for nothing in particular.
-func (v *Verifier) connect(ctx context.Context) {
-	route := v.hosts.Route()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, route.Base().JoinPath("/cgi-bin/").String(), nil)
-	if err != nil {
-		return
-	}
-	_, _ = v.client.http.Send(req)
 }
 
 const (
