@@ -41,16 +41,26 @@ type Scrubber struct {
 	parent *Scrubber // knows more; nil at the root
 }
 
-// ring holds the secrets of the requests before.
+// ring holds the secrets of the requests before, and what was learnt.
 type ring struct {
-	mu    sync.Mutex
-	texts [remembered]Text // guarded by mu
-	next  int              // guarded by mu; where the next one goes
+	mu     sync.Mutex
+	texts  [remembered]Text // guarded by mu, as all below
+	next   int              // where the next one goes
+	learnt [2][]Text        // the last two lists
 }
 
 // NewScrubber makes a Scrubber that knows the secrets of a function.
 func NewScrubber(secrets ...Text) *Scrubber {
 	return &Scrubber{known: secrets, recent: new(ring)}
+}
+
+// Learn makes s, which must come from [NewScrubber], know the secrets that a function
+// has from now on. Those of before are known until the next call: requests that carry
+// them are under way.
+func (s *Scrubber) Learn(secrets ...Text) {
+	s.recent.mu.Lock()
+	defer s.recent.mu.Unlock()
+	s.recent.learnt[0], s.recent.learnt[1] = secrets, s.recent.learnt[0]
 }
 
 // With returns a Scrubber for one request, which also knows the secrets that the
@@ -84,6 +94,7 @@ func (s *Scrubber) all() (secrets []Text) {
 		if s.recent != nil {
 			s.recent.mu.Lock()
 			secrets = append(secrets, s.recent.texts[:]...)
+			secrets = append(append(secrets, s.recent.learnt[0]...), s.recent.learnt[1]...)
 			s.recent.mu.Unlock()
 		}
 	}

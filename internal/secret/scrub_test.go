@@ -88,6 +88,18 @@ func TestAPartOfASecretIsFound(t *testing.T) {
 	}
 }
 
+func TestSecretsAreLearnt(t *testing.T) {
+	s := secret.NewScrubber()
+	child := s.With(secret.New(signature))
+	assert.Equal(t, token, child.Text(token), "the twin: unknown, it stays")
+	s.Learn(secret.New(token))
+	assert.Equal(t, "[redacted]", child.Text(token))
+	s.Learn(secret.New(password))
+	assert.Equal(t, "[redacted] [redacted]", child.Text(token+" "+password), "requests with the one before are under way")
+	s.Learn(secret.New(password))
+	assert.Equal(t, token+" [redacted]", child.Text(token+" "+password))
+}
+
 func TestAShortSecretIsFoundWhole(t *testing.T) {
 	s := secret.NewScrubber(secret.New("a/b-c"), secret.New("x"), secret.Text{})
 	assert.Equal(t, "x=[redacted], y=[redacted], a/b-", s.Text("x=a/b-c, y="+url.QueryEscape("a/b-c")+", a/b-"))

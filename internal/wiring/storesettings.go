@@ -15,6 +15,8 @@ type store struct {
 	tokens   func(appID string) accesstoken.Store
 	ledger   challenge.Ledger
 	authKeys authkeys.Store
+	// close ends the connections.
+	close func()
 }
 
 // storeSettings choose the store, for each function that has one.
@@ -46,6 +48,7 @@ func openStore(s storeSettings, environment map[string]string, scrub *secret.Scr
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
 			ledger:   challenge.NewRedis(server),
 			authKeys: authkeys.NewRedis(server),
+			close:    func() { _ = server.Close() },
 		}, nil
 	case s.DynamoDBTable != "":
 		table, err := dynamodb.Open(s.DynamoDBTable, environment)
@@ -57,16 +60,9 @@ func openStore(s storeSettings, environment map[string]string, scrub *secret.Scr
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID) },
 			ledger:   challenge.NewDynamoDB(table),
 			authKeys: authkeys.NewDynamoDB(table),
+			close:    table.Close,
 		}, nil
 	}
 	return nil, nil
 }
 
-// tokensOf is where the tokens of an appid are kept: in this process if there is no
-// store.
-func (s *store) tokensOf(appID string) accesstoken.Store {
-	if s == nil {
-		return new(accesstoken.Memory)
-	}
-	return s.tokens(appID)
-}
