@@ -11,6 +11,10 @@ import (
 	"sotercall/internal/secretsmanager"
 )
 
+// SetClock sets the clock by which secrets are read anew, for tests. Call it before the
+// first use.
+func (h *Handler) SetClock(now func() time.Time) { h.now = now }
+
 // open takes the variables, and builds a function whose secrets are among them.
 func (h *Handler) open(environment map[string]string) {
 	h.once.Do(func() {

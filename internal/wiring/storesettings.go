@@ -65,4 +65,3 @@ func openStore(s storeSettings, environment map[string]string, scrub *secret.Scr
 	}
 	return nil, nil
 }
-
