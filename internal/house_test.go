@@ -15,7 +15,7 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal jsonobject scfguard loopback gobuild nodemodules",
-	"soter openapi",
+	"soter openapi redact",
 	"apps config redis trigger upstream emulator need",
 	"adapter dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",

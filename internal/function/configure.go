@@ -73,7 +73,7 @@ func (h *Handler) withSecrets(ctx context.Context, before *Function, early bool)
 	case values == nil:
 		return h.built(h.environment, err)
 	case err != nil:
-		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", err.Error())
+		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", detail(err))
 	case changed || function == nil:
 		environment := maps.Clone(h.environment)
 		maps.Copy(environment, values)
@@ -91,7 +91,7 @@ func (h *Handler) built(environment map[string]string, problem error) *Function 
 		panic("a function without calls")
 	}
 	if function.err = cmp.Or(problem, err); function.err != nil {
-		h.log.Error("the configuration cannot be used", "error", function.err.Error())
+		h.log.Error("the configuration cannot be used", "error", detail(function.err))
 	}
 	return &function
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sotercall/internal/loopback"
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
@@ -62,7 +63,7 @@ type Secrets struct {
 	credentials aws.Credentials
 	endpoint    string // instead of the region's; "" for that
 	connections *upstream.Client
-	scrub       *secret.Scrubber
+	redact      *redact.Redactor
 	now         func() time.Time
 
 	mu     sync.Mutex
@@ -118,7 +119,7 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 	return &Secrets{
 		arns: arns, credentials: aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session},
 		endpoint: endpoint, connections: upstream.New(idleLife, now),
-		scrub: secret.NewScrubber(secret.New(id), secret.New(key), secret.New(session)), now: now,
+		redact: redact.New(secret.New(id), secret.New(key), secret.New(session)), now: now,
 	}, nil
 }
 
@@ -154,7 +155,8 @@ func (s *Secrets) ReadAnew() {
 // Read reads all secrets, unless it is not due: then the last ones hold. It returns
 // them by the variables that they go into. changed says that they differ from those
 // before. The error says why there are none, or none that are newer: those before
-// are returned with it. It names the variable, and holds no secret.
+// are returned with it. It names the variable and the kind of failure, and holds nothing that AWS
+// said: a [*Failure] has that for the log.
 func (s *Secrets) Read(ctx context.Context) (values map[string]string, changed bool, err error) {
 	if s.Due() {
 		changed = s.read(ctx)
@@ -210,7 +212,8 @@ func (s *Secrets) read(ctx context.Context) (changed bool) {
 func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 	text, err := s.get(ctx, s.arns[name])
 	if err != nil {
-		return secret.Text{}, &failure{text: name + Suffix + ": " + s.words(ctx, err), cause: err}
+		text, detail := s.words(ctx, err)
+		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
 	}
 	text = strings.TrimRight(text, "\r\n") // what an editor, or a terminal, puts at the end
 	switch {

@@ -89,7 +89,7 @@ func clientSecrets(clients []apps.Client) []secret.Text {
 func clientsFor(set apps.Set, client *wechat.Client) map[string]*wechat.Client {
 	clients := map[string]*wechat.Client{}
 	for _, app := range set.Apps {
-		clients[app.ID] = client.ForApp(app.Secret)
+		clients[app.ID] = client.ForApp()
 	}
 	return clients
 }

@@ -7,7 +7,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/wechat"
 )
 
@@ -39,12 +39,12 @@ func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler
 }
 
 func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, error) {
-	scrub := secret.NewScrubber(s.secrets()...)
-	store, err := openStore(s.Store, environment, scrub)
+	redactor := redact.New(s.secrets()...)
+	store, err := openStore(s.Store, environment, redactor)
 	if err != nil {
 		return nil, err
 	}
 	client := wechat.New(time.Now)
-	client.Scrub = scrub
+	client.Redact = redactor
 	return tokenPlace{clients: clientsFor(s.apps, client), hosts: client.Hosts(s.apiBases...), store: store, log: log}.caches(s.apps), nil
 }

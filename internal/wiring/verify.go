@@ -15,6 +15,7 @@ import (
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
@@ -39,7 +40,7 @@ func verify(environment map[string]string, others []secret.Text, log *slog.Logge
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
-		p, err = assemble(s, environment, secret.NewScrubber(append(s.secrets(), others...)...), log)
+		p, err = assemble(s, environment, redact.New(append(s.secrets(), others...)...), log)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}
 	calls := handler.Calls(p.gate, p.holders())
@@ -80,14 +81,14 @@ func (p parts) holders() openapi.Tokens {
 }
 
 // assemble chooses the parts by the settings.
-func assemble(s verifySettings, environment map[string]string, scrub *secret.Scrubber, log *slog.Logger) (parts, error) {
-	store, err := openStore(s.Store, environment, scrub)
+func assemble(s verifySettings, environment map[string]string, redactor *redact.Redactor, log *slog.Logger) (parts, error) {
+	store, err := openStore(s.Store, environment, redactor)
 	if err != nil {
 		return parts{}, err
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
-	client.Scrub = scrub
+	client.Redact = redactor
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	hosts := client.Hosts(s.apiBases...)
 	clients := clientsFor(s.apps, client)
@@ -97,7 +98,7 @@ func assemble(s verifySettings, environment map[string]string, scrub *secret.Scr
 	switch s.Verifier {
 	case "cloudcall":
 		gateway := cloudcall.New(cloudEnvironment, time.Now)
-		gateway.Scrub = scrub
+		gateway.Redact = redactor
 		p.verifier = gateway
 	case "local":
 		p.local = true
