@@ -37,10 +37,12 @@ const (
 //   - every run of 16 or more characters of which tokens, openids, signatures, base64
 //     and hex consist, and those with which URLs, JSON and HTML escape them. Names of
 //     requests (WeChat's rid, UUIDs, numbers), ARNs and WeChat's own long words stay;
+//   - everything from a brace on: WeChat's messages have none, and the text that a phone
+//     has signed is a JSON object, with short members;
 //   - the secrets that it was made with, where they stand whole. Only secrets that the
-//     first rule would not mask, such as short passwords, need that.
+//     other rules would not mask, such as short passwords, need that.
 //
-// A nil Redactor knows the first rule only. It may be used concurrently.
+// A nil Redactor looks for no secrets. It may be used concurrently.
 type Redactor struct {
 	whole   *strings.Replacer // nil if there is nothing to look for
 	longest int               // bytes of the longest secret in whole
@@ -94,6 +96,11 @@ func masked(text string) string {
 		if name := arnLength(text[i:]); name > 0 {
 			i += name
 			continue
+		}
+		if text[i] == '{' {
+			b.WriteString(text[kept:i])
+			b.WriteString(mask)
+			return b.String()
 		}
 		end := i
 		for end < len(text) && inRun[text[end]] {

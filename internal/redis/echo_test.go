@@ -44,7 +44,7 @@ func TestWhatAServerEchoesIsNotInAnError(t *testing.T) {
 
 	store := open(t, secret.New("redis://"+address))
 	_, err := store.Do(t.Context(), "SET", "key-of-a-token", []byte("{value: "+token+"}"), "PX", 1000)
-	require.EqualError(t, err, "redis: SET: the server refuses: ERR I do not like SET key-of-a-token {value: [redacted]} PX 1000")
+	require.EqualError(t, err, "redis: SET: the server refuses: ERR I do not like SET key-of-a-token [redacted]")
 	for ; err != nil; err = unwrap(err) {
 		assert.NotContains(t, err.Error(), token)
 	}
