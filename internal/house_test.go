@@ -15,9 +15,9 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal jsonobject scfguard loopback gobuild nodemodules",
-	"soter openapi",
-	"apps config redis trigger upstream emulator need",
-	"adapter dynamodb secretsmanager",
+	"soter openapi redact",
+	"apps redis trigger upstream emulator need",
+	"adapter config dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"wiring",

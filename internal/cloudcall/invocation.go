@@ -127,9 +127,4 @@ func (i invocation) form(requestData []byte) Form {
 	return append(form, Field{Name: fieldCrossAccountAuth})
 }
 
-// secrets are what a call carries that nobody else may learn.
-func (i invocation) secrets() []secret.Text {
-	return []secret.Text{i.credentials.SecretID, i.credentials.SecretKey, i.apiToken, i.accessToken, i.sessionToken, i.tcbSessionToken}
-}
-
 func reveal(t secret.Text) []byte { return []byte(t.Reveal()) }

@@ -54,7 +54,7 @@ func (t *Table) do(ctx context.Context, action string, r request) (answer, error
 			return answer{}, failed
 		}
 		if n == attempts || !mayPass(err) || !t.budget.Take() || !wait(ctx, n) {
-			return answer{}, t.explain(ctx, action, r, err)
+			return answer{}, t.explain(ctx, action, err)
 		}
 		if noReply, ok := errors.AsType[*upstream.NoReply](err); ok && noReply.Reused {
 			t.connections.CloseIdle() // the others died with it, most likely
@@ -125,7 +125,7 @@ func refused(reply upstream.Reply) error {
 		Item    Item
 	}
 	if err := json.Unmarshal(reply.Body, &said); err != nil || said.Type == "" {
-		return &refusal{status: reply.Status, code: fmt.Sprintf("HTTP status %d", reply.Status), message: "without an exception"}
+		return &refusal{status: reply.Status, message: fmt.Sprintf("HTTP status %d without an exception", reply.Status)}
 	}
 	code := said.Type[strings.LastIndexByte(said.Type, '#')+1:] // behind the name of the API
 	if code == "ConditionalCheckFailedException" {

@@ -40,6 +40,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
@@ -49,9 +50,8 @@ const idleLife = 30 * time.Second
 
 // Table is a table. It may be used concurrently. Make it with [Open].
 type Table struct {
-	// Scrub takes secrets out of what the server says; the credentials, and what a
-	// request carries, are taken out in any case. Set it before the first use.
-	Scrub *secret.Scrubber
+	// Redact masks secrets in what the server says. Set it before the first use.
+	Redact *redact.Redactor
 
 	name, region, endpoint string
 	credentials            credentials

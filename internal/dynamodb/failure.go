@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
 )
 
@@ -18,20 +17,15 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// Unwrap makes a timeout recognizable.
-func (f *failure) Unwrap() error { return f.cause }
+// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the server.
+func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
+
+// As is Is for types.
+func (f *failure) As(target any) bool { return errors.As(f.cause, target) }
 
 // explain words why an action failed, without what the request carried.
-func (t *Table) explain(ctx context.Context, action string, sent request, err error) error {
-	known := []secret.Text{t.credentials.id, t.credentials.key, t.credentials.session}
-	for _, values := range []Item{sent.Key, sent.Item, sent.ExpressionAttributeValues} {
-		for name := range maps.Keys(values) {
-			text, _ := values.Text(name)
-			known = append(known, secret.New(text))
-		}
-	}
-	f := &failure{text: "dynamodb: " + action + ": " + t.words(ctx, err), cause: err}
-	return t.Scrub.With(known...).Error(f)
+func (t *Table) explain(ctx context.Context, action string, err error) error {
+	return &failure{text: "dynamodb: " + action + ": " + t.words(ctx, err), cause: err}
 }
 
 // words tell who has to do what about an error.
@@ -46,9 +40,9 @@ func (t *Table) words(ctx context.Context, err error) string {
 	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
 		return "no answer in time"
 	case isNoReply:
-		return "it cannot be reached: " + noReply.Err.Error()
+		return "it cannot be reached: " + t.Redact.Error(noReply.Err).Error()
 	}
-	return err.Error()
+	return t.Redact.Error(err).Error()
 }
 
 func (t *Table) refusal(r *refusal) string {
@@ -56,13 +50,16 @@ func (t *Table) refusal(r *refusal) string {
 	case "ResourceNotFoundException":
 		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.region)
 	case "AccessDeniedException":
-		return "access denied, the role of the function must allow it for this table and key: " + r.message
+		return "access denied, the role of the function must allow it for this table and key: " + t.Redact.Text(r.message)
 	case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
 		"IncompleteSignatureException", "MissingAuthenticationTokenException":
 		return "the credentials are refused (" + r.code + ")" // its message quotes the signed request
 	}
+	if r.code == "" {
+		return "the server refuses: " + r.message // of ours
+	}
 	if throttled[r.code] {
 		return "throttled, the table takes no more requests at the moment (" + r.code + ")"
 	}
-	return "the server refuses: " + r.Error()
+	return "the server refuses: " + redact.Code(r.code) + ": " + t.Redact.Text(r.message)
 }

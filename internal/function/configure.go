@@ -47,7 +47,7 @@ func (h *Handler) configure(ctx context.Context, environment map[string]string) 
 		return h.built(h.build, h.environment, err)
 	}
 	if err != nil {
-		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", err.Error())
+		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", detail(err))
 	}
 	if function := h.function.Load(); function != nil && function.version >= version {
 		return function
@@ -82,7 +82,7 @@ func (h *Handler) built(build Builder, environment map[string]string, problem er
 		panic("a function without calls")
 	}
 	if function.err = cmp.Or(problem, err); function.err != nil {
-		h.log.Error("the configuration cannot be used", "error", function.err.Error())
+		h.log.Error("the configuration cannot be used", "error", detail(function.err))
 	}
 	return &function
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
 )
 
@@ -23,7 +23,7 @@ func FuzzReply(f *testing.F) {
 		f.Add(400, body)
 		f.Add(503, body)
 	}
-	s := &Secrets{scrub: secret.NewScrubber()}
+	s := &Secrets{redact: redact.New()}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		text, again, err := read(upstream.Reply{Status: status, Body: []byte(body)})
 		if err == nil {
@@ -32,8 +32,9 @@ func FuzzReply(f *testing.F) {
 			return
 		}
 		assert.Empty(t, text)
-		words := s.words(context.Background(), err)
-		assert.Less(t, len(words), 4<<10)
+		words, detail := s.words(context.Background(), err)
+		assert.Less(t, len(words), 300)
+		assert.LessOrEqual(t, len(detail), 512)
 		assert.True(t, strings.HasPrefix(words, "Secrets Manager") || strings.HasPrefix(words, "access denied"), words)
 		if status == http.StatusOK {
 			assert.Equal(t, "Secrets Manager: the answer is nonsense", words)

@@ -2,6 +2,7 @@ package secretsmanager
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,9 +34,11 @@ type refusal struct {
 	Message string `json:"message"`
 	// Upper is how some of AWS's services spell it.
 	Upper string `json:"Message"`
+
+	status string // of HTTP, where the reply has no type
 }
 
-func (r *refusal) Error() string { return r.Type }
+func (r *refusal) Error() string { return cmp.Or(r.status, r.Type) }
 
 // get is GetSecretValue: the text of a secret's current version. What another
 // attempt may help against is sent again.
@@ -102,7 +105,7 @@ func (s *Secrets) request(ctx context.Context, where string) (*http.Request, err
 func refused(reply upstream.Reply) *refusal {
 	var r refusal
 	if err := json.Unmarshal(reply.Body, &r); err != nil || r.Type == "" {
-		return &refusal{Type: fmt.Sprintf("HTTP status %d", reply.Status)}
+		return &refusal{status: fmt.Sprintf("HTTP status %d", reply.Status)}
 	}
 	r.Type = r.Type[strings.LastIndexByte(r.Type, '#')+1:] // behind the name of the API, if it is there
 	return &r

@@ -24,6 +24,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
@@ -60,7 +61,7 @@ type Secrets struct {
 	credentials aws.Credentials
 	endpoint    string // instead of the region's; "" for that
 	connections *upstream.Client
-	scrub       *secret.Scrubber
+	redact      *redact.Redactor
 	now         func() time.Time
 
 	reading chan struct{} // holds one while a call reads
@@ -120,7 +121,7 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 	return &Secrets{
 		arns: arns, credentials: aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session},
 		endpoint: endpoint, connections: upstream.New(idleLife, now),
-		scrub: secret.NewScrubber(secret.New(id), secret.New(key), secret.New(session)), now: now,
+		redact: redact.New(secret.New(id), secret.New(key), secret.New(session)), now: now,
 		reading: make(chan struct{}, 1),
 	}, nil
 }
@@ -227,7 +228,8 @@ func (s *Secrets) read(ctx context.Context) error {
 func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 	text, err := s.get(ctx, s.arns[name])
 	if err != nil {
-		return secret.Text{}, &failure{text: name + Suffix + ": " + s.words(ctx, err), cause: err}
+		text, detail := s.words(ctx, err)
+		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
 	}
 	text = strings.TrimRight(text, "\r\n") // what an editor, or a terminal, puts at the end
 	switch {

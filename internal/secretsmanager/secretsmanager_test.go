@@ -191,17 +191,17 @@ func TestWhyASecretCannotBeRead(t *testing.T) {
 	const appSecret = "the-secret-of-the-app"
 	for name, c := range map[string]struct {
 		text, code, message string
-		says                string
+		says, detail        string
 	}{
 		"no text":           {text: "\n", says: "the secret has no text"},
 		"keys and values":   {text: `{"WECHAT_APPSECRET":"` + appSecret + `"}`, says: "the secret is an object of keys and values; it should be the plain text of WECHAT_APPSECRET"},
-		"access denied":     {code: "AccessDeniedException", message: "User: arn:aws:sts::1:assumed-role/r is not authorized", says: "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key: User: arn:aws:sts::1:assumed-role/r is not authorized"},
+		"access denied":     {code: "AccessDeniedException", message: "User: arn:aws:sts::1:assumed-role/r is not authorized", says: "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key", detail: "User: arn:aws:sts::1:assumed-role/r is not authorized"},
 		"no key":            {code: "DecryptionFailure", says: "Secrets Manager cannot decrypt it: look at its KMS key"},
-		"deleted":           {code: "InvalidRequestException", message: "it was marked for deletion.", says: "Secrets Manager refuses, the secret may be marked for deletion: it was marked for deletion."},
+		"deleted":           {code: "InvalidRequestException", message: "it was marked for deletion.", says: "Secrets Manager refuses, the secret may be marked for deletion", detail: "it was marked for deletion."},
 		"throttled":         {code: "ThrottlingException", message: "Rate exceeded", says: "Secrets Manager takes no more requests at the moment"},
 		"credentials":       {code: "UnrecognizedClientException", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses the credentials (UnrecognizedClientException)"},
-		"echo":              {code: "AccessDeniedException", message: "you sent kQ4x9TzR2mB7vL0wE5yH and uW8nC3pD6sF1gJ4kX7zV", says: "you sent [redacted] and [redacted]"},
-		"something unknown": {code: "Surprise", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses (Surprise)"},
+		"echo":              {code: "AccessDeniedException", message: "you sent kQ4x9TzR2mB7vL0wE5yH and uW8nC3pD6sF1gJ4kX7zV", says: "access denied, ", detail: "you sent [redacted] and [redacted]"},
+		"something unknown": {code: "Surprise", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses (Surprise)", detail: "[redacted]"},
 	} {
 		server := secretsmanagertest.Start(t)
 		server.Put("app", c.text)
@@ -211,8 +211,12 @@ func TestWhyASecretCannotBeRead(t *testing.T) {
 		assert.Nil(t, values, name)
 		if assert.ErrorContains(t, err, c.says, name) {
 			assert.True(t, strings.HasPrefix(err.Error(), "WECHAT_APPSECRET_ARN: "), err)
-			for _, hidden := range []string{appSecret, "kQ4x9TzR2", "uW8nC3pD6"} {
-				assert.NotContains(t, err.Error(), hidden, name)
+			for _, outside := range []string{c.message, "arn:", appSecret} {
+				assert.False(t, outside != "" && strings.Contains(err.Error(), outside), "%s: %v", name, err)
+			}
+			var failure *secretsmanager.Failure
+			if c.detail != "" && assert.ErrorAs(t, err, &failure, name) {
+				assert.Equal(t, err.Error()+": "+c.detail, failure.Detail(), "AWS's words, for the log")
 			}
 		}
 	}
@@ -240,7 +244,10 @@ func TestNobodyAnswers(t *testing.T) {
 
 	variables := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"), "AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
 	_, _, err = open(t, variables, time.Now).Values(t.Context())
-	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager: no reply: dial tcp 127.0.0.1:1: connect: connection refused")
+	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager could not be asked")
+	var failure *secretsmanager.Failure
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, err.Error()+": no reply: dial tcp 127.0.0.1:1: connect: connection refused", failure.Detail())
 }
 
 func TestWhatCannotBeUsedIsRefused(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
 	"sotercall/internal/dynamodb"
+	"sotercall/internal/redact"
 	"sotercall/internal/redis"
 	"sotercall/internal/secret"
 )
@@ -36,14 +37,13 @@ func (s storeSettings) check(check *config.Check) {
 
 // openStore opens the store that is chosen; nil if none is. The environment has what
 // the platform says of the way to it.
-func openStore(s storeSettings, environment map[string]string, scrub *secret.Scrubber) (*store, error) {
+func openStore(s storeSettings, environment map[string]string, redactor *redact.Redactor) (*store, error) {
 	switch {
 	case !s.RedisURL.IsZero():
 		server, err := redis.Open(s.RedisURL)
 		if err != nil {
 			return nil, err
 		}
-		server.Scrub = scrub
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
 			ledger:   challenge.NewRedis(server),
@@ -55,7 +55,7 @@ func openStore(s storeSettings, environment map[string]string, scrub *secret.Scr
 		if err != nil {
 			return nil, err
 		}
-		table.Scrub = scrub
+		table.Redact = redactor
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID) },
 			ledger:   challenge.NewDynamoDB(table),

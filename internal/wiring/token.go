@@ -19,7 +19,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 	var warm warmer
 	if err == nil {
 		level.Set(s.LogLevel)
-		w.scrub.Learn(s.secrets()...)
+		w.redact.Learn(s.secrets()...)
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
 	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Warm: warm, Rebuild: w.token}, err

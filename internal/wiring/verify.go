@@ -44,7 +44,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
-		w.scrub.Learn(append(s.secrets(), others...)...)
+		w.redact.Learn(append(s.secrets(), others...)...)
 		p, err = w.assemble(s, environment)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}
@@ -130,7 +130,7 @@ func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *stor
 func (w *world) cloudCall() openapi.Verifier {
 	if w.platform == nil {
 		gateway := cloudcall.New(cloudEnvironment, time.Now)
-		gateway.Scrub = w.scrub
+		gateway.Redact = w.redact
 		w.platform = gateway
 	}
 	return w.platform

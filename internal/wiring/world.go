@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )
@@ -26,7 +26,7 @@ import (
 // used by calls meanwhile.
 type world struct {
 	log    *slog.Logger
-	scrub  *secret.Scrubber
+	redact *redact.Redactor
 	client *wechat.Client // connections
 	memory challenge.Memory
 	hosts  map[string]*upstream.Hosts // by their addresses
@@ -43,8 +43,8 @@ type world struct {
 }
 
 func newWorld(log *slog.Logger) *world {
-	w := &world{log: log, scrub: secret.NewScrubber(), client: wechat.New(time.Now), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
-	w.client.Scrub = w.scrub
+	w := &world{log: log, redact: redact.New(), client: wechat.New(time.Now), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
 }
@@ -71,7 +71,7 @@ func (w *world) open(s storeSettings, environment map[string]string) (*store, er
 	if s.RedisURL.Reveal() == w.opens.RedisURL.Reveal() && s.DynamoDBTable == w.opens.DynamoDBTable {
 		return w.store, nil
 	}
-	opened, err := openStore(s, environment, w.scrub)
+	opened, err := openStore(s, environment, w.redact)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (w *world) app(before *app, one apps.App, from tokenSource) *app {
 	if before != nil {
 		next.client = before.client
 	} else {
-		next.client = w.client.ForApp(one.Secret)
+		next.client = w.client.ForApp()
 	}
 	inherits := before != nil && before.app.Classic == one.Classic // the two modes have tokens of their own
 	if inherits {
