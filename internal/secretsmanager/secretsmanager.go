@@ -5,11 +5,6 @@
 // says where the secret is kept instead: in its whole text. The function reads it
 // when it starts, with the rights of its own role, and again after some time, so
 // that a rotated secret reaches it without a deployment.
-//
-// It asks the API itself (GetSecretValue, one POST). The AWS Parameters and Secrets
-// Lambda extension would be a second process in a function of 128 MB, which starts
-// with it, and a layer whose ARN differs from region to region; the SDK's client would
-// add 0.6 MB to each zip, and 0.4 ms to each start.
 package secretsmanager
 
 import (
@@ -23,10 +18,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"sotercall/internal/awssdk"
 	"sotercall/internal/redact"
 	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
 )
 
 // Variables are those of all functions that hold secrets.
@@ -50,19 +46,16 @@ const (
 	// with secrets at hand.
 	pause      = time.Second
 	laterPause = 30 * time.Second
-	// idleLife is how long a connection is kept, for the next secret.
-	idleLife = 5 * time.Second
 )
 
 // Secrets are those of one function. They may be used concurrently. Make them with
 // [Open].
 type Secrets struct {
-	arns        map[string]string // by the variable that the secret goes into
-	credentials aws.Credentials
-	endpoint    string // instead of the region's; "" for that
-	connections *upstream.Client
-	redact      *redact.Redactor
-	now         func() time.Time
+	arns   map[string]string // by the variable that the secret goes into
+	aws    *awssdk.Client
+	client *sdk.Client
+	redact redact.Redactor
+	now    func() time.Time
 
 	reading chan struct{} // holds one while a call reads
 
@@ -81,18 +74,16 @@ var arn = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
 })
 
-// Open finds out which variables say where a secret is kept; nil if none does. The
-// requests are signed with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
-// AWS_SESSION_TOKEN, which Lambda sets (AWS Lambda, "Defined runtime environment
-// variables"); for tests, AWS_ENDPOINT_URL_SECRETS_MANAGER is where they go, in the
-// clear to this machine only. now is the clock. Nothing is read yet.
+// Open finds out which variables say where a secret is kept; nil if none does. Package
+// awssdk finds the credentials and the endpoint; each secret is read in the region of its
+// ARN. now is the clock. Nothing is read yet.
 //
 // The error names each variable that cannot be used, and holds no value.
 func Open(environment map[string]string, now func() time.Time) (*Secrets, error) {
 	arns := map[string]string{}
 	var problems []string
 	for _, name := range Variables {
-		where := environment[name+Suffix]
+		where := strings.TrimRight(environment[name+Suffix], "\r\n")
 		switch {
 		case where == "":
 			continue
@@ -106,24 +97,18 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 	if len(arns) == 0 {
 		return nil, nil
 	}
-	id, key, session := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_SESSION_TOKEN"]
-	if id == "" || key == "" {
-		problems = append(problems, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: secrets are read with them, and Lambda sets them")
-	}
-	endpoint := environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"]
-	if endpoint != "" && !upstream.IsEndpoint(endpoint) {
-		problems = append(problems, "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address (http only to this machine)")
+	configured, err := awssdk.New(environment, "SECRETS_MANAGER", now)
+	if err != nil {
+		problems = append(problems, err.Error())
 	}
 	if len(problems) > 0 {
 		return nil, errors.New(strings.Join(problems, "; "))
 	}
-
-	return &Secrets{
-		arns: arns, credentials: aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session},
-		endpoint: endpoint, connections: upstream.New(idleLife, now),
-		redact: redact.New(secret.New(id), secret.New(key), secret.New(session)), now: now,
-		reading: make(chan struct{}, 1),
-	}, nil
+	client := sdk.NewFromConfig(configured.Config, func(o *sdk.Options) {
+		o.BaseEndpoint = configured.Config.BaseEndpoint
+		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = configured.FIPS, configured.DualStack
+	})
+	return &Secrets{arns: arns, aws: configured, client: client, now: now, reading: make(chan struct{}, 1)}, nil
 }
 
 // Values returns the secrets by the variables that they go into, and their version,
@@ -199,7 +184,7 @@ func (s *Secrets) read(ctx context.Context) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer s.connections.CloseIdle() // Life is longer than any server keeps them
+	defer s.aws.Close() // Life is longer than any server keeps them
 
 	texts, values := map[string]secret.Text{}, map[string]string{}
 	var err error
@@ -226,12 +211,15 @@ func (s *Secrets) read(ctx context.Context) error {
 
 // one reads the secret of a variable.
 func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
-	text, err := s.get(ctx, s.arns[name])
+	where := s.arns[name]
+	reply, err := s.client.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: &where}, func(o *sdk.Options) {
+		o.Region = arn().FindStringSubmatch(where)[2]
+	})
 	if err != nil {
 		text, detail := s.words(ctx, err)
 		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
 	}
-	text = strings.TrimRight(text, "\r\n") // what an editor, or a terminal, puts at the end
+	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n") // what an editor, or a terminal, puts at the end
 	switch {
 	case text == "":
 		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")

@@ -247,7 +247,7 @@ func TestNobodyAnswers(t *testing.T) {
 	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager could not be asked")
 	var failure *secretsmanager.Failure
 	require.ErrorAs(t, err, &failure)
-	assert.Equal(t, err.Error()+": no reply: dial tcp 127.0.0.1:1: connect: connection refused", failure.Detail())
+	assert.Equal(t, err.Error()+": it cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused", failure.Detail())
 }
 
 func TestWhatCannotBeUsedIsRefused(t *testing.T) {
@@ -259,7 +259,7 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 		"no ARN":                {"WECHAT_APPSECRET_ARN", "sotercall", "WECHAT_APPSECRET_ARN must be the ARN of a secret in AWS Secrets Manager"},
 		"of another service":    {"WECHAT_APPSECRET_ARN", "arn:aws:ssm:eu-central-1:123456789012:parameter/x", "WECHAT_APPSECRET_ARN must be the ARN"},
 		"with a key":            {"WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("x:WECHAT_APPSECRET::"), "WECHAT_APPSECRET_ARN must be the ARN"},
-		"no credentials":        {"AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"},
+		"no credentials":        {"AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set"},
 		"an endpoint elsewhere": {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.example.com", "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address"},
 	} {
 		variables := maps.Clone(good)

@@ -1,6 +1,0 @@
-package dynamodb
-
-var Refused = refused
-
-// Endpoint is where the table is reached.
-func (t *Table) Endpoint() string { return t.endpoint }
