@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"sotercall/internal/upstream"
 )
@@ -39,7 +40,7 @@ const (
 	// lostAttempts how often one is sent of which no reply came: each leaves open whether
 	// a write was done, which only a reply tells.
 	attempts     = 3
-	lostAttempts = 6
+	lostAttempts = 10
 	// pause is before the second attempt, on average; it doubles up to maxPause.
 	pause    = 30 * time.Millisecond
 	maxPause = 240 * time.Millisecond
@@ -89,6 +90,7 @@ func New(environment map[string]string, service string, now func() time.Time) (*
 		return nil, err
 	}
 	c.Config.HTTPClient = httpClient{c.connections}
+	c.Config.Logger = logging.Nop{} // it would write to stderr, between the lines of ours
 	retryer := retry.NewStandard(retries)
 	c.Config.Retryer = func() aws.Retryer { return retryer }
 	return c, nil

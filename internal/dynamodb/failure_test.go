@@ -61,7 +61,7 @@ func TestWhatGoesWrongIsTold(t *testing.T) {
 			"dynamodb: PutItem: the server refuses: InternalServerError: The request processing has failed", 3},
 		"another refusal, with an echo": {dynalite.Fault{Code: "ValidationException", Message: echo},
 			"dynamodb: PutItem: the server refuses: ValidationException: you said [redacted] to [redacted], signed by [redacted] [redacted] [redacted]", 1},
-		"the connection is cut": {dynalite.Fault{Cut: true}, "dynamodb: PutItem: it cannot be reached: ", 6},
+		"the connection is cut": {dynalite.Fault{Cut: true}, "dynamodb: PutItem: it cannot be reached: ", 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := dynalite.Start(t)

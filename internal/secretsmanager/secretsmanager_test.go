@@ -273,3 +273,16 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Nil(t, secrets, "nothing is kept there")
 }
+
+// A secret may have 64 KiB (AWS Secrets Manager, "Quotas"): the document of hundreds of
+// apps.
+func TestSecretsMayBeAsLargeAsTheServiceAllows(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	document := `{"apps":{` + strings.Repeat(`"wx5a4db0c55a4db0c5":{"secret":"x"},`, 1800)
+	document += strings.Repeat(" ", 64<<10-len(document)-2) + "}}"
+	require.Len(t, document, 64<<10)
+	server.Put("apps", document)
+	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, document, values["WECHAT_APPS"])
+}
