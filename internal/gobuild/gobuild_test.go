@@ -2,6 +2,7 @@ package gobuild
 
 import (
 	"debug/buildinfo"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +49,30 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 	usual, err := exec.CommandContext(t.Context(), "go", "env", "CGO_ENABLED").Output()
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(usual)), got["CGO_ENABLED"])
+}
+
+// A run's processes share one binary; one with other settings is another.
+func TestOneRunLinksAProgramOnce(t *testing.T) {
+	shared := t.TempDir()
+	t.Setenv(SharedFolder, shared)
+	built := func(target Target) os.FileInfo {
+		folder := t.TempDir()
+		require.NoError(t, target.Programs(t.Context(), folder, "internal/emulator/testdata/scffunction"))
+		copied, err := os.ReadFile(filepath.Join(folder, "scffunction"))
+		require.NoError(t, err)
+		files, err := filepath.Glob(filepath.Join(shared, fmt.Sprintf("*scffunction-%s-%s-*false", target.OS, target.Arch)))
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		original, err := os.ReadFile(files[0])
+		require.NoError(t, err)
+		require.Equal(t, original, copied)
+		info, err := os.Stat(files[0])
+		require.NoError(t, err)
+		return info
+	}
+	first := built(Target{})
+	assert.Equal(t, first.ModTime(), built(Target{}).ModTime())
+	assert.False(t, os.SameFile(first, built(Target{OS: "linux", Arch: "arm64"})))
 }
 
 func TestTheMakefileHasTheSameFlags(t *testing.T) {
