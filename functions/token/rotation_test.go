@@ -120,7 +120,7 @@ func TestForcingClientLeavesTheRemedy(t *testing.T) {
 // each is answered before it does, and nothing is asked upstream.
 func TestJunkTokensAskNothingUpstream(t *testing.T) {
 	s := hostedtest.NewSandbox(t, sandbox.Options{})
-	verify := hostedtest.SCF(t, "verify", s.Variables(), 10*time.Second, new(hostedtest.Log))
+	verify := hostedtest.SCF(t, "verify", s.Variables(), hostedtest.Ample, new(hostedtest.Log))
 	mux := http.NewServeMux()
 	mux.Handle("/", emulator.HTTPAPI(verify))
 	base := serve(t, mux)
@@ -143,8 +143,8 @@ func TestTokenOfAnotherInstanceIsHeldSoon(t *testing.T) {
 	server := redistest.Start(t)
 	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
 	variables := hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()})
-	quick := hostedtest.SCF(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
-	slow := hostedtest.SCF(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
+	quick := hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
+	slow := hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
 	mux := http.NewServeMux()
 	mux.Handle("/", emulator.HTTPAPI(slow))
 	base := serve(t, mux)
@@ -168,7 +168,7 @@ func processes(t *testing.T, n int, s hostedtest.Sandbox, server *redistest.Serv
 	variables := hostedtest.With(hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), more)
 	all := make([]emulator.Runtime, n)
 	for i := range all {
-		all[i] = hostedtest.SCF(t, "token", variables, 20*time.Second, new(hostedtest.Log))
+		all[i] = hostedtest.SCF(t, "token", variables, hostedtest.Ample, new(hostedtest.Log))
 	}
 	return all
 }
@@ -255,7 +255,7 @@ func whenAsked(t *testing.T, s hostedtest.Sandbox, path string, do func()) {
 func TestColdInstancesBeforeABusyTokenFunction(t *testing.T) {
 	s := hostedtest.NewSandbox(t, sandbox.Options{})
 	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: 200, Times: 1}))
-	token := hostedtest.SCF(t, "token", hostedtest.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), 10*time.Second, new(hostedtest.Log))
+	token := hostedtest.SCF(t, "token", hostedtest.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), hostedtest.Ample, new(hostedtest.Log))
 	var refused atomic.Int64
 	places := make(chan struct{}, 5)
 	function := emulator.HTTPAPI(token)

@@ -50,6 +50,10 @@ func Main(m *testing.M, functions ...string) {
 	}())
 }
 
+// Ample is the limit of a function in a test that is not about limits: long enough for
+// a machine that is busy with much else.
+const Ample = time.Minute
+
 // Binary is the path of a function that Main has built.
 func Binary(function string) string { return filepath.Join(folder, function) }
 
