@@ -210,7 +210,7 @@ func TestBrokenReplyIsAskedAgain(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		})
 		i := newInstance(t, time.Now, false, h)
-		const workers, calls = 8, 1250
+		const workers, calls = 8, 250
 		assert.Zero(t, each(t, workers, func(int) error {
 			for range calls {
 				if err := i.verify(t, invocationLimit); err != nil {
