@@ -14,10 +14,10 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 	for _, mode := range []string{"stable", "classic"} {
 		for platform, host := range map[string]func(testing.TB, map[string]string, *hostedtest.Log) emulator.Runtime{
 			"lambda": func(t testing.TB, v map[string]string, log *hostedtest.Log) emulator.Runtime {
-				return hostedtest.Lambda(t, "token", v, hostedtest.Ample, log)
+				return hostedtest.Lambda(t, "token", v, hostedtest.EchoLimit, log)
 			},
 			"scf": func(t testing.TB, v map[string]string, log *hostedtest.Log) emulator.Runtime {
-				return hostedtest.SCF(t, "token", v, hostedtest.Ample, log)
+				return hostedtest.SCF(t, "token", v, hostedtest.EchoLimit, log)
 			},
 		} {
 			t.Run(mode+" on "+platform, func(t *testing.T) {

@@ -125,6 +125,7 @@ func TestEverySecondRequestMeetsTrouble(t *testing.T) {
 		"nonsense": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"errcode":0}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for _, on := range []string{"lambda", "scf"} {
 				s := hostedtest.NewSandbox(t, sandbox.Options{})
 				server := front(t, s, verifyPath, goesWrong)

@@ -61,10 +61,10 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 					var runtime emulator.Runtime
 					var invocation map[string]string // what SCF alone sends with it
 					if platform == "lambda" {
-						runtime = hostedtest.Lambda(t, "verify", hostedtest.With(variables, cloudVariables), hostedtest.Ample, log)
+						runtime = hostedtest.Lambda(t, "verify", hostedtest.With(variables, cloudVariables), hostedtest.EchoLimit, log)
 					} else {
 						invocation = hostedtest.With(cloudCaller, cloudVariables)
-						runtime = hostedtest.SCF(t, "verify", variables, hostedtest.Ample, log)
+						runtime = hostedtest.SCF(t, "verify", variables, hostedtest.EchoLimit, log)
 					}
 					secrets := append(slices.Clone(c.secrets), sandbox.DefaultAppSecret, otherBearer)
 					hostedtest.RequireNoEcho(t, upstream, runtime, hostedtest.JSON(t, genuine), invocation, secrets, log)

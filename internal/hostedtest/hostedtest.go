@@ -54,6 +54,10 @@ func Main(m *testing.M, functions ...string) {
 // a machine that is busy with much else.
 const Ample = time.Minute
 
+// EchoLimit is the limit of a function for RequireNoEcho, where some upstreams fall
+// silent and the limit is what ends the call.
+const EchoLimit = 5 * time.Second
+
 // Binary is the path of a function that Main has built.
 func Binary(function string) string { return filepath.Join(folder, function) }
 
