@@ -56,64 +56,14 @@ func (t Target) cgo() []string {
 	return []string{"CGO_ENABLED=0"}
 }
 
-// SharedFolder names the variable with a folder in which all processes of one run of
-// the tests share their binaries: each is linked once per run. scripts/test makes the
-// folder, and removes it. Unset, every process links its own.
-const SharedFolder = "SOTER_TEST_BINARIES"
-
 // Program compiles a package of this module, given by its path below the module's
 // root such as functions/verify, into a file.
 func (t Target) Program(ctx context.Context, pkg, file string) error {
-	file, err := filepath.Abs(file) // the command runs in another folder
-	if err != nil {
-		return err
-	}
-	shared := os.Getenv(SharedFolder)
-	if shared == "" {
-		return t.build(ctx, pkg, file)
-	}
-	built := filepath.Join(shared, fmt.Sprintf("%s-%s-%s-race=%t-trial=%t", strings.ReplaceAll(pkg, "/", "_"), t.OS, t.Arch, t.Race, t.Trial))
-	lock := flock.New(built + ".lock")
-	if err := lock.Lock(); err != nil {
-		return fmt.Errorf("lock %s: %w", built, err)
-	}
-	defer lock.Unlock()
-	if _, err := os.Stat(built); errors.Is(err, fs.ErrNotExist) {
-		// A build that is killed in the middle must not look complete.
-		if err := t.build(ctx, pkg, built+".new"); err != nil {
-			return err
-		}
-		if err := os.Rename(built+".new", built); err != nil {
-			return err
-		}
-	}
-	return copyProgram(built, file)
-}
-
-// copyProgram copies a program. It makes no link: whoever changes the copy must not
-// change the program of the others.
-func copyProgram(from, to string) (err error) {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	// A running program cannot be written to, but its name can be given to another.
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, target.Close()) }()
-	_, err = io.Copy(target, source)
-	return err
-}
-
-func (t Target) build(ctx context.Context, pkg, file string) error {
 	root, err := ModuleRoot(ctx)
 	if err != nil {
+		return err
+	}
+	if file, err = filepath.Abs(file); err != nil { // the command runs in another folder
 		return err
 	}
 	// Stopped in the middle, the go command leaves its folder of work behind.
@@ -156,14 +106,65 @@ func (t Target) Programs(ctx context.Context, folder string, pkgs ...string) err
 	return nil
 }
 
+// SharedFolder names the variable with a folder in which all processes of one run of
+// the tests share what Functions builds: each function is linked once per run.
+// scripts/test makes the folder, and removes it. Unset, every process links its own.
+const SharedFolder = "SOTER_TEST_BINARIES"
+
 // Functions compiles functions for this computer into a folder, each under its
-// name.
+// name. Only tests use it: see SharedFolder.
 func Functions(ctx context.Context, folder string, names ...string) error {
-	pkgs := make([]string, len(names))
-	for i, name := range names {
-		pkgs[i] = "functions/" + name
+	for _, name := range names {
+		if err := function(ctx, name, filepath.Join(folder, name)); err != nil {
+			return err
+		}
 	}
-	return Target{}.Programs(ctx, folder, pkgs...)
+	return nil
+}
+
+func function(ctx context.Context, name, file string) error {
+	pkg := "functions/" + name
+	shared := os.Getenv(SharedFolder)
+	if shared == "" {
+		return Target{}.Program(ctx, pkg, file)
+	}
+	built := filepath.Join(shared, name)
+	lock := flock.New(built + ".lock")
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock %s: %w", built, err)
+	}
+	defer lock.Unlock()
+	if _, err := os.Stat(built); errors.Is(err, fs.ErrNotExist) {
+		// A build that is killed in the middle must not look complete.
+		if err := (Target{}).Program(ctx, pkg, built+".new"); err != nil {
+			return err
+		}
+		if err := os.Rename(built+".new", built); err != nil {
+			return err
+		}
+	}
+	return copyProgram(built, file)
+}
+
+// copyProgram copies a program. It makes no link: whoever changes the copy must not
+// change the program of the others.
+func copyProgram(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	// A running program cannot be written to, but its name can be given to another.
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	_, err = io.Copy(target, source)
+	return err
 }
 
 // ModuleRoot is the folder of go.mod, from wherever below it the process runs.

@@ -2,7 +2,6 @@ package gobuild
 
 import (
 	"debug/buildinfo"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +25,7 @@ func settings(t *testing.T, file string) map[string]string {
 }
 
 func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
+	t.Setenv(SharedFolder, "")
 	folder := t.TempDir()
 	require.NoError(t, Functions(t.Context(), folder, "token"))
 	got := settings(t, filepath.Join(folder, "token"))
@@ -51,28 +51,21 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 	assert.Equal(t, strings.TrimSpace(string(usual)), got["CGO_ENABLED"])
 }
 
-// A run's processes share one binary; one with other settings is another.
-func TestOneRunLinksAProgramOnce(t *testing.T) {
+// A run's processes share one binary of each function.
+func TestOneRunLinksAFunctionOnce(t *testing.T) {
 	shared := t.TempDir()
 	t.Setenv(SharedFolder, shared)
-	built := func(target Target) os.FileInfo {
+	var built []os.FileInfo
+	for range 2 {
 		folder := t.TempDir()
-		require.NoError(t, target.Programs(t.Context(), folder, "internal/emulator/testdata/scffunction"))
-		copied, err := os.ReadFile(filepath.Join(folder, "scffunction"))
+		require.NoError(t, Functions(t.Context(), folder, "token"))
+		assert.Equal(t, "lambda.norpc", settings(t, filepath.Join(folder, "token"))["-tags"])
+		info, err := os.Stat(filepath.Join(shared, "token"))
 		require.NoError(t, err)
-		files, err := filepath.Glob(filepath.Join(shared, fmt.Sprintf("*scffunction-%s-%s-*false", target.OS, target.Arch)))
-		require.NoError(t, err)
-		require.Len(t, files, 1)
-		original, err := os.ReadFile(files[0])
-		require.NoError(t, err)
-		require.Equal(t, original, copied)
-		info, err := os.Stat(files[0])
-		require.NoError(t, err)
-		return info
+		built = append(built, info)
 	}
-	first := built(Target{})
-	assert.Equal(t, first.ModTime(), built(Target{}).ModTime())
-	assert.False(t, os.SameFile(first, built(Target{OS: "linux", Arch: "arm64"})))
+	assert.True(t, os.SameFile(built[0], built[1]))
+	assert.Equal(t, built[0].ModTime(), built[1].ModTime())
 }
 
 func TestTheMakefileHasTheSameFlags(t *testing.T) {
