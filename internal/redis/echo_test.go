@@ -55,5 +55,5 @@ func TestWhatAServerEchoesIsNotInAnError(t *testing.T) {
 	assert.EqualError(t, err, "redis: ECHO: the server refuses: ERR I do not like ECHO [redacted]")
 
 	_, err = open(t, secret.New("redis://:"+password+"@"+address)).Do(t.Context(), "PING")
-	assert.EqualError(t, err, "redis: connect: the server refuses: ERR I do not like AUTH [redacted]")
+	assert.EqualError(t, err, "redis: PING: the server refuses: ERR I do not like auth [redacted]")
 }
