@@ -98,7 +98,7 @@ func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {
 			if spoil != nil {
 				admin := openRedis(t, server)
 				do(t, admin, spoil[0].(string), spoil[1:]...)
-				_, err := admin.Lease(t.Context(), longLife)
+				_, _, err := admin.Acquire(t.Context(), longLife, false)
 				require.Error(t, err)
 			}
 			assert.Zero(t, w.calls(t, 10, fleet(w, func() Store { return openRedis(t, server) })...))

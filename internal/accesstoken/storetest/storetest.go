@@ -50,7 +50,7 @@ const Life = time.Minute
 
 // Lease gets a Lease, or fails the test.
 func Lease(t require.TestingT, store accesstoken.Store) accesstoken.Lease {
-	lease, err := store.Lease(ctx(t), Life)
+	_, lease, err := store.Acquire(ctx(t), Life, false)
 	require.NoError(t, err)
 	return lease
 }
@@ -98,7 +98,7 @@ func kept(t *testing.T, open func() accesstoken.Store) {
 }
 
 func requireLeased(t require.TestingT, store accesstoken.Store, why ...any) {
-	_, err := store.Lease(ctx(t), Life)
+	_, _, err := store.Acquire(ctx(t), Life, false)
 	require.ErrorIs(t, err, accesstoken.ErrLeased, why...)
 }
 
@@ -126,7 +126,7 @@ func oneOfMany(t *testing.T, open func() accesstoken.Store) {
 		store := open()
 		for range 16 {
 			all.Go(func() {
-				switch _, err := store.Lease(t.Context(), Life); {
+				switch _, _, err := store.Acquire(t.Context(), Life, false); {
 				case err == nil:
 					won.Add(1)
 				case assert.ErrorIs(t, err, accesstoken.ErrLeased):
@@ -142,11 +142,11 @@ func oneOfMany(t *testing.T, open func() accesstoken.Store) {
 
 func ends(t *testing.T, open func() accesstoken.Store) {
 	one, other := open(), open()
-	dead, err := one.Lease(t.Context(), 20*time.Millisecond)
+	_, dead, err := one.Acquire(t.Context(), 20*time.Millisecond, false)
 	require.NoError(t, err)
 	var next accesstoken.Lease
 	require.Eventually(t, func() bool {
-		next, err = other.Lease(t.Context(), Life)
+		_, next, err = other.Acquire(t.Context(), Life, false)
 		return err == nil
 	}, 5*time.Second, time.Millisecond)
 	assert.Greater(t, next.Number, dead.Number)
@@ -244,8 +244,8 @@ func model(t *testing.T, open func(appid string) accesstoken.Store) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"Lease": func(t *rapid.T) {
-				a, errA := memory.Lease(ctx, Life)
-				b, errB := store.Lease(ctx, Life)
+				_, a, errA := memory.Acquire(ctx, Life, false)
+				_, b, errB := store.Acquire(ctx, Life, false)
 				require.Equal(t, errA, errB)
 				if errA == nil {
 					if len(given) > 0 {
