@@ -40,6 +40,9 @@ type Function struct {
 	// Warm, if set, does early what the first call would wait for: it fetches a
 	// token, it connects. Where it fails, the call will try itself.
 	Warm func(ctx context.Context)
+	// Health, if set, returns why nothing will work as it is configured, as far as has
+	// been found out since. It answers at once.
+	Health func() error
 
 	err error // why it cannot work as it is configured
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -50,6 +51,32 @@ func (s *Store) Hopeless() error {
 	return nil
 }
 
+// probes are keys that nobody writes, of different slots: that all of them are at home
+// on one node of a Cluster is unlikely even with two nodes.
+const probes = 8
+
+// Connect opens a connection, so that the first call need not, and finds out whether
+// anything can work: see [Store.Hopeless].
+func (s *Store) Connect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	answers, _ := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
+		for n := range probes {
+			pipeline.Get(ctx, "sotercall:probe:"+strconv.Itoa(n))
+		}
+		return nil
+	})
+	for _, answer := range answers {
+		err := answer.Err()
+		if err == redis.Nil {
+			err = nil
+		}
+		if !redis.IsPermissionError(err) { // these keys may be forbidden, and ours not
+			s.note(err)
+		}
+	}
+}
+
 // errNotOne tells a Cluster that is taken for one server. It stays: some keys are at
 // home on the node that is asked, so that every now and then a command works.
 const errNotOne = "the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address"
@@ -77,6 +104,9 @@ func (s *Store) reasonOf(err error) string {
 	reply, ok := errors.AsType[redis.Error](err)
 	if !ok {
 		return ""
+	}
+	if errors.Is(err, redis.Nil) {
+		return "the Sentinels know no master of this master_name"
 	}
 	text := reply.Error()
 	says := func(words ...string) bool {

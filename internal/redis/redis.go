@@ -15,7 +15,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -156,7 +155,7 @@ func (s *Store) do(ctx context.Context, command string, args []any, run func(con
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := run(ctx)
-	if errors.Is(err, redis.Nil) {
+	if err == redis.Nil { // within another error, Sentinels do not know the master
 		err = nil
 	}
 	s.note(err)

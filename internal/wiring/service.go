@@ -26,7 +26,7 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 	if byVariable || len(token.apps.Clients) > 0 {
 		caches, err := shared.caches, tokenErr
 		if caches == nil && err == nil { // verify needs no token
-			caches, err = tokenCaches(token, environment, log)
+			caches, _, err = tokenCaches(token, environment, log) // the store is as sound as that of verify
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			what := "TOKEN_CLIENT_SECRETS is"

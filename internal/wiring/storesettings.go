@@ -1,6 +1,10 @@
 package wiring
 
 import (
+	"context"
+	"fmt"
+	"sync"
+
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
@@ -15,6 +19,35 @@ type store struct {
 	tokens   func(appID string) accesstoken.Store
 	ledger   challenge.Ledger
 	authKeys authkeys.Store
+	// connect does early what the first call would wait for; nil: nothing.
+	connect func(ctx context.Context)
+	// hopeless returns why nothing can work as the store is configured, once a server
+	// has said so; nil: it is not found out.
+	hopeless func() error
+}
+
+// health is what [function.Function.Health] tells of the store.
+func (s *store) health() func() error {
+	if s == nil {
+		return nil
+	}
+	return s.hopeless
+}
+
+// warming is warm, and at the same time connects to the store. Both may be nil.
+func (s *store) warming(warm func(ctx context.Context)) func(ctx context.Context) {
+	switch {
+	case s == nil || s.connect == nil:
+		return warm
+	case warm == nil:
+		return s.connect
+	}
+	return func(ctx context.Context) {
+		var connecting sync.WaitGroup
+		connecting.Go(func() { s.connect(ctx) })
+		warm(ctx)
+		connecting.Wait()
+	}
 }
 
 // storeSettings choose the store, for each function that has one.
@@ -39,13 +72,15 @@ func openStore(s storeSettings, environment map[string]string, scrub *secret.Scr
 	case !s.RedisURL.IsZero():
 		server, err := redis.Open(s.RedisURL)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("REDIS_URL is %w", err)
 		}
 		server.Scrub = scrub
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
 			ledger:   challenge.NewRedis(server),
 			authKeys: authkeys.NewRedis(server),
+			connect:  server.Connect,
+			hopeless: server.Hopeless,
 		}, nil
 	case s.DynamoDBTable != "":
 		table, err := dynamodb.Open(s.DynamoDBTable, environment)

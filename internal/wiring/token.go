@@ -15,11 +15,12 @@ import (
 func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	s, err := readTokenSettings(environment)
 	var caches accesstoken.Apps
+	var store *store
 	if err == nil {
 		level.Set(s.LogLevel)
-		caches, err = tokenCaches(s, environment, log)
+		caches, store, err = tokenCaches(s, environment, log)
 	}
-	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls()}
+	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Health: store.health()}
 	if len(caches) == 1 { // of several, most may not be asked for
 		f.Warm = func(ctx context.Context) {
 			for _, cache := range caches {
@@ -27,6 +28,7 @@ func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 			}
 		}
 	}
+	f.Warm = store.warming(f.Warm)
 	return f, err
 }
 
@@ -38,13 +40,13 @@ func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler
 	return h
 }
 
-func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, error) {
+func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, *store, error) {
 	scrub := secret.NewScrubber(s.secrets()...)
 	store, err := openStore(s.Store, environment, scrub)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	client := wechat.New(time.Now)
 	client.Scrub = scrub
-	return tokenPlace{clients: clientsFor(s.apps, client), hosts: client.Hosts(s.apiBases...), store: store, log: log}.caches(s.apps), nil
+	return tokenPlace{clients: clientsFor(s.apps, client), hosts: client.Hosts(s.apiBases...), store: store, log: log}.caches(s.apps), store, nil
 }

@@ -50,7 +50,7 @@ func verify(environment map[string]string, others []secret.Text, log *slog.Logge
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
 	shared := verifyParts{caches: p.caches, served: s.served()}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, shared, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.store.warming(p.warm), Health: p.store.health()}, shared, err
 }
 
 // parts are what the function is made of.
@@ -67,6 +67,8 @@ type parts struct {
 	keys  authkeys.Store
 	// warm does early what the first question would wait for; nil: nothing.
 	warm func(ctx context.Context)
+	// store is what all instances share; nil if there is none.
+	store *store
 	// platformToken says that a request may bring the platform's access_token.
 	platformToken bool
 }
@@ -85,7 +87,7 @@ func assemble(s verifySettings, environment map[string]string, scrub *secret.Scr
 	if err != nil {
 		return parts{}, err
 	}
-	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
+	p := parts{store: store, gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	client := wechat.New(time.Now)
 	client.Scrub = scrub
 	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
