@@ -60,18 +60,19 @@ const probes = 8
 func (s *Store) Connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answers, _ := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
+	answers, err := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
 		for n := range probes {
 			pipeline.Get(ctx, "sotercall:probe:"+strconv.Itoa(n))
 		}
 		return nil
 	})
+	errs := []error{err} // of connecting, or of the first that failed
 	for _, answer := range answers {
-		err := answer.Err()
-		if err == redis.Nil {
-			err = nil
-		}
-		if !redis.IsPermissionError(err) { // these keys may be forbidden, and ours not
+		errs = append(errs, answer.Err())
+	}
+	for _, err := range errs {
+		// These keys may be forbidden, and ours not.
+		if err != nil && err != redis.Nil && !redis.IsPermissionError(err) {
 			s.note(err)
 		}
 	}
