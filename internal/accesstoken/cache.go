@@ -34,7 +34,7 @@ const (
 	hangPatience = 1800 * time.Millisecond
 	// leasePauseLeast is the shortest wait before the store is asked whether the fetch
 	// of another instance is done: longer than most fetches take.
-	leasePauseLeast = 150 * time.Millisecond
+	leasePauseLeast = 200 * time.Millisecond
 	// retryHung is the pause before a store that did not answer in time is asked again.
 	retryHung = 25 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when

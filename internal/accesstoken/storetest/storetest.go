@@ -30,6 +30,8 @@ func Run(t *testing.T, open Open) {
 		"a State is kept as it is":                       kept,
 		"a Lease is for one at a time":                   oneAtATime,
 		"of many who ask at once, one gets a Lease":      oneOfMany,
+		"a Lease comes with the State":                   withState,
+		"a fresh token spares a Lease":                   spared,
 		"a Lease ends with its life":                     ends,
 		"a holder that was frozen overwrites nothing":    frozen,
 		"a holder that was frozen saves if nobody has":   frozenAlone,
@@ -138,6 +140,60 @@ func oneOfMany(t *testing.T, open func() accesstoken.Store) {
 	all.Wait()
 	assert.EqualValues(t, 1, won.Load())
 	assert.EqualValues(t, 63, refused.Load())
+}
+
+// requireSame asserts that Acquire returns what Load does.
+func requireSame(t *testing.T, want, got accesstoken.State) {
+	t.Helper()
+	require.Equal(t, plain(want), plain(got))
+}
+
+func withState(t *testing.T, open func() accesstoken.Store) {
+	one, other := open(), open()
+	state, lease, err := one.Acquire(t.Context(), Life, false)
+	require.NoError(t, err)
+	requireSame(t, accesstoken.State{}, state)
+	token := StateOf("token")
+	require.NoError(t, one.Save(t.Context(), lease, token))
+
+	state, lease, err = other.Acquire(t.Context(), Life, false)
+	require.NoError(t, err)
+	requireSame(t, token, state)
+	for _, cold := range []bool{false, true} {
+		state, none, err := one.Acquire(t.Context(), Life, cold)
+		if cold && errors.Is(err, accesstoken.ErrFresh) {
+			err = accesstoken.ErrLeased // either is right
+		}
+		require.ErrorIs(t, err, accesstoken.ErrLeased)
+		require.Zero(t, none)
+		requireSame(t, token, state)
+	}
+	require.NoError(t, other.Release(t.Context(), lease))
+}
+
+func spared(t *testing.T, open func() accesstoken.Store) {
+	one, other := open(), open()
+	fresh := StateOf("token")
+	require.NoError(t, one.Save(t.Context(), Lease(t, one), fresh))
+	for range 2 { // nothing is leased by it
+		state, none, err := other.Acquire(t.Context(), Life, true)
+		require.ErrorIs(t, err, accesstoken.ErrFresh)
+		require.Zero(t, none)
+		requireSame(t, fresh, state)
+	}
+	for name, spoil := range map[string]func(*accesstoken.Token){
+		"due":     func(t *accesstoken.Token) { t.Renew = time.Now().Add(-time.Second) },
+		"expired": func(t *accesstoken.Token) { t.Expires = time.Now().Add(-time.Second) },
+		"none":    func(t *accesstoken.Token) { t.Value = secret.Text{} },
+	} {
+		stale := StateOf("token")
+		spoil(&stale.Current)
+		require.NoError(t, one.Save(t.Context(), Lease(t, one), stale))
+		state, lease, err := other.Acquire(t.Context(), Life, true)
+		require.NoError(t, err, name)
+		requireSame(t, stale, state)
+		require.NoError(t, other.Release(t.Context(), lease))
+	}
 }
 
 func ends(t *testing.T, open func() accesstoken.Store) {
