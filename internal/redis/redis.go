@@ -78,6 +78,10 @@ func Open(address secret.Text) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newStore(address, o), nil
+}
+
+func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	s := &Store{
 		secrets:   []secret.Text{address, secret.New(o.Password), secret.New(o.SentinelPassword)},
 		failsOver: o.IsClusterMode || o.MasterName != "",
@@ -106,7 +110,7 @@ func Open(address secret.Text) (*Store, error) {
 	}
 	s.client = redis.NewUniversalClient(o)
 	s.cluster, _ = s.client.(*redis.ClusterClient)
-	return s, nil
+	return s
 }
 
 // Close hangs up all connections.

@@ -166,6 +166,29 @@ func TestTLS(t *testing.T) {
 	assert.NotContains(t, refusal, redistest.Password)
 }
 
+// A user of an ACL, whose name and password have characters that addresses escape, or
+// do not.
+func TestUserOfAnACL(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("ACL", "SETUSER", "sot[er", "on", ">p[a]s|s@w/o%rd", "~sotercall:*", "+@all")
+	store := open(t, secret.New("redis://sot[er:p[a]s|s%40w%2Fo%25rd@"+server.Addr()))
+	_, err := store.Run(t.Context(), add, "sotercall:k", 1)
+	require.NoError(t, err)
+	_, err = store.Run(t.Context(), add, "other", 1)
+	require.ErrorContains(t, err, "redis: EVALSHA: the server refuses: NOPERM")
+}
+
+func TestIPv6(t *testing.T) {
+	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here: ", err)
+	} else {
+		_ = l.Close()
+	}
+	server := redistest.Start(t, "--bind", "127.0.0.1", "::1")
+	address := strings.Replace(server.URL.Reveal(), "127.0.0.1", "[::1]", 1)
+	assert.Equal(t, "PONG", ping(address))
+}
+
 func TestServerThatIsKilledAndStartedAgainIsFoundAgain(t *testing.T) {
 	server := redistest.Start(t)
 	store := open(t, server.URL)
