@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -38,6 +39,9 @@ func parse(address secret.Text) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(escapeUserinfo(address.Reveal()))
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" || u.Fragment != "" ||
 		u.ForceQuery || strings.Contains(address.Reveal(), "#") {
+		return nil, errAddress
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && strings.Contains(u.Hostname(), ":") {
 		return nil, errAddress
 	}
 	o := &redis.UniversalOptions{Addrs: []string{net.JoinHostPort(u.Hostname(), orDefault(u.Port(), "6379"))}}

@@ -16,6 +16,7 @@ func TestAddressIsRefusedWithoutBeingQuoted(t *testing.T) {
 		"no scheme":                            {"host:6379", "not an address of the form"},
 		"another scheme":                       {"http://:s3cret@host:6379/0", "not an address of the form"},
 		"no host":                              {"redis://:s3cret@:6379/0", "not an address of the form"},
+		"a host with a colon":                  {"redis://:s3cret:1", "not an address of the form"},
 		"opaque":                               {"redis:s3cret", "not an address of the form"},
 		"bad escape":                           {"redis://:s3cret%zz@host:6379/0", "not an address of the form"},
 		"slash in the password":                {"redis://:s3cret/x@host:6379/0", "not an address of the form"},
