@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -237,9 +238,36 @@ func failover(t *testing.T, address secret.Text, kill func() (replaced func())) 
 	assert.LessOrEqual(t, lost, 20)
 }
 
+// allowed is what docs/stores.md says that a user needs.
+var allowed = []any{"SETUSER", "soter", "reset", "on", ">pass", "~sotercall:*", "+eval", "+evalsha", "+type",
+	"+get", "+set", "+del", "+pttl", "+pexpire", "+hget", "+hset"}
+
+func TestUserThatMayDoNoMoreThanIsNeeded(t *testing.T) {
+	server := redistest.Start(t)
+	server.Do("ACL", allowed...)
+	address := secret.New("redis://soter:pass@" + server.Addr())
+	contracts(t, address, func() { server.Do("FLUSHALL") })
+	store := open(t, address)
+	store.Connect(t.Context())
+	assert.NoError(t, store.Hopeless())
+}
+
 func TestCluster(t *testing.T) {
 	need.Time(t)
 	cluster := redistest.StartCluster(t)
+	for _, node := range cluster.Nodes {
+		node.Do("ACL", append(slices.Clone(allowed), "+cluster|slots")...)
+	}
+	t.Run("as a user that may do no more than is needed", func(t *testing.T) {
+		address := secret.New(strings.Replace(cluster.URL.Reveal(), ":"+redistest.Password, "soter:pass", 1))
+		cluster.Flush()
+		all := ledgers(t, address, 2)
+		require.True(t, ledgertest.Consume(t, all[0], "a", "1"))
+		require.False(t, ledgertest.Consume(t, all[1], "a", "2"))
+		store := open(t, address)
+		store.Connect(t.Context())
+		assert.NoError(t, store.Hopeless())
+	})
 	contracts(t, cluster.URL, cluster.Flush)
 	t.Run("storms", func(t *testing.T) { storms(t, cluster.URL) })
 

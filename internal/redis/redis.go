@@ -39,6 +39,8 @@ const (
 	// maxConns is far above what a function needs. go-redis dials no more for a second
 	// when as many attempts have failed.
 	maxConns = 1000
+	// bufferSize is for each connection, twice; most commands and replies are smaller.
+	bufferSize = 4 << 10
 
 	// retries bounds how often a command is sent again: once for each idle connection
 	// that may be broken.
@@ -100,6 +102,7 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
 	o.PoolSize, o.MaxIdleConns, o.ConnMaxIdleTime, o.PipelinePoolSize = maxConns, maxIdle, idleLife, -1
+	o.ReadBufferSize, o.WriteBufferSize = bufferSize, bufferSize
 	o.DialerRetries, o.MaxRetries, o.MaxRedirects = 1, retries, retries
 	o.MinRetryBackoff, o.MaxRetryBackoff = minPause, maxPause
 	if s.failsOver {
@@ -108,8 +111,14 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	if o.IsClusterMode {
 		o.MaxRetries = -1 // redirects are the retries
 	}
+	if o.IsClusterMode {
+		cluster := o.Cluster()
+		cluster.DisableRoutingPolicies = true // else each process asks for all COMMANDs
+		s.cluster = redis.NewClusterClient(cluster)
+		s.client = s.cluster
+		return s
+	}
 	s.client = redis.NewUniversalClient(o)
-	s.cluster, _ = s.client.(*redis.ClusterClient)
 	return s
 }
 
