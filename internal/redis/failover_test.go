@@ -311,14 +311,7 @@ func TestCluster(t *testing.T) {
 	})
 
 	t.Run("a master is killed under load", func(t *testing.T) {
-		failover(t, cluster.URL, func() func() {
-			const key = "any"
-			cluster.MasterOf(key).Kill()
-			return func() {
-				cluster.MasterOf(key)
-				cluster.AwaitReady()
-			}
-		})
+		failover(t, cluster.URL, func() func() { return cluster.KillMasterOf("any") })
 	})
 }
 
@@ -343,9 +336,6 @@ func TestSentinels(t *testing.T) {
 	})
 
 	t.Run("the master is killed under load", func(t *testing.T) {
-		failover(t, sentinels.URL, func() func() {
-			sentinels.Master().Kill()
-			return func() { sentinels.Master() }
-		})
+		failover(t, sentinels.URL, sentinels.KillMaster)
 	})
 }

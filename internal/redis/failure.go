@@ -22,7 +22,8 @@ func isReply(err error) bool {
 // the new one, takes commands.
 func isWithoutMaster(err error) bool {
 	_, unreachable := errors.AsType[*net.OpError](err)
-	return unreachable || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) ||
+	_, sentOn := redis.IsMovedError(err) // from one server to the next, and back
+	return unreachable || sentOn || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) ||
 		redis.IsReadOnlyError(err) || redis.IsClusterDownError(err) || redis.IsMasterDownError(err) || redis.IsLoadingError(err) ||
 		strings.Contains(err.Error(), "all sentinels specified in configuration are unreachable")
 }

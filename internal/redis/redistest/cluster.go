@@ -13,6 +13,9 @@ import (
 const (
 	masters = 3
 	slots   = 16384
+
+	// How long a server may be silent, in ms, before another one takes over.
+	patient, impatient = "15000", "1000"
 )
 
 // Cluster is a Redis Cluster of three masters and three replicas.
@@ -25,14 +28,14 @@ type Cluster struct {
 	t testing.TB
 }
 
-// StartCluster runs a Cluster until the test ends. A master that is gone for half a
-// second is replaced.
+// StartCluster runs a Cluster until the test ends. On a busy machine no master is taken
+// for dead that is merely slow: see [Cluster.KillMasterOf].
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
 	for range 2 * masters {
 		c.Nodes = append(c.Nodes, Start(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)),
-			"--cluster-node-timeout", "500", "--masterauth", Password, "--repl-diskless-sync-delay", "0"))
+			"--cluster-node-timeout", patient, "--cluster-replica-validity-factor", "0", "--masterauth", Password, "--repl-diskless-sync-delay", "0"))
 	}
 	c.URL = secret.New(fmt.Sprintf("redis://:%s@%s?addr=%s&addr=%s", Password, c.Nodes[0].Addr(), c.Nodes[1].Addr(), c.Nodes[2].Addr()))
 	for i, node := range c.Nodes {
@@ -59,16 +62,13 @@ func StartCluster(t testing.TB) *Cluster {
 // its master has.
 func (c *Cluster) AwaitReady() {
 	c.t.Helper()
-	for _, node := range c.Nodes {
-		if node.process == nil {
-			continue
-		}
+	c.eachThatRuns(func(node *Server) {
 		c.until("the cluster is ready", func() bool {
 			replication := node.info("replication")
 			return strings.Contains(node.Do("CLUSTER", "INFO").(string), "cluster_state:ok") &&
 				(strings.Contains(replication, "role:master") || strings.Contains(replication, "master_link_status:up"))
 		})
-	}
+	})
 }
 
 // MasterOf returns the server that is now the master of a key.
@@ -92,6 +92,27 @@ func (c *Cluster) masterOf(key string) *Server {
 		}
 	}
 	return nil
+}
+
+// KillMasterOf kills the master of a key. replaced waits for the next one.
+func (c *Cluster) KillMasterOf(key string) (replaced func()) {
+	c.t.Helper()
+	master := c.MasterOf(key)
+	c.eachThatRuns(func(node *Server) { node.Do("CONFIG", "SET", "cluster-node-timeout", impatient) })
+	master.Kill()
+	return func() {
+		c.MasterOf(key)
+		c.AwaitReady()
+		c.eachThatRuns(func(node *Server) { node.Do("CONFIG", "SET", "cluster-node-timeout", patient) })
+	}
+}
+
+func (c *Cluster) eachThatRuns(do func(*Server)) {
+	for _, node := range c.Nodes {
+		if node.process != nil {
+			do(node)
+		}
+	}
 }
 
 // MoveSlot moves the slot of a key, with all that is in it, to another master. While it
@@ -124,11 +145,11 @@ func (c *Cluster) MoveSlot(key string, moving func()) {
 // Flush deletes everything.
 func (c *Cluster) Flush() {
 	c.t.Helper()
-	for _, node := range c.Nodes {
-		if node.process != nil && strings.Contains(node.info("replication"), "role:master") {
+	c.eachThatRuns(func(node *Server) {
+		if strings.Contains(node.info("replication"), "role:master") {
 			node.Do("FLUSHALL")
 		}
-	}
+	})
 }
 
 func (c *Cluster) until(what string, done func() bool) {
