@@ -110,8 +110,6 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	}
 	if o.IsClusterMode {
 		o.MaxRetries = -1 // redirects are the retries
-	}
-	if o.IsClusterMode {
 		cluster := o.Cluster()
 		cluster.DisableRoutingPolicies = true // else each process asks for all COMMANDs
 		s.cluster = redis.NewClusterClient(cluster)
