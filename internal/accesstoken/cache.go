@@ -32,9 +32,11 @@ const (
 	// instance fetches for itself. With the fetch and the call, it must fit into the 3
 	// seconds that a function often has.
 	hangPatience = 1800 * time.Millisecond
-	// leasePoll is how often the store is asked whether the fetch of another
-	// instance is done.
-	leasePoll = 25 * time.Millisecond
+	// leasePauseLeast is the shortest wait before the store is asked whether the fetch
+	// of another instance is done: longer than most fetches take.
+	leasePauseLeast = 200 * time.Millisecond
+	// retryHung is the pause before a store that did not answer in time is asked again.
+	retryHung = 25 * time.Millisecond
 	// recheck is how often, at most, it is asked whether there is a next token: when
 	// a token is presented or named that is not known, and when the current one is
 	// refused and no refresh is left.

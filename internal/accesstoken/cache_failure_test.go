@@ -229,12 +229,12 @@ func TestClockThatGoesBackProlongsNoPause(t *testing.T) {
 func TestClockThatGoesBackProlongsNoLease(t *testing.T) {
 	now := noon
 	store := &Memory{Now: func() time.Time { return now }}
-	_, err := store.Lease(t.Context(), fetchTimeout)
+	_, _, err := store.Acquire(t.Context(), fetchTimeout, false)
 	require.NoError(t, err)
-	_, err = store.Lease(t.Context(), fetchTimeout)
+	_, _, err = store.Acquire(t.Context(), fetchTimeout, false)
 	require.ErrorIs(t, err, ErrLeased, "the twin")
 	now = now.Add(-time.Hour)
-	_, err = store.Lease(t.Context(), fetchTimeout)
+	_, _, err = store.Acquire(t.Context(), fetchTimeout, false)
 	require.NoError(t, err)
 }
 

@@ -249,14 +249,14 @@ func TestLeaseOfALostInstance(t *testing.T) {
 		w := newWechat()
 		store := new(Memory)
 		lost := func() {
-			_, err := store.Lease(t.Context(), fetchTimeout)
+			_, _, err := store.Acquire(t.Context(), fetchTimeout, false)
 			require.NoError(t, err)
 		}
 		c := w.cache(store)
 		lost()
 		began := time.Now()
 		require.NoError(t, w.call(t.Context(), c))
-		assert.LessOrEqual(t, time.Since(began), fetchTimeout+leasePoll+w.latency)
+		assert.LessOrEqual(t, time.Since(began), fetchTimeout+retryHung+w.latency)
 		w.requireFetches(t, 1, 0)
 
 		token, err := c.Token(t.Context())
@@ -270,25 +270,10 @@ func TestLeaseOfALostInstance(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		store := new(Memory)
-		_, err := store.Lease(t.Context(), time.Hour)
+		_, _, err := store.Acquire(t.Context(), time.Hour, false)
 		require.NoError(t, err)
 		_, err = w.cache(store).Refresh(t.Context(), secret.New("stale"))
 		require.ErrorIs(t, err, ErrLeased, "whoever has no right to fetch does not")
 		w.requireFetches(t, 0, 0)
-	})
-}
-
-// halfBroken gives leases but does not load.
-type halfBroken struct{ *Memory }
-
-func (halfBroken) Load(context.Context) (State, error) { return State{}, errAway }
-
-func TestLeaseIsGivenBackWhenTheStoreFailsHalfWay(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWechat()
-		store := new(Memory)
-		require.NoError(t, w.call(t.Context(), w.cache(halfBroken{store})))
-		w.requireFetches(t, 1, 0)
-		lease(t, store)
 	})
 }

@@ -227,10 +227,12 @@ type brokenStore struct{ Store }
 
 var errAway = errors.New("connection refused")
 
-func (brokenStore) Load(context.Context) (State, error)                 { return State{}, errAway }
-func (brokenStore) Lease(context.Context, time.Duration) (Lease, error) { return Lease{}, errAway }
-func (brokenStore) Save(context.Context, Lease, State) error            { return errAway }
-func (brokenStore) Release(context.Context, Lease) error                { return errAway }
+func (brokenStore) Load(context.Context) (State, error) { return State{}, errAway }
+func (brokenStore) Acquire(context.Context, time.Duration, bool) (State, Lease, error) {
+	return State{}, Lease{}, errAway
+}
+func (brokenStore) Save(context.Context, Lease, State) error { return errAway }
+func (brokenStore) Release(context.Context, Lease) error     { return errAway }
 
 // "Not held" and "could not find out" are different answers: an instance that has no
 // token does not know which ones are in force.

@@ -211,7 +211,7 @@ func TestForcedRefreshThatTakesTooLongIsSpent(t *testing.T) {
 		w, c, old := warm(t, nil)
 		store := inTime{new(Memory)}
 		c.config.Store = store
-		_, err := store.Lease(t.Context(), fetchTimeout) // of an instance that is lost
+		_, _, err := store.Acquire(t.Context(), fetchTimeout, false) // of an instance that is lost
 		require.NoError(t, err)
 
 		w.revoke()

@@ -52,13 +52,14 @@ func (p pausing) Load(ctx context.Context) (State, error) {
 	return state, failed
 }
 
-func (p pausing) Lease(ctx context.Context, life time.Duration) (Lease, error) {
+func (p pausing) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
+	var state State
 	var lease Lease
 	var failed error
-	if err := p.afterPause(ctx, func() { lease, failed = p.Memory.Lease(ctx, life) }); err != nil {
-		return Lease{}, err
+	if err := p.afterPause(ctx, func() { state, lease, failed = p.Memory.Acquire(ctx, life, cold) }); err != nil {
+		return State{}, Lease{}, err
 	}
-	return lease, failed
+	return state, lease, failed
 }
 
 func (p pausing) Save(ctx context.Context, lease Lease, state State) error {
@@ -154,7 +155,7 @@ func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {
 			if spoil != nil {
 				admin := openRedis(t, server)
 				do(t, admin, spoil[0].(string), spoil[1:]...)
-				_, err := admin.Lease(t.Context(), longLife)
+				_, _, err := admin.Acquire(t.Context(), longLife, false)
 				require.Error(t, err)
 			}
 			assert.Zero(t, w.calls(t, 10, fleet(w, func() Store { return openRedis(t, server) })...))

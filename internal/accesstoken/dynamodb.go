@@ -156,28 +156,40 @@ func (d *DynamoDB) Load(ctx context.Context) (State, error) {
 	return unmarshalState([]byte(s.content)), nil
 }
 
-// Lease implements [Store]. The numbers follow the time, so that they go on growing
+// Acquire implements [Store]. The numbers follow the time, so that they go on growing
 // when the item was lost or an old one has been restored.
-func (d *DynamoDB) Lease(ctx context.Context, life time.Duration) (Lease, error) {
+func (d *DynamoDB) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
+	if cold { // a read costs less than a write
+		state, err := d.Load(ctx)
+		if err != nil {
+			return State{}, Lease{}, err
+		}
+		if d.now().Before(state.Current.due()) {
+			return state, Lease{}, ErrFresh
+		}
+	}
+	var content string
 	s, err := d.change(ctx, func(s stored) (stored, error) {
 		now := d.now()
-		if s.isLeased(now) {
-			return s, ErrLeased
-		}
 		if s.isOver(now) {
 			s.content = ""
+		}
+		content = s.content
+		if s.isLeased(now) {
+			return s, ErrLeased
 		}
 		s.issued = max(s.issued+1, s.saved+1, now.UnixMilli())
 		s.holder, s.given, s.life = s.issued, now.UnixMilli(), max(1, life.Milliseconds())
 		return s.keptUntil(now.Add(keep)), nil
 	})
+	state := unmarshalState([]byte(content))
 	if errors.Is(err, ErrLeased) {
-		return Lease{}, ErrLeased
+		return state, Lease{}, ErrLeased
 	}
 	if err != nil {
-		return Lease{}, fmt.Errorf("lease the token: %w", err)
+		return State{}, Lease{}, fmt.Errorf("lease the token: %w", err)
 	}
-	return Lease{Number: s.holder}, nil
+	return state, Lease{Number: s.holder}, nil
 }
 
 // Save implements [Store].

@@ -3,6 +3,7 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -178,7 +179,7 @@ func (c *Cache) settle(ctx context.Context, f *fetch, lease Lease, before, next 
 			return next
 		case errors.Is(failed, ErrOutrun):
 			return c.newer(ctx, f, next)
-		case !isTimeout(failed) || !pause(ctx, leasePoll):
+		case !isTimeout(failed) || !pause(ctx, retryHung):
 			c.storeDown(failed)
 			return next
 		}
@@ -199,8 +200,8 @@ func (c *Cache) newer(ctx context.Context, f *fetch, next State) State {
 // second case the Lease is nil and State has the token. With an error State is
 // what is known all the same.
 //
-// An instance that starts finds a token there most often: it only looks at first, and
-// writes nothing to the store for it.
+// An instance that starts finds a token there most often, and then writes nothing to
+// the store.
 //
 // A store that does not answer is waited for: briefly, because the fetch is possible
 // without it; for as long as a fetch may take if another instance is known to be
@@ -213,55 +214,59 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 		}
 		return hangPatience - c.clock().Sub(answered).Abs()
 	}
-	if known.Current.Value.IsZero() {
-		if state, ok := c.fromStore(ctx, known, stale); ok {
-			return nil, state, nil
-		}
-	}
-	for {
-		attempt, cancel := context.WithTimeout(ctx, max(leasePoll, patience()))
-		lease, err := c.config.Store.Lease(attempt, fetchTimeout)
-		if errors.Is(err, ErrLeased) && taken.IsZero() {
+	cold := known.Current.Value.IsZero() && stale.IsZero()
+	for polls := 0; ; {
+		attempt, cancel := context.WithTimeout(ctx, max(retryHung, patience()))
+		state, lease, err := c.config.Store.Acquire(attempt, fetchTimeout, cold)
+		leased, fresh := errors.Is(err, ErrLeased), errors.Is(err, ErrFresh)
+		if leased && taken.IsZero() {
 			taken = c.clock()
 		}
-		state, loadErr := State{}, err
-		if err == nil || !isTimeout(err) { // a store that cannot be written to may still be read
-			state, loadErr = c.config.Store.Load(attempt)
+		var loadErr error
+		if err != nil && !leased && !fresh {
+			if loadErr = err; !isTimeout(err) { // a store that cannot be written to may still be read
+				state, loadErr = c.config.Store.Load(attempt)
+			}
 		}
 		cancel()
 		spared := loadErr == nil && state.supersedes(known, stale, c.clock())
-		if err == nil && (spared || loadErr != nil) {
+		if err == nil && spared {
 			c.storeDown(c.config.Store.Release(ctx, lease))
 		}
 		state = state.with(known, c.clock())
+		wait := retryHung
 		switch {
 		case spared:
 			return nil, state, nil
+		case fresh: // to the store, but what it holds cannot be used
+			cold = false
+			continue
 		case loadErr != nil && (!isTimeout(loadErr) || patience() <= 0):
 			return nil, known, loadErr
 		case loadErr == nil && err == nil:
 			return &lease, state, nil
-		case loadErr == nil && !errors.Is(err, ErrLeased):
+		case loadErr == nil && !leased:
 			return nil, state, err
 		case loadErr == nil:
 			answered = c.clock()
+			wait = leasePause(polls)
+			polls++
+			if left := patience(); 0 < left && left < wait {
+				wait = left // then it is over, whatever has become of who has it
+			}
 		}
-		if !pause(ctx, leasePoll) {
+		if !pause(ctx, wait) {
 			return nil, known, ErrLeased
 		}
 	}
 }
 
-// fromStore returns what stands in the store, if it spares this instance the fetch.
-func (c *Cache) fromStore(ctx context.Context, known State, stale secret.Text) (State, bool) {
-	ctx, cancel := context.WithTimeout(ctx, hangPatience/2)
-	defer cancel()
-	state, err := c.config.Store.Load(ctx)
-	now := c.clock()
-	if err != nil || !state.supersedes(known, stale, now) {
-		return State{}, false
-	}
-	return state.with(known, now), true
+// leasePause is how long to wait before the store is asked once more whether the fetch
+// of another instance is done: twice as long after the first time, and somewhat at
+// random, so that not all who wait ask at once.
+func leasePause(polls int) time.Duration {
+	least := leasePauseLeast << min(polls, 1)
+	return least + rand.N(least)
 }
 
 // isTimeout tells a store that does not answer from one that cannot be reached or

@@ -2,6 +2,7 @@ package accesstoken
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -23,10 +24,12 @@ type Redis struct {
 	Now func() time.Time
 
 	store *redis.Store
-	// state is a hash: state (JSON), saved (number of the Lease that saved it),
-	// issued (number of the last Lease given). lease is the number of the Lease in
-	// force, for as long as its life. The braces keep both in one place of a Redis
-	// Cluster (Redis documentation, "hash tags").
+	// state is a hash: state (JSON), saved (number of the Lease that saved it), renew
+	// (that number, and when the token is due, in Unix ms), issued (number of the last
+	// Lease given). lease is the number of the Lease in force and a nonce, for as long
+	// as its life; what an instance of an earlier version writes has no nonce and no
+	// renew. The braces keep both in one slot of a Redis Cluster (Redis documentation,
+	// "hash tags").
 	state, lease string
 }
 
@@ -49,7 +52,7 @@ func (r *Redis) now() time.Time {
 }
 
 // loadScript takes the state's key.
-var loadScript = redis.NewScript(1, `
+var loadScript = redis.NewIdempotentScript(1, `
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
   return false
 end
@@ -62,8 +65,8 @@ func (r *Redis) Load(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("load the token: %w", err)
 	}
-	content, _ := reply.([]byte)
-	return unmarshalState(content), nil
+	content, _ := reply.(string)
+	return unmarshalState([]byte(content)), nil
 }
 
 // prepare begins the scripts that write a state. Beyond 2^52 the next number could
@@ -81,12 +84,23 @@ local function number(field)
 end
 `
 
-// leaseScript takes the keys of state and lease, the time, the life of the lease
-// and of the state in ms. It returns the number, or 0 if the lease is taken. A
-// lease that does not end by itself is not one that we gave.
-var leaseScript = redis.NewScript(2, prepare+`
+// acquireScript takes the keys of state and lease, the time, the life of the lease
+// and of the state in ms, a nonce, and 1 if a fresh token will do. It returns the
+// state, and the number of the lease: 0 if it is taken, -1 if the token is fresh. A
+// lease that does not end by itself is not one that we gave. A lease with this nonce
+// was given to this very request, whose first reply was lost.
+var acquireScript = redis.NewIdempotentScript(2, prepare+`
+local state = redis.call('HGET', KEYS[1], 'state')
 if redis.call('PTTL', KEYS[2]) > 0 then
-  return 0
+  local held = redis.pcall('GET', KEYS[2])
+  local holder, nonce = string.match(type(held) == 'string' and held or '', '^(%d+) (%w+)$')
+  return {nonce == ARGV[4] and tonumber(holder) or 0, state}
+end
+if ARGV[5] == '1' and state then
+  local saved, renew = string.match(redis.call('HGET', KEYS[1], 'renew') or '', '^(%d+) (%d+)$')
+  if saved and saved == redis.call('HGET', KEYS[1], 'saved') and tonumber(renew) > tonumber(ARGV[1]) then
+    return {-1, state}
+  end
 end
 local next = math.max(number('issued') + 1, number('saved') + 1, tonumber(ARGV[1]))
 local text = string.format('%.0f', next)
@@ -94,36 +108,48 @@ redis.call('HSET', KEYS[1], 'issued', text)
 if redis.call('PTTL', KEYS[1]) < 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
-redis.call('SET', KEYS[2], text, 'PX', ARGV[2])
-return next
+redis.call('SET', KEYS[2], text..' '..ARGV[4], 'PX', ARGV[2])
+return {next, state}
 `)
 
-// Lease implements [Store].
-func (r *Redis) Lease(ctx context.Context, life time.Duration) (Lease, error) {
-	reply, err := r.store.Run(ctx, leaseScript, r.state, r.lease,
-		r.now().UnixMilli(), max(1, life.Milliseconds()), keep.Milliseconds())
-	number, isNumber := reply.(int64)
-	switch {
-	case err != nil:
-		return Lease{}, fmt.Errorf("lease the token: %w", err)
-	case !isNumber:
-		return Lease{}, errors.New("lease the token: the reply is not a number")
-	case number == 0:
-		return Lease{}, ErrLeased
+// Acquire implements [Store].
+func (r *Redis) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
+	unlessFresh := 0
+	if cold {
+		unlessFresh = 1
 	}
-	return Lease{Number: number}, nil
+	reply, err := r.store.Run(ctx, acquireScript, r.state, r.lease,
+		r.now().UnixMilli(), max(1, life.Milliseconds()), keep.Milliseconds(), rand.Text(), unlessFresh)
+	if err != nil {
+		return State{}, Lease{}, fmt.Errorf("lease the token: %w", err)
+	}
+	answer, _ := reply.([]any)
+	if len(answer) != 2 {
+		return State{}, Lease{}, errors.New("lease the token: the reply is not a number and a state")
+	}
+	content, _ := answer[1].(string)
+	state := unmarshalState([]byte(content))
+	switch number, _ := answer[0].(int64); {
+	case number < 0:
+		return state, Lease{}, ErrFresh
+	case number == 0:
+		return state, Lease{}, ErrLeased
+	default:
+		return state, Lease{Number: number}, nil
+	}
 }
 
-// saveScript takes the keys of state and lease, the number of the lease, the
-// state and its life in ms. It returns 0 if a later lease has saved already.
-var saveScript = redis.NewScript(2, prepare+`
-if redis.pcall('GET', KEYS[2]) == ARGV[1] then
+// saveScript takes the keys of state and lease, the number of the lease, the state,
+// its life in ms, and when its token is due. It returns 0 if a later lease has saved already.
+var saveScript = redis.NewIdempotentScript(2, prepare+`
+local held = redis.pcall('GET', KEYS[2])
+if type(held) == 'string' and string.match(held, '^%d+') == ARGV[1] then
   redis.call('DEL', KEYS[2])
 end
 if tonumber(ARGV[1]) < number('saved') then
   return 0
 end
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'saved', ARGV[1])
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'saved', ARGV[1], 'renew', ARGV[1]..' '..ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `)
@@ -135,7 +161,7 @@ func (r *Redis) Save(ctx context.Context, lease Lease, state State) error {
 		return fmt.Errorf("save the token: %w", err)
 	}
 	life := lifeOf(state, r.now())
-	reply, err := r.store.Run(ctx, saveScript, r.state, r.lease, lease.Number, content, life.Milliseconds())
+	reply, err := r.store.Run(ctx, saveScript, r.state, r.lease, lease.Number, content, life.Milliseconds(), max(0, state.Current.due().UnixMilli()))
 	switch {
 	case err != nil:
 		return fmt.Errorf("save the token: %w", err)
@@ -146,8 +172,9 @@ func (r *Redis) Save(ctx context.Context, lease Lease, state State) error {
 }
 
 // releaseScript takes the key of the lease and its number.
-var releaseScript = redis.NewScript(1, `
-if redis.pcall('GET', KEYS[1]) == ARGV[1] then
+var releaseScript = redis.NewIdempotentScript(1, `
+local held = redis.pcall('GET', KEYS[1])
+if type(held) == 'string' and string.match(held, '^%d+') == ARGV[1] then
   redis.call('DEL', KEYS[1])
 end
 `)

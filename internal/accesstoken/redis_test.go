@@ -1,6 +1,7 @@
 package accesstoken
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,13 +148,55 @@ func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 	server.Kill()
 	check(r.Save(t.Context(), held, state), "save the token: redis: ")
 	_, err = r.Load(t.Context())
-	check(err, "load the token: redis: connect: ")
-	_, err = r.Lease(t.Context(), longLife)
-	check(err, "lease the token: redis: connect: ")
-	check(r.Release(t.Context(), held), "release the token: redis: connect: ")
+	check(err, "load the token: redis: EVALSHA: dial tcp ")
+	_, _, err = r.Acquire(t.Context(), longLife, false)
+	check(err, "lease the token: redis: EVALSHA: dial tcp ")
+	check(r.Release(t.Context(), held), "release the token: redis: EVALSHA: dial tcp ")
 
 	state.Current.Value = secret.New("s3cret-token\xff")
 	check(r.Save(t.Context(), held, state), "save the token: the state has no JSON form")
+}
+
+// The reply to the first was lost: the same request gets the same lease, and no other
+// does.
+func TestRedisGivesALeaseAgainToTheSameRequest(t *testing.T) {
+	r := openRedis(t, redistest.Start(t))
+	acquire := func(nonce string) any {
+		reply, err := r.store.Run(t.Context(), acquireScript, r.state, r.lease, 5, longLife.Milliseconds(), keep.Milliseconds(), nonce, 0)
+		require.NoError(t, err)
+		return reply.([]any)[0]
+	}
+	require.EqualValues(t, 5, acquire("MINE"))
+	require.EqualValues(t, 5, acquire("MINE"))
+	require.EqualValues(t, 0, acquire("OTHER"))
+	require.EqualValues(t, 0, acquire(""))
+	require.NoError(t, r.Release(t.Context(), Lease{Number: 5}))
+	require.EqualValues(t, 6, acquire("MINE"), "given back, it is another one")
+}
+
+// Instances of an earlier version write neither a nonce nor when a token is due.
+func TestRedisReadsWhatEarlierVersionsWrite(t *testing.T) {
+	r := openRedis(t, redistest.Start(t))
+	do(t, r, "SET", r.lease, "7", "PX", 60000)
+	_, _, err := r.Acquire(t.Context(), longLife, true)
+	require.ErrorIs(t, err, ErrLeased)
+	require.NoError(t, r.Release(t.Context(), Lease{Number: 8}))
+	_, _, err = r.Acquire(t.Context(), longLife, true)
+	require.ErrorIs(t, err, ErrLeased, "it is another one's")
+	require.NoError(t, r.Release(t.Context(), Lease{Number: 7}))
+
+	state := stateOf("token")
+	require.NoError(t, r.Save(t.Context(), lease(t, r), state))
+	_, _, err = r.Acquire(t.Context(), longLife, true)
+	require.ErrorIs(t, err, ErrFresh, "the twin")
+	do(t, r, "HSET", r.state, "saved", do(t, r, "HGET", r.state, "saved").(string)+"0")
+	found, held, err := r.Acquire(t.Context(), longLife, true)
+	require.NoError(t, err, "when that state is due is not known")
+	requireSame(t, state, found)
+	require.NoError(t, r.Release(t.Context(), held))
+	// They compare a lease with its number, and have none of ours.
+	held = lease(t, r)
+	require.NotEqual(t, strconv.FormatInt(held.Number, 10), do(t, r, "GET", r.lease))
 }
 
 func TestStateSurvivesRedis(t *testing.T) {

@@ -21,6 +21,18 @@ type State struct {
 	Spent time.Time
 }
 
+// due returns when t must be renewed at the latest; the zero time if there is no token.
+func (t Token) due() time.Time {
+	switch {
+	case t.Value.IsZero():
+		return time.Time{}
+	case t.Expires.Before(t.Renew):
+		return t.Expires
+	default:
+		return t.Renew
+	}
+}
+
 // next is the state after token has been fetched. A token that the endpoint
 // gave again replaces itself and leaves Previous alone.
 func (s State) next(token Token, now time.Time) State {
@@ -157,9 +169,11 @@ func lastDay(times []time.Time, now time.Time) []time.Time {
 type Store interface {
 	// Load returns the State; the zero State if there is none yet.
 	Load(ctx context.Context) (State, error)
-	// Lease asks for the right to fetch, for at most life. It returns ErrLeased
-	// while somebody else has it.
-	Lease(ctx context.Context, life time.Duration) (Lease, error)
+	// Acquire returns the State, and the right to fetch for at most life. It returns
+	// ErrLeased, with the State, while another instance has it. With cold, any token
+	// will do that is not due: then it returns ErrFresh with the State, and writes
+	// nothing.
+	Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error)
 	// Save replaces the State and gives the Lease back. It returns ErrOutrun, and
 	// saves nothing, if a later Lease has saved already.
 	Save(ctx context.Context, lease Lease, state State) error
@@ -173,6 +187,8 @@ type Lease struct{ Number int64 }
 var (
 	// ErrLeased says that another instance is fetching.
 	ErrLeased = errors.New("another instance is fetching the token")
+	// ErrFresh says that there is a token, which need not be renewed yet.
+	ErrFresh = errors.New("the token is fresh")
 	// ErrOutrun says that a later fetch has been saved already.
 	ErrOutrun = errors.New("a later fetch has been saved already")
 )
@@ -208,17 +224,20 @@ func (m *Memory) Load(context.Context) (State, error) {
 	return m.state, nil
 }
 
-// Lease implements [Store].
-func (m *Memory) Lease(_ context.Context, life time.Duration) (Lease, error) {
+// Acquire implements [Store].
+func (m *Memory) Acquire(_ context.Context, life time.Duration, cold bool) (State, Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if m.holder != 0 && now.Sub(m.given).Abs() < m.life {
-		return Lease{}, ErrLeased
+	switch {
+	case m.holder != 0 && now.Sub(m.given).Abs() < m.life:
+		return m.state, Lease{}, ErrLeased
+	case cold && now.Before(m.state.Current.due()):
+		return m.state, Lease{}, ErrFresh
 	}
 	m.issued++
 	m.holder, m.given, m.life = m.issued, now, life
-	return Lease{Number: m.issued}, nil
+	return m.state, Lease{Number: m.issued}, nil
 }
 
 // Save implements [Store].

@@ -52,7 +52,7 @@ func openRedis(t testing.TB, server *redistest.Server) *Redis {
 
 func lease(t testing.TB, store Store) Lease {
 	t.Helper()
-	lease, err := store.Lease(t.Context(), longLife)
+	_, lease, err := store.Acquire(t.Context(), longLife, false)
 	require.NoError(t, err)
 	return lease
 }

@@ -37,18 +37,18 @@ func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
 // Find implements [Store]. The errors are those of the server and of the way to
 // it, and what is wrong with an entry that is none of ours.
 func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
-	reply, err := r.store.Read(ctx, "HGET", userKey(id), keyField(id))
+	reply, err := r.store.Do(ctx, "HGET", userKey(id), keyField(id))
 	if err != nil {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: %w", err)
 	}
 	if reply == nil {
 		return AuthKey{}, ErrNotEnrolled
 	}
-	content, ok := reply.([]byte)
+	content, ok := reply.(string)
 	if !ok {
 		return AuthKey{}, fmt.Errorf("finding an AuthKey: the server answered a %T", reply)
 	}
-	return readEntry(content)
+	return readEntry([]byte(content))
 }
 
 // readEntry reads an AuthKey as stores keep it.
@@ -94,11 +94,11 @@ func (r *Redis) Put(ctx context.Context, key AuthKey) error {
 	if reply == nil {
 		return nil
 	}
-	highest, ok := reply.([]byte)
+	highest, ok := reply.(string)
 	if !ok {
 		return fmt.Errorf("the server answered a %T", reply)
 	}
-	n, err := strconv.ParseUint(string(highest), 10, 64)
+	n, err := strconv.ParseUint(highest, 10, 64)
 	if err != nil || len(highest) != 20 {
 		return errors.New("the stored counter is not a counter")
 	}

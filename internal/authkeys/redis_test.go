@@ -4,7 +4,6 @@ import (
 	"context"
 	"testing"
 
-	redigo "github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -26,20 +25,20 @@ func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
 	require.NoError(t, authkeys.Enroll(t.Context(), authkeys.NewRedis(store), newPhone(t).enrolment(t)))
 	const hash = "sotercall:authkeys:{" + user + "}"
-	keys, err := redigo.Strings(do(t, store, "KEYS", "*"), nil)
-	require.NoError(t, err)
-	require.Equal(t, []string{hash}, keys)
+	keys := do(t, store, "KEYS", "*")
+	require.Equal(t, []any{hash}, keys)
 	assert.Equal(t, int64(-1), do(t, store, "PTTL", hash), "never expires")
 
-	fields, err := redigo.StringMap(do(t, store, "HGETALL", hash), nil)
-	require.NoError(t, err)
+	fields, flat := map[any]string{}, do(t, store, "HGETALL", hash).([]any)
+	for i := 0; i < len(flat); i += 2 {
+		fields[flat[i]] = flat[i+1].(string)
+	}
 	require.Len(t, fields, 2)
 	assert.Equal(t, "00000000000000000240", fields["counter "+cpuID])
 	assert.JSONEq(t, `{"openid":"`+user+`","cpu_id":"`+cpuID+`","uid":"10115","counter":240,"rsa_pss_saltlen":20,"pub_key":`+
 		quote(t, pemText(t, authKey()))+`}`, fields["key "+cpuID+" 10115"])
-	size, err := redigo.Int(do(t, store, "MEMORY", "USAGE", hash), nil)
-	require.NoError(t, err)
-	assert.LessOrEqual(t, size, 1100)
+	size := do(t, store, "MEMORY", "USAGE", hash)
+	assert.LessOrEqual(t, size, int64(1100))
 	t.Log("bytes of a hash with one device:", size)
 }
 
@@ -62,7 +61,7 @@ func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 	for name, set := range map[string][]any{
 		"no JSON":         {"HSET", "sotercall:authkeys:{u}", "key c 1", "junk"},
 		"incomplete":      {"HSET", "sotercall:authkeys:{u}", "key c 1", "{}"},
-		"an unknown name": {"HSET", "sotercall:authkeys:{u}", "key c 1", string(content.([]byte)[:len(content.([]byte))-1]) + `,"x":1}`},
+		"an unknown name": {"HSET", "sotercall:authkeys:{u}", "key c 1", content.(string)[:len(content.(string))-1] + `,"x":1}`},
 		"another type":    {"SET", "sotercall:authkeys:{u}", "x"},
 	} {
 		t.Run(name, func(t *testing.T) {

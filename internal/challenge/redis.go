@@ -19,7 +19,7 @@ import (
 //	                              20 digits each, and the nonce
 //
 // A key takes 200 to 300 bytes of the server's memory. Each is touched by a script
-// of its own, so that a proxy in front of a cluster may put them anywhere.
+// of its own, so that a Cluster, or a proxy in front of one, may put them anywhere.
 //
 // What the server forgets can be used again: give it maxmemory-policy noeviction
 // (managed ones often come with volatile-lru, which takes just these keys). After
@@ -97,14 +97,14 @@ func (r *Redis) Raise(ctx context.Context, reading Reading) (highest uint64, err
 	if err != nil {
 		return 0, fmt.Errorf("raising a counter: %w", err)
 	}
-	digits, ok := reply.([]byte)
+	digits, ok := reply.(string)
 	if !ok {
 		return 0, fmt.Errorf("raising a counter: the server answered a %T", reply)
 	}
 	if len(digits) == 0 {
 		return 0, nil
 	}
-	highest, err = strconv.ParseUint(string(digits), 10, 64)
+	highest, err = strconv.ParseUint(digits, 10, 64)
 	if err != nil || len(digits) != 20 {
 		return 0, errors.New("raising a counter: the stored value is not a counter")
 	}

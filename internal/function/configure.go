@@ -116,5 +116,9 @@ func (h *Handler) Prepare() (done <-chan struct{}) {
 func (h *Handler) Configured() error {
 	ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 	defer cancel()
-	return h.configure(ctx, nil).err
+	function := h.configure(ctx, nil)
+	if function.err == nil && function.Health != nil {
+		return function.Health()
+	}
+	return function.err
 }

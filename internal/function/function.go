@@ -44,6 +44,9 @@ type Function struct {
 	// secret has changed. It keeps what the change does not touch: consumed challenges,
 	// tokens, budgets, connections. Calls of this one may still be under way.
 	Rebuild Builder
+	// Health, if set, returns why nothing will work as it is configured, as far as has
+	// been found out since. It answers at once.
+	Health func() error
 
 	err     error // why it cannot work as it is configured
 	version int   // of the secrets that it was built with

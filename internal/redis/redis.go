@@ -1,247 +1,189 @@
-// Package redis reaches the store that all instances of the functions share:
-// Redis, which both clouds sell managed.
+// Package redis reaches the store that all instances of the functions share: one
+// Redis server, a Cluster, or a master that Sentinels watch over. Both clouds sell
+// them managed.
 //
-// A [Store] is one server, named by REDIS_URL. What the functions keep there is
-// changed by scripts, each of which runs as one atomic step on the server
-// (Redis documentation, EVAL); who keeps what is the affair of the package that
-// does it. Everything waits for a short time only: a store that does not answer
-// must not use up the time of an invocation.
+// A [Store] is the place that REDIS_URL names. What the functions keep there is
+// changed by scripts, each of which runs as one atomic step on the server (Redis
+// documentation, EVAL); the package that keeps something decides what. The keys of one
+// script belong to one slot, so that it runs on a Cluster as well.
 //
-// Servers cut connections: when they restart or fail over, when they are full of
-// clients, when a gateway on the way forgets. What is safe to repeat is therefore
-// said where it is written ([Store.Read], [NewIdempotentScript]) and repeated once;
-// everything else runs once at most.
+// Servers cut connections, restart, fail over and move slots. go-redis sends a command
+// again then, within the time that it has; after a failure it is not known whether a
+// command has run. So everything that is sent here may run twice
+// ([NewIdempotentScript]).
 package redis
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/gomodule/redigo/redis"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 )
 
 const (
-	// timeout bounds one command or script, a connect before it included. Within
+	// timeout bounds one command or script, with connecting and all retries. Within
 	// one network it takes a millisecond, with a cold TLS connect some tens.
 	timeout = time.Second
-	// doubtAfter is how long a connection may have been idle before it is tried
-	// with a PING: the function may have been frozen meanwhile, and the server
-	// may have hung up.
-	doubtAfter = time.Second
-	// idleLife is how long an idle connection is kept: shorter than servers and
-	// the gateways between keep theirs.
+	// idleLife is how long an idle connection is kept: shorter than servers and the
+	// gateways between keep theirs.
 	idleLife = 30 * time.Second
 	maxIdle  = 8
+	// maxConns is far above what a function needs. go-redis dials no more for a second
+	// when as many attempts have failed.
+	maxConns = 1000
+	// bufferSize is for each connection, twice; most commands and replies are smaller.
+	bufferSize = 4 << 10
+
+	// retries bounds how often a command is sent again: once for each idle connection
+	// that may be broken.
+	retries  = maxIdle
+	minPause = 4 * time.Millisecond
+	// maxPause bounds the pauses between retries at one server: some 0.15 s in all.
+	maxPause = 25 * time.Millisecond
+	// maxPauseElsewhere is the same where another server may take over: some 0.4 s, longer
+	// than it takes to ask a Cluster again which one that is.
+	maxPauseElsewhere = 150 * time.Millisecond
 )
 
-// Store is a Redis server, or a proxy that looks like one server. It may be used
-// concurrently. Make it with [Open].
+// Store is where REDIS_URL leads. It may be used concurrently. Make it with [Open].
 type Store struct {
-	pool   *redis.Pool
-	redact *redact.Redactor // knows the address and the password in it
-	// distrusted is until when, in Unix nanoseconds, connections were used that may
-	// lead to a server that has been demoted; 0 for never.
-	distrusted atomic.Int64
+	redact *redact.Redactor // knows the address and the passwords in it
+
+	client redis.UniversalClient
+	// cluster is client if that is a Cluster, else nil.
+	cluster *redis.ClusterClient
+	// failsOver says that another server takes over when the master fails.
+	failsOver bool
+	// hopeless is why nothing works as it is configured; nil if something does.
+	hopeless atomic.Pointer[string]
 }
 
-// Open makes the Store of an address such as redis://:password@host:6379/0, or
-// rediss:// for TLS, which trusts the authorities of the operating system (and,
-// as everywhere in Go on Linux, those of SSL_CERT_FILE and SSL_CERT_DIR). It
-// connects when the Store is used, not before.
+func init() { logging.Disable() } // what fails is in the errors
+
+// Open makes the Store of an address; see parse for its forms. With rediss:// it
+// trusts the authorities of the operating system (and, as everywhere in Go on Linux,
+// those of SSL_CERT_FILE and SSL_CERT_DIR). It connects when the Store is used, not
+// before.
 func Open(address secret.Text) (*Store, error) {
-	if !isAddress(address) {
-		// The parser's own words quote the address, and with it the password.
-		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…" +
-			" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
+	o, err := parse(address)
+	if err != nil {
+		return nil, err
 	}
-	s := &Store{redact: redact.New(secretsOf(address)...)}
-	s.pool = &redis.Pool{
-		MaxIdle:     maxIdle,
-		IdleTimeout: idleLife,
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
-			return redis.DialURLContext(ctx, address.Reveal(),
-				redis.DialConnectTimeout(timeout), redis.DialTLSHandshakeTimeout(timeout),
-				redis.DialReadTimeout(timeout), redis.DialWriteTimeout(timeout),
-				redis.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
-		},
-		TestOnBorrowContext: func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
-			if lastUsed.UnixNano() <= s.distrusted.Load() {
-				return errors.New("the server may have been demoted")
-			}
-			return test(ctx, c, time.Now().Round(0).Sub(lastUsed.Round(0)))
-		},
-	}
-	return s, nil
+	return newStore(address, o), nil
 }
 
-// isAddress is strict: in an address with an unescaped password, a part of the
-// password stands where the host, the port or the database should be, and would
-// be shown with the first failure to connect.
-func isAddress(address secret.Text) bool {
-	u, err := url.Parse(address.Reveal())
-	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" ||
-		u.ForceQuery || u.RawQuery != "" || strings.Contains(address.Reveal(), "#") {
-		return false
+func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
+	s := &Store{
+		redact:    redact.New(address, secret.New(o.Password), secret.New(o.SentinelPassword)),
+		failsOver: o.IsClusterMode || o.MasterName != "",
 	}
-	database := strings.TrimPrefix(u.Path, "/")
-	_, err = strconv.ParseUint(database, 10, 16)
-	return database == "" || err == nil
-}
-
-// test decides whether a connection that was idle for so long, by the clock on
-// the wall, may be used again. The other clock stands still in a frozen function,
-// so that the pool's own IdleTimeout may come late.
-func test(ctx context.Context, c redis.Conn, idle time.Duration) error {
-	switch {
-	case idle.Abs() < doubtAfter:
-		return nil
-	case idle.Abs() > idleLife:
-		return errors.New("idle for too long")
+	config := o.TLSConfig
+	o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address, config)
+		if err != nil {
+			s.seekMaster(ctx)
+		}
+		return c, err
 	}
-	_, err := redis.DoContext(c, ctx, "PING")
-	return err
+	o.Protocol = 2 // RESP3 is for what servers send unasked
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+	o.PoolSize, o.MaxIdleConns, o.ConnMaxIdleTime, o.PipelinePoolSize = maxConns, maxIdle, idleLife, -1
+	o.ReadBufferSize, o.WriteBufferSize = bufferSize, bufferSize
+	o.DialerRetries, o.MaxRetries, o.MaxRedirects = 1, retries, retries
+	o.MinRetryBackoff, o.MaxRetryBackoff = minPause, maxPause
+	if s.failsOver {
+		o.MaxRetryBackoff = maxPauseElsewhere
+	}
+	if o.IsClusterMode {
+		o.MaxRetries = -1 // redirects are the retries
+		cluster := o.Cluster()
+		cluster.DisableRoutingPolicies = true // else each process asks for all COMMANDs
+		s.cluster = redis.NewClusterClient(cluster)
+		s.client = s.cluster
+		return s
+	}
+	s.client = redis.NewUniversalClient(o)
+	return s
 }
 
 // Close hangs up all connections.
-func (s *Store) Close() error { return s.pool.Close() }
+func (s *Store) Close() error { return s.client.Close() }
 
-// Do runs one command, once. After an error it is not known whether the command
-// has run. The reply is nil, an int64, a string for a status, a []byte, or a []any
-// of these.
+// Do runs one command, which must be one that may run twice. The reply is nil, an
+// int64, a string, or a []any of these. After an error it is not known whether the
+// command has run.
 func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
-	return s.with(ctx, command, args, false, single(command, args))
-}
-
-// Read is Do for a command that changes nothing on the server: it is repeated once
-// when the connection breaks.
-func (s *Store) Read(ctx context.Context, command string, args ...any) (any, error) {
-	return s.with(ctx, command, args, true, single(command, args))
-}
-
-// exchange sends something over a connection and waits for the reply.
-type exchange func(context.Context, redis.Conn) (any, error)
-
-func single(command string, args []any) exchange {
-	return func(ctx context.Context, c redis.Conn) (any, error) {
-		return redis.DoContext(c, ctx, command, args...)
-	}
+	return s.do(ctx, command, args, func(ctx context.Context) (any, error) {
+		return s.client.Do(ctx, append([]any{command}, args...)...).Result()
+	})
 }
 
 // Script is a Lua program that the server runs in one atomic step.
 type Script struct {
-	script     *redis.Script
-	idempotent bool
+	script *redis.Script
+	keys   int
 }
 
-// NewScript makes a Script that takes so many keys, and any number of
-// arguments, in KEYS and ARGV. It is never sent twice by one Run.
-func NewScript(keys int, program string) *Script {
-	return &Script{script: redis.NewScript(keys, program)}
-}
-
-// NewIdempotentScript makes a Script that may run twice with the same keys and
+// NewIdempotentScript makes a Script that takes so many keys, all in one slot, and any
+// number of arguments, in KEYS and ARGV. It may run twice with the same keys and
 // arguments: the second run changes nothing, and its reply is as good as that of
-// the first, which was lost. It is repeated once when the connection breaks.
+// the first, which was lost.
 //
 // A script that only reads is idempotent. One that decides who was first becomes
 // so by a nonce among its arguments, which it keeps and recognizes.
 func NewIdempotentScript(keys int, program string) *Script {
-	return &Script{script: redis.NewScript(keys, program), idempotent: true}
+	return &Script{script: redis.NewScript(program), keys: keys}
 }
 
 // Run runs a Script with its keys first, its arguments after. The reply is as
 // with [Store.Do]. After an error it is not known whether the script has run.
 func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
-	return s.with(ctx, "EVALSHA", keysAndArgs, script.idempotent, func(ctx context.Context, c redis.Conn) (any, error) {
-		return script.script.DoContext(ctx, c, keysAndArgs...)
+	keys := make([]string, script.keys)
+	for i := range keys {
+		keys[i] = keysAndArgs[i].(string)
+	}
+	return s.do(ctx, "EVALSHA", keysAndArgs, func(ctx context.Context) (any, error) {
+		return script.script.Run(ctx, s.client, keys, keysAndArgs[script.keys:]...).Result()
 	})
 }
 
-// with runs an exchange, within timeout in all. If the connection breaks it runs it
-// once more, on a new connection: the others in the pool broke with the first, most
-// likely. An exchange that is not idempotent is run again only if nothing was sent,
-// or if the server was demoted and so has done nothing.
-func (s *Store) with(ctx context.Context, command string, args []any, idempotent bool, run exchange) (any, error) {
+// do runs something within timeout, and words what goes wrong.
+func (s *Store) do(ctx context.Context, command string, args []any, run func(context.Context) (any, error)) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, sent, err := attempt(ctx, s.pool.GetContext, run)
-	demoted := isDemoted(err)
-	if demoted {
-		s.distrusted.Store(time.Now().UnixNano())
+	reply, err := run(ctx)
+	if err == redis.Nil { // within another error, Sentinels do not know the master
+		err = nil
 	}
-	if demoted || (idempotent || !sent) && isBroken(ctx, err) {
-		reply, sent, err = attempt(ctx, s.pool.DialContext, run)
-	}
-	switch {
-	case err == nil:
+	s.note(err)
+	if err == nil {
 		return reply, nil
-	case !sent:
-		return nil, fmt.Errorf("redis: connect: %w", s.redact.Error(withoutQuotes(err)))
-	default:
-		return nil, fmt.Errorf("redis: %s: %w", command, s.redact.Error(withoutQuotes(err)))
 	}
+	if !isReply(err) {
+		s.seekMaster(ctx)
+	}
+	worded := s.redact.Error(withoutQuotes(err))
+	if s.failsOver && isWithoutMaster(err) {
+		return nil, fmt.Errorf("redis: %s: no master answers: %w", command, worded)
+	}
+	return nil, fmt.Errorf("redis: %s: %w", command, worded)
 }
 
-// attempt runs an exchange on the connection that connect gives. sent reports
-// whether the server may have received something of it.
-func attempt(ctx context.Context, connect func(context.Context) (redis.Conn, error), run exchange) (reply any, sent bool, err error) {
-	c, err := connect(ctx)
-	if err != nil {
-		return nil, false, err
+// seekMaster has a Cluster asked which server is the master of which slot. By itself,
+// go-redis does so once a minute only, and when a server says that it is not.
+func (s *Store) seekMaster(ctx context.Context) {
+	if s.cluster != nil {
+		s.cluster.ReloadState(ctx)
 	}
-	defer c.Close()
-	reply, err = run(ctx, c)
-	return reply, true, err
-}
-
-// isDemoted reports whether the server refuses to write because it is a replica.
-// After a failover the name of a managed server leads to another machine, and only
-// new connections find it.
-func isDemoted(err error) bool {
-	var reply redis.Error
-	return errors.As(err, &reply) && strings.Contains(string(reply), "READONLY")
-}
-
-// isBroken reports whether the connection failed, rather than the server answered
-// with an error or nobody answered in time: a new connection may help.
-func isBroken(ctx context.Context, err error) bool {
-	var reply redis.Error
-	var network net.Error
-	return err != nil && ctx.Err() == nil && !errors.As(err, &reply) && !(errors.As(err, &network) && network.Timeout())
-}
-
-// secretsOf returns the address and the password in it.
-func secretsOf(address secret.Text) []secret.Text {
-	secrets := []secret.Text{address}
-	if u, err := url.Parse(address.Reveal()); err == nil {
-		password, _ := u.User.Password()
-		secrets = append(secrets, secret.New(password))
-	}
-	return secrets
-}
-
-// withoutQuotes keeps of an error reply what stands before the first quote: a
-// server that does not know a command quotes its arguments (Redis source,
-// server.c, "unknown command"), which may be a password or a token.
-func withoutQuotes(err error) error {
-	var reply redis.Error
-	if !errors.As(err, &reply) {
-		return err
-	}
-	text := string(reply)
-	if i := strings.IndexAny(text, "'`\""); i >= 0 {
-		text = strings.TrimSpace(text[:i]) + " …"
-	}
-	return errors.New("the server refuses: " + text)
 }

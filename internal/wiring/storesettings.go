@@ -1,6 +1,9 @@
 package wiring
 
 import (
+	"context"
+	"fmt"
+
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
@@ -18,6 +21,19 @@ type store struct {
 	authKeys authkeys.Store
 	// close ends the connections.
 	close func()
+	// connect opens a connection and finds out what hopeless tells; nil: nothing does.
+	connect func(ctx context.Context)
+	// hopeless returns why nothing can work as the store is configured, once a server
+	// has said so; nil: it is not found out.
+	hopeless func() error
+}
+
+// health is what [function.Function.Health] tells of the store.
+func (s *store) health() func() error {
+	if s == nil {
+		return nil
+	}
+	return s.hopeless
 }
 
 // storeSettings choose the store, for each function that has one.
@@ -42,13 +58,15 @@ func openStore(s storeSettings, environment map[string]string, redactor *redact.
 	case !s.RedisURL.IsZero():
 		server, err := redis.Open(s.RedisURL)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("REDIS_URL is %w", err)
 		}
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
 			ledger:   challenge.NewRedis(server),
 			authKeys: authkeys.NewRedis(server),
 			close:    func() { _ = server.Close() },
+			connect:  server.Connect,
+			hopeless: server.Hopeless,
 		}, nil
 	case s.DynamoDBTable != "":
 		table, err := dynamodb.Open(s.DynamoDBTable, environment)
@@ -61,6 +79,7 @@ func openStore(s storeSettings, environment map[string]string, redactor *redact.
 			ledger:   challenge.NewDynamoDB(table),
 			authKeys: authkeys.NewDynamoDB(table),
 			close:    table.Close,
+			hopeless: table.Hopeless,
 		}, nil
 	}
 	return nil, nil

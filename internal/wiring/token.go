@@ -22,7 +22,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		w.redact.Learn(s.secrets()...)
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Warm: warm, Rebuild: w.token}, err
+	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
 func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler {
@@ -43,7 +43,11 @@ func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ a
 	hosts := w.at(s.apiBases)
 	caches := w.caches(s.apps, tokenSource{hosts: hosts, store: store})
 	if len(caches) == 1 {
-		return caches, caches[s.apps.IDs()[0]].Warm, nil
+		warm = caches[s.apps.IDs()[0]].Warm // which looks for the token in the store
+		if store != nil && store.connect != nil {
+			warm = together(warm, store.connect)
+		}
+		return caches, warm, nil
 	}
 	return caches, together(w.connecting(hosts), store.connecting(s.apps.IDs())), nil
 }

@@ -56,7 +56,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
 	shared := verifyParts{caches: p.caches, served: s.served()}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, shared, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: w.store.health()}, shared, err
 }
 
 // parts are what the function is made of.
@@ -160,7 +160,7 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 		return apps, together(w.connecting(hosts, from.hosts), connecting)
 	case len(apps) == 1:
 		only := w.apps[s.apps.IDs()[0]]
-		if from.store != nil {
+		if from.store != nil && store.connect == nil {
 			connecting = nil // the token is looked for there
 		}
 		if from.hosts != hosts {

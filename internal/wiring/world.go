@@ -187,11 +187,15 @@ func (w *world) connecting(all ...*upstream.Hosts) warmer {
 	return together(steps...)
 }
 
-// connecting opens a connection to s, by the request with which a cold instance looks
-// for the token of the first app. A role that may not read it still leaves a connection.
+// connecting opens a connection to s. Where s has no way of its own, that is the request
+// with which a cold instance looks for the token of the first app; a role that may not
+// read it still leaves a connection.
 func (s *store) connecting(appIDs []string) warmer {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil
+	case s.connect != nil:
+		return s.connect
 	}
 	tokens := s.tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
 	return func(ctx context.Context) { _, _ = tokens.Load(ctx) }

@@ -38,7 +38,7 @@ func TestAFindingFails(t *testing.T) {
 	said, err := check(t, folder(t, "called"))
 	require.Error(t, err)
 	assert.Contains(t, said, "GO-2026-0001")
-	assert.Contains(t, said, "redis.DialURLContext")
+	assert.Contains(t, said, "redis.NewUniversalClient")
 	for _, twin := range []string{"empty", "fixed"} {
 		said, err = check(t, folder(t, twin))
 		require.NoError(t, err, twin)

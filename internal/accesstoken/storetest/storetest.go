@@ -30,6 +30,8 @@ func Run(t *testing.T, open Open) {
 		"a State is kept as it is":                       kept,
 		"a Lease is for one at a time":                   oneAtATime,
 		"of many who ask at once, one gets a Lease":      oneOfMany,
+		"a Lease comes with the State":                   withState,
+		"a fresh token spares a Lease":                   spared,
 		"a Lease ends with its life":                     ends,
 		"a holder that was frozen overwrites nothing":    frozen,
 		"a holder that was frozen saves if nobody has":   frozenAlone,
@@ -50,7 +52,7 @@ const Life = time.Minute
 
 // Lease gets a Lease, or fails the test.
 func Lease(t require.TestingT, store accesstoken.Store) accesstoken.Lease {
-	lease, err := store.Lease(ctx(t), Life)
+	_, lease, err := store.Acquire(ctx(t), Life, false)
 	require.NoError(t, err)
 	return lease
 }
@@ -98,7 +100,7 @@ func kept(t *testing.T, open func() accesstoken.Store) {
 }
 
 func requireLeased(t require.TestingT, store accesstoken.Store, why ...any) {
-	_, err := store.Lease(ctx(t), Life)
+	_, _, err := store.Acquire(ctx(t), Life, false)
 	require.ErrorIs(t, err, accesstoken.ErrLeased, why...)
 }
 
@@ -126,7 +128,7 @@ func oneOfMany(t *testing.T, open func() accesstoken.Store) {
 		store := open()
 		for range 16 {
 			all.Go(func() {
-				switch _, err := store.Lease(t.Context(), Life); {
+				switch _, _, err := store.Acquire(t.Context(), Life, false); {
 				case err == nil:
 					won.Add(1)
 				case assert.ErrorIs(t, err, accesstoken.ErrLeased):
@@ -140,13 +142,67 @@ func oneOfMany(t *testing.T, open func() accesstoken.Store) {
 	assert.EqualValues(t, 63, refused.Load())
 }
 
+// requireSame asserts that Acquire returns what Load does.
+func requireSame(t *testing.T, want, got accesstoken.State) {
+	t.Helper()
+	require.Equal(t, plain(want), plain(got))
+}
+
+func withState(t *testing.T, open func() accesstoken.Store) {
+	one, other := open(), open()
+	state, lease, err := one.Acquire(t.Context(), Life, false)
+	require.NoError(t, err)
+	requireSame(t, accesstoken.State{}, state)
+	token := StateOf("token")
+	require.NoError(t, one.Save(t.Context(), lease, token))
+
+	state, lease, err = other.Acquire(t.Context(), Life, false)
+	require.NoError(t, err)
+	requireSame(t, token, state)
+	for _, cold := range []bool{false, true} {
+		state, none, err := one.Acquire(t.Context(), Life, cold)
+		if cold && errors.Is(err, accesstoken.ErrFresh) {
+			err = accesstoken.ErrLeased // either is right
+		}
+		require.ErrorIs(t, err, accesstoken.ErrLeased)
+		require.Zero(t, none)
+		requireSame(t, token, state)
+	}
+	require.NoError(t, other.Release(t.Context(), lease))
+}
+
+func spared(t *testing.T, open func() accesstoken.Store) {
+	one, other := open(), open()
+	fresh := StateOf("token")
+	require.NoError(t, one.Save(t.Context(), Lease(t, one), fresh))
+	for range 2 { // nothing is leased by it
+		state, none, err := other.Acquire(t.Context(), Life, true)
+		require.ErrorIs(t, err, accesstoken.ErrFresh)
+		require.Zero(t, none)
+		requireSame(t, fresh, state)
+	}
+	for name, spoil := range map[string]func(*accesstoken.Token){
+		"due":     func(t *accesstoken.Token) { t.Renew = time.Now().Add(-time.Second) },
+		"expired": func(t *accesstoken.Token) { t.Expires = time.Now().Add(-time.Second) },
+		"none":    func(t *accesstoken.Token) { t.Value = secret.Text{} },
+	} {
+		stale := StateOf("token")
+		spoil(&stale.Current)
+		require.NoError(t, one.Save(t.Context(), Lease(t, one), stale))
+		state, lease, err := other.Acquire(t.Context(), Life, true)
+		require.NoError(t, err, name)
+		requireSame(t, stale, state)
+		require.NoError(t, other.Release(t.Context(), lease))
+	}
+}
+
 func ends(t *testing.T, open func() accesstoken.Store) {
 	one, other := open(), open()
-	dead, err := one.Lease(t.Context(), 20*time.Millisecond)
+	_, dead, err := one.Acquire(t.Context(), 20*time.Millisecond, false)
 	require.NoError(t, err)
 	var next accesstoken.Lease
 	require.Eventually(t, func() bool {
-		next, err = other.Lease(t.Context(), Life)
+		_, next, err = other.Acquire(t.Context(), Life, false)
 		return err == nil
 	}, 5*time.Second, time.Millisecond)
 	assert.Greater(t, next.Number, dead.Number)
@@ -244,8 +300,8 @@ func model(t *testing.T, open func(appid string) accesstoken.Store) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"Lease": func(t *rapid.T) {
-				a, errA := memory.Lease(ctx, Life)
-				b, errB := store.Lease(ctx, Life)
+				_, a, errA := memory.Acquire(ctx, Life, false)
+				_, b, errB := store.Acquire(ctx, Life, false)
 				require.Equal(t, errA, errB)
 				if errA == nil {
 					if len(given) > 0 {

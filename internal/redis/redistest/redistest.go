@@ -1,8 +1,10 @@
-// Package redistest runs a real redis-server for a test, on a loopback port of
-// its own.
+// Package redistest runs real Redis servers for a test, on loopback ports of their
+// own: one server, a Cluster, or a master that Sentinels watch over.
 package redistest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -14,7 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomodule/redigo/redis"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"sotercall/internal/need"
 	"sotercall/internal/secret"
@@ -46,7 +49,7 @@ func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	need.Program(t, "redis-server")
 	s := &Server{t: t, port: freePort(t), folder: t.TempDir(), options: options}
-	s.URL = secret.New(fmt.Sprintf("redis://:%s@%s/0", Password, s.addr()))
+	s.URL = secret.New(fmt.Sprintf("redis://:%s@%s/0", Password, s.Addr()))
 	t.Cleanup(s.Kill)
 	s.Run()
 	return s
@@ -73,13 +76,18 @@ func (s *Server) Run() {
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--requirepass", Password,
 		"--save", "", "--appendonly", "no", "--dir", s.folder, "--logfile", log,
 	}, s.options...)...)
+	s.start(log)
+}
+
+// start starts the process of a server and waits until it answers.
+func (s *Server) start(log string) {
+	s.t.Helper()
 	started := make(chan error)
 	s.exited = make(chan struct{})
 	go run(s.process, started, s.exited)
 	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
-
 	// Another process has nothing to wait on, so it is asked until it answers.
 	for tick, late := time.Tick(5*time.Millisecond), time.After(10*time.Second); !s.answers(); {
 		select {
@@ -108,7 +116,7 @@ func run(process *exec.Cmd, started chan<- error, exited chan<- struct{}) {
 // answers reports whether it is our server that listens, and not one that was
 // given the same port.
 func (s *Server) answers() bool {
-	c, err := net.Dial("tcp", s.addr())
+	c, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		return false
 	}
@@ -133,20 +141,28 @@ func (s *Server) Kill() {
 }
 
 // Do runs a command on the server, on a connection of its own, and returns the
-// reply: CONFIG SET, REPLICAOF, CLIENT KILL and their like bring about what happens
-// to a server in operation.
+// reply, nil if there is none: CONFIG SET, REPLICAOF, CLIENT KILL and their like
+// bring about what happens to a server in operation.
 func (s *Server) Do(command string, args ...any) any {
 	s.t.Helper()
-	c, err := redis.Dial("tcp", s.addr(), redis.DialPassword(s.password), redis.DialReadTimeout(10*time.Second))
+	reply, err := s.try(command, args...)
 	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer c.Close()
-	reply, err := c.Do(command, args...)
-	if err != nil {
-		s.t.Fatal(err)
+		s.t.Fatalf("%s: %v", command, err)
 	}
 	return reply
+}
+
+func (s *Server) try(command string, args ...any) (any, error) {
+	c := redis.NewClient(&redis.Options{
+		Addr: s.Addr(), Password: s.password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		ReadTimeout: 10 * time.Second, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer c.Close()
+	reply, err := c.Do(context.Background(), append([]any{command}, args...)...).Result()
+	if errors.Is(err, redis.Nil) {
+		err = nil
+	}
+	return reply, err
 }
 
 // ChangePassword has the server ask for another password than URL names, of those
@@ -176,7 +192,8 @@ func (s *Server) Pause() (goOn func()) {
 	return func() { _ = resume(process) }
 }
 
-func (s *Server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+// Addr is its host:port.
+func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 func freePort(t testing.TB) int {
 	t.Helper()

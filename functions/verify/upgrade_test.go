@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/challenge"
+	"sotercall/internal/emulator"
+	"sotercall/internal/gobuild"
+	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
+	"sotercall/internal/redis/redistest"
+	"sotercall/internal/sandbox"
+	"sotercall/internal/secret"
+)
+
+// versionBefore is the last commit that reached Redis through redigo.
+const versionBefore = "cab0369ae07a7fca35128f827b2fbcc3522badc9"
+
+var before struct {
+	sync.Once
+	binary string
+}
+
+// binaryBefore is what buildBefore compiles for the first test that needs it, beside the
+// binaries of hostedtest.
+func binaryBefore(t *testing.T) string {
+	t.Helper()
+	before.Do(func() { before.binary = buildBefore(t, hostedtest.Binary("verify-before")) })
+	if before.binary == "" {
+		t.Skip("the version before could not be built")
+	}
+	return before.binary
+}
+
+// buildBefore compiles verify as it was at versionBefore. That needs the repository's
+// history, and the modules of that time.
+func buildBefore(t *testing.T, binary string) string {
+	t.Helper()
+	need.Time(t)
+	root, err := gobuild.ModuleRoot(t.Context())
+	require.NoError(t, err)
+	archive := exec.CommandContext(t.Context(), "git", "archive", "--format=tar", versionBefore, "go.mod", "go.sum", "deploy", "functions", "internal")
+	archive.Dir = root
+	content, err := archive.Output()
+	need.Met(t, wrap(err, "the history of the repository is needed, at least up to %s", versionBefore))
+	folder := t.TempDir()
+	unpack := exec.CommandContext(t.Context(), "tar", "-x", "-C", folder)
+	unpack.Stdin = bytes.NewReader(content)
+	need.Met(t, wrap(unpack.Run(), "tar"))
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", binary, "./functions/verify")
+	build.Dir = folder
+	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
+	output, err := build.CombinedOutput()
+	need.Met(t, wrap(err, "the version before cannot be built: %s", output))
+	return binary
+}
+
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}
+
+// ages are instances of verify, by their version.
+type ages struct{ before, now []emulator.Runtime }
+
+func newAges(t *testing.T, before string, variables map[string]string) (a ages) {
+	t.Helper()
+	for range 2 {
+		old, err := emulator.StartSCF(t.Context(), emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hostedtest.Log)})
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, old.Close()) })
+		a.before = append(a.before, old)
+		a.now = append(a.now, hostedtest.SCF(t, "verify", variables, 20*time.Second, new(hostedtest.Log)))
+	}
+	return a
+}
+
+// phases are who is at work: first the version before, then both, then ours, and back
+// again.
+func (a ages) phases() map[string][]emulator.Runtime {
+	both := []emulator.Runtime{a.before[0], a.now[0], a.before[1], a.now[1]}
+	return map[string][]emulator.Runtime{"1 before": a.before, "2 both": both, "3 ours": a.now, "4 both again": both, "5 before again": a.before}
+}
+
+var order = []string{"1 before", "2 both", "3 ours", "4 both again", "5 before again"}
+
+// A fleet is upgraded, and rolled back, while it is at work on one Redis.
+func TestUpgradeAndRollback(t *testing.T) {
+	before := binaryBefore(t)
+	server := redistest.Start(t)
+	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+	const user = "oUpgrade-0123456789-01234567"
+	variables := hostedtest.With(s.Variables(), map[string]string{
+		"REDIS_URL": server.URL.Reveal(), "CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
+	fleet := newAges(t, before, variables)
+	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
+	require.NoError(t, err)
+	phone, err := s.Phone(user, sandbox.Android)
+	require.NoError(t, err)
+	sign := func(phone *sandbox.Phone, openid string) []byte {
+		issued, err := issuer.Issue(openid, "")
+		require.NoError(t, err)
+		signed, err := phone.Sign(issued.Text)
+		require.NoError(t, err)
+		return hostedtest.JSON(t, signed)
+	}
+	const path = "/cgi-bin/stable_token"
+	var kept [][]byte // signatures that counted, and must never again
+
+	for _, phase := range order {
+		t.Run(phase, func(t *testing.T) {
+			at := fleet.phases()[phase]
+			for round := range 3 {
+				// A challenge counts once, a token is fetched once for all.
+				s.RotateTokens()
+				fetched := s.Requests(path)
+				event := sign(phone, user)
+				answers := make([]string, 8*len(at))
+				var running sync.WaitGroup
+				for i := range answers {
+					running.Go(func() { answers[i] = hostedtest.Invoke(t, at[i%len(at)], event, nil) })
+				}
+				running.Wait()
+				assert.Equal(t, 1, strings.Count(strings.Join(answers, "\n"), `"isOk":true`), answers)
+				assert.NotContains(t, strings.Join(answers, "\n"), `"errCode":-`)
+				assert.Equal(t, 1, s.Requests(path)-fetched, "fetches in round %d", round)
+				kept = append(kept, event)
+			}
+			for _, event := range kept {
+				for _, instance := range at {
+					assert.Contains(t, hostedtest.Invoke(t, instance, event, nil), `"isOk":false`)
+				}
+			}
+			// A counter that one has seen is not accepted again by the other.
+			lower, higher := sign(phone, user), sign(phone, user)
+			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, at[0], higher, nil))
+			assert.Contains(t, hostedtest.Invoke(t, at[1], lower, nil), `"isOk":false`)
+			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, at[1], sign(phone, user), nil), "the twin")
+		})
+	}
+}
+
+// AuthKeys of our own, across an upgrade and back.
+func TestUpgradeKeepsAuthKeys(t *testing.T) {
+	before := binaryBefore(t)
+	server := redistest.Start(t)
+	fleet := newAges(t, before, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "REDIS_URL": server.URL.Reveal()})
+	chain, counter := newChain(t), 5
+	const enrolled = `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`
+	for _, phase := range order {
+		at := fleet.phases()[phase]
+		for i := range at {
+			enrolment := hostedtest.JSON(t, chain.enrolmentWith(t, counter))
+			for _, instance := range at { // asking again is safe
+				assert.Equal(t, enrolled, hostedtest.Invoke(t, instance, enrolment, nil), phase)
+			}
+			other := at[(i+1)%len(at)]
+			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, other, chain.result(t, counter+1), nil), phase)
+			assert.Contains(t, hostedtest.Invoke(t, at[i], chain.result(t, counter+1), nil), `"isOk":false`, phase)
+			counter += 2
+			newer := hostedtest.JSON(t, chain.enrolmentWith(t, counter))
+			assert.Equal(t, enrolled, hostedtest.Invoke(t, at[i], newer, nil), phase)
+			assert.NotEqual(t, enrolled, hostedtest.Invoke(t, other, enrolment, nil), "an older export: %s", phase)
+			counter += 2
+		}
+	}
+}

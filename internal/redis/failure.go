@@ -1,0 +1,139 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// isReply reports whether a server has answered, with an error.
+func isReply(err error) bool {
+	_, ok := errors.AsType[redis.Error](err)
+	return ok
+}
+
+// isWithoutMaster reports whether an error is what is seen while no master, or not yet
+// the new one, takes commands.
+func isWithoutMaster(err error) bool {
+	_, unreachable := errors.AsType[*net.OpError](err)
+	_, sentOn := redis.IsMovedError(err) // from one server to the next, and back
+	return unreachable || sentOn || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) ||
+		redis.IsReadOnlyError(err) || redis.IsClusterDownError(err) || redis.IsMasterDownError(err) || redis.IsLoadingError(err) ||
+		strings.Contains(err.Error(), "all sentinels specified in configuration are unreachable")
+}
+
+// withoutQuotes keeps of an error reply what stands before the first quote: a
+// server that does not know a command quotes its arguments (Redis source,
+// server.c, "unknown command"), which may be a password or a token.
+func withoutQuotes(err error) error {
+	reply, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return err
+	}
+	text := reply.Error()
+	if i := strings.IndexAny(text, "'`\""); i >= 0 {
+		text = strings.TrimSpace(text[:i]) + " …"
+	}
+	return errors.New("the server refuses: " + text)
+}
+
+// Hopeless returns why nothing can work as REDIS_URL is set, as far as the servers have
+// said so; nil otherwise. A server that is away, busy or full is not hopeless.
+func (s *Store) Hopeless() error {
+	if reason := s.hopeless.Load(); reason != nil {
+		return errors.New("REDIS_URL: " + *reason)
+	}
+	return nil
+}
+
+// probes are keys that nobody writes, of different slots: that all of them are at home
+// on one node of a Cluster is unlikely even with two nodes.
+const probes = 8
+
+// Connect opens a connection, so that the first call need not, and finds out whether
+// anything can work: see [Store.Hopeless].
+func (s *Store) Connect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	answers, err := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
+		for n := range probes {
+			pipeline.Get(ctx, "sotercall:probe:"+strconv.Itoa(n))
+		}
+		return nil
+	})
+	errs := []error{err} // of connecting, or of the first that failed
+	for _, answer := range answers {
+		errs = append(errs, answer.Err())
+	}
+	for _, err := range errs {
+		// These keys may be forbidden, and ours not.
+		if err != nil && err != redis.Nil && !redis.IsPermissionError(err) {
+			s.note(err)
+		}
+	}
+}
+
+// errNotOne tells a Cluster that is taken for one server. It stays: some keys are at
+// home on the node that is asked, so that every now and then a command works.
+const errNotOne = "the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address"
+
+// note keeps what an error, or a success, says of the configuration.
+func (s *Store) note(err error) {
+	reason := s.reasonOf(err)
+	switch {
+	case reason != "":
+		s.hopeless.Store(&reason)
+	case err == nil && s.hopeless.Load() != nil && *s.hopeless.Load() != errNotOne:
+		s.hopeless.Store(nil)
+	}
+}
+
+// reasonOf says in our own words what makes an error one that no retry mends; empty
+// if nothing does.
+func (s *Store) reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the server's certificate is not trusted, or not one for this host"
+	}
+	reply, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return ""
+	}
+	if errors.Is(err, redis.Nil) {
+		return "the Sentinels know no master of this master_name"
+	}
+	text := reply.Error()
+	says := func(words ...string) bool {
+		for _, word := range words {
+			if strings.HasPrefix(text, word) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case s.cluster == nil && says("MOVED ", "ASK "):
+		return errNotOne
+	case says("CROSSSLOT"):
+		return "the server answers CROSSSLOT: it is a Redis Cluster behind something that hides it"
+	case says("NOAUTH"):
+		return "the server asks for a password (NOAUTH)"
+	case says("WRONGPASS", "ERR invalid password", "ERR AUTH", "ERR Client sent AUTH"):
+		return "the server refuses the user or the password (" + strings.Fields(text)[0] + ")"
+	case says("NOPERM"):
+		return "the user may not run scripts on keys that begin with sotercall: (NOPERM)"
+	case says("ERR This instance has cluster support disabled"):
+		return "the server is not part of a Redis Cluster: leave addr and is_cluster_mode away"
+	case says("ERR DB index is out of range", "ERR SELECT is not allowed in cluster mode"):
+		return "the server has no such database"
+	}
+	return ""
+}
