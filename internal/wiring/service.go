@@ -38,6 +38,9 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		f.Calls = append(f.Calls, tokenHandler(token, caches).Calls()...)
 		problems = append(problems, err)
 	}
+	if environment["HTTP_AUTH"] == "wechat" {
+		f.Calls = function.NamedByWeChat(f.Calls)
+	}
 	return f, joined(problems)
 }
 

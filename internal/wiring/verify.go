@@ -23,6 +23,9 @@ import (
 // Verify is the function openapi.soter.verifySignature.
 func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	f, _, err := verify(environment, nil, log, level)
+	if environment["HTTP_AUTH"] == "wechat" {
+		f.Calls = function.NamedByWeChat(f.Calls)
+	}
 	return f, err
 }
 
