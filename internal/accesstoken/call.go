@@ -104,9 +104,13 @@ func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Resul
 	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
+	body, refused := asked.Body()
+	if refused != nil {
+		return openapi.Refused(refused)
+	}
 	var q question
-	err := json.Unmarshal(asked.Event, &q, json.RejectUnknownMembers(true))
-	if err != nil || jsontext.Value(asked.Event).Kind() != '{' || q.Call != "" && q.Call != CallName {
+	err := json.Unmarshal(body, &q, json.RejectUnknownMembers(true))
+	if err != nil || jsontext.Value(body).Kind() != '{' || q.Call != "" && q.Call != CallName {
 		// The parser's own words could quote the token.
 		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}, with appid if there are several apps`, nil))
 	}
