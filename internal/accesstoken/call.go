@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -60,6 +61,9 @@ type Handler struct {
 	// Operators lets in over HTTP who may ask for the [StatusCall]; nil means nobody.
 	Operators openapi.Gate
 	Now       func() time.Time
+
+	index    sync.Once // sets the next
+	bySecret *secret.Index[*apps.Client]
 }
 
 // Calls are the direct call, WeChat's own two, and the one for operators.

@@ -111,6 +111,10 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 // maxQuery bounds a query that is looked into. Real ones have some 200 bytes.
 const maxQuery = 8 << 10
 
+// maxToken bounds an access_token, in bytes, so that a guess costs little among many
+// apps. WeChat asks for room for 512 characters ("getAccessToken").
+const maxToken = 1 << 10
+
 // holding is the gate of who presents an access_token that tokens holds.
 func holding(tokens Tokens) Gate {
 	invalid := func() *Error {
@@ -124,7 +128,7 @@ func holding(tokens Tokens) Gate {
 		if token == "" {
 			return Caller{}, Upstream(CodeNoToken, "access_token missing")
 		}
-		if tokens == nil {
+		if tokens == nil || len(token) > maxToken {
 			return Caller{}, invalid()
 		}
 		appID, err := tokens.Holder(r.Context(), token)
