@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"sotercall/internal/config"
 	"sotercall/internal/function"
 	"sotercall/internal/secretsmanager"
 )
@@ -27,6 +28,9 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 		caches, err := shared.caches, tokenErr
 		if caches == nil && err == nil { // verify needs no token
 			caches, err = tokenCaches(token, environment, log)
+		}
+		if config.Overlap(token.ClientSecrets, shared.challengeSecrets) {
+			problems = append(problems, errors.New("CHALLENGE_SECRET must not hold a secret of TOKEN_CLIENT_SECRETS"))
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			what := "TOKEN_CLIENT_SECRETS is"

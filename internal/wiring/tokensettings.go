@@ -52,6 +52,9 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.Apart("TOKEN_CLIENT_SECRETS", s.ClientSecrets, "a client in the document", clientSecrets(s.apps.Clients))
 	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "TOKEN_CLIENT_SECRETS", s.ClientSecrets)
+	refusePublic(&check, s.apiBases, s.AppID, s.apps, map[string][]secret.Text{
+		"WECHAT_APPSECRET": {s.AppSecret}, "TOKEN_CLIENT_SECRETS": s.ClientSecrets, "HTTP_BEARER_TOKENS": s.BearerTokens,
+	})
 	return s, check.Err()
 }
 

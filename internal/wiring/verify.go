@@ -33,6 +33,8 @@ func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVa
 type verifyParts struct {
 	caches accesstoken.Apps // nil: it fetches no tokens
 	served []string         // the AppIDs that it works for
+	// challengeSecrets must not be anybody else's.
+	challengeSecrets []secret.Text
 }
 
 // verify is Verify, and what it is made of. others are secrets that no text from
@@ -52,7 +54,7 @@ func verify(environment map[string]string, others []secret.Text, log *slog.Logge
 	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
-	shared := verifyParts{caches: p.caches, served: s.served()}
+	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
 	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm}, shared, err
 }
 
