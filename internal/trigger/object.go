@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/jsonobject"
@@ -34,8 +33,13 @@ func members(value jsontext.Value) object {
 	if value.Kind() != '{' {
 		return nil
 	}
-	var o object
-	_ = json.Unmarshal(value, &o)
+	o := make(object)
+	_ = jsonobject.Read(value, func(name []byte, dec *jsontext.Decoder) error {
+		member, err := dec.ReadValue()
+		end := int(dec.InputOffset())
+		o[string(name)] = value[end-len(member) : end]
+		return err
+	})
 	return o
 }
 
@@ -55,7 +59,7 @@ type event struct {
 // Bounds of what is kept of an event. What gateways pass on is far below: API Gateway
 // takes 10 KB of headers, a load balancer 64 KB (their guides, "Quotas").
 const (
-	maxParts  = 4096      // members and elements of the whole event
+	maxParts  = 1024      // members and elements of the whole event
 	maxMember = 256 << 10 // bytes of a member other than the body
 	maxQuery  = 32 << 10  // bytes of the query
 	// maxBody is how many bytes the JSON of a body may have: with as many as
