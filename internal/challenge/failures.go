@@ -19,8 +19,8 @@ import (
 // let in before the others failed.
 const MaxFailures = 5
 
-// errTooManyFailures is the reason of a refusal that nobody else was asked about.
-var errTooManyFailures = fmt.Errorf("%d wrong signatures were presented for this challenge: have a new challenge signed", MaxFailures)
+// ErrTooManyFailures is the reason of a refusal that nobody else was asked about.
+var ErrTooManyFailures = fmt.Errorf("%d wrong signatures were presented for this challenge: have a new challenge signed", MaxFailures)
 
 // Failure is one presentation of a challenge under a wrong signature.
 type Failure struct {

@@ -82,7 +82,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	}
 
 	if v.Issuer != nil && v.isSpent(ctx, ticket) {
-		return wrong("", errTooManyFailures), nil
+		return wrong("", ErrTooManyFailures), nil
 	}
 
 	verdict, err := v.Next.Verify(ctx, r)
