@@ -102,7 +102,7 @@ func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
 
 // A verification with a challenge is one request to WeChat and two to the store, which
 // are made after WeChat has said yes.
-func TestVerificationWithAChallengeIsThreeRequests(t *testing.T) {
+func TestVerificationWithAChallengeIsFourRequests(t *testing.T) {
 	table := dynalite.Start(t)
 	f := newFleetOf(t, 1, table.Environment())
 	sign := func() []byte { return f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil)) }
@@ -113,13 +113,47 @@ func TestVerificationWithAChallengeIsThreeRequests(t *testing.T) {
 	event := sign()
 	require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil))
 	assert.Equal(t, 1, f.Requests("")-asked)
-	assert.Equal(t, []string{"PutItem", "UpdateItem"}, table.Requests())
+	assert.Equal(t, []string{"GetItem", "PutItem", "UpdateItem"}, table.Requests())
 	require.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "a replay")
-	assert.Equal(t, []string{"PutItem"}, table.Requests())
+	assert.Equal(t, []string{"GetItem", "PutItem"}, table.Requests())
 
 	require.NoError(t, f.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: 40097, Times: 1}))
 	require.NotEqual(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], sign(), nil))
-	assert.Empty(t, table.Requests(), "WeChat has not said yes")
+	assert.Equal(t, []string{"GetItem"}, table.Requests(), "WeChat has said neither yes nor no")
+}
+
+// Whoever cannot sign has five signatures of one challenge verified, at whichever
+// instances; then none. A genuine signature among the five passes.
+func TestFiveWrongSignaturesEndAChallengeInTheWholeFleet(t *testing.T) {
+	for name, variables := range map[string]map[string]string{
+		"redis":    {"REDIS_URL": redistest.Start(t).URL.Reveal()},
+		"dynamodb": dynalite.Start(t).Environment(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleetOf(t, 2, variables)
+			spoilt, kept := f.issue(t, `{"openid":"`+alice+`"}`, nil), f.issue(t, `{"openid":"`+alice+`"}`, nil)
+			wrong := func(challenge string) []byte {
+				var signed sandbox.Signed
+				require.NoError(t, json.Unmarshal(f.sign(t, alice, challenge), &signed))
+				signed.JSONSignature = strings.Repeat("A", 342) + "=="
+				return hostedtest.JSON(t, signed)
+			}
+			for n := range 5 {
+				require.Equal(t, refused, hostedtest.Invoke(t, f.verify[n%2], wrong(spoilt), nil))
+			}
+			require.Equal(t, 5, f.Requests(verifyPath))
+			for _, instance := range f.verify {
+				assert.Equal(t, refused, hostedtest.Invoke(t, instance, wrong(spoilt), nil))
+				assert.Equal(t, refused, hostedtest.Invoke(t, instance, f.sign(t, alice, spoilt), nil), "nor a genuine one")
+			}
+			assert.Equal(t, 5, f.Requests(verifyPath), "WeChat is not asked any more")
+
+			for n := range 4 {
+				require.Equal(t, refused, hostedtest.Invoke(t, f.verify[n%2], wrong(kept), nil))
+			}
+			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[1], f.sign(t, alice, kept), nil), "the twin")
+		})
+	}
 }
 
 func TestPageGetsAChallengeOfItsOwn(t *testing.T) {

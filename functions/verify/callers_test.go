@@ -260,10 +260,25 @@ func TestWhoMayCallWhatOverHTTP(t *testing.T) {
 	}
 }
 
-// A timer renews the token, whatever the platform says of it, and tells nobody.
+// The environment's timer renews the token, and gets none. Anybody else's event of that
+// shape is refused before anything is fetched.
 func TestTimerInACloudBaseEnvironment(t *testing.T) {
 	f := newFleet(t, nil)
 	timer := []byte(`{"Type":"Timer","TriggerName":"renew","Time":"2026-11-22T00:00:00Z","Message":""}`)
+	for name, environment := range map[string]map[string]string{
+		"a visitor":       {"TCB_SOURCE": "web_client", "TCB_UUID": "u"},
+		"a visitor, bare": {"TCB_SOURCE": "web_client"},
+		"nobody known":    {"TCB_ENV": "e"},
+		"a page":          hostedtest.PageCaller(sandbox.DemoOpenID),
+		"a page's timer":  {"TCB_SOURCE": "wx_trigger", "WX_OPENID": sandbox.DemoOpenID},
+	} {
+		for _, function := range []string{"token", "verify", "challenge"} {
+			answer := hostedtest.Invoke(t, f.on[function], timer, environment)
+			assert.Contains(t, answer, `"errCode":-604104`, "%s at %s", name, function)
+			assert.NotContains(t, answer, "expiresIn", name)
+		}
+	}
+	assert.Zero(t, f.Requests("/cgi-bin/stable_token"))
 	answer := hostedtest.Invoke(t, f.on["token"], timer, map[string]string{"TCB_SOURCE": "wx_trigger"})
 	assert.Contains(t, answer, `"errCode":0`)
 	assert.NotContains(t, answer, "accessToken")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -60,6 +61,9 @@ type Handler struct {
 	// Operators lets in over HTTP who may ask for the [StatusCall]; nil means nobody.
 	Operators openapi.Gate
 	Now       func() time.Time
+
+	index    sync.Once // sets the next
+	bySecret *secret.Index[*apps.Client]
 }
 
 // Calls are the direct call, WeChat's own two, and the one for operators.
@@ -104,9 +108,13 @@ func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Resul
 	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
+	body, refused := asked.Body()
+	if refused != nil {
+		return openapi.Refused(refused)
+	}
 	var q question
-	err := json.Unmarshal(asked.Event, &q, json.RejectUnknownMembers(true))
-	if err != nil || jsontext.Value(asked.Event).Kind() != '{' || q.Call != "" && q.Call != CallName {
+	err := json.Unmarshal(body, &q, json.RejectUnknownMembers(true))
+	if err != nil || jsontext.Value(body).Kind() != '{' || q.Call != "" && q.Call != CallName {
 		// The parser's own words could quote the token.
 		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}, with appid if there are several apps`, nil))
 	}

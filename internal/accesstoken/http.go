@@ -125,13 +125,9 @@ func (h *Handler) admit(ctx context.Context, c credentials) (Managed, []slog.Att
 	case c.Secret == "":
 		return nil, nil, noSecret
 	}
-	var client *apps.Client
-	for i := range h.Clients { // all of them, whichever it is
-		if h.Clients[i].Has(c.Secret) {
-			client = &h.Clients[i]
-		}
-	}
-	if client == nil {
+	h.index.Do(func() { h.bySecret = apps.BySecret(h.Clients) })
+	client, known := h.bySecret.Find(c.Secret)
+	if !known {
 		return nil, []slog.Attr{slog.String("reason", "no client has this secret")}, badSecret
 	}
 	var log []slog.Attr

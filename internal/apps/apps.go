@@ -74,14 +74,15 @@ type Client struct {
 	Apps []string
 }
 
-// Has reports whether the secret that somebody presents is the client's. It takes
-// the same time whichever of the secrets it is.
-func (c Client) Has(presented string) bool {
-	has := false
-	for _, s := range c.Secrets {
-		has = s.Matches(presented) || has
+// BySecret returns an index of the clients by their secrets.
+func BySecret(clients []Client) *secret.Index[*Client] {
+	index := secret.NewIndex[*Client]()
+	for i := range clients {
+		for _, s := range clients[i].Secrets {
+			index.Add(s, &clients[i])
+		}
 	}
-	return has
+	return index
 }
 
 // May reports whether the client may have the tokens of an app. It says nothing of

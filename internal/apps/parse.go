@@ -119,6 +119,10 @@ func (p *problems) apps(all members[app]) []App {
 
 func (p *problems) clients(all members[client], apps []App) []Client {
 	var clients []Client
+	ids, owners := map[string]bool{}, map[string]int{} // by AppID; by secret, which client has it, -1 for an app
+	for _, app := range apps {
+		ids[app.ID], owners[app.Secret.Reveal()] = true, -1
+	}
 	for i, m := range all {
 		at := place("/clients", i, m.name, clientName().MatchString)
 		if !clientName().MatchString(m.name) {
@@ -128,29 +132,32 @@ func (p *problems) clients(all members[client], apps []App) []Client {
 			p.add(at+"/secrets", "is missing")
 		}
 		for n, s := range m.value.Secrets {
-			p.clientSecret(fmt.Sprintf("%s/secrets/%d", at, n), s, apps, clients)
+			p.clientSecret(fmt.Sprintf("%s/secrets/%d", at, n), s, i, owners)
 		}
-		clients = append(clients, Client{Name: m.name, Secrets: m.value.Secrets, Apps: p.rights(at+"/apps", m.value.Apps, apps)})
+		clients = append(clients, Client{Name: m.name, Secrets: m.value.Secrets, Apps: p.rights(at+"/apps", m.value.Apps, ids)})
 	}
 	return clients
 }
 
-func (p *problems) clientSecret(at string, s secret.Text, apps []App, others []Client) {
+// clientSecret checks a secret of a client. owners has those that were seen before.
+func (p *problems) clientSecret(at string, s secret.Text, client int, owners map[string]int) {
 	text := s.Reveal()
 	if len(text) < MinClientSecret || strings.TrimSpace(text) != text {
 		p.add(at, fmt.Sprintf("must be a secret of at least %d bytes without blanks around it", MinClientSecret))
 		return
 	}
-	if slices.ContainsFunc(apps, func(a App) bool { return a.Secret.Equal(s) }) {
+	switch owner, known := owners[text]; {
+	case !known:
+		owners[text] = client
+	case owner < 0:
 		p.add(at, "must not be the secret of an app: that stays in this function")
-	}
-	if slices.ContainsFunc(others, func(c Client) bool { return c.Has(text) }) {
+	case owner != client:
 		p.add(at, "must not be the secret of another client")
 	}
 }
 
 // rights are the apps that a client may have the tokens of; nil for all of them.
-func (p *problems) rights(at string, names []string, apps []App) []string {
+func (p *problems) rights(at string, names []string, ids map[string]bool) []string {
 	if len(names) == 0 {
 		p.add(at, `is missing: it lists AppIDs, or "*" for all`)
 	}
@@ -158,7 +165,7 @@ func (p *problems) rights(at string, names []string, apps []App) []string {
 		return nil
 	}
 	for n, name := range names {
-		if !slices.ContainsFunc(apps, func(a App) bool { return a.ID == name }) {
+		if !ids[name] {
 			p.add(fmt.Sprintf("%s/%d", at, n), `is not one of /apps, nor "*" alone`)
 		}
 	}

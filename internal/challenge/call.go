@@ -59,6 +59,10 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, served ...string) openapi.Call
 
 // askedFor is the user whom a challenge is for, and the app.
 func askedFor(ctx context.Context, asked openapi.Asked, served []string) (openid, appID string, e *openapi.Error) {
+	caller := openapi.CallerFrom(ctx)
+	if e = caller.CheckKnown(); e != nil {
+		return "", "", e
+	}
 	body, e := asked.Body()
 	if e != nil {
 		return "", "", e
@@ -77,7 +81,6 @@ func askedFor(ctx context.Context, asked openapi.Asked, served []string) (openid
 	if question.Call != IssueName {
 		return "", "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
 	}
-	caller := openapi.CallerFrom(ctx)
 	if openid, e = caller.ResolveOpenID(question.OpenID); e != nil {
 		return question.OpenID, "", e
 	}

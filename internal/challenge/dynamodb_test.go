@@ -188,12 +188,13 @@ func TestTableThatFailsIsAnErrorAndNeverTrue(t *testing.T) {
 	}
 }
 
-// One verification is two requests at most, and only if the signature is genuine.
-func TestVerificationIsTwoRequestsToTheTable(t *testing.T) {
+// One verification is one read before WeChat is asked, and at most two writes after. What
+// is refused by the challenge's own text costs none.
+func TestVerificationIsThreeRequestsToTheTable(t *testing.T) {
 	server := dynalite.Start(t)
 	d := newDesk(t, challenge.NewDynamoDB(openTable(t, server)))
 	server.Requests()
-	d.next.during = func() { assert.Empty(t, server.Requests(), "nothing before WeChat said yes") }
+	d.next.during = func() { assert.Equal(t, []string{"GetItem"}, server.Requests(), "no write before WeChat said yes") }
 	r := question(alice, resultJSON(issue(t, d.Issuer, alice), 5))
 	require.Equal(t, openapi.Genuine(), d.verify(t, r))
 	assert.Equal(t, []string{"PutItem", "UpdateItem"}, server.Requests())
@@ -204,8 +205,9 @@ func TestVerificationIsTwoRequestsToTheTable(t *testing.T) {
 	assert.Equal(t, []string{"PutItem", "UpdateItem"}, server.Requests())
 
 	require.False(t, d.verify(t, question(bob, strings.Clone(r.JSONString))).IsGenuine())
+	assert.Empty(t, server.Requests(), "another user's challenge")
 	d.next.verdict = openapi.Wrong("wrong signature")
 	require.False(t, d.verify(t, question(alice, resultJSON(issue(t, d.Issuer, alice), 6))).IsGenuine())
-	assert.Empty(t, server.Requests(), "what is not genuine asks for nothing")
+	assert.Equal(t, []string{"UpdateItem"}, server.Requests(), "the failure is counted")
 	assert.Equal(t, 4, d.next.asked, "WeChat once each, but for another user's challenge")
 }

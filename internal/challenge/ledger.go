@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Ledger remembers which challenges were consumed, and how far the counter of
-// each device has come. It may be used concurrently, and all instances that share
+// Ledger remembers which challenges were consumed, for which of them wrong signatures
+// were presented, and how far the counter of each device has come. It may be used concurrently, and all instances that share
 // a Ledger see one and the same.
 //
 // Consume and Raise are two steps, each of them a write to one entry. Consume
@@ -32,6 +32,12 @@ type Ledger interface {
 	// Raise raises the counter of a device to that of r unless it is higher, and
 	// returns the highest before, 0 if the device was not known.
 	Raise(ctx context.Context, r Reading) (highest uint64, err error)
+
+	// Fail counts a wrong signature, and returns how many there were for its challenge.
+	Fail(ctx context.Context, f Failure) (failures int, err error)
+
+	// Failures returns how many wrong signatures were counted for a challenge.
+	Failures(ctx context.Context, challenge string) (failures int, err error)
 }
 
 // Use is one presentation of a challenge under a genuine signature.

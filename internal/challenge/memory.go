@@ -34,6 +34,8 @@ type Memory struct {
 
 	mu    sync.Mutex
 	marks marks // guarded by mu
+
+	failures failures
 	// Guarded by mu. Counters move to the young generation when they are used;
 	// when that is full it becomes the old one, and the old one is dropped.
 	young, old map[string]raised

@@ -14,6 +14,8 @@ import (
 // whole fleet. The keys:
 //
 //	sotercall:challenge:<id>      the nonce, until Use.Keep has passed
+//	sotercall:failures:<id>       the count of wrong signatures and the nonce of the
+//	                              last, until Failure.Keep has passed
 //	sotercall:counter:<device>    until 400 days after the device last signed:
 //	                              the highest counter and the one before it, in
 //	                              20 digits each, and the nonce

@@ -46,15 +46,17 @@ type Verifier struct {
 	// nil.
 	Now func() time.Time
 
-	counting pause
+	counting, failing pause
+	failed            failures // as far as this instance knows
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
 // Verify implements [openapi.Verifier]. With challenges, a text whose raw cannot be
 // read and a challenge that is not good are Wrong without Next being asked; so is,
-// under EnforceCounter, a text that does not tell its counter. An error of Next is
-// returned as it is.
+// under EnforceCounter, a text that does not tell its counter, and a challenge for which
+// Next has found MaxFailures signatures wrong. An error of Next is returned as it is, and
+// is no failure.
 //
 // A Ledger that fails is an [*openapi.Error]: -604102 if ctx has ended, else
 // -604103. If it failed to consume the challenge, it is not known whether the
@@ -79,11 +81,17 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		return wrong("the counter cannot be checked: ", answer.Uncounted), nil
 	}
 
-	verdict, err := v.Next.Verify(ctx, r)
-	if err != nil {
-		return openapi.Verdict{}, err
+	if v.Issuer != nil && v.isSpent(ctx, ticket) {
+		return wrong("", ErrTooManyFailures), nil
 	}
-	if !verdict.IsGenuine() {
+
+	verdict, err := v.Next.Verify(ctx, r)
+	switch {
+	case err != nil: // which says nothing about the signature
+		return openapi.Verdict{}, err
+	case !verdict.IsGenuine() && v.Issuer != nil:
+		return v.fail(ctx, ticket, verdict), nil
+	case !verdict.IsGenuine():
 		return verdict, nil
 	}
 	nonce := rand.Text()

@@ -250,6 +250,14 @@ func (b brokenLedger) Raise(context.Context, challenge.Reading) (uint64, error) 
 	return 0, b.raising
 }
 
+func (b brokenLedger) Fail(context.Context, challenge.Failure) (int, error) {
+	return 0, errors.New("broken")
+}
+
+func (b brokenLedger) Failures(context.Context, string) (int, error) {
+	return challenge.MaxFailures, errors.New("broken")
+}
+
 // A store gives up by its own clock while the invocation has time left: then it is
 // the store that failed.
 func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {

@@ -9,6 +9,7 @@
 //	pk                          kept by                     actions
 //	sotercall:token:<appid>     accesstoken.DynamoDB        GetItem, PutItem
 //	sotercall:challenge:<id>    challenge.DynamoDB          PutItem
+//	sotercall:failures:<id>     challenge.DynamoDB          GetItem, UpdateItem
 //	sotercall:counter:<device>  challenge.DynamoDB          UpdateItem
 //	sotercall:authkeys:<openid> authkeys.DynamoDB           GetItem, UpdateItem
 //

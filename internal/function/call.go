@@ -75,8 +75,13 @@ func detail(err error) string {
 }
 
 // timer answers an event that asks nothing: the first call that has something to
-// do then, as renewing a token, does it.
+// do then, as renewing a token, does it. Anybody who may invoke the function can write
+// such an event, so that it needs a backend as everything else does: on AWS and on SCF
+// the cloud has authorized the timer, in CloudBase its TCB_SOURCE is wx_trigger.
 func (f *Function) timer(ctx context.Context) []byte {
+	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
+		return f.refuse(ctx, f.first(), caller.Refused())
+	}
 	for _, call := range f.Calls {
 		if call.Timer == nil {
 			continue

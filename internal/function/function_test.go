@@ -73,7 +73,7 @@ func TestEachEventReachesItsCall(t *testing.T) {
 		`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`: `timer`,
 	}
 	for event, want := range events {
-		answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(event))
+		answer, err := h.Invoke(t.Context(), adapter.Invocation{Authorized: true}, []byte(event))
 		require.NoError(t, err)
 		assert.Contains(t, string(answer), want)
 	}
@@ -83,7 +83,7 @@ func TestEachEventReachesItsCall(t *testing.T) {
 
 func TestTimerWithNothingToDo(t *testing.T) {
 	h, _ := newHandler(saying("first"))
-	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`))
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{Authorized: true}, []byte(`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`))
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"errCode":-501007,"errMsg":"first:fail -501007 invalid parameters. timer events carry no request, so there is nothing to answer"}`, string(answer))
 }
@@ -101,7 +101,7 @@ func TestNotConfigured(t *testing.T) {
 		`{"httpMethod":"POST","path":"/first","headers":{}}`,
 		`{"Type":"Timer","TriggerName":"t","Time":"2026-01-01T00:00:00Z","Message":""}`,
 	} {
-		answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(event))
+		answer, err := h.Invoke(t.Context(), adapter.Invocation{Authorized: true}, []byte(event))
 		require.NoError(t, err)
 		assert.Contains(t, string(answer), "the function is not configured: WECHAT_APPID is not set", event)
 		assert.Contains(t, string(answer), "-604103", event)

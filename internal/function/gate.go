@@ -29,13 +29,13 @@ func Bearer(tokens []secret.Text) openapi.Gate {
 				"the HTTP door is closed: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
 		}
 	}
+	index := secret.NewIndex[struct{}]()
+	for _, token := range tokens {
+		index.Add(token, struct{}{})
+	}
 	return func(r *http.Request) (openapi.Caller, *openapi.Error) {
 		presented, isBearer := bearer(r.Header.Get("Authorization"))
-		admitted := false
-		for _, token := range tokens { // all of them, whichever matches
-			admitted = token.Matches(presented) || admitted
-		}
-		if !isBearer || !admitted {
+		if _, admitted := index.Find(presented); !isBearer || !admitted {
 			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
 				"send Authorization: Bearer with one of HTTP_BEARER_TOKENS", nil).WithStatus(http.StatusUnauthorized)
 		}

@@ -57,6 +57,26 @@ func Members(dec *jsontext.Decoder, member Member) error {
 	return err
 }
 
+// Exceeds reports whether text has more than so many members and elements in all, at any
+// depth, as far as it is JSON. A decoder allocates for each, to find a name that stands
+// twice, so that a text from outside is bounded by this first. It allocates nothing.
+func Exceeds(text []byte, parts int) bool {
+	inString := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++ // what is escaped ends nothing
+		case c == '"':
+			inString = !inString
+		case !inString && (c == ',' || c == '{' || c == '['):
+			if parts--; parts < 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // AppendText appends the text of a JSON string to b. It is
 // [jsontext.AppendUnquote] for a string that a decoder has read, of which it takes the
 // usual one, without escapes, as it is.

@@ -80,6 +80,47 @@ func TestMembersReadsOneValue(t *testing.T) {
 	assert.Equal(t, "8", last.String())
 }
 
+func TestExceeds(t *testing.T) {
+	for text, parts := range map[string]int{
+		``: 0, `7`: 0, `{}`: 1, `[]`: 1, `{"a":1}`: 1, `{"a":1,"b":[2,3]}`: 4, `[[[]]]`: 3,
+		`{"{[,,\",,[":"\\","b":",,"}`: 2, `"{[,`: 0, `{"a":"\`: 1,
+	} {
+		assert.False(t, jsonobject.Exceeds([]byte(text), parts), text)
+		assert.Equal(t, parts > 0, jsonobject.Exceeds([]byte(text), parts-1) && parts > 0, text)
+	}
+}
+
+// A valid text has as many parts as its values say: one for each object and array, and
+// one for each member or element after the first.
+func FuzzExceeds(f *testing.F) {
+	f.Add([]byte(`{"a":[1,{"b":"\\"},",{["]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var value any
+		if json.Unmarshal(text, &value) != nil {
+			return
+		}
+		parts := count(value)
+		require.False(t, jsonobject.Exceeds(text, parts))
+		require.Equal(t, parts > 0, jsonobject.Exceeds(text, parts-1) && parts > 0)
+	})
+}
+
+func count(value any) (parts int) {
+	switch value := value.(type) {
+	case map[string]any:
+		parts = max(1, len(value))
+		for _, v := range value {
+			parts += count(v)
+		}
+	case []any:
+		parts = max(1, len(value))
+		for _, v := range value {
+			parts += count(v)
+		}
+	}
+	return parts
+}
+
 // Members are those that the library finds, in whatever text.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"a":1,"\u0062":{"c":["\ud83d\ude00"]}}`))

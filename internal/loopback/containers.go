@@ -20,11 +20,8 @@ const DockerHost = "host.docker.internal"
 func Near(hostport string) bool { return Host(hostport) || isDockerHost(hostport) }
 
 func isDockerHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	return strings.EqualFold(host, DockerHost)
+	host, ok := hostOf(hostport)
+	return ok && strings.EqualFold(host, DockerHost)
 }
 
 // Containers are those of this computer. The zero Containers are those of Docker

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+
+	"sotercall/internal/jsonobject"
 )
 
 // Call is one call that a function answers. A function is a list of them, and
@@ -86,9 +88,27 @@ type Asked struct {
 	HTTP *http.Request
 }
 
-// Body is the event, or the body of the request, of at most MaxBody bytes.
+// maxParts bounds the members and elements of a body in all. Parameters are eight at
+// most; what else platforms and clients add to an event is passed over.
+const maxParts = 1024
+
+// Body returns the event, or the body of the request, of at most MaxBody bytes and
+// maxParts members.
 func (a Asked) Body() ([]byte, *Error) {
+	body, e := a.read()
+	text := bytes.TrimLeft(body, blank)
+	// A form is no JSON, and is refused with words of its own.
+	if e == nil && len(text) > 0 && (text[0] == '{' || text[0] == '[') && jsonobject.Exceeds(text, maxParts) {
+		return nil, invalid("the question has more than %d members", maxParts)
+	}
+	return body, e
+}
+
+func (a Asked) read() ([]byte, *Error) {
 	if a.HTTP == nil {
+		if len(a.Event) > MaxBody {
+			return nil, invalid("the question has %d bytes, at most %d are read", len(a.Event), MaxBody)
+		}
 		return a.Event, nil
 	}
 	if a.HTTP.Body == nil {

@@ -67,6 +67,15 @@ func (c Caller) IsUser() bool { return c.standing == user }
 // IsNameless reports whether the caller is a user of whom no openid is known.
 func (c Caller) IsNameless() bool { return c.standing == nameless }
 
+// CheckKnown returns the refusal of a caller that is neither a backend nor a user of whom
+// the openid is known, nil for any other: before a body is read.
+func (c Caller) CheckKnown() *Error {
+	if c.standing == backend || c.standing == user {
+		return nil
+	}
+	return c.Refused()
+}
+
 // ResolveOpenID settles whom a question is about that names openid, which may be empty:
 // whomever a backend names, and a user nobody but himself.
 func (c Caller) ResolveOpenID(openid string) (string, *Error) {

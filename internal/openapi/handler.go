@@ -49,7 +49,11 @@ func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
 }
 
 func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(Answer) []byte) Result {
-	body, refused := asked.Body()
+	refused := CallerFrom(ctx).CheckKnown()
+	var body []byte
+	if refused == nil {
+		body, refused = asked.Body()
+	}
 	if refused != nil {
 		return Result{Err: refused, Log: []slog.Attr{slog.Bool("isOk", false)}}
 	}
@@ -104,17 +108,27 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: q.explain}
 }
 
+// maxQuery bounds a query that is looked into. Real ones have some 200 bytes.
+const maxQuery = 8 << 10
+
+// maxToken bounds an access_token, in bytes, so that a guess costs little among many
+// apps. WeChat asks for room for 512 characters ("getAccessToken").
+const maxToken = 1 << 10
+
 // holding is the gate of who presents an access_token that tokens holds.
 func holding(tokens Tokens) Gate {
 	invalid := func() *Error {
 		return Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest")
 	}
 	return func(r *http.Request) (Caller, *Error) {
-		token := r.URL.Query().Get("access_token")
+		token := ""
+		if len(r.URL.RawQuery) <= maxQuery {
+			token = r.URL.Query().Get("access_token")
+		}
 		if token == "" {
 			return Caller{}, Upstream(CodeNoToken, "access_token missing")
 		}
-		if tokens == nil {
+		if tokens == nil || len(token) > maxToken {
 			return Caller{}, invalid()
 		}
 		appID, err := tokens.Holder(r.Context(), token)

@@ -1,8 +1,8 @@
 package openapi
 
 import (
+	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -180,6 +180,9 @@ func isNeedless(text string) bool {
 	if len(text) < 6 || text[1] != 'u' {
 		return false
 	}
-	c, err := strconv.ParseUint(text[2:6], 16, 16)
-	return err == nil && c >= ' ' && !strings.ContainsRune("\"\\/\x7f", rune(c))
+	var c [2]byte
+	if _, err := hex.Decode(c[:], []byte(text[2:6])); err != nil {
+		return false
+	}
+	return c[0] != 0 || c[1] >= ' ' && strings.IndexByte("\"\\/\x7f", c[1]) < 0
 }

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -140,20 +141,39 @@ var meant = map[string]string{
 	"jsonsignature": "resultJSONSignature", "resultjsonsignature": "resultJSONSignature", "signature": "resultJSONSignature",
 }
 
-func meaning(name string) string {
-	const longest = len("result_json_signature")
-	if len(name) > longest {
+// meaning returns what a name means, "" for any that is not in meant. A body may hold
+// tens of thousands of names, so that it allocates nothing.
+func meaning[T string | []byte](name T) string {
+	var plain [len("result_json_signature")]byte
+	if len(name) > len(plain) {
 		return ""
 	}
-	return meant[strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))]
+	n := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '_', c == '-':
+			continue
+		case 'A' <= c && c <= 'Z':
+			plain[n] = c + 'a' - 'A'
+		default:
+			plain[n] = c
+		}
+		n++
+	}
+	return meant[string(plain[:n])]
 }
+
+// errFound ends the reading of an object.
+var errFound = errors.New("found")
 
 // spelledOtherwise is the first member of an object that is another name for a
 // parameter; "" if there is none.
 func spelledOtherwise(name string, object []byte) (found string) {
+	wanted := meaning(name)
 	_ = jsonobject.Read(object, func(member []byte, dec *jsontext.Decoder) error {
-		if other := string(member); found == "" && other != name && meaning(other) == meaning(name) {
-			found = other
+		if string(member) != name && meaning(member) == wanted {
+			found = string(member)
+			return errFound
 		}
 		return dec.SkipValue()
 	})

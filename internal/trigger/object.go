@@ -1,8 +1,10 @@
 package trigger
 
 import (
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/jsonobject"
+	"sotercall/internal/openapi"
 )
 
 // object is a JSON object, or the part of one that somebody asks for, its members
@@ -31,17 +33,39 @@ func members(value jsontext.Value) object {
 	if value.Kind() != '{' {
 		return nil
 	}
-	var o object
-	_ = json.Unmarshal(value, &o)
+	o := make(object)
+	_ = jsonobject.Read(value, func(name []byte, dec *jsontext.Decoder) error {
+		member, err := dec.ReadValue()
+		end := int(dec.InputOffset())
+		o[string(name)] = value[end-len(member) : end]
+		return err
+	})
 	return o
 }
 
 // event is a payload: the members that are known to any source, and those of its
 // requestContext.
+//
+// The members are parts of the payload, not copies: an event may have 6 MiB, and whoever
+// sends it is not known yet.
 type event struct {
 	object
 	context object
+
+	payload []byte
+	tooLong string // the name of a member that is longer than maxMember
 }
+
+// Bounds of what is kept of an event. What gateways pass on is far below: API Gateway
+// takes 10 KB of headers, a load balancer 64 KB (their guides, "Quotas").
+const (
+	maxParts  = 1024      // members and elements of the whole event
+	maxMember = 256 << 10 // bytes of a member other than the body
+	maxQuery  = 32 << 10  // bytes of the query
+	// maxBody is how many bytes the JSON of a body may have: with as many as
+	// openapi.MaxBody in base64, each of them an escape of six characters.
+	maxBody = 2 + 6*(openapi.MaxBody+2)/3*4
+)
 
 // member keeps a member that is known and passes over others, so that a direct event
 // costs one validating pass.
@@ -54,10 +78,15 @@ func (e *event) member(name []byte, dec *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
+	if len(value) > maxMember && kept != "body" {
+		e.tooLong = kept
+		return nil
+	}
 	if e.object == nil {
 		e.object = make(object)
 	}
-	e.object[kept] = value.Clone()
+	end := int(dec.InputOffset())
+	e.object[kept] = jsontext.Value(e.payload[end-len(value) : end])
 	return nil
 }
 
@@ -84,6 +113,11 @@ func text(v jsontext.Value) string {
 	if v.Kind() != '"' {
 		return ""
 	}
-	b, _ := jsontext.AppendUnquote(nil, v) // valid: it was read from the payload
-	return string(b)
+	return string(content(v))
+}
+
+// content decodes a JSON string that was read from the payload, and so is valid.
+func content(v jsontext.Value) []byte {
+	b, _ := jsonobject.AppendText(make([]byte, 0, len(v)), v)
+	return b
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/openapi"
 )
 
 // layout says where an event has the parts of the HTTP request that it wraps, as
@@ -48,7 +51,7 @@ func (l *layout) read(e event) (*http.Request, error) {
 	if method == "" { // http.NewRequest would make it a GET
 		return nil, errors.New("the HTTP method is missing")
 	}
-	r, err := http.NewRequest(method, "/", bytes.NewReader(body))
+	r, err := http.NewRequest(method, "/", body)
 	if err != nil {
 		return nil, errors.New("the HTTP method is not a token")
 	}
@@ -74,6 +77,9 @@ func (l *layout) location(e event) (*url.URL, error) {
 	query, err := l.query(e)
 	if err != nil {
 		return nil, err
+	}
+	if len(query) > maxQuery {
+		return nil, errors.New("the query is longer than 32 KiB")
 	}
 	u := &url.URL{Path: path, RawQuery: query}
 	// Some doors hand the path over decoded, where a lone % is only a %.
@@ -210,24 +216,38 @@ func list(value jsontext.Value) (values []string, ok bool) {
 }
 
 // body decodes the body. One that arrives as a JSON value instead of text was
-// parsed on the way, and its bytes are lost: refused, not written anew.
-func (e event) body() ([]byte, error) {
+// parsed on the way, and its bytes are lost: refused, not written anew. One that is
+// certainly too long for any call is not decoded; reading it says so.
+func (e event) body() (io.Reader, error) {
 	encoded := e.kind("isBase64Encoded") == 't'
 	if e.present("isBase64Encoded") && !encoded && e.kind("isBase64Encoded") != 'f' {
 		return nil, errors.New("isBase64Encoded is not a boolean")
 	}
 	if !e.present("body") {
-		return nil, nil
+		return bytes.NewReader(nil), nil
 	}
 	if e.kind("body") != '"' {
 		return nil, errors.New("body is not a string: something parsed it on the way")
 	}
-	if !encoded {
-		return []byte(e.text("body")), nil
+	if len(e.object["body"]) > maxBody {
+		return tooLong{}, nil
 	}
-	body, err := base64.StdEncoding.DecodeString(e.text("body"))
+	body := content(e.object["body"])
+	if !encoded {
+		return bytes.NewReader(body), nil
+	}
+	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(body)))
+	n, err := base64.StdEncoding.Decode(decoded, body)
 	if err != nil {
 		return nil, errors.New("body is not base64, though isBase64Encoded says so")
 	}
-	return body, nil
+	return bytes.NewReader(decoded[:n]), nil
+}
+
+// tooLong is the body of a request that is longer than any call reads.
+type tooLong struct{}
+
+// Read implements [io.Reader].
+func (tooLong) Read([]byte) (int, error) {
+	return 0, &http.MaxBytesError{Limit: openapi.MaxBody}
 }

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"fmt"
 	"net/http"
 
 	"sotercall/internal/jsonobject"
@@ -69,9 +70,15 @@ func Read(payload []byte) Event {
 	if len(payload) > MaxPayload {
 		return Event{Door: Unknown, Err: errTooLarge}
 	}
-	var e event
-	if jsonobject.Read(payload, e.member) != nil || len(e.object) == 0 {
+	if jsonobject.Exceeds(payload, maxParts) {
+		return Event{Door: Unknown, Err: errTooMany}
+	}
+	e := event{payload: payload}
+	if jsonobject.Read(payload, e.member) != nil || len(e.object) == 0 && e.tooLong == "" {
 		return Event{Door: Direct}
+	}
+	if e.tooLong != "" {
+		return Event{Door: Unknown, Err: fmt.Errorf("the member %s of the event is larger than 256 KiB", e.tooLong)}
 	}
 	e.context = e.object.object("requestContext")
 	s := e.source()

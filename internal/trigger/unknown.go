@@ -5,7 +5,10 @@ import (
 	"fmt"
 )
 
-var errTooLarge = errors.New("the event is larger than 6 MiB")
+var (
+	errTooLarge = errors.New("the event is larger than 6 MiB")
+	errTooMany  = fmt.Errorf("the event has more than %d members and elements", maxParts)
+)
 
 // marks are members that belong to requests and messages: those of the sources that
 // we serve, and those by which others name a part of theirs, which are VPC Lattice

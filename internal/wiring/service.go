@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"sotercall/internal/config"
 	"sotercall/internal/function"
 	"sotercall/internal/secretsmanager"
 )
@@ -33,6 +34,9 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 		if caches == nil && err == nil { // verify needs no token
 			caches, _, err = w.tokenCaches(token, environment)
 		}
+		if config.Overlap(token.ClientSecrets, shared.challengeSecrets) {
+			problems = append(problems, errors.New("CHALLENGE_SECRET must not hold a secret of TOKEN_CLIENT_SECRETS"))
+		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			what := "TOKEN_CLIENT_SECRETS is"
 			if !byVariable {
@@ -42,6 +46,9 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 		}
 		f.Calls = append(f.Calls, tokenHandler(token, caches).Calls()...)
 		problems = append(problems, err)
+	}
+	if environment["HTTP_AUTH"] == "wechat" {
+		f.Calls = function.NamedByWeChat(f.Calls)
 	}
 	return f, joined(problems)
 }

@@ -48,12 +48,13 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	s.Store.check(&check)
-	for _, client := range s.ClientSecrets {
-		check.That(!slices.ContainsFunc(appSecrets(s.apps), client.Equal), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
-	}
+	check.That(!config.Overlap(s.ClientSecrets, appSecrets(s.apps)), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	check.Apart("TOKEN_CLIENT_SECRETS", s.ClientSecrets, "a client in the document", clientSecrets(s.apps.Clients))
 	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "TOKEN_CLIENT_SECRETS", s.ClientSecrets)
+	refusePublic(&check, s.apiBases, s.AppID, s.apps, map[string][]secret.Text{
+		"WECHAT_APPSECRET": {s.AppSecret}, "TOKEN_CLIENT_SECRETS": s.ClientSecrets, "HTTP_BEARER_TOKENS": s.BearerTokens,
+	})
 	return s, check.Err()
 }
 

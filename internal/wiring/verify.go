@@ -28,6 +28,9 @@ func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVa
 func (w *world) verify(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	f, _, err := w.verifyAnd(nil, environment, level)
 	f.Rebuild = w.verify
+	if environment["HTTP_AUTH"] == "wechat" {
+		f.Calls = function.NamedByWeChat(f.Calls)
+	}
 	return f, err
 }
 
@@ -35,6 +38,8 @@ func (w *world) verify(environment map[string]string, _ *slog.Logger, level *slo
 type verifyParts struct {
 	caches accesstoken.Apps // nil: it fetches no tokens
 	served []string         // the AppIDs that it works for
+	// challengeSecrets must not be anybody else's.
+	challengeSecrets []secret.Text
 }
 
 // verifyAnd is Verify, and what it is made of. others are secrets that no text from
@@ -55,7 +60,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
-	shared := verifyParts{caches: p.caches, served: s.served()}
+	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
 	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: w.store.health()}, shared, err
 }
 

@@ -68,6 +68,11 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.Store.isSet())
 	}
 	s.checkTogether(&check, environment)
+	if s.Verifier == "wechat" || len(s.apps.Apps) > 0 {
+		refusePublic(&check, s.apiBases, s.AppID, s.apps, map[string][]secret.Text{
+			"WECHAT_APPSECRET": {s.AppSecret}, "CHALLENGE_SECRET": s.ChallengeSecret, "HTTP_BEARER_TOKENS": s.BearerTokens,
+		})
+	}
 	return s, check.Err()
 }
 

@@ -178,6 +178,11 @@ func TestAsDeployed(t *testing.T) {
 	const genuine, refused = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
 	assert.Equal(t, genuine, c.ask(one, signed))
 	assert.Equal(t, refused, c.ask(another, signed), "once in the fleet")
+	require.NoError(t, json.Unmarshal([]byte(c.ask(challenges, object{"openid": "oUser"})), &issued))
+	signed, err = phone.Sign(issued.Challenge)
+	require.NoError(t, err)
+	signed.JSONSignature = strings.Repeat("A", 342) + "=="
+	assert.Equal(t, refused, c.ask(one, signed), "a wrong signature")
 	assert.Equal(t, 1, c.wechat.Requests("/cgi-bin/stable_token"), "one fetch for both")
 	assert.Empty(t, c.guarded.unused(), "rights that nobody needs")
 }

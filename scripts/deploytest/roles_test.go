@@ -67,7 +67,8 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	assert.Equal(t, []string{"WECHAT_APPSECRET", "CHALLENGE_SECRET"}, mayRead(t, most))
 	assert.Equal(t, map[string][]any{
 		"sotercall:token:wx0123456789abcdef": token, "sotercall:counter:*": {"dynamodb:UpdateItem"},
-		"sotercall:challenge:*": {"dynamodb:PutItem"}, "sotercall:authkeys:*": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+		"sotercall:challenge:*": {"dynamodb:PutItem"}, "sotercall:failures:*": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+		"sotercall:authkeys:*": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
 	}, mayUse(t, most))
 
 	tokens := rights(t, all, "Token")
@@ -138,7 +139,7 @@ func TestTableIsOnDemandAndStays(t *testing.T) {
 // and no more.
 func TestRoleOfTheServerlessFile(t *testing.T) {
 	statements := at(t, load(t, "serverless.aws.yml"), "provider", "iam", "role", "statements").([]any)
-	require.Len(t, statements, 4)
+	require.Len(t, statements, 5)
 	assert.Equal(t, "secretsmanager:GetSecretValue", at(t, statements[0], "Action"))
 	assert.Equal(t, object{"Fn::Sub": "${self:custom.secret}/*"}, at(t, statements[0], "Resource"))
 	found := map[string]any{}
@@ -151,6 +152,7 @@ func TestRoleOfTheServerlessFile(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"sotercall:token:${param:appId}": []any{"dynamodb:GetItem", "dynamodb:PutItem"},
 		"sotercall:challenge:*":          "dynamodb:PutItem",
+		"sotercall:failures:*":           []any{"dynamodb:GetItem", "dynamodb:UpdateItem"},
 		"sotercall:counter:*":            "dynamodb:UpdateItem",
 	}, found)
 }

@@ -34,6 +34,9 @@ func Run(t *testing.T, open Open) {
 		"it behaves as its model":                         model,
 		"of many simultaneous uses one is the first":      simultaneousUses,
 		"of many simultaneous readings the highest stays": simultaneousReadings,
+		"failures are counted across instances":           failuresCounted,
+		"a failure added twice is one":                    failureAddedTwice,
+		"of many simultaneous failures all count":         simultaneousFailures,
 		"what is incomplete is refused":                   incomplete,
 		"an ended context is an error":                    ended,
 	} {
@@ -210,6 +213,66 @@ func simultaneousReadings(t *testing.T, open Open) {
 	assert.EqualValues(t, many, at, "each step begins where another ended")
 }
 
+// Fail counts a wrong signature for a minute, or fails the test.
+func Fail(t require.TestingT, ledger challenge.Ledger, id, nonce string) int {
+	count, err := ledger.Fail(context.Background(), challenge.Failure{Challenge: id, Keep: time.Minute, Nonce: nonce})
+	require.NoError(t, err)
+	return count
+}
+
+// Failures returns how many were counted, or fails the test.
+func Failures(t require.TestingT, ledger challenge.Ledger, id string) int {
+	count, err := ledger.Failures(context.Background(), id)
+	require.NoError(t, err)
+	return count
+}
+
+func failuresCounted(t *testing.T, open Open) {
+	all := open(t, 2)
+	require.Zero(t, Failures(t, all[0], "a"))
+	for n := range 12 {
+		require.Equal(t, n+1, Fail(t, all[n%2], "a", fmt.Sprint(n)))
+		require.Equal(t, n+1, Failures(t, all[0], "a"))
+		require.Equal(t, n+1, Failures(t, all[1], "a"))
+	}
+	require.Zero(t, Failures(t, all[1], "A"), "another challenge")
+	require.Equal(t, 1, Fail(t, all[1], "b", "0"), "another challenge")
+	require.True(t, Consume(t, all[0], "a", "1"), "failures consume nothing")
+	require.Equal(t, 12, Failures(t, all[1], "a"))
+	require.Equal(t, 13, Fail(t, all[1], "a", "12"))
+	require.False(t, Consume(t, all[1], "a", "2"))
+	require.EqualValues(t, 0, Raise(t, all[1], "a", 7, "1"), "nor do they count devices")
+}
+
+func failureAddedTwice(t *testing.T, open Open) {
+	all := open(t, 2)
+	for range 3 {
+		require.Equal(t, 1, Fail(t, all[0], "a", "first"))
+		require.Equal(t, 1, Fail(t, all[1], "a", "first"))
+	}
+	require.Equal(t, 2, Fail(t, all[0], "a", "FIRST"), "the twin: another's")
+}
+
+func simultaneousFailures(t *testing.T, open Open) {
+	const many = 64
+	all := open(t, 8)
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[int]bool{} // guarded by mu
+	for n := range many {
+		running.Go(func() {
+			count, err := all[n%8].Fail(context.Background(), challenge.Failure{Challenge: "a", Keep: time.Minute, Nonce: fmt.Sprint(n)})
+			assert.NoError(t, err)
+			mu.Lock()
+			defer mu.Unlock()
+			assert.False(t, seen[count], "two are number %d", count)
+			seen[count] = true
+		})
+	}
+	running.Wait()
+	require.Equal(t, many, Failures(t, all[0], "a"))
+}
+
 func incomplete(t *testing.T, open Open) {
 	ledger := open(t, 1)[0]
 	for name, spoil := range map[string]func(u *challenge.Use, r *challenge.Reading){
@@ -228,6 +291,18 @@ func incomplete(t *testing.T, open Open) {
 		require.ErrorContains(t, err, "challenge: a Reading ", name)
 		require.Zero(t, highest, name)
 	}
+	for name, spoil := range map[string]func(f *challenge.Failure){
+		"no challenge":  func(f *challenge.Failure) { f.Challenge = "" },
+		"no nonce":      func(f *challenge.Failure) { f.Nonce = "" },
+		"no keep":       func(f *challenge.Failure) { f.Keep = 0 },
+		"negative keep": func(f *challenge.Failure) { f.Keep = -time.Second },
+	} {
+		f := challenge.Failure{Challenge: "a", Keep: time.Minute, Nonce: name}
+		spoil(&f)
+		_, err := ledger.Fail(context.Background(), f)
+		require.ErrorContains(t, err, "challenge: a Failure ", name)
+	}
+	require.Equal(t, 1, Fail(t, ledger, "a", "whole"), "the twin")
 	require.True(t, Consume(t, ledger, "a", "whole"), "the twin")
 	require.EqualValues(t, 0, Raise(t, ledger, "phone", 1, "whole"))
 }

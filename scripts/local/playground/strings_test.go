@@ -162,7 +162,7 @@ func TestChineseAdviceIsThatOfTheDocument(t *testing.T) {
 }
 
 func TestReasonsAreTranslated(t *testing.T) {
-	for _, reason := range []string{challenge.ErrNotOurs.Error(), challenge.ErrOtherUser.Error(), challenge.ErrExpired.Error()} {
+	for _, reason := range []string{challenge.ErrNotOurs.Error(), challenge.ErrOtherUser.Error(), challenge.ErrExpired.Error(), challenge.ErrTooManyFailures.Error()} {
 		assert.Contains(t, inChinese.Reasons, reason)
 	}
 	for reason, text := range inChinese.Reasons {

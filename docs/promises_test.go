@@ -1,0 +1,121 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryPromiseHasItsTest checks the table below: each line has a sentence, or the
+// words with which it begins, and the tests that hold it. A sentence that is changed or a
+// test that is renamed has to be looked at here.
+//
+// What is not promised (SECURITY.md, "What is not promised") has no test where it says
+// only what others do; its lines are those that the code can keep.
+//
+//	SECURITY.md
+//	`isOk` is true only when WeChat | openapi.TestThreeOutcomesInBothSpellings verify.TestNeverAnAnswer
+//	A failure on the way is an error with a code | verify.TestFaults challenge.TestErrorOfNextPassesUntouchedAndConsumesNothing
+//	It never becomes "genuine", and it never becomes "wrong" either | authkeys.TestStoreThatFailsIsNoWrongSignature verify.TestEverySecondRequestMeetsTrouble
+//	What the phone signed goes to WeChat byte for byte | verify.TestWhatThePhoneSignedIsWhatWeChatReceives
+//	Where we check by ourselves: RSA-2048 | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold
+//	A text that two common parsers would read in two ways | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
+//	A call from a page is about the user that the platform names for this one invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
+//	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
+//	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened accesstoken.TestHTTPIsClosedWithoutClientSecrets
+//	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
+//	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
+//	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | accesstoken.TestClientGetsTheTokensOfItsApps
+//	For any other app the answer is that of a wrong secret | accesstoken.TestRefusalDoesNotTellWhichAppsThereAre
+//	A user's question is about the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
+//	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
+//	This holds also when a server on the way sends back | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
+//	Of an openid, the log has four characters from either end | openapi.TestQuestionIsLoggedWithoutItsSignature
+//	A captured pair of result and signature is genuine for ever | challenge.TestCountersWithoutChallenges
+//	A challenge counts once in each of them | challenge.TestMemoryRemembersAChallengeAsLongAsItShould
+//	DynamoDB: let each role touch only its own keys | deploytest.TestRolesAllowWhatIsNeeded deploytest.TestAsDeployed
+//	A counter that does not grow is written to the log, and the user passes | challenge.TestCounterMustGrow
+//	Whoever the cloud lets invoke it directly is trusted as your backend | verify.TestDirectInvocationOutsideCloudBase
+//	On AWS, keep it in Secrets Manager | wiring.TestEverySecretMayBeKeptInSecretsManager
+//	Sizes and times are bounded | verify.TestAnyEventFitsIntoASmallFunction openapi.TestAllocationsAreBounded adapter.TestHTTPBodyIsBounded
+//	after five wrong signatures a challenge is refused without asking WeChat | challenge.TestSixthSignatureIsRefusedWithoutAsking challenge.TestOnlyWrongSignaturesAreFailures
+//	Secrets are compared in constant time | secret.TestMatches secret.TestAGuessCostsTheSameAmongMany
+//	Their keys are public | wiring.TestPublicCredentialsAreRefusedInFrontOfWeChat command.TestNothingListensForOthers loopback.TestOnly
+//	The scrubber that keeps secrets out of logs looks for | secret.TestASecretIsFoundInEveryForm secret.TestAPartOfASecretIsFound
+//
+//	docs/callers.md
+//	It gives the least to a caller that it does not know | function.TestOnlyAnAuthorizedInvocationIsABackends openapi.TestWhoCalls
+//	Such a call is answered `-604104`, and the message says what is missing | trigger.TestRefusalNamesTheSource openapi.TestUnknownCallersBodyIsNotRead
+//	Nothing that a client can write proves anything | verify.TestWhoMayCallWhatInACloudBaseEnvironment
+//	The cloud has authorized the caller (IAM or CAM) before the function runs | verify.TestDirectInvocationOutsideCloudBase
+//	One of `HTTP_BEARER_TOKENS` (`Authorization: Bearer …`) | verify.TestWhoMayCallWhatOverHTTP function.TestBearer
+//	If the platform names a user for the same invocation, the user remains a user | verify.TestPageAsksOnlyAboutItsOwnUser token.TestPageGetsNoToken
+//	Behind `HTTP_AUTH=wechat` this holds for the user that WeChat names | service.TestAUserBehindWeChatGetsNothingFromASecret
+//	`HTTP_AUTH=platform` proves nothing by itself | verify.TestWhoMayCallWhatOverHTTP
+//	There, the last hop of `TCB_SOURCE` must be one that only a backend can be | trigger.TestCallerIsWhomThePlatformNames
+//	A function counts as running there as soon as any variable | trigger.TestAnyVariableOfCloudBaseAsksForProof
+//	If a user's page called that function, the platform hands the user on | trigger.TestCallerIsWhomThePlatformNames
+//	(The event has a member `userInfo` with the AppID; the functions pass it over.) | openapi.TestUnknownFieldsAreAllowed accesstoken.TestDirect
+//	`HTTP_AUTH=platform` is answered `-604104` here | verify.TestWhoMayCallWhatOverHTTP
+//	An event of a timer's shape needs a backend | verify.TestTimerInACloudBaseEnvironment
+//	The response holds no token | accesstoken.TestTimerRenewsAndTellsNoToken
+//	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
+//	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly accesstoken.TestDirectRefusals
+//	An empty event asks for nothing, except a challenge | challenge.TestPageGetsAChallengeOfItsOwn
+//	An event that carries a part of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
+//	So is an event with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
+//	A request with more than 32 KiB of query is answered with status 400 | trigger.TestALongQueryIsRefused trigger.TestBodiesUpToTheLimitArriveWhole
+//	A function looks at who calls before it reads them | openapi.TestUnknownCallersBodyIsNotRead
+//	Paths are exact, and spelt without percent-encoding | verify.TestPathsAreExact
+//	The stage of an HTTP API that stands before the path is removed | trigger.TestStageIsTakenOffThePathOfHTTPAPIs
+//	For what else a gateway leaves there | function.TestPathsBehindABase
+//	A path under `/cgi-bin/`, `/wxa/` or `/sns/` | verify.TestPathsAreExact function.TestHTTPDoors
+func TestEveryPromiseHasItsTest(t *testing.T) {
+	own, err := os.ReadFile("promises_test.go")
+	require.NoError(t, err)
+	tests := testsByPackage(t)
+	document, checked := "", 0
+	for line := range strings.Lines(string(own)) {
+		line, isTable := strings.CutPrefix(strings.TrimSpace(line), "//\t")
+		if !isTable {
+			continue
+		}
+		sentence, holders, isPromise := strings.Cut(line, " | ")
+		if !isPromise {
+			text, err := os.ReadFile("../" + line)
+			require.NoError(t, err)
+			document = strings.Join(strings.Fields(string(text)), " ")
+			continue
+		}
+		checked++
+		assert.Contains(t, document, sentence)
+		for holder := range strings.FieldsSeq(holders) {
+			assert.True(t, tests[holder], "there is no test %s, for: %s", holder, sentence)
+		}
+	}
+	require.Greater(t, checked, 50)
+}
+
+// testsByPackage has all tests, by the folder of their package and their name. Two
+// folders of one name are not told apart.
+func testsByPackage(t *testing.T) map[string]bool {
+	t.Helper()
+	all, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	for _, pattern := range []string{"../internal/*/*_test.go", "../functions/*/*_test.go", "../scripts/*/*_test.go", "../scripts/*/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, match := range declared.FindAllSubmatch(text, -1) {
+				all[filepath.Base(filepath.Dir(file))+"."+string(match[1])] = true
+			}
+		}
+	}
+	return all
+}

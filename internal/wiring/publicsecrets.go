@@ -1,0 +1,49 @@
+package wiring
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"sotercall/internal/apps"
+	"sotercall/internal/config"
+	"sotercall/internal/secret"
+)
+
+// Credentials that anybody can read in this repository: the sandbox's, and those of the
+// examples and of the local world. Each secret among them holds one of publicMarks.
+// Behind one of them, whoever has read it would get the tokens of a real app.
+const publicAppID = "wx5a4db0c55a4db0c5"
+
+var publicMarks = []string{"no-secret", "-on-this-computer"}
+
+// refusePublic demands other credentials than the public ones where one of the bases is
+// WeChat's own. secrets are by variable.
+func refusePublic(check *config.Check, bases []*url.URL, appID string, set apps.Set, secrets map[string][]secret.Text) {
+	if !slices.ContainsFunc(bases, isWeChats) {
+		return
+	}
+	const should = "must not be a credential of the sandbox or of an example: anybody can read it"
+	check.That(appID != publicAppID, "WECHAT_APPID", should)
+	for _, name := range []string{"WECHAT_APPSECRET", "TOKEN_CLIENT_SECRETS", "CHALLENGE_SECRET", "HTTP_BEARER_TOKENS"} {
+		check.That(!slices.ContainsFunc(secrets[name], isPublic), name, should)
+	}
+	if appID == "" {
+		public := slices.ContainsFunc(set.Apps, func(a apps.App) bool { return a.ID == publicAppID }) ||
+			slices.ContainsFunc(appSecrets(set), isPublic) || slices.ContainsFunc(clientSecrets(set.Clients), isPublic)
+		check.That(!public, "WECHAT_APPS or WECHAT_APPS_FILE", "must not hold a credential of the sandbox or of an example: anybody can read it")
+	}
+}
+
+// isWeChats reports whether an address is WeChat's own, by any of its names.
+func isWeChats(base *url.URL) bool {
+	if base == nil {
+		return false
+	}
+	host := "." + strings.TrimSuffix(strings.ToLower(base.Hostname()), ".")
+	return strings.HasSuffix(host, ".weixin.qq.com") || strings.HasSuffix(host, ".wechat.com")
+}
+
+func isPublic(s secret.Text) bool {
+	return slices.ContainsFunc(publicMarks, func(mark string) bool { return strings.Contains(s.Reveal(), mark) })
+}
