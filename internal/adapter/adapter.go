@@ -72,6 +72,8 @@ type Handler interface {
 	// Configured says why the function cannot work as it is configured; nil if it
 	// can.
 	Configured() error
+	// LogDropped returns how many log lines were lost since the process started.
+	LogDropped() int
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the function.

@@ -35,6 +35,8 @@ func (s *seen) Serve(context.Context, Invocation, http.ResponseWriter, *http.Req
 
 func (s *seen) Configured() error { return nil }
 
+func (s *seen) LogDropped() int { return 0 }
+
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
