@@ -75,6 +75,8 @@ type Handler interface {
 	// Prepare begins what the first invocation would wait for. It returns at once; done
 	// is closed at the end.
 	Prepare() (done <-chan struct{})
+	// LogDropped returns how many log lines were lost since the process started.
+	LogDropped() int
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the function.

@@ -38,6 +38,8 @@ func (s *seen) Configured() error { return nil }
 
 func (s *seen) Prepare() <-chan struct{} { return nil }
 
+func (s *seen) LogDropped() int { return 0 }
+
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -31,6 +31,11 @@ const hostVariable = "HOST"
 // timeoutVariable is how long one request may take, as a Go duration such as 10s.
 const timeoutVariable = "REQUEST_TIMEOUT"
 
+// idleVariable is how long a connection of a client waits for its next request, as a
+// Go duration. It must be longer than the proxies in front keep theirs, so that they
+// hang up and not we: a request that is on its way meanwhile would be lost.
+const idleVariable = "IDLE_TIMEOUT"
+
 const (
 	// requestTimeout is the default of REQUEST_TIMEOUT. Cloud Hosting waits for 60
 	// seconds (WeChat Cloud Hosting, "development/call"), a page's user for less.
@@ -38,9 +43,10 @@ const (
 	maxTimeout     = time.Minute
 	// readTimeout bounds how long a client takes to send a request, headers and body.
 	readTimeout = 10 * time.Second
-	// idleTimeout is how long a connection waits for its next request: longer than
-	// the gateways in front keep theirs, so that they hang up and not we.
-	idleTimeout = 2 * time.Minute
+	// idleTimeout is the default of IDLE_TIMEOUT. Envoy keeps connections for an hour
+	// (Envoy, "How do I configure timeouts?"), others for less (docs/containers.md).
+	idleTimeout = 65 * time.Minute
+	maxIdle     = 24 * time.Hour
 	maxHeader   = 16 << 10
 	// maxRequestBody is above what any call reads, so that the call itself says what
 	// is too long.
@@ -54,18 +60,21 @@ const (
 )
 
 // HealthPath answers 200 while the function is configured and not stopping, and
-// 503 with the reason otherwise. It needs no authorization and tells no secret.
+// 503 with the reason otherwise. It tells how many log lines were lost, if any. It
+// needs no authorization and tells no secret.
 const HealthPath = "/healthz"
 
 // startHTTP serves until the process is told to stop, and returns its exit status.
 func startHTTP(h Handler, stderr io.Writer) int {
-	timeout := requestTimeout
-	if text := os.Getenv(timeoutVariable); text != "" {
-		var err error
-		if timeout, err = time.ParseDuration(text); err != nil || timeout <= 0 || timeout > maxTimeout {
-			fmt.Fprintf(stderr, "%s must be a duration above 0 and up to %v, such as 10s\n", timeoutVariable, maxTimeout)
-			return NotHosted
-		}
+	timeout, err := duration(timeoutVariable, requestTimeout, maxTimeout)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return NotHosted
+	}
+	idle, err := duration(idleVariable, idleTimeout, maxIdle)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return NotHosted
 	}
 	listener, err := listen(net.JoinHostPort(os.Getenv(hostVariable), os.Getenv(httpVariable)))
 	if err != nil {
@@ -74,12 +83,25 @@ func startHTTP(h Handler, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	s := newHTTPServer(h, timeout)
+	s := newHTTPServer(h, timeout, idle)
 	if err := s.run(ctx, listener, noticeTime); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0
+}
+
+// duration reads a variable that holds a duration up to most.
+func duration(name string, standard, most time.Duration) (time.Duration, error) {
+	text := os.Getenv(name)
+	if text == "" {
+		return standard, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > most {
+		return 0, fmt.Errorf("%s must be a duration above 0 and up to %v, such as %v", name, most, standard)
+	}
+	return d, nil
 }
 
 // listen opens a listener that [takeNoMore] can close to new connections, which the
@@ -101,7 +123,7 @@ type httpServer struct {
 	busy map[net.Conn]http.ConnState // guarded by mu; the connections that are new or active
 }
 
-func newHTTPServer(h Handler, timeout time.Duration) *httpServer {
+func newHTTPServer(h Handler, timeout, idle time.Duration) *httpServer {
 	s := &httpServer{handler: h, timeout: timeout, busy: map[net.Conn]http.ConnState{}}
 	s.server = &http.Server{
 		Handler:           s,
@@ -109,7 +131,7 @@ func newHTTPServer(h Handler, timeout time.Duration) *httpServer {
 		ReadTimeout:       readTimeout,
 		// What is left for writing the answer after the work had all of its time.
 		WriteTimeout:   readTimeout + timeout + time.Second,
-		IdleTimeout:    idleTimeout,
+		IdleTimeout:    idle,
 		MaxHeaderBytes: maxHeader,
 		ConnState:      s.track,
 	}
@@ -184,7 +206,9 @@ func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.health(w, r, stopping)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.timeout-reserve(s.timeout))
+	// The context of r ends when the client has closed its side of the connection. It
+	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.timeout-reserve(s.timeout))
 	defer cancel()
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
 	s.handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
@@ -200,9 +224,12 @@ func (s *httpServer) health(w http.ResponseWriter, r *http.Request, stopping boo
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = fmt.Fprintln(w, err)
-		return
+	} else {
+		_, _ = io.WriteString(w, "ok\n")
 	}
-	_, _ = io.WriteString(w, "ok\n")
+	if dropped := s.handler.LogDropped(); dropped > 0 {
+		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
+	}
 }
 
 // requestID is the gateway's name for a request, or one of our own.

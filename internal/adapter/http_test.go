@@ -38,7 +38,7 @@ func start(t *testing.T, h Handler, timeout, notice time.Duration) (url string, 
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- newHTTPServer(h, timeout).run(ctx, listener, notice) }()
+	go func() { done <- newHTTPServer(h, timeout, idleTimeout).run(ctx, listener, notice) }()
 	stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { assert.NoError(t, stop()) })
 	return "http://" + listener.Addr().String(), stop
@@ -173,15 +173,18 @@ func TestStopWaitsForWhatIsUnderWay(t *testing.T) {
 }
 
 func TestHTTPSettingsThatCannotWork(t *testing.T) {
-	for _, c := range []struct{ port, timeout, says string }{
-		{"0", "soon", "REQUEST_TIMEOUT"},
-		{"0", "0s", "REQUEST_TIMEOUT"},
-		{"0", "2m", "REQUEST_TIMEOUT"},
-		{"x", "", "PORT"},
-		{"99999", "", "PORT"},
+	for _, c := range []struct{ port, timeout, idle, says string }{
+		{"0", "soon", "", "REQUEST_TIMEOUT"},
+		{"0", "0s", "", "REQUEST_TIMEOUT"},
+		{"0", "2m", "", "REQUEST_TIMEOUT"},
+		{"0", "", "soon", "IDLE_TIMEOUT"},
+		{"0", "", "25h", "IDLE_TIMEOUT"},
+		{"x", "", "", "PORT"},
+		{"99999", "", "", "PORT"},
 	} {
 		t.Setenv(httpVariable, c.port)
 		t.Setenv(timeoutVariable, c.timeout)
+		t.Setenv(idleVariable, c.idle)
 		var said bytes.Buffer
 		assert.Equal(t, NotHosted, Start(new(serving), &said))
 		assert.Contains(t, said.String(), c.says)

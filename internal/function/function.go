@@ -15,11 +15,14 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sotercall/internal/adapter"
@@ -63,6 +66,7 @@ type Handler struct {
 	build Builder
 	log   *slog.Logger
 	level *slog.LevelVar
+	queue *journal.Queue // in front of where log writes; nil if nothing is
 	now   func() time.Time
 
 	once        sync.Once
@@ -75,22 +79,42 @@ type Handler struct {
 
 var _ adapter.Handler = (*Handler)(nil)
 
-// New makes a Handler that logs to w, as JSON. build is called when the variables
-// are known, on SCF with the first invocation. When a secret has changed that is kept
-// in Secrets Manager, the function's own Rebuild is called; where it has none, build
+// New makes a Handler that logs to w, as JSON. If w is a [journal.Queue], an event is
+// answered when its line has left the queue, within flushTime. build is called when the
+// variables are known, on SCF with the first invocation. When a secret has changed that is
+// kept in Secrets Manager, the function's own Rebuild is called; where it has none, build
 // again.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
-	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
+	queue, _ := w.(*journal.Queue)
+	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now}
 }
 
 // Main hosts the function called name on the platform that has started the
-// process, and ends with it. Logs go to stderr, which all platforms collect.
+// process, and ends with it. Logs go to stderr, which all platforms collect. A reader of
+// stderr that goes away or stops reading costs lines, and nothing else.
 func Main(name string, build Builder) {
-	h := New(name, build, os.Stderr)
-	takeLibraryLog(h.log)
-	os.Exit(adapter.Start(h, os.Stderr))
+	// Otherwise the runtime ends the process when it writes to a stderr that nobody
+	// reads any more (os/signal, "SIGPIPE").
+	signal.Ignore(syscall.SIGPIPE)
+	queue := journal.NewQueue(os.Stderr)
+	h := New(name, build, queue)
+	takeLibraryLog(h.log, queue)
+	status := adapter.Start(h, queue)
+	queue.Flush(flushTime)
+	os.Exit(status)
 }
+
+// flushTime bounds how long a line may hold up the answer to an event, or the end of
+// the process.
+const flushTime = 500 * time.Millisecond
+
+// minFlushTime is the same where the work has used up the time of the invocation. It
+// is shorter than what the adapter reserves for answering.
+const minFlushTime = 50 * time.Millisecond
+
+// LogDropped implements [adapter.Handler].
+func (h *Handler) LogDropped() int { return h.queue.Dropped() }
 
 // errBug is all that a caller learns of a bug.
 var errBug = errors.New("internal error, the log of the function says more")
@@ -102,6 +126,9 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 		if bug := end(recover()); bug != nil {
 			answer, err = nil, bug
 		}
+		// The platform may freeze the process once it has the answer.
+		deadline, _ := ctx.Deadline()
+		h.queue.Flush(max(minFlushTime, min(flushTime, time.Until(deadline))))
 	}()
 	function := h.configure(ctx, invocation.Environment)
 	event := trigger.Read(payload)
@@ -110,7 +137,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	return function.answer(ctx, event, payload), nil
 }
 
-// Serve implements [adapter.Handler].
+// Serve implements [adapter.Handler]. The answer is sent before the line is written.
 func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 	ctx, end := h.begin(ctx, invocation)
 	var function *Function
@@ -121,7 +148,11 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	}()
 	function = h.configure(ctx, nil)
 	journal.From(ctx).Set("door", string(invocation.Platform))
-	function.serveHTTP(openapi.WithCaller(ctx, caller(invocation)), w, r)
+	answer := recorder{header: w.Header(), status: http.StatusOK}
+	function.serveHTTP(openapi.WithCaller(ctx, caller(invocation)), &answer, r)
+	if err := answer.send(w); err != nil || r.Context().Err() != nil {
+		journal.From(ctx).Set("client_gone", true)
+	}
 }
 
 // caller is who calls, as far as the platform proves it.
@@ -186,6 +217,9 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	if !h.log.Enabled(ctx, level) {
 		return
 	}
+	if dropped := h.queue.Dropped(); dropped > 0 {
+		entry.Set("log_dropped", dropped)
+	}
 	line := entry.Record(h.now(), level, "invocation")
 	if platform == adapter.Lambda {
 		line.AddAttrs(metrics(line))
@@ -214,4 +248,14 @@ func (w *recorder) WriteHeader(status int) { w.status = status }
 func (w *recorder) Write(b []byte) (int, error) {
 	w.body = append(w.body, b...)
 	return len(b), nil
+}
+
+// send writes the answer to the client. An error says that the client has gone.
+func (w *recorder) send(to http.ResponseWriter) error {
+	w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
+	to.WriteHeader(w.status)
+	if _, err := to.Write(w.body); err != nil {
+		return err
+	}
+	return http.NewResponseController(to).Flush()
 }

@@ -17,12 +17,16 @@ func newLog(w io.Writer, level slog.Leveler) *slog.Logger {
 // takeLibraryLog brings what libraries say through package log into l. net/http
 // logs what a server sent unasked, in quotes; nobody knows any more which request
 // that belongs to and which secrets it may echo, so that quotes are left out.
-func takeLibraryLog(l *slog.Logger) {
+// The library may end the process next, so that each line is flushed.
+func takeLibraryLog(l *slog.Logger, queue *journal.Queue) {
 	log.SetFlags(0)
-	log.SetOutput(libraryLog{l})
+	log.SetOutput(libraryLog{l, queue})
 }
 
-type libraryLog struct{ log *slog.Logger }
+type libraryLog struct {
+	log   *slog.Logger
+	queue *journal.Queue
+}
 
 func (l libraryLog) Write(p []byte) (int, error) {
 	text := strings.TrimSpace(string(p))
@@ -30,5 +34,6 @@ func (l libraryLog) Write(p []byte) (int, error) {
 		text = text[:i] + "…"
 	}
 	l.log.Warn("a library says", "text", text)
+	l.queue.Flush(flushTime)
 	return len(p), nil
 }

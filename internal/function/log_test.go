@@ -13,7 +13,7 @@ func TestWhatLibrariesLogHasNoQuotes(t *testing.T) {
 	flags, writer := log.Flags(), log.Writer()
 	defer func() { log.SetFlags(flags); log.SetOutput(writer) }()
 	var out bytes.Buffer
-	takeLibraryLog(newLog(&out, slog.LevelInfo))
+	takeLibraryLog(newLog(&out, slog.LevelInfo), nil)
 	log.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "HTTP/1.1 200 token=secret", nil)
 	log.Print("two\nlines\x1b[2J")
 	assert.NotContains(t, out.String(), "secret")

@@ -20,7 +20,7 @@ const maxString = 4 << 10
 func Harmless(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString {
 		if s := a.Value.String(); !isHarmless(s) {
-			a.Value = slog.StringValue(harmless(s))
+			a.Value = slog.StringValue(Sanitize(s, maxString))
 		}
 	}
 	return a
@@ -36,10 +36,13 @@ func isHarmless(s string) bool {
 	return len(s) <= maxString
 }
 
-func harmless(s string) string {
+// Sanitize returns s as a reader of a log or a terminal may see it: characters that are
+// not seen are written as in a Go literal, and what follows the first most bytes is
+// dropped.
+func Sanitize(s string, most int) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
-		if b.Len() >= maxString {
+		if b.Len() >= most {
 			b.WriteString("…")
 			break
 		}

@@ -8,7 +8,6 @@ package redact
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -164,29 +163,55 @@ var inRun = func() (in [256]bool) {
 // weChats are the words of WeChat's messages that are as long as a secret.
 var weChats = []string{"getStableAccessToken", "client_credential", "verify_signature", "cloudbase_access_token"}
 
-// names matches a rid, a UUID and a number.
-var names = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{8}){2}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9]{16,20})$`)
-})
-
-// isName reports whether a run names a request, or is a word of WeChat's.
+// isName reports whether a run names a request (a rid, a UUID, a number), or is a word
+// of WeChat's.
 func isName(run string) bool {
-	const longest = 40
-	return len(run) <= longest && (slices.Contains(weChats, run) || names().MatchString(run))
+	return hasForm(run, "xxxxxxxx-xxxxxxxx-xxxxxxxx") || hasForm(run, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") ||
+		len(run) <= 20 && strings.Trim(run, digits) == "" || slices.Contains(weChats, run)
 }
 
-// arns matches the name of a resource of AWS, by which an operator finds what a
-// policy lacks (AWS, "Amazon Resource Names").
-var arns = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{0,12}:[A-Za-z0-9_+=,.@/:-]{1,256}`)
-})
+// hasForm reports whether text has a hexadecimal digit for each x of form, and is form
+// otherwise.
+func hasForm(text, form string) bool {
+	if len(text) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		isHex := strings.IndexByte("0123456789abcdefABCDEF", text[i]) >= 0
+		if form[i] == 'x' && !isHex || form[i] != 'x' && text[i] != form[i] {
+			return false
+		}
+	}
+	return true
+}
 
-// arnLength is the length of the ARN with which text begins, or 0.
+const (
+	digits   = "0123456789"
+	lower    = "abcdefghijklmnopqrstuvwxyz"
+	resource = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + digits + "_+=,.@/:-"
+)
+
+// arnLength is the length of the ARN with which text begins, or 0. It is the name of a
+// resource of AWS, by which an operator finds what a policy lacks:
+// arn:partition:service:region:account:resource (AWS, "Amazon Resource Names").
 func arnLength(text string) int {
-	if !strings.HasPrefix(text, "arn:aws") {
+	const longest = 256 // of a resource
+	rest, found := strings.CutPrefix(text, "arn:aws")
+	for _, field := range []string{lower + "-", lower + digits + "-", lower + digits + "-", digits} {
+		if !found {
+			return 0
+		}
+		rest, found = strings.CutPrefix(strings.TrimLeft(rest, field), ":")
+	}
+	if !found {
 		return 0
 	}
-	return len(arns().FindString(text))
+	head, rest := len(text)-len(rest), rest[:min(len(rest), longest)]
+	length := len(rest) - len(strings.TrimLeft(rest, resource))
+	if length == 0 {
+		return 0
+	}
+	return head + length
 }
 
 // Code returns an error code of AWS, which is one word; anything else is masked.

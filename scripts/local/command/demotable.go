@@ -73,7 +73,7 @@ func (t *table) row(c demoCase, cells []cell) {
 			t.print("%s", wrap(fmt.Sprintf("WRONG: %s answered %v; %s", cell.platform.title, cell.got, cell.problem), "    "))
 		}
 		if t.verbose {
-			t.print("    %-6s %3d %6.1f ms  %s", cell.platform.name, cell.reply.status, milliseconds(cell.reply.duration), cell.reply.answer)
+			t.print("    %-6s %3d %6.1f ms  %s", cell.platform.name, cell.reply.status, milliseconds(cell.reply.duration), harmlessJSON(cell.reply.answer))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	logline "sotercall/internal/journal"
 	"sotercall/internal/openapi"
 	"sotercall/internal/trigger"
 )
@@ -19,20 +20,30 @@ type explanation struct {
 	verdict  string // of WeChat's stand-in; "" if it was not asked
 }
 
-// print prints it: a name at the left edge, then what is known, a line each.
+const (
+	// maxLine bounds a line of what is printed, in bytes: an answer with a hint has
+	// some hundreds.
+	maxLine = 1 << 10
+	// maxMembers bounds the members of an object that are printed.
+	maxMembers = 24
+)
+
+// print prints it: a name at the left edge, then what is known, a line each. The names
+// are ours. What the event says stands behind them, and can do nothing to a terminal.
 func (e explanation) print(out io.Writer) error {
 	var b strings.Builder
 	say := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-14s %s\n", name, logline.Sanitize(fmt.Sprintf(format, args...), maxLine))
 	}
 	say("door", "%s", doorText(e.question.event))
 	if r := e.question.event.Request; r != nil {
 		say("request", "%s %s", r.Method, r.URL.EscapedPath())
 	}
 	say("caller", "%s", e.callerText())
-	for _, m := range e.question.members {
+	for _, m := range atMost(maxMembers, e.question.members) {
 		e.field(say, m)
 	}
+	tellMore(say, len(e.question.members))
 	b.WriteByte('\n')
 	for i, line := range e.verdictText() {
 		say([]string{"WeChat", ""}[min(i, 1)], "%s", line)
@@ -77,17 +88,35 @@ func (e explanation) field(say func(name, format string, args ...any), m member)
 	switch m.name {
 	case "jsonString", "json_string":
 		say(m.name, "%s, %d bytes, in which the phone says:", kindOf(m), len(m.text()))
-		for _, said := range resultMembers(m.text()) {
-			say("  "+said.name, "%s%s", about[said.name], shortened(string(said.value)))
+		said := resultMembers(m.text())
+		for _, said := range atMost(maxMembers, said) {
+			if text, known := about[said.name]; known {
+				say("  "+said.name, "%s%s", text, shortened(string(said.value)))
+			} else {
+				say("  member", "%s: %s", quoted(said.name), shortened(string(said.value)))
+			}
 		}
+		tellMore(say, len(said))
 	case "jsonSignature", "json_signature":
 		say(m.name, "%s, %d characters (phones on record send 344)", kindOf(m), len(m.text()))
 	case "openid":
 		say(m.name, "%s", shortened(string(m.value)))
 	default:
-		say(m.name, "%s, which is not read", kindOf(m))
+		say("member", "%s: %s, which is not read", quoted(m.name), kindOf(m))
 	}
 }
+
+func atMost(n int, all []member) []member { return all[:min(n, len(all))] }
+
+// tellMore says that not all of so many members are printed.
+func tellMore(say func(name, format string, args ...any), count int) {
+	if more := count - maxMembers; more > 0 {
+		say("", "and %d more members", more)
+	}
+}
+
+// quoted is a name that the event has chosen.
+func quoted(name string) string { return strconv.Quote(shortened(name)) }
 
 // about says what a phone means by the members of its result (WeChat,
 // wx.startSoterAuthentication).

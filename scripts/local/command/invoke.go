@@ -88,7 +88,7 @@ func invoke(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(i.out, "%s\n", got.answer)
+	fmt.Fprintf(i.out, "%s\n", harmlessJSON(got.answer))
 	if got.failed {
 		return errFailed
 	}

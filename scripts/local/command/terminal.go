@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // isTerminal reports whether a stream is a terminal that understands control
@@ -18,6 +22,27 @@ func isTerminal(stream any) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// harmlessJSON is an answer with escapes for the characters that JSON allows as they are
+// and that a terminal may obey (C1, DEL, those that turn the direction of a text). It
+// means the same.
+func harmlessJSON(answer []byte) []byte {
+	var b []byte
+	for i := 0; i < len(answer); {
+		c, size := utf8.DecodeRune(answer[i:])
+		switch {
+		case c == '\n', strconv.IsGraphic(c):
+			b = append(b, answer[i:i+size]...)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, c)
+		}
+		i += size
+	}
+	return b
 }
 
 // colours paint text on a terminal. The zero value leaves it as it is.
