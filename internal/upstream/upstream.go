@@ -10,6 +10,8 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -38,15 +40,28 @@ type Client struct {
 
 // New makes a Client whose idle connections live for so long; now is the clock.
 func New(life time.Duration, now func() time.Time) *Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
-	transport.IdleConnTimeout = life
-	transport.MaxResponseHeaderBytes = maxHeader
-	// One HTTP/1.1 connection per concurrent call: one request at a time is what a
-	// function makes, and a dead connection is noticed at once.
-	transport.Protocols = new(http.Protocols)
+	return &Client{transport: newTransport(life), life: life, now: now}
+}
+
+// newTransport returns a transport with one HTTP/1.1 connection per concurrent
+// request, so that a dead connection is noticed at once. It is no clone of
+// http.DefaultTransport, whose TLS configuration offers HTTP/2: a server that
+// accepts the offer then gets HTTP/1.1 and cannot read it (golang/go issue 39302).
+func newTransport(life time.Duration) *http.Transport {
+	transport := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    100,
+		IdleConnTimeout:        life,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+		Protocols:              new(http.Protocols),
+	}
 	transport.Protocols.SetHTTP1(true)
-	return &Client{transport: transport, life: life, now: now}
+	return transport
 }
 
 // DialWith makes c connect by dial, for tests in which another server stands in
@@ -54,6 +69,10 @@ func New(life time.Duration, now func() time.Time) *Client {
 func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	c.transport.DialContext = dial
 }
+
+// TrustOnly makes c trust these certificate authorities in place of the system's,
+// for tests. Call it before the first Send.
+func (c *Client) TrustOnly(roots *x509.CertPool) { c.transport.TLSClientConfig.RootCAs = roots }
 
 // Reply is what came back, read whole.
 type Reply struct {
