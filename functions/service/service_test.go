@@ -144,7 +144,7 @@ func TestHealthAndStop(t *testing.T) {
 // 41001 says what to do.
 func TestWithoutTheOpenAPIService(t *testing.T) {
 	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
-	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.URL})
+	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.ServePlain(t)})
 	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	assert.Contains(t, answer, `"errCode":41001`)
 	assert.Contains(t, answer, "开放接口服务")

@@ -98,7 +98,11 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
 	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway could not be asked", err)
+		message := "the gateway could not be asked"
+		if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+			message += ": " + obstacle.Sentence()
+		}
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, message, err)
 	}
 	return read(v.Redact, reply.Status, reply.ContentType, reply.Body)
 }

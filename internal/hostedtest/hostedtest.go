@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -23,10 +24,14 @@ import (
 	"sotercall/internal/emulator"
 	"sotercall/internal/gobuild"
 	"sotercall/internal/sandbox"
+	"sotercall/internal/tlstest"
 )
 
 // folder holds the binaries, from Main to the end of the tests.
 var folder string
+
+// authority is the file with the certificate authority that functions trust.
+var authority string
 
 // Main is the TestMain of a package: it builds functions, by the names of their
 // folders, runs the tests, and does not return. With -short it runs none: what runs
@@ -44,6 +49,10 @@ func Main(m *testing.M, functions ...string) {
 		}
 		defer os.RemoveAll(folder)
 		if err := gobuild.Functions(context.Background(), folder, functions...); err != nil {
+			panic(err)
+		}
+		authority = filepath.Join(folder, "authority.pem")
+		if err := os.WriteFile(authority, tlstest.Own().PEM, 0o600); err != nil {
 			panic(err)
 		}
 		return m.Run()
@@ -81,20 +90,44 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Sandbox is a sandbox that serves real HTTP until the test ends.
+// Sandbox is a sandbox behind TLS until the test ends, with HTTP/2 offered, as most
+// servers are.
 type Sandbox struct {
 	*sandbox.Sandbox
-	URL string
+	URL       string
+	authority string // file with the certificate authority of its certificate
 }
 
-// NewSandbox starts a Sandbox.
+// NewSandbox starts a Sandbox. This process trusts it from now on.
 func NewSandbox(t testing.TB, o sandbox.Options) Sandbox {
 	t.Helper()
 	s, err := sandbox.New(o)
 	require.NoError(t, err)
-	server := httptest.NewServer(s)
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(file, tlstest.Own().PEM, 0o600))
+	return Sandbox{Sandbox: s, URL: ServeTLS(t, s), authority: file}
+}
+
+// ServeTLS serves handler behind TLS until the test ends, and returns the address.
+// With no protocols it negotiates HTTP/2 and HTTP/1.1. Functions that are hosted
+// here trust it, and so does this process from now on.
+func ServeTLS(t testing.TB, handler http.Handler, protocols ...string) (url string) {
+	t.Helper()
+	tlstest.TrustOwn()
+	if protocols == nil {
+		protocols = tlstest.Common
+	}
+	server := tlstest.Own().Serve(handler, protocols...)
 	t.Cleanup(server.Close)
-	return Sandbox{Sandbox: s, URL: server.URL}
+	return server.URL
+}
+
+// ServePlain serves s in the clear as well, until the test ends.
+func (s Sandbox) ServePlain(t testing.TB) (url string) {
+	t.Helper()
+	server := httptest.NewServer(s.Sandbox)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // Variables are what a function needs to reach s.
@@ -103,6 +136,7 @@ func (s Sandbox) Variables() map[string]string {
 		"WECHAT_APPID":     sandbox.DefaultAppID,
 		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
 		"WECHAT_API_BASE":  s.URL,
+		"SSL_CERT_FILE":    s.authority,
 	}
 }
 
@@ -149,6 +183,7 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 }
 
 func definition(function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Function {
+	variables = With(map[string]string{"SSL_CERT_FILE": authority}, variables)
 	return emulator.Function{Name: function, Binary: Binary(function), Env: variables, Timeout: timeout, Log: log}
 }
 

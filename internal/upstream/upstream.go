@@ -49,7 +49,8 @@ func New(life time.Duration, now func() time.Time) *Client {
 // accepts the offer then gets HTTP/1.1 and cannot read it (golang/go issue 39302).
 func newTransport(life time.Duration) *http.Transport {
 	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxyFor,
+		OnProxyConnectResponse: onProxyResponse,
 		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -113,7 +114,7 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	// its errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return Reply{}, &NoReply{Err: err, Reused: reused}
+		return Reply{}, &NoReply{Err: explain(err), Reused: reused}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))

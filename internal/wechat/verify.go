@@ -169,7 +169,10 @@ func asCallError(err error) error {
 		return openapi.Upstream(refusal.ErrCode, refusal.ErrMsg)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not answer in time", err)
-	default:
-		return openapi.NewError(openapi.CodeSystem, "WeChat could not be asked", err)
 	}
+	message := "WeChat could not be asked"
+	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+		message += ": " + obstacle.Sentence()
+	}
+	return openapi.NewError(openapi.CodeSystem, message, err)
 }

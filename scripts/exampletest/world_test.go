@@ -56,7 +56,7 @@ func open(t *testing.T) *world {
 
 	w.urls = urls{
 		AppID:     sandbox.DefaultAppID,
-		Sandbox:   w.sandbox.URL,
+		Sandbox:   w.sandbox.ServePlain(t),
 		Functions: serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
 		Hosting:   serve(t, w.cloudHosting(t)),
 	}

@@ -1,21 +1,19 @@
 package hosting
 
 import (
-	"encoding/pem"
-	"io"
-	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 
 	"sotercall/internal/sandbox"
+	"sotercall/internal/tlstest"
 )
 
-// Upstream is a sandbox behind TLS, as WeChat is.
+// Upstream is a sandbox behind TLS with HTTP/2 offered, as WeChat may be.
 type Upstream struct {
 	*sandbox.Sandbox
 	Server    *httptest.Server
-	authority string // file with the certificate that it shows
+	authority string // file with the certificate authority of its certificate
 }
 
 // OpenUpstream keeps what it needs on disk in folder. Whoever opens one closes it.
@@ -24,12 +22,9 @@ func OpenUpstream(folder string, o sandbox.Options) (*Upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := httptest.NewUnstartedServer(s)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that faults break, and functions that are killed
-	server.StartTLS()
+	server := tlstest.Own().Serve(s, tlstest.Common...)
 	u := &Upstream{Sandbox: s, Server: server, authority: filepath.Join(folder, "upstream.pem")}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(u.authority, certificate, 0o600); err != nil {
+	if err := os.WriteFile(u.authority, tlstest.Own().PEM, 0o600); err != nil {
 		server.Close()
 		return nil, err
 	}

@@ -1,0 +1,104 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Obstacle reports that the network, TLS or a proxy keeps a request from the server.
+// Its text is one sentence for outside, without a secret; Unwrap has the cause, for
+// the log.
+type Obstacle struct {
+	sentence string
+	err      error
+}
+
+// Error returns the sentence and the cause.
+func (e *Obstacle) Error() string { return e.sentence + ": " + e.err.Error() }
+
+// Sentence returns what may be said outside.
+func (e *Obstacle) Sentence() string { return e.sentence }
+
+// Unwrap returns the cause.
+func (e *Obstacle) Unwrap() error { return e.err }
+
+// refusedByProxy reports the status of a proxy's response to CONNECT.
+type refusedByProxy struct{ status int }
+
+func (e *refusedByProxy) Error() string { return fmt.Sprintf("HTTP status %d", e.status) }
+
+// onProxyResponse implements http.Transport.OnProxyConnectResponse.
+func onProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode != http.StatusOK {
+		return &refusedByProxy{response.StatusCode}
+	}
+	return nil
+}
+
+// proxyFor returns the proxy of HTTPS_PROXY, unless NO_PROXY names the host. A
+// request in the clear has no proxy: HTTP_PROXY would read it, and CLEARTEXT_HOSTS
+// allows one host only.
+func proxyFor(r *http.Request) (*url.URL, error) {
+	if r.URL.Scheme != "https" {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
+// explain wraps err in an [Obstacle] if it is one.
+func explain(err error) error {
+	if sentence := sentenceFor(err); sentence != "" {
+		return &Obstacle{sentence, err}
+	}
+	return err
+}
+
+func sentenceFor(err error) string {
+	if proxy, ok := errors.AsType[*refusedByProxy](err); ok {
+		return fmt.Sprintf("the proxy of HTTPS_PROXY answers CONNECT with %d", proxy.status)
+	}
+	ofProxy := isProxyConnect(err)
+	if sentence := certificateSentence(err); sentence != "" {
+		if ofProxy {
+			return "the proxy of HTTPS_PROXY: " + sentence
+		}
+		return sentence
+	}
+	switch {
+	case ofProxy && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
+		return "the proxy of HTTPS_PROXY cannot be reached"
+	// crypto/tls names alert 120, and net/http the frame SETTINGS, in words only.
+	case strings.Contains(err.Error(), "no application protocol"), strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`):
+		return "the server speaks HTTP/2 only, and this function HTTP/1.1"
+	}
+	return ""
+}
+
+// isProxyConnect reports whether err is about the connection to a proxy.
+func isProxyConnect(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation) && operation.Op == "proxyconnect"
+}
+
+func certificateSentence(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the certificate of the server is for another name"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "the certificate of the server has expired, or is not valid yet, by the clock of this machine"
+	}
+	_, isUnknown := errors.AsType[x509.UnknownAuthorityError](err)
+	_, hasNoRoots := errors.AsType[x509.SystemRootsError](err)
+	_, isInvalid := errors.AsType[*tls.CertificateVerificationError](err)
+	if isUnknown || hasNoRoots || isInvalid {
+		return "the certificate of the server is not trusted: this machine has no CA roots for it (SSL_CERT_FILE), the server does not send its intermediate certificate, or a proxy inspects TLS"
+	}
+	return ""
+}
