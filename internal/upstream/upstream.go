@@ -39,6 +39,7 @@ type Client struct {
 // New makes a Client whose idle connections live for so long; now is the clock.
 func New(life time.Duration, now func() time.Time) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = newDialer(now).dial
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
 	transport.IdleConnTimeout = life
 	transport.MaxResponseHeaderBytes = maxHeader
@@ -112,6 +113,13 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 		OpenAPISequence: resp.Header.Get("X-Openapi-Seqid"),
 		Body:            body,
 	}, nil
+}
+
+// SendApart is Send over a connection that no other request has used or will use.
+func (c *Client) SendApart(req *http.Request) (Reply, error) {
+	transport := c.transport.Clone()
+	transport.DisableKeepAlives = true
+	return (&Client{transport: transport, life: c.life, now: c.now}).Send(req)
 }
 
 func retryAfter(header http.Header) time.Duration {
