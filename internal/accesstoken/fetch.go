@@ -75,10 +75,17 @@ func (f *fetch) wait(ctx context.Context) (Token, error) {
 }
 
 // mayRepeat reports whether a call that has got err from the fetch joins the next one:
-// because the fetch ended by its own deadline, or was made for a stranger before the
-// call joined it. ctx is the call's.
+// because the fetch ended by its own deadline, before that of the call, or was made for
+// a stranger before the call joined it. ctx is the call's.
 func (f *fetch) mayRepeat(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && (errors.Is(err, errFetchTime) || errors.Is(err, ErrLeased) || f.need.presented && isPassing(err))
+	switch _, bounded := ctx.Deadline(); {
+	case ctx.Err() != nil:
+		return false
+	case errors.Is(err, errFetchTime), errors.Is(err, ErrLeased):
+		return bounded
+	default:
+		return f.need.presented && isPassing(err)
+	}
 }
 
 // isPassing reports whether a failure is not remembered.
