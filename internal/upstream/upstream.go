@@ -27,20 +27,26 @@ const maxReply = 64 << 10
 // maxHeader is the same for its headers.
 const maxHeader = 64 << 10
 
+// maxIdle is how many idle connections are kept: as many as there may be calls at a
+// time, so that a wave of calls finds the connections of the last one.
+const maxIdle = 1024
+
 // Client sends requests. It may be used concurrently. Make it with [New].
 type Client struct {
 	transport *http.Transport
 	life      time.Duration
 	now       func() time.Time
 
-	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
+	lastUse   atomic.Int64 // when a reply last came, in Unix nanoseconds
+	lastClose atomic.Int64 // when the idle connections were last closed, in the same
+	lastDeath atomic.Int64 // when a reused connection was last found dead, in the same
 }
 
 // New makes a Client whose idle connections live for so long; now is the clock.
 func New(life time.Duration, now func() time.Time) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = newDialer(now).dial
-	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = maxIdle, maxIdle
 	transport.IdleConnTimeout = life
 	transport.MaxResponseHeaderBytes = maxHeader
 	// One HTTP/1.1 connection per concurrent call: one request at a time is what a
@@ -73,7 +79,9 @@ type Reply struct {
 type NoReply struct {
 	Err error
 	// Reused says that the connection had served a request before, and may have
-	// died while it was idle: that tells nothing about the server.
+	// died while it was idle: that tells nothing about the server. It is set, too, if
+	// such a connection was found dead during the request: a front end or a gateway
+	// that goes away cuts all connections at once, the new ones included.
 	Reused bool
 }
 
@@ -87,6 +95,7 @@ func (e *NoReply) Unwrap() error { return e.Err }
 // part of the address, in whose query secrets travel.
 func (c *Client) Send(req *http.Request) (Reply, error) {
 	c.closeIfOld()
+	began := c.now().UnixNano()
 	var reused bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
@@ -95,7 +104,10 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	// its errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return Reply{}, &NoReply{Err: err, Reused: reused}
+		if reused && req.Context().Err() == nil {
+			c.lastDeath.Store(c.now().UnixNano())
+		}
+		return Reply{}, &NoReply{Err: err, Reused: reused || c.lastDeath.Load() > began}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
@@ -132,7 +144,19 @@ func retryAfter(header http.Header) time.Duration {
 
 // CloseIdle closes the connections that are idle, so that the next request gets a
 // new one.
-func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
+func (c *Client) CloseIdle() {
+	c.lastClose.Store(c.now().UnixNano())
+	c.transport.CloseIdleConnections()
+}
+
+// CloseIdleSince is CloseIdle for an attempt that began at since and met a dead
+// connection, unless that was done after since: of many that die at once, the first
+// closes the idle ones, and the others use those that were opened in their place.
+func (c *Client) CloseIdleSince(since time.Time) {
+	if c.lastClose.Load() <= since.UnixNano() {
+		c.CloseIdle()
+	}
+}
 
 // closeIfOld closes what has been idle for longer than a connection lives by the
 // clock on the wall: while the function was frozen, the transport's own timer

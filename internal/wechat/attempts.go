@@ -80,6 +80,7 @@ type attempt struct {
 	base  *url.URL
 	extra bool // begun beside one that was silent
 	apart bool // on a connection of its own
+	began time.Time
 }
 
 // outcome is how an attempt ended.
@@ -191,7 +192,7 @@ func (a *attempts) begin(extra bool) attempt {
 	if extra {
 		a.extras++
 	}
-	next := attempt{base: a.route.Base(), extra: extra, apart: a.apart}
+	next := attempt{base: a.route.Base(), extra: extra, apart: a.apart, began: a.client.now()}
 	a.apart = false
 	return next
 }
@@ -226,7 +227,7 @@ func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
 		return false, nil // the others may still answer
 	}
 	a.failures++
-	if !a.prepareNext(ctx, err) {
+	if !a.prepareNext(ctx, o, err) {
 		if errors.Is(err, errBusy) {
 			return true, nil // it is WeChat's answer all the same
 		}
@@ -263,9 +264,9 @@ func (a *attempts) settle(o outcome) {
 	}
 }
 
-// prepareNext waits as long as is good before the next attempt, and chooses its
-// host. It reports whether there may be one.
-func (a *attempts) prepareNext(ctx context.Context, err error) bool {
+// prepareNext waits as long as is good after an attempt that ended with err, and
+// chooses the host of the next. It reports whether there may be one.
+func (a *attempts) prepareNext(ctx context.Context, o outcome, err error) bool {
 	var noReply *upstream.NoReply
 	var status *badStatus
 	most, wait := maxAttempts-a.request.spare, firstBackoff<<min(a.failures-1, 4)
@@ -274,7 +275,7 @@ func (a *attempts) prepareNext(ctx context.Context, err error) bool {
 	case errors.Is(err, errBusy): // in WeChat's own words: every host would say so
 	case errors.As(err, &noReply):
 		// Idle connections are as old as the dead one, and may be as dead.
-		a.client.http.CloseIdle()
+		a.client.http.CloseIdleSince(o.began)
 		if noReply.Reused && a.dead < maxDead {
 			return a.reconnect(ctx, most)
 		}
