@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -40,7 +41,12 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	var holder string
 	var refused, unknown error
 	refusals := 0
-	ids := slices.Collect(maps.Keys(a))
+	// Apps whose fetches fail come last: strangers can cause a few only.
+	failed := make(map[string]time.Time, len(a))
+	for id, cache := range a {
+		failed[id] = cache.failedAt()
+	}
+	ids := slices.SortedFunc(maps.Keys(a), func(x, y string) int { return failed[x].Compare(failed[y]) })
 	some(len(ids), func(i int) {
 		held, err := a[ids[i]].holdsAmong(ctx, accessToken, len(a))
 		mu.Lock()
@@ -79,6 +85,13 @@ func some(n int, do func(i int)) {
 		})
 	}
 	running.Wait()
+}
+
+// failedAt is when a fetch last failed; zero if none did.
+func (c *Cache) failedAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lastFailure.at
 }
 
 // holdsNow reports whether accessToken is known here to be in force.

@@ -196,7 +196,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	}
 	c.state.Forced, c.state.Spent = state.Forced, state.Spent
 	if errors.Is(err, ErrStale) {
-		if !f.need.claimed { // a claim says nothing about WeChat
+		if !errors.Is(err, errGood) {
 			c.kept, c.keptAt = f.need.stale, now
 		}
 		return

@@ -2,7 +2,6 @@ package accesstoken
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -19,52 +18,30 @@ const (
 // All Caches of a process share one. It may be used concurrently. Make it with
 // [NewStrangers].
 type Strangers struct {
-	now     func() time.Time
-	running chan struct{} // has a place for each fetch under way
+	now   func() time.Time
+	taken chan struct{} // has a place for each fetch that is under way or counts
 
 	mu    sync.Mutex
-	spent []time.Time // guarded by mu; when fetches that count were begun
+	spent []time.Time // guarded by mu; when fetches that count were begun or failed
 }
 
 // NewStrangers makes a Strangers. now is the clock.
 func NewStrangers(now func() time.Time) *Strangers {
-	return &Strangers{now: now, running: make(chan struct{}, strangersPerMinute)}
+	return &Strangers{now: now, taken: make(chan struct{}, strangersPerMinute)}
 }
 
-// begin reports whether one more fetch may begin. If the others under way may turn
-// out not to count, it waits for them, until ctx ends. If it may, call end.
+// begin reports whether one more fetch may begin. While others are under way, which may
+// turn out not to count, it waits for them until ctx ends. If it may, call end.
 func (s *Strangers) begin(ctx context.Context) bool {
+	if s.left() == 0 {
+		return false
+	}
 	select {
-	case s.running <- struct{}{}:
+	case s.taken <- struct{}{}:
+		return true
 	case <-ctx.Done():
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forget()
-	if len(s.spent)+len(s.running) > strangersPerMinute {
-		<-s.running
-		return false
-	}
-	return true
-}
-
-// spend reports whether one more fetch that counts may begin.
-func (s *Strangers) spend() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forget()
-	if len(s.spent)+len(s.running) >= strangersPerMinute {
-		return false
-	}
-	s.spent = append(s.spent, s.now().Round(0))
-	return true
-}
-
-// forget drops what was spent a while ago. s.mu is held.
-func (s *Strangers) forget() {
-	now := s.now().Round(0)
-	s.spent = slices.DeleteFunc(s.spent, func(at time.Time) bool { return now.Sub(at).Abs() >= strangersPeriod })
 }
 
 // end notes that a fetch has ended, and whether it counts.
@@ -73,6 +50,32 @@ func (s *Strangers) end(counts bool) {
 	defer s.mu.Unlock()
 	if counts {
 		s.spent = append(s.spent, s.now().Round(0))
+		return
 	}
-	<-s.running
+	<-s.taken
+}
+
+// spend reports whether one more fetch that counts may begin.
+func (s *Strangers) spend() bool {
+	s.left()
+	select {
+	case s.taken <- struct{}{}:
+		s.end(true)
+		return true
+	default:
+		return false
+	}
+}
+
+// left returns how many fetches may still begin or be found to count. It forgets those
+// of more than strangersPeriod ago.
+func (s *Strangers) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now().Round(0)
+	for len(s.spent) > 0 && now.Sub(s.spent[0]).Abs() >= strangersPeriod {
+		s.spent = s.spent[1:]
+		<-s.taken
+	}
+	return strangersPerMinute - len(s.spent)
 }
