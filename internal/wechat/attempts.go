@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// maxAttempts bounds how many requests an invocation sends, as long as one of
-	// them has failed: the fetch of a token included.
+	// maxAttempts bounds how many requests an invocation sends within countedFor, as
+	// long as one of them has failed: the fetch of a token included.
 	maxAttempts = 4
+	// countedFor is as long as a fetch may take: the one after it is repeated again.
+	countedFor = 5 * time.Second
 	// maxCrowded bounds how often a server is asked that says that it is asked too
 	// much. Such an answer costs it little.
 	maxCrowded = 8
@@ -44,6 +46,7 @@ const (
 // its context comes.
 type invocation struct {
 	deadline time.Time // of the call, which a fetch that others may join outlives; zero: none
+	began    time.Time // when the count began
 
 	mu   sync.Mutex
 	sent int // guarded by mu
@@ -60,7 +63,7 @@ func (c *Client) begin(ctx context.Context) context.Context {
 // beginAnew returns a context that counts from here on, for the same call. What has
 // been answered so far is no reason to repeat less of what follows.
 func beginAnew(ctx context.Context) context.Context {
-	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx)})
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
 }
 
 func (i *invocation) count() {
@@ -111,8 +114,11 @@ type attempts struct {
 // call sends r until it has a reply that is worth keeping, or until another attempt
 // is of no use. When it returns without an error, r.read has read the reply.
 func (c *Client) call(ctx context.Context, r *request) error {
-	if ctx.Value(invocationKey{}) == nil {
+	switch i, ok := ctx.Value(invocationKey{}).(*invocation); {
+	case !ok:
 		ctx = c.begin(ctx)
+	case time.Since(i.began) >= countedFor:
+		ctx = beginAnew(ctx)
 	}
 	a := &attempts{
 		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
