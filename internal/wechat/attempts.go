@@ -57,13 +57,17 @@ type invocationKey struct{}
 // begin returns a context that counts from here on.
 func (c *Client) begin(ctx context.Context) context.Context {
 	c.budget.Call()
-	return beginAnew(ctx)
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
 }
 
 // beginAnew returns a context that counts from here on, for the same call. What has
 // been answered so far is no reason to repeat less of what follows.
 func beginAnew(ctx context.Context) context.Context {
-	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
+	deadline := deadlineOf(ctx)
+	if i, ok := ctx.Value(invocationKey{}).(*invocation); ok {
+		deadline = i.deadline
+	}
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadline, began: time.Now()})
 }
 
 func (i *invocation) count() {
