@@ -3,10 +3,7 @@ package accesstoken
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
-	"time"
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -41,19 +38,13 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	var holder string
 	var refused, unknown error
 	refusals := 0
-	// Apps whose fetches fail come last: strangers can cause a few only.
-	failed := make(map[string]time.Time, len(a))
-	for id, cache := range a {
-		failed[id] = cache.failedAt()
-	}
-	ids := slices.SortedFunc(maps.Keys(a), func(x, y string) int { return failed[x].Compare(failed[y]) })
-	some(len(ids), func(i int) {
-		held, err := a[ids[i]].holdsAmong(ctx, accessToken, len(a))
+	look := func(id string) {
+		held, err := a[id].holdsAmong(ctx, accessToken, len(a))
 		mu.Lock()
 		defer mu.Unlock()
 		switch _, isRefusal := errors.AsType[*Refusal](err); {
 		case held:
-			holder = ids[i]
+			holder = id
 			cancel() // the others need not be asked
 		case isRefusal:
 			refused = err
@@ -61,7 +52,19 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 		case err != nil:
 			unknown = err
 		}
-	})
+	}
+	// Apps whose fetches have failed come last: strangers can cause a few only.
+	var well, failing []string
+	for id, cache := range a {
+		if cache.hasFailed() {
+			failing = append(failing, id)
+		} else {
+			well = append(well, id)
+		}
+	}
+	for _, ids := range [][]string{well, failing} {
+		some(len(ids), func(i int) { look(ids[i]) })
+	}
 	switch {
 	case holder != "":
 		return holder, nil
@@ -87,11 +90,11 @@ func some(n int, do func(i int)) {
 	running.Wait()
 }
 
-// failedAt is when a fetch last failed; zero if none did.
-func (c *Cache) failedAt() time.Time {
+// hasFailed reports whether the last fetch has failed.
+func (c *Cache) hasFailed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lastFailure.at
+	return c.failure.err != nil
 }
 
 // holdsNow reports whether accessToken is known here to be in force.

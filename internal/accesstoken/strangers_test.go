@@ -83,9 +83,37 @@ func TestStrangersDoNotKeepAColdInstanceFromItsTokens(t *testing.T) {
 	})
 }
 
+// Where strangers may cause no fetch any more, a token that another instance has stored
+// is found all the same.
+func TestStoredTokenIsFoundThoughStrangersHaveSpentTheirs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWechat()
+		all := manyApps(w, 3, false)
+		w.set(func() { w.outage = refuse(-1) })
+		for range 10 {
+			_, err := all.Holder(t.Context(), tokenName(1))
+			require.Error(t, err)
+			time.Sleep(time.Second)
+		}
+		w.set(func() { w.outage = nil })
+		require.NoError(t, w.call(t.Context(), w.cache(all["wx001"].config.Store)), "another instance")
+		w.fetches()
+		_, _ = all.Holder(t.Context(), tokenName(1))
+		time.Sleep(recheck)
+		_, _ = all.Holder(t.Context(), tokenName(1))
+		time.Sleep(time.Second)
+		appID, err := all.Holder(t.Context(), tokenName(1))
+		require.NoError(t, err)
+		assert.Equal(t, "wx001", appID)
+		w.requireFetches(t, 0, 0)
+	})
+}
+
 type failing struct{}
 
-func (failing) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) { return refuse(-1)(ctx) }
+func (failing) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) {
+	return refuse(-1)(ctx)
+}
 
 // A fetch for a stranger is one request. A call that joins it makes it a usual one, and
 // fetches again if it has failed already.
