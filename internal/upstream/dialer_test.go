@@ -106,15 +106,22 @@ func TestNextAddressIsDialled(t *testing.T) {
 // answered once are lost, and no other.
 func TestSlowNameServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := 5 * time.Second
-		var failure error
-		lookups, found := 0, []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		type answer struct {
+			after time.Duration
+			err   error
+		}
+		const slow = 5 * time.Second
+		var server atomic.Pointer[answer]
+		server.Store(&answer{slow, nil})
+		var lookups atomic.Int32
+		found := []netip.Addr{netip.MustParseAddr("192.0.2.1")}
 		d := newDialer(time.Now)
 		d.lookup = func(ctx context.Context, _ string) ([]netip.Addr, error) {
-			lookups++
+			lookups.Add(1)
+			says := server.Load()
 			select {
-			case <-time.After(slow):
-				return found, failure
+			case <-time.After(says.after):
+				return found, says.err
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
@@ -134,27 +141,28 @@ func TestSlowNameServer(t *testing.T) {
 		took, err := resolve()
 		require.NoError(t, err)
 		assert.Equal(t, 2*time.Second, took, "the lookup of the first has gone on")
-		assert.Equal(t, 1, lookups)
+		assert.EqualValues(t, 1, lookups.Load())
 		for range 10 {
 			took, err = resolve()
 			require.NoError(t, err)
 			assert.Equal(t, lookupPatience, took, "an earlier result stands in")
 		}
 		time.Sleep(slow)
-		failure = errors.New("SERVFAIL")
+		server.Store(&answer{slow, errors.New("SERVFAIL")})
 		_, err = resolve()
 		require.NoError(t, err)
 		time.Sleep(slow)
-		failure = &net.DNSError{Err: "no such host", IsNotFound: true}
-		slow = 0
+		gone := &net.DNSError{Err: "no such host", IsNotFound: true}
+		server.Store(&answer{0, gone})
 		_, err = resolve()
-		require.ErrorIs(t, err, failure, "a name that is gone is gone")
+		require.ErrorIs(t, err, gone, "a name that is gone is gone")
 
-		failure, slow = errors.New("SERVFAIL"), 0
+		failed := errors.New("SERVFAIL")
+		server.Store(&answer{0, failed})
 		time.Sleep(maxStale + time.Minute)
 		_, err = resolve()
-		require.ErrorIs(t, err, failure, "an old result is none")
-		failure = nil
+		require.ErrorIs(t, err, failed, "an old result is none")
+		server.Store(&answer{0, nil})
 		took, err = resolve()
 		require.NoError(t, err, "the twin")
 		assert.Zero(t, took)
