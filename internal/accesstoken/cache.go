@@ -43,9 +43,6 @@ const (
 	recheckDoubtful = 500 * time.Millisecond
 	// newFor is how long WeChat's front ends may take to learn of a token.
 	newFor = 2500 * time.Millisecond
-	// confirmInterval is how often WeChat is asked, at most, whether a token is refused
-	// that a client claims to be, while it is not.
-	confirmInterval = time.Second
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
 	// minutes before its end.
 	maxMargin = 5 * time.Minute
@@ -163,18 +160,6 @@ func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
 // one is kept: front ends that do not know it yet would not know the next one either.
 func (c *Cache) Renew(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
 	return c.replace(ctx, need{stale: refused, doubt: doubt})
-}
-
-// Claim is Renew or, without a doubt, Refresh, for a client that says that WeChat has
-// refused a token. Before the budget of Refresh is spent on it, WeChat is asked whether
-// it has. If it has not, the budget is the one of Force, and the error wraps ErrStale if
-// nothing is left of it.
-func (c *Cache) Claim(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
-	token, err := c.replace(ctx, need{stale: refused, claimed: true, doubt: doubt})
-	if errors.Is(err, errGood) { // then there is nothing better than what it has
-		return c.Token(ctx)
-	}
-	return token, err
 }
 
 // Force replaces the current token on request, as force_refresh asks, within a

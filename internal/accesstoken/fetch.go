@@ -334,9 +334,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 // errFetchTime says that a fetch has ended by its own deadline.
 var errFetchTime = fmt.Errorf("the token endpoint did not answer within %s: %w", fetchTimeout, context.DeadlineExceeded)
 
-// errGood says that a client claims that a token is refused, and WeChat accepts it.
-var errGood = fmt.Errorf("%w; WeChat accepts it", ErrStale)
-
 // obtain asks the endpoint, and once more with force if it gives n.stale again.
 // With an error the State is still the one to keep: it has what was spent.
 func (c *Cache) obtain(ctx context.Context, state State, n need) (State, error) {
@@ -385,30 +382,6 @@ func (c *Cache) obtainWithin(ctx context.Context, state State, n need) (State, e
 		}
 	}
 	return state.without(n.stale).next(token, c.clock()), nil
-}
-
-// confirms reports whether WeChat refuses token, as a client claims. While it does not,
-// it is asked every confirmInterval at most, for all clients together, and they wait.
-func (c *Cache) confirms(ctx context.Context, token secret.Text) bool {
-	if c.config.Refuses == nil {
-		return false
-	}
-	c.mu.Lock()
-	wait := confirmInterval - c.clock().Sub(c.denied).Abs()
-	c.mu.Unlock()
-	if wait > 0 && !pause(ctx, wait) {
-		return false
-	}
-	refuses, err := c.config.Refuses(ctx, token)
-	if err != nil {
-		c.config.Log.Warn("a client claims that WeChat refuses the access_token, and WeChat could not be asked", "error", err.Error())
-	}
-	if !refuses {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.denied = c.clock()
-	}
-	return refuses
 }
 
 func (n need) forcedPerDay() int {
