@@ -13,16 +13,17 @@ import (
 // that a client claims to be, while it is not.
 const confirmInterval = time.Second
 
-// errGood says that a client claims that a token is refused, and WeChat accepts it.
-var errGood = fmt.Errorf("%w; WeChat accepts it", ErrStale)
+// errGood says that a client claims that a token is refused, and WeChat does not
+// confirm it.
+var errGood = fmt.Errorf("%w; WeChat does not confirm that", ErrStale)
 
 // Claim is Renew or, without a doubt, Refresh, for a client that says that WeChat has
 // refused a token. Before the budget of Refresh is spent on it, WeChat is asked whether
-// it has. If it has not, the budget is the one of Force, and the error wraps ErrStale if
-// nothing is left of it.
+// it has. If it has not, or cannot be asked, the budget is the one of Force, and the
+// current token is returned if nothing is left of it.
 func (c *Cache) Claim(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
 	token, err := c.replace(ctx, need{stale: refused, claimed: true, doubt: doubt})
-	if errors.Is(err, errGood) { // then there is nothing better than what it has
+	if errors.Is(err, errGood) {
 		return c.Token(ctx)
 	}
 	return token, err
