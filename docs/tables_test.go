@@ -85,7 +85,7 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 		}
 	}
 	known := map[string]bool{}
-	tag := regexp.MustCompile("`env:\"([A-Z_]+)\"(?: envDefault:\"([^\"]*)\")?`")
+	tag := regexp.MustCompile("`env:\"([A-Z_]+)\"(?: envDefault:\"([^\"]*)\")?(?: form:\"[^\"]*\")?`")
 	for _, file := range settings {
 		source, err := os.ReadFile(file)
 		require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -150,7 +149,8 @@ func TestPathsAreExact(t *testing.T) {
 		given, want string
 	}{
 		{f, "verify", verifyPath, snake, `"is_ok":true`, "yes"}, {f, "verify", verifyPath + "/", snake, `"is_ok":true`, "yes"},
-		{f, "verify", "/x" + verifyPath, snake, `"is_ok":true`, ""}, {f, "verify", "/" + verifyPath, snake, `"is_ok":true`, ""},
+		{f, "verify", "/x" + verifyPath, snake, `"is_ok":true`, ""}, {f, "verify", "//" + verifyPath, snake, `"is_ok":true`, ""},
+		{f, "verify", "/" + verifyPath, snake, `"is_ok":true`, "as WeChat's documents write it"},
 		{f, "token", "/cgi-bin/stable_token", secretBody, `"access_token"`, "yes"}, {f, "token", "/cgi-bin/stable_token/", secretBody, `"access_token"`, "yes"},
 		{f, "token", "/x/cgi-bin/stable_token", secretBody, `"access_token"`, ""}, {f, "token", "/", secretBody, `"access_token"`, ""},
 		{with, "token", base + "/cgi-bin/stable_token", secretBody, `"access_token"`, "yes"},
@@ -166,7 +166,7 @@ func newBasedFleet(t *testing.T, base string) *fleet {
 	t.Helper()
 	f := newFleet(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken, "HTTP_BASE_PATH": base})
 	f.on["token"] = hostedtest.SCF(t, "token",
-		hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), 20*time.Second, new(hostedtest.Log))
+		hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), hostedtest.Ample, new(hostedtest.Log))
 	return f
 }
 

@@ -23,6 +23,8 @@ type need struct {
 	// claimed says that a client claims that WeChat has refused stale. Unless WeChat
 	// confirms it, the budget is that of onRequest.
 	claimed bool
+	// early says that no call waits for the token yet: a failure is not remembered.
+	early bool
 	// doubt says why stale may be good all the same: then nothing is forced.
 	doubt Doubt
 	// presented says that somebody has presented a token that is not known.
@@ -202,7 +204,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 		return
 	}
 	c.failure = failure{err: err, at: now}
-	if !c.config.Function { // where failures are remembered already
+	if !c.config.Function && !f.need.early { // a token function remembers failures itself
 		c.failure.life = retryAfter(err)
 	}
 	c.lastFailure = c.failure

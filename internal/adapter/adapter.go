@@ -72,6 +72,9 @@ type Handler interface {
 	// Configured says why the function cannot work as it is configured; nil if it
 	// can.
 	Configured() error
+	// Prepare begins what the first invocation would wait for. It returns at once; done
+	// is closed at the end.
+	Prepare() (done <-chan struct{})
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the function.
@@ -97,16 +100,22 @@ func found() (Kind, bool) {
 	return Kind{}, false
 }
 
-// VariablesAtStart reports whether the process has the function's variables from
-// the start.
-func VariablesAtStart() bool {
-	kind, _ := found()
-	return kind.VariablesAtStart
-}
-
 // timeLimit stands in where a platform tells neither a deadline nor a limit; it
 // is what both set by default.
 const timeLimit = 3 * time.Second
+
+// await waits for done, for so long at most.
+func await(done <-chan struct{}, limit time.Duration) {
+	if limit == 0 {
+		return
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
 
 // NotHosted is the exit status of a function that was started by hand.
 const NotHosted = 2
@@ -116,6 +125,9 @@ const NotHosted = 2
 // and returns [NotHosted].
 func Start(h Handler, stderr io.Writer) int {
 	if kind, ok := found(); ok {
+		if kind.VariablesAtStart {
+			await(h.Prepare(), kind.preparation)
+		}
 		return kind.start(h, stderr)
 	}
 	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it, or PORT names a port to serve HTTP on. To try it here: go run ./scripts/local demo")

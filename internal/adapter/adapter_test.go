@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -34,6 +35,8 @@ func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, 
 func (s *seen) Serve(context.Context, Invocation, http.ResponseWriter, *http.Request) {}
 
 func (s *seen) Configured() error { return nil }
+
+func (s *seen) Prepare() <-chan struct{} { return nil }
 
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -109,6 +112,31 @@ func TestSCFWithoutADeadlineHasTheLimit(t *testing.T) {
 		require.NoError(t, s.err)
 		assert.InDelta(t, want, s.left, float64(2*time.Second))
 	}
+}
+
+// On Lambda what the first call needs is awaited, for a second; behind a port it is
+// not; on SCF, where the variables come with an invocation, there is nothing to prepare.
+func TestPreparationIsAwaitedForASecond(t *testing.T) {
+	limits := map[Platform]time.Duration{}
+	for _, kind := range Platforms {
+		limits[kind.Name] = kind.preparation
+	}
+	assert.Equal(t, map[Platform]time.Duration{Lambda: time.Second, SCF: 0, HTTP: 0}, limits)
+	synctest.Test(t, func(t *testing.T) {
+		for takes, waited := range map[time.Duration]time.Duration{
+			300 * time.Millisecond: 300 * time.Millisecond, time.Hour: time.Second,
+		} {
+			done := make(chan struct{})
+			timer := time.AfterFunc(takes, func() { close(done) })
+			begin := time.Now()
+			await(done, initPreparation)
+			assert.Equal(t, waited, time.Since(begin))
+			timer.Stop()
+		}
+		begin := time.Now()
+		await(nil, 0)
+		assert.Zero(t, time.Since(begin))
+	})
 }
 
 func TestStartedByHand(t *testing.T) {

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"io"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -18,6 +19,10 @@ type Kind struct {
 	// start; otherwise they come with each invocation.
 	VariablesAtStart bool
 
+	// preparation is how long the process waits for [Handler.Prepare] before it tells
+	// the platform that it is ready; what is not done by then goes on beside. Zero where
+	// being ready early is worth more.
+	preparation time.Duration
 	// start runs a function there. It returns the exit status of the process, if at
 	// all.
 	start func(h Handler, stderr io.Writer) int
@@ -27,7 +32,7 @@ type Kind struct {
 // with both libraries linked, Lambda's variable is the one that only Lambda sets,
 // and PORT is set in many places.
 var Platforms = []Kind{
-	{Name: Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, start: func(h Handler, _ io.Writer) int {
+	{Name: Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, preparation: initPreparation, start: func(h Handler, _ io.Writer) int {
 		lambda.Start(onLambda{h})
 		return 0
 	}},

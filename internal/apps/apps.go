@@ -91,10 +91,14 @@ func (c Client) May(appID string) bool { return c.Apps == nil || slices.Contains
 // IsLimited reports whether there are apps that the client may not know of.
 func (c Client) IsLimited() bool { return c.Apps != nil }
 
-// What names look like. WeChat's AppIDs have wx and 16 hex digits; the pattern is
-// wider, and shorter than any secret. Most functions read no document, and start without
-// these.
+// IsAppID reports whether a text looks like an AppID of WeChat: wx and 16 hex digits in
+// small letters.
+func IsAppID(text string) bool { return appID().MatchString(text) }
+
+// What names look like. mistyped has the AppIDs that a message may show: it is shorter
+// than any secret. Compiled on first use.
 var (
-	appID      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`) })
+	mistyped   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`) })
+	appID      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9a-f]{16}$`) })
 	clientName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z_.-]{1,31}$`) })
 )

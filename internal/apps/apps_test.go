@@ -1,6 +1,7 @@
 package apps_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestParse(t *testing.T) {
 	assert.True(t, all.Has(reporter) && all.Has("report-0123456789abcdef-new-4567"), "both, while they are changed")
 	assert.True(t, all.May(game))
 
-	set, err = apps.Parse([]byte(`{"apps":{"wx1":{"secret":"s","mode":"stable"}}}`))
+	set, err = apps.Parse([]byte(`{"apps":{"wx0123456789abcdef":{"secret":"s","mode":"stable"}}}`))
 	require.NoError(t, err, "clients may be left out")
 	assert.Empty(t, set.Clients)
 	assert.False(t, set.Apps[0].Classic)
@@ -71,6 +72,8 @@ func TestMistakesAreNamedByTheirPlace(t *testing.T) {
 		{"a number as secret", `"` + shopSecret + `"`, `7`, "/apps/wx0123456789abcdef/secret has a value of the wrong kind"},
 		{"an app twice", `"wx0123456789abcdef": {`, `"wxfedcba9876543210": {`, "/apps/wxfedcba9876543210 is duplicated"},
 		{"no AppID", `"wx0123456789abcdef": {`, `"gh_0123456789abcdef": {`, "/apps/#2 must have an AppID as its name"},
+		{"a mistyped AppID", `"wx0123456789abcdef": {`, `"wx0123456789ABCDEF": {`, "/apps/wx0123456789ABCDEF must have an AppID as its name: wx and 16"},
+		{"a short AppID", `"wx0123456789abcdef": {`, `"wx0123456789abcde": {`, "/apps/wx0123456789abcde must have an AppID as its name"},
 		{"no secrets", `"secrets": ["` + client + `"], `, ``, "/clients/shop/secrets is missing"},
 		{"short secret", client, client[1:], "/clients/shop/secrets/0 must be a secret of at least 32 bytes"},
 		{"the secret of an app", client, shopSecret, "/clients/shop/secrets/0 must not be the secret of an app"},
@@ -116,13 +119,13 @@ func TestSecretInThePlaceOfANameIsNotPrinted(t *testing.T) {
 
 func TestFewMistakesAreToldOfMany(t *testing.T) {
 	var all []string
-	for _, id := range strings.Fields("wxa wxb wxc wxd wxe wxf wxg") {
-		all = append(all, `"`+id+`":{}`)
+	for _, last := range "abcdef0" {
+		all = append(all, fmt.Sprintf(`"wx000000000000000%c":{}`, last))
 	}
 	_, err := apps.Parse([]byte(`{"apps":{` + strings.Join(all, ",") + `}}`))
 	invalid := new(apps.Invalid)
 	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, "/apps/wxa/secret is missing", invalid.Problems[0])
+	assert.Equal(t, "/apps/wx000000000000000a/secret is missing", invalid.Problems[0])
 	assert.Equal(t, "and 2 more", invalid.Problems[len(invalid.Problems)-1])
 	assert.Len(t, invalid.Problems, 6)
 

@@ -99,9 +99,9 @@ func (p *problems) apps(all members[app]) []App {
 	}
 	var apps []App
 	for i, m := range all {
-		at := place("/apps", i, m.name, appID().MatchString)
-		if !appID().MatchString(m.name) {
-			p.add(at, "must have an AppID as its name, which begins with wx")
+		at := place("/apps", i, m.name, mistyped().MatchString)
+		if !IsAppID(m.name) {
+			p.add(at, "must have an AppID as its name: wx and 16 of the characters 0-9 and a-f")
 		}
 		switch text := m.value.Secret.Reveal(); {
 		case text == "":
@@ -205,7 +205,7 @@ func pointer(p jsontext.Pointer) string {
 			above = name
 			ok = name == "apps" || name == "clients"
 		case 1:
-			ok = above == "apps" && appID().MatchString(name) || above == "clients" && clientName().MatchString(name)
+			ok = above == "apps" && mistyped().MatchString(name) || above == "clients" && clientName().MatchString(name)
 		case 2:
 			ok = slices.Contains([]string{"secret", "mode", "secrets", "apps"}, name)
 		default:

@@ -93,6 +93,10 @@ type Store interface {
 // ErrNotEnrolled says that a Store works and keeps no AuthKey for an ID.
 var ErrNotEnrolled = errors.New("no AuthKey is enrolled for this user, device and app")
 
+// ErrTooManyDevices says that a Store keeps as many AuthKeys of a user as it can. Some
+// must be deleted there before another is kept.
+var ErrTooManyDevices = errors.New("the user has as many AuthKeys as the store can keep: delete those of devices that are not used any more")
+
 // NotNewerError says that an AuthKey was exported no later than one that is kept
 // already for the same user and device. It is a [soter.ErrMismatch].
 type NotNewerError struct {

@@ -76,7 +76,7 @@ func enrollError(ctx context.Context, err error) *openapi.Error {
 	switch {
 	case err == nil:
 		return nil
-	case is(soter.ErrMalformed), is(soter.ErrWeakKey), is(soter.ErrWrongSignature), is(soter.ErrMismatch):
+	case is(soter.ErrMalformed), is(soter.ErrWeakKey), is(soter.ErrWrongSignature), is(soter.ErrMismatch), is(ErrTooManyDevices):
 		return openapi.NewError(openapi.CodeInvalidParam, fmt.Sprintf("%.200s", err), err)
 	case ctx.Err() != nil:
 		return openapi.NewError(openapi.CodeTimeout, "no time was left to keep the AuthKey", err)

@@ -62,6 +62,9 @@ func (d *DynamoDB) Put(ctx context.Context, key AuthKey) error {
 		Names:  map[string]string{"#counter": counterField(key.ID), "#key": keyField(key.ID)},
 		Values: dynamodb.Item{":counter": dynamodb.Number(key.Counter), ":key": dynamodb.String(string(content))},
 	})
+	if errors.Is(err, dynamodb.ErrFull) {
+		return ErrTooManyDevices
+	}
 	failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
 	if !ok {
 		return err

@@ -7,8 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 // defaultHost is the gateway; a region and an environment go in front of it
@@ -90,8 +90,7 @@ func gateway(config, env, region string) (*url.URL, error) {
 		return &url.URL{Scheme: "https", Host: host, Path: Path}, nil
 	}
 	u, err := url.Parse(injected.URL)
-	if err != nil || u.Hostname() == "" || u.User != nil ||
-		u.Scheme != "https" && !(u.Scheme == "http" && loopback.Near(u.Hostname())) {
+	if err != nil || u.Hostname() == "" || u.User != nil || !upstream.IsConfidential(u) {
 		return nil, errors.New("the URL in TCB_CONTEXT_CNFG must be an https address (http only to this machine)")
 	}
 	return u, nil
@@ -126,11 +125,6 @@ func (i invocation) form(requestData []byte) Form {
 		form = append(form, Field{Name: fieldSessionToken, Value: reveal(i.sessionToken)})
 	}
 	return append(form, Field{Name: fieldCrossAccountAuth})
-}
-
-// secrets are what a call carries that nobody else may learn.
-func (i invocation) secrets() []secret.Text {
-	return []secret.Text{i.credentials.SecretID, i.credentials.SecretKey, i.apiToken, i.accessToken, i.sessionToken, i.tcbSessionToken}
 }
 
 func reveal(t secret.Text) []byte { return []byte(t.Reveal()) }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 )
 
 // ErrorType is the content type by which the SDK knows a [GatewayError]. It
@@ -26,39 +26,39 @@ type GatewayError struct {
 
 // read tells what a reply says, in the order of wx-server-sdk. It is stricter
 // in one thing: where the SDK resolves although nobody said whether the
-// signature is genuine, that is an error here. Nothing of what the gateway and
-// WeChat say gets past outside.
-func read(outside *secret.Scrubber, status int, contentType string, body []byte) (openapi.Verdict, error) {
+// signature is genuine, that is an error here. What the gateway and
+// WeChat say is redacted by r.
+func read(r *redact.Redactor, status int, contentType string, body []byte) (openapi.Verdict, error) {
 	if status != http.StatusOK {
-		return nonsense(outside, fmt.Errorf("HTTP status %d", status))
+		return nonsense(fmt.Errorf("HTTP status %d", status))
 	}
 	if contentType == ErrorType {
-		if err := readGatewayError(outside, body); err != nil {
+		if err := readGatewayError(r, body); err != nil {
 			return openapi.Verdict{}, err
 		}
 	}
 	response, err := UnmarshalResponse(body)
 	if err != nil {
-		if err := readGatewayError(outside, body); err != nil {
+		if err := readGatewayError(r, body); err != nil {
 			return openapi.Verdict{}, err
 		}
-		return nonsense(outside, fmt.Errorf("content type %.100q: %w", outside.Text(contentType), err))
+		return nonsense(fmt.Errorf("content type %.100q: %w", r.Text(contentType), r.Error(err)))
 	}
 	if response.ErrorCode != 0 {
 		return openapi.Verdict{}, refused(int(response.ErrorCode))
 	}
 	if !strings.Contains(response.ContentType, "application/json") && !strings.Contains(response.ContentType, "text/plain") {
-		return nonsense(outside, fmt.Errorf("WeChat's reply is typed %.100q", outside.Text(response.ContentType)))
+		return nonsense(fmt.Errorf("WeChat's reply is typed %.100q", r.Text(response.ContentType)))
 	}
-	verdict, err := openapi.ParseReply(response.Data, outside.Text)
+	verdict, err := openapi.ParseReply(response.Data, r.Text)
 	if _, refused := errors.AsType[*openapi.Error](err); err != nil && !refused {
-		return nonsense(outside, fmt.Errorf("WeChat's reply: %w", err))
+		return nonsense(fmt.Errorf("WeChat's reply: %w", r.Error(err)))
 	}
 	return verdict, err
 }
 
 // readGatewayError returns nil if body is none.
-func readGatewayError(outside *secret.Scrubber, body []byte) error {
+func readGatewayError(r *redact.Redactor, body []byte) error {
 	var e GatewayError
 	if json.Unmarshal(body, &e) != nil || e.Code == "" {
 		return nil
@@ -68,9 +68,9 @@ func readGatewayError(outside *secret.Scrubber, body []byte) error {
 		code = systemError
 	}
 	return fmt.Errorf("gateway: %.100s, request %.100s: %w",
-		outside.Text(e.Code), outside.Text(e.RequestID), openapi.NewError(code, outside.Text(e.Message), nil))
+		r.Text(e.Code), r.Text(e.RequestID), openapi.NewError(code, r.Text(e.Message), nil))
 }
 
-func nonsense(outside *secret.Scrubber, cause error) (openapi.Verdict, error) {
-	return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway's answer is not one that wx-server-sdk knows", outside.Error(cause))
+func nonsense(cause error) (openapi.Verdict, error) {
+	return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway's answer is not one that wx-server-sdk knows", cause)
 }

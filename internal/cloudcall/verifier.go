@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
 )
 
@@ -35,9 +35,8 @@ const (
 // implements [openapi.Verifier] and may be used concurrently. Make it with
 // [New].
 type Verifier struct {
-	// Scrub takes secrets out of what the gateway says; those of a request are
-	// taken out in any case. Set it before the first use.
-	Scrub *secret.Scrubber
+	// Redact masks secrets in what the gateway says. Set it before the first use.
+	Redact *redact.Redactor
 
 	environment func(ctx context.Context) map[string]string
 	now         func() time.Time
@@ -93,17 +92,15 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	// would do no harm: it then repeats one that met a connection which had died
 	// while it was idle (net/http, Transport).
 	req.Header["Idempotency-Key"] = nil
-	outside := v.Scrub.With(append(i.secrets(), secret.New(signatureOf(req)),
-		secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))...)
 	reply, err := v.client.Send(req)
-	err = outside.Error(err)
+	err = v.Redact.Error(err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
 	case err != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the gateway could not be asked", err)
 	}
-	return read(outside, reply.Status, reply.ContentType, reply.Body)
+	return read(v.Redact, reply.Status, reply.ContentType, reply.Body)
 }
 
 // request builds the call as wx-server-sdk 4.0.2 does at this time of the clock.
@@ -139,13 +136,6 @@ func (v *Verifier) request(ctx context.Context, i invocation, r openapi.Request)
 	req.Header.Set(headerExpires, strconv.Itoa(int(MaxAge/time.Second)))
 	req.Header.Set(headerTimestamp, strconv.FormatInt(signedAt.Unix(), 10))
 	return req, nil
-}
-
-// signatureOf returns what Sign has made: whoever has it can send the request
-// again, for as long as MaxAge.
-func signatureOf(req *http.Request) string {
-	_, signature, _ := strings.Cut(req.Header.Get("Authorization"), "Signature=")
-	return signature
 }
 
 func marshalRequest(r openapi.Request) ([]byte, error) {

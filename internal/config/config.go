@@ -20,33 +20,61 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"sotercall/internal/loopback"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 // Read fills the struct that into points to from the variables that its env tags
-// name. A variable that is empty counts as not set.
+// name. A variable that is empty counts as not set. The tag form says what a value
+// looks like, for the error.
+//
+// A value loses the end of its line, which files and pipes leave there. Read refuses
+// what else is pasted by mistake: see [Pasted].
 func Read(into any, environment map[string]string) error {
 	set := make(map[string]string, len(environment))
-	for name, value := range environment {
-		if value != "" {
-			set[name] = value
+	var problems Check
+	for _, name := range variables(reflect.TypeOf(into).Elem()) {
+		value := strings.TrimRight(environment[name], "\r\n")
+		if value == "" {
+			continue
 		}
+		set[name] = value
+		if problem := Pasted(value); problem != "" {
+			problems.That(false, name, problem)
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return err
 	}
 	if err := env.ParseWithOptions(into, env.Options{Environment: set}); err != nil {
 		var field env.ParseError
 		if errors.As(err, &field) {
-			return errors.New(variable(into, field.Name) + " cannot be read") // the library would quote the value
+			return errors.New(unreadable(into, field.Name)) // the library would quote the value
 		}
 		return errors.New("the variables cannot be read")
 	}
 	return nil
 }
 
-// variable is the variable that a field of the struct is filled from.
-func variable(into any, field string) string {
+// variables are the names in the env tags of a struct and of the structs inside it.
+func variables(t reflect.Type) (names []string) {
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("env"); name != "" {
+			names = append(names, name)
+		} else if f.IsExported() && f.Type.Kind() == reflect.Struct {
+			names = append(names, variables(f.Type)...)
+		}
+	}
+	return names
+}
+
+// unreadable says what the variable of a field must look like.
+func unreadable(into any, field string) string {
 	f, _ := reflect.TypeOf(into).Elem().FieldByName(field)
-	return f.Tag.Get("env")
+	if form := f.Tag.Get("form"); form != "" {
+		return f.Tag.Get("env") + " must be " + form
+	}
+	return f.Tag.Get("env") + " cannot be read"
 }
 
 // Check collects what is wrong. The zero Check has found nothing.
@@ -78,14 +106,24 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 
 // Address reads the base address of an API. Secrets travel there: in the clear
 // to this machine only, from a container too, and to those of the hosts in plain, to
-// which none are sent.
+// which none are sent. What is put behind the address is refused by name: a part of
+// WeChat's paths, a query, a fragment.
 func (c *Check) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && base.Hostname() != "" && (base.Scheme == "https" ||
-		base.Scheme == "http" && (loopback.Near(base.Hostname()) || slices.Contains(plain, base.Hostname())))
+	ok := err == nil && (upstream.IsConfidential(base) || base.Scheme == "http" && slices.Contains(plain, base.Hostname()))
 	c.That(ok, name, "must be an https address (http only to this machine)")
+	if ok {
+		c.That(base.User == nil, name, "must not have a user name or a password in it")
+		c.That(base.RawQuery == "" && !base.ForceQuery, name, "must end before the ?: the function adds the query")
+		c.That(base.Fragment == "" && !strings.Contains(text, "#"), name, "must end before the #")
+		c.That(!slices.ContainsFunc(weChatPaths, func(path string) bool { return strings.Contains(base.Path+"/", path) }), name,
+			"must end before /cgi-bin, as https://api.weixin.qq.com does: the function adds the path")
+	}
 	return base
 }
+
+// weChatPaths begin the paths of WeChat's API, which every function adds itself.
+var weChatPaths = []string{"/cgi-bin/", "/wxa/", "/sns/"}
 
 // BasePath demands a path that may stand before other paths: segments of letters,
 // digits and -._~, each behind a slash, and no slash at the end. Empty is none.

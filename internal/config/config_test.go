@@ -14,8 +14,12 @@ import (
 type settings struct {
 	Mode   string        `env:"MODE" envDefault:"stable"`
 	Life   time.Duration `env:"LIFE" envDefault:"2m"`
+	Span   time.Duration `env:"SPAN" envDefault:"2m" form:"a duration with its unit, such as 2m"`
 	Secret secret.Text   `env:"SECRET"`
 	List   []secret.Text `env:"LIST"`
+	Inner  struct {
+		Nested string `env:"NESTED"`
+	}
 }
 
 func TestRead(t *testing.T) {
@@ -38,6 +42,8 @@ func TestReadNeverTakesFromTheProcess(t *testing.T) {
 func TestWhatCannotBeReadIsNamedWithoutItsValue(t *testing.T) {
 	err := config.Read(new(settings), map[string]string{"LIFE": "hush"})
 	assert.EqualError(t, err, "LIFE cannot be read")
+	err = config.Read(new(settings), map[string]string{"SPAN": "120"})
+	assert.EqualError(t, err, "SPAN must be a duration with its unit, such as 2m")
 }
 
 func TestCheck(t *testing.T) {

@@ -23,82 +23,56 @@
 // guide, "Time to Live"), so that an item which is there says nothing about time:
 // who keeps it compares expires with the clock.
 //
-// A request is sent up to three times, because a reply can be lost and a
-// connection die while a function is frozen: a write must therefore recognize, by a
-// nonce in its item, that it has been done already. Everything together waits for as
-// long as the context lets it, and for five seconds at most.
-//
-// Three actions of one API are worded here, and signed by AWS's own library. Its
-// client for DynamoDB would make the zip of a function a tenth larger, and be ready
-// later than all else in it; the tests hold our requests against it.
+// A request is sent up to ten times where no reply comes, and three times where one asks
+// for that: a reply can be lost, and a connection die while a function is frozen. A write
+// must therefore recognize, by a nonce in its item, that it has been done already.
+// Everything together waits for as long as the context lets it, and for five seconds at
+// most.
 package dynamodb
 
 import (
 	"errors"
-	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"sotercall/internal/loopback"
-	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
+	"sotercall/internal/awssdk"
+	"sotercall/internal/redact"
 )
-
-// idleLife is how long an idle connection is kept.
-const idleLife = 30 * time.Second
 
 // Table is a table. It may be used concurrently. Make it with [Open].
 type Table struct {
-	// Scrub takes secrets out of what the server says; the credentials, and what a
-	// request carries, are taken out in any case. Set it before the first use.
-	Scrub *secret.Scrubber
+	// Redact masks secrets in what the server says. Set it before the first use.
+	Redact *redact.Redactor
 
-	name, region, endpoint string
-	credentials            credentials
-	connections            *upstream.Client
-	budget                 *upstream.Budget
+	name   string
+	aws    *awssdk.Client
+	client *sdk.Client
+	// hopeless is why nothing works as it is configured; nil if something does.
+	hopeless atomic.Pointer[string]
 }
 
-// credentials are those of the function's role.
-type credentials struct{ id, key, session secret.Text }
-
-// reveal gives them to who signs.
-func (c credentials) reveal() aws.Credentials {
-	return aws.Credentials{AccessKeyID: c.id.Reveal(), SecretAccessKey: c.key.Reveal(), SessionToken: c.session.Reveal()}
-}
-
-// Open makes the Table of that name from the variables that Lambda sets: AWS_REGION,
-// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (AWS Lambda
-// Developer Guide, "Defined runtime environment variables"). With
-// AWS_ENDPOINT_URL_DYNAMODB it is reached at another address than the region's, in
-// the clear on this machine only. It connects when the Table is used, not before. The
-// errors name the variable.
+// Open makes the Table of that name, with the region, the credentials and the endpoint
+// that package awssdk finds. It connects when the Table is used, not before. The errors
+// name the variable.
 func Open(name string, environment map[string]string) (*Table, error) {
-	t := &Table{
-		name: name, region: environment["AWS_REGION"], endpoint: environment["AWS_ENDPOINT_URL_DYNAMODB"],
-		credentials: credentials{
-			id:      secret.New(environment["AWS_ACCESS_KEY_ID"]),
-			key:     secret.New(environment["AWS_SECRET_ACCESS_KEY"]),
-			session: secret.New(environment["AWS_SESSION_TOKEN"]),
-		},
-		connections: upstream.New(idleLife, time.Now),
-		budget:      upstream.NewBudget(time.Now),
-	}
-	switch {
-	case len(name) < 3, len(name) > 255, !isOf(name, lower+upper+digits+"_.-"): // DynamoDB API, CreateTable
+	if len(name) < 3 || len(name) > 255 || !isOf(name, lower+upper+digits+"_.-") { // DynamoDB API, CreateTable
 		return nil, errors.New("DYNAMODB_TABLE must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
-	case t.region == "", !isOf(t.region, lower+digits+"-"):
-		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
-	case t.credentials.id.IsZero(), t.credentials.key.IsZero():
-		return nil, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: DYNAMODB_TABLE needs them, and Lambda sets them")
-	case t.endpoint == "":
-		t.endpoint = "https://dynamodb." + t.region + "." + domain(t.region)
-	case !isEndpoint(t.endpoint):
-		return nil, errors.New("AWS_ENDPOINT_URL_DYNAMODB must be an https address (http only to this machine)")
 	}
-	return t, nil
+	configured, err := awssdk.New(environment, "DYNAMODB", time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if region := configured.Config.Region; region == "" || !isOf(region, lower+digits+"-") {
+		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
+	}
+	client := sdk.NewFromConfig(configured.Config, func(o *sdk.Options) {
+		o.BaseEndpoint = configured.Config.BaseEndpoint
+		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = configured.FIPS, configured.DualStack
+	})
+	return &Table{name: name, aws: configured, client: client}, nil
 }
 
 const (
@@ -110,20 +84,14 @@ const (
 // isOf reports whether text has only these characters.
 func isOf(text, characters string) bool { return strings.TrimLeft(text, characters) == "" }
 
-// domain is where the services of a region are (AWS General Reference, "Amazon DynamoDB
-// endpoints and quotas").
-func domain(region string) string {
-	if strings.HasPrefix(region, "cn-") {
-		return "amazonaws.com.cn"
-	}
-	return "amazonaws.com"
-}
-
-func isEndpoint(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && u.User == nil && u.RawQuery == "" &&
-		(u.Scheme == "https" || u.Scheme == "http" && loopback.Host(u.Host))
-}
-
 // Close closes the connections that are idle.
-func (t *Table) Close() { t.connections.CloseIdle() }
+func (t *Table) Close() { t.aws.Close() }
+
+// Hopeless returns why nothing can work as the table is configured, once the service has
+// said so; nil if nothing is known.
+func (t *Table) Hopeless() error {
+	if why := t.hopeless.Load(); why != nil {
+		return errors.New(*why)
+	}
+	return nil
+}

@@ -1,6 +1,13 @@
 package dynamodb
 
-var Refused = refused
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
 
-// Endpoint is where the table is reached.
-func (t *Table) Endpoint() string { return t.endpoint }
+// With returns t with another HTTP client under it.
+func (t *Table) With(retryer aws.Retryer, client aws.HTTPClient) *Table {
+	options := t.client.Options()
+	options.Retryer, options.HTTPClient = retryer, client
+	return &Table{name: t.name, aws: t.aws, client: sdk.New(options)}
+}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"strings"
 
-	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
+	"sotercall/internal/awssdk"
 )
+
+// ErrFull says that an item would be larger than DynamoDB allows, which is 400 KB
+// (DynamoDB Developer Guide, "Quotas").
+var ErrFull = errors.New("the item would be larger than the 400 KB that DynamoDB allows")
 
 // failure is why an operation failed.
 type failure struct {
@@ -18,51 +21,42 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// Unwrap makes a timeout recognizable.
-func (f *failure) Unwrap() error { return f.cause }
+// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the server.
+func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
 // explain words why an action failed, without what the request carried.
-func (t *Table) explain(ctx context.Context, action string, sent request, err error) error {
-	known := []secret.Text{t.credentials.id, t.credentials.key, t.credentials.session}
-	for _, values := range []Item{sent.Key, sent.Item, sent.ExpressionAttributeValues} {
-		for name := range maps.Keys(values) {
-			text, _ := values.Text(name)
-			known = append(known, secret.New(text))
-		}
+func (t *Table) explain(ctx context.Context, action string, err error) error {
+	refusal, refused := awssdk.RefusalOf(err, t.Redact)
+	if !refused {
+		return &failure{text: "dynamodb: " + action + ": " + awssdk.Words(ctx, err, t.Redact), cause: err}
 	}
-	f := &failure{text: "dynamodb: " + action + ": " + t.words(ctx, err), cause: err}
-	return t.Scrub.With(known...).Error(f)
+	if refusal.Code == "ValidationException" && strings.Contains(refusal.Message, "Item size") {
+		return fmt.Errorf("dynamodb: %s: %w", action, ErrFull)
+	}
+	words, hopeless := t.words(refusal)
+	if hopeless {
+		t.hopeless.Store(&words)
+	}
+	return &failure{text: "dynamodb: " + action + ": " + words, cause: err}
 }
 
-// words tell who has to do what about an error.
-func (t *Table) words(ctx context.Context, err error) string {
-	refusal, isRefusal := errors.AsType[*refusal](err)
-	noReply, isNoReply := errors.AsType[*upstream.NoReply](err)
+// throttled are the exceptions of a table that has too much to do.
+var throttled = map[string]bool{
+	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
+}
+
+// words says what to do about a refusal (DynamoDB Developer Guide, "Error handling with
+// DynamoDB"). hopeless reports whether nothing works until somebody changes the settings.
+func (t *Table) words(r awssdk.Refusal) (words string, hopeless bool) {
 	switch {
-	case isRefusal:
-		return t.refusal(refusal)
-	case errors.Is(err, context.Canceled):
-		return "given up: the caller has gone"
-	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil:
-		return "no answer in time"
-	case isNoReply:
-		return "it cannot be reached: " + noReply.Err.Error()
+	case r.Code == "ResourceNotFoundException":
+		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.aws.Config.Region), true
+	case r.Code == "AccessDeniedException": // perhaps of one key only
+		return "access denied, the role of the function must allow it for this table and key: " + r.Message, false
+	case r.IsCredentials():
+		return "the credentials are refused (" + r.Code + ")", true
+	case throttled[r.Code]:
+		return "throttled, the table takes no more requests at the moment (" + r.Code + ")", false
 	}
-	return err.Error()
-}
-
-func (t *Table) refusal(r *refusal) string {
-	switch r.code {
-	case "ResourceNotFoundException":
-		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.region)
-	case "AccessDeniedException":
-		return "access denied, the role of the function must allow it for this table and key: " + r.message
-	case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException",
-		"IncompleteSignatureException", "MissingAuthenticationTokenException":
-		return "the credentials are refused (" + r.code + ")" // its message quotes the signed request
-	}
-	if throttled[r.code] {
-		return "throttled, the table takes no more requests at the moment (" + r.code + ")"
-	}
-	return "the server refuses: " + r.Error()
+	return "the server refuses: " + r.Code + ": " + r.Message, false
 }

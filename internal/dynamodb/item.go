@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Attributes that every item has, or may have.
@@ -14,38 +14,33 @@ const (
 	Expires = "expires"
 )
 
-// Value is the value of an attribute (DynamoDB API, AttributeValue).
-type Value struct {
-	S *string `json:"S,omitzero"` // of a text
-	N *string `json:"N,omitzero"` // the digits of a number
-	// Other is a value of a kind that we do not write.
-	Other map[string]jsontext.Value `json:",embed"`
-}
+// Value is the value of an attribute.
+type Value = types.AttributeValue
 
 // Item is the attributes of an item, or the values of an expression, by their
 // names. The nil Item is the absent one.
-type Item map[string]*Value
+type Item map[string]Value
 
 // String is a text.
-func String(s string) *Value { return &Value{S: &s} }
+func String(s string) Value { return &types.AttributeValueMemberS{Value: s} }
 
 // Number is a whole number. DynamoDB keeps 38 digits, so that every one is exact.
-func Number[N int64 | uint64](n N) *Value {
+func Number[N int64 | uint64](n N) Value {
 	text := strconv.FormatUint(uint64(n), 10)
 	if n < 0 {
 		text = strconv.FormatInt(int64(n), 10)
 	}
-	return &Value{N: &text}
+	return &types.AttributeValueMemberN{Value: text}
 }
 
 // Until is the value of [Expires] for an item that must be there until a time:
 // rounded up, so that nothing is forgotten too early.
-func Until(t time.Time) *Value { return Number(t.Add(time.Second - 1).Unix()) }
+func Until(t time.Time) Value { return Number(t.Add(time.Second - 1).Unix()) }
 
 // Text returns an attribute that is a text; otherwise "" and false.
 func (i Item) Text(name string) (string, bool) {
-	if v := i[name]; v != nil && v.S != nil {
-		return *v.S, true
+	if v, ok := i[name].(*types.AttributeValueMemberS); ok {
+		return v.Value, true
 	}
 	return "", false
 }
@@ -71,8 +66,8 @@ func (i Item) Int(name string) (int64, bool) {
 }
 
 func (i Item) digits(name string) string {
-	if v := i[name]; v != nil && v.N != nil {
-		return *v.N
+	if v, ok := i[name].(*types.AttributeValueMemberN); ok {
+		return v.Value
 	}
 	return ""
 }

@@ -6,7 +6,15 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
+
+// timeout bounds one operation with all its attempts, where the context does not.
+const timeout = 5 * time.Second
 
 // Condition is what must hold of the item that is there, as an expression (DynamoDB
 // Developer Guide, "Expressions").
@@ -28,46 +36,28 @@ type ConditionFailed struct {
 // Error implements error.
 func (*ConditionFailed) Error() string { return "dynamodb: the condition of the write does not hold" }
 
-// request is one of the three actions (DynamoDB API, GetItem, PutItem, UpdateItem).
-type request struct {
-	TableName                           string
-	Key                                 Item              `json:",omitempty"`
-	Item                                Item              `json:",omitempty"`
-	ConsistentRead                      bool              `json:",omitzero"`
-	ProjectionExpression                string            `json:",omitzero"`
-	UpdateExpression                    string            `json:",omitzero"`
-	ConditionExpression                 string            `json:",omitzero"`
-	ExpressionAttributeNames            map[string]string `json:",omitempty"`
-	ExpressionAttributeValues           Item              `json:",omitempty"`
-	ReturnValues                        string            `json:",omitzero"`
-	ReturnValuesOnConditionCheckFailure string            `json:",omitzero"`
-}
-
-// answer is what they answer.
-type answer struct {
-	Item       Item // of GetItem
-	Attributes Item // of UpdateItem
-}
-
-// allOld asks for the item as it was before.
-const allOld = "ALL_OLD"
-
 // Get returns what is kept under key, all of it or the attributes that are named;
 // nil if there is no item. It sees every write that was done before.
 func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item, error) {
-	r := request{Key: keyOf(key), ConsistentRead: true}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	input := &sdk.GetItemInput{TableName: &t.name, Key: keyOf(key), ConsistentRead: aws.Bool(true)}
 	if len(attributes) > 0 {
 		// Names behind placeholders may hold anything, and be reserved words.
-		r.ExpressionAttributeNames = map[string]string{}
+		input.ExpressionAttributeNames = map[string]string{}
 		var placeholders []string
 		for n, name := range attributes {
 			placeholders = append(placeholders, fmt.Sprintf("#a%d", n))
-			r.ExpressionAttributeNames[placeholders[n]] = name
+			input.ExpressionAttributeNames[placeholders[n]] = name
 		}
-		r.ProjectionExpression = strings.Join(placeholders, ", ")
+		input.ProjectionExpression = aws.String(strings.Join(placeholders, ", "))
 	}
-	got, err := t.do(ctx, "GetItem", r)
-	return got.Item, err
+	got, err := t.client.GetItem(ctx, input)
+	if err != nil {
+		return nil, t.explain(ctx, "GetItem", err)
+	}
+	t.hopeless.Store(nil)
+	return got.Item, nil
 }
 
 // Put keeps an item under key, in place of the one that is there, if the condition
@@ -76,24 +66,47 @@ func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item
 func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) error {
 	whole := keyOf(key)
 	maps.Copy(whole, item)
-	_, err := t.write(ctx, "PutItem", key, request{Item: whole}, c)
+	_, err := t.write(ctx, "PutItem", key, func(ctx context.Context) (Item, error) {
+		_, err := t.client.PutItem(ctx, &sdk.PutItemInput{
+			TableName: &t.name, Item: whole,
+			ConditionExpression: &c.If, ExpressionAttributeNames: c.Names, ExpressionAttributeValues: c.Values,
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		return nil, err
+	})
 	return err
 }
 
 // Update changes the item under key, or makes it, by an update expression, if the
-// condition holds. It returns the item before; the errors are as with [Table.Put].
+// condition holds. It returns the item before; the errors are as with [Table.Put], or
+// [ErrFull].
 func (t *Table) Update(ctx context.Context, key, expression string, c Condition) (before Item, err error) {
-	r := request{Key: keyOf(key), UpdateExpression: expression, ReturnValues: allOld}
-	return t.write(ctx, "UpdateItem", key, r, c)
+	return t.write(ctx, "UpdateItem", key, func(ctx context.Context) (Item, error) {
+		done, err := t.client.UpdateItem(ctx, &sdk.UpdateItemInput{
+			TableName: &t.name, Key: keyOf(key), UpdateExpression: &expression, ReturnValues: types.ReturnValueAllOld,
+			ConditionExpression: &c.If, ExpressionAttributeNames: c.Names, ExpressionAttributeValues: c.Values,
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return done.Attributes, nil
+	})
 }
 
-func (t *Table) write(ctx context.Context, action, key string, r request, c Condition) (before Item, err error) {
-	r.ConditionExpression, r.ExpressionAttributeNames, r.ExpressionAttributeValues = c.If, c.Names, c.Values
-	r.ReturnValuesOnConditionCheckFailure = allOld
-	done, err := t.do(ctx, action, r)
-	failed, ok := errors.AsType[*ConditionFailed](err)
-	if !ok || failed.Item != nil {
-		return done.Attributes, err
+func (t *Table) write(ctx context.Context, action, key string, do func(context.Context) (Item, error)) (before Item, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	before, err = do(ctx)
+	failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	switch {
+	case err == nil:
+		t.hopeless.Store(nil)
+		return before, nil
+	case !ok:
+		return nil, t.explain(ctx, action, err)
+	case failed.Item != nil:
+		return nil, &ConditionFailed{Item: failed.Item}
 	}
 	// Not every server that speaks DynamoDB's language sends the item along.
 	item, err := t.Get(ctx, key)

@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,6 +11,7 @@ import (
 	"sotercall/internal/journal"
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/openapi"
+	"sotercall/internal/secretsmanager"
 )
 
 // first is the call that is meant where nothing names another.
@@ -56,7 +58,20 @@ func (f *Function) serve(ctx context.Context, call openapi.Call, asked openapi.A
 }
 
 func unconfigured(err error) *openapi.Error {
-	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), nil)
+	var cause error
+	if text := detail(err); text != err.Error() {
+		cause = errors.New(text)
+	}
+	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), cause)
+}
+
+// detail returns the text of err for the log. A [secretsmanager.Failure] has more to
+// say there than a stranger may read.
+func detail(err error) string {
+	if failure, ok := errors.AsType[*secretsmanager.Failure](err); ok {
+		return failure.Detail()
+	}
+	return err.Error()
 }
 
 // timer answers an event that asks nothing: the first call that has something to

@@ -3,7 +3,6 @@ package function
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"os"
 	"strings"
@@ -11,6 +10,10 @@ import (
 
 	"sotercall/internal/secretsmanager"
 )
+
+// SetClock sets the clock by which secrets are read anew, for tests. Call it before the
+// first use.
+func (h *Handler) SetClock(now func() time.Time) { h.now = now }
 
 // open takes the variables, and builds a function whose secrets are among them.
 func (h *Handler) open(environment map[string]string) {
@@ -23,75 +26,63 @@ func (h *Handler) open(environment map[string]string) {
 		maps.Copy(h.environment, environment)
 		var err error
 		if h.secrets, err = secretsmanager.Open(h.environment, h.now); h.secrets == nil {
-			h.function.Store(h.built(h.environment, err))
+			h.function.Store(h.built(h.build, h.environment, err))
 		}
 	})
 }
 
 // configure returns the function, and builds it first if need be. Secrets that are
-// kept in Secrets Manager are read within the time of ctx.
+// kept in Secrets Manager are read within the time of ctx: a version of them that is
+// not the function's own makes the next function out of this one. Without any secrets
+// each call is refused with the reason, and the next call tries again.
 func (h *Handler) configure(ctx context.Context, environment map[string]string) *Function {
 	h.open(environment)
-	return h.current(ctx, false)
-}
-
-// current is configure once the variables are known. early says that nobody waits for
-// the function yet: then a failure counts for nothing.
-func (h *Handler) current(ctx context.Context, early bool) *Function {
-	function := h.function.Load()
-	if h.secrets == nil || function != nil && !h.secrets.Due() {
+	if h.secrets == nil {
+		return h.function.Load()
+	}
+	values, version, err := h.secrets.Values(ctx)
+	if values == nil {
+		h.building.Lock()
+		defer h.building.Unlock()
+		return h.built(h.build, h.environment, err)
+	}
+	if err != nil {
+		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", detail(err))
+	}
+	if function := h.function.Load(); function != nil && function.version >= version {
 		return function
 	}
-	return h.withSecrets(ctx, function, early)
+	return h.rebuilt(values, version)
 }
 
-// withSecrets is the function as its secrets are now. One call reads them; those
-// that come meanwhile go on with the function of before, if there is one. What has
-// changed makes a new function, as it would in a new instance. What cannot be read
-// leaves the function as it was; without one it is the reason why nothing works, and
-// the next call tries again.
-func (h *Handler) withSecrets(ctx context.Context, before *Function, early bool) *Function {
-	select {
-	case h.turn <- struct{}{}:
-	default:
-		if before != nil {
-			return before
-		}
-		select {
-		case h.turn <- struct{}{}:
-		case <-ctx.Done():
-			return h.built(h.environment, errors.New("its secrets could not be read in time"))
-		}
-	}
-	defer func() { <-h.turn }()
-	values, changed, err := h.secrets.Read(ctx)
-	if early && err != nil {
-		h.secrets.ReadAnew() // the first call tries itself
-	}
-	function := h.function.Load() // whoever had the turn before may have built it
+// rebuilt is the function with secrets of a version.
+func (h *Handler) rebuilt(values map[string]string, version int) *Function {
+	h.building.Lock()
+	defer h.building.Unlock()
+	before, build := h.function.Load(), h.build
 	switch {
-	case values == nil:
-		return h.built(h.environment, err)
-	case err != nil:
-		h.log.Warn("the secrets cannot be read anew, those from before are used", "error", err.Error())
-	case changed || function == nil:
-		environment := maps.Clone(h.environment)
-		maps.Copy(environment, values)
-		function = h.built(environment, nil)
-		h.function.Store(function)
+	case before != nil && before.version >= version: // another call has built it
+		return before
+	case before != nil && before.Rebuild != nil:
+		build = before.Rebuild
 	}
+	variables := maps.Clone(h.environment)
+	maps.Copy(variables, values)
+	function := h.built(build, variables, nil)
+	function.version = version
+	h.function.Store(function)
 	return function
 }
 
 // built is the function of these variables. problem, if not nil, is why it cannot
 // work whatever else they say.
-func (h *Handler) built(environment map[string]string, problem error) *Function {
-	function, err := h.build(environment, h.log, h.level)
+func (h *Handler) built(build Builder, environment map[string]string, problem error) *Function {
+	function, err := build(environment, h.log, h.level)
 	if len(function.Calls) == 0 {
 		panic("a function without calls")
 	}
 	if function.err = cmp.Or(problem, err); function.err != nil {
-		h.log.Error("the configuration cannot be used", "error", function.err.Error())
+		h.log.Error("the configuration cannot be used", "error", detail(function.err))
 	}
 	return &function
 }
@@ -100,21 +91,21 @@ func (h *Handler) built(environment map[string]string, problem error) *Function 
 // init phase 10 seconds (AWS Lambda, "Lambda runtime environment").
 const warmTimeout = 5 * time.Second
 
-// warmUp runs beside the start of the runtime, which must not wait for the network:
-// it reads the secrets, and does early what the first call would wait for. That call
-// joins what is under way. done is closed at the end.
-func (h *Handler) warmUp() (done <-chan struct{}) {
-	h.open(nil)
+// Prepare implements [adapter.Handler]: it reads the secrets, and does early what the
+// first call would wait for. That call joins what is under way; what fails counts for
+// nothing.
+func (h *Handler) Prepare() (done <-chan struct{}) {
 	ended := make(chan struct{})
-	if function := h.function.Load(); function != nil && (function.Warm == nil || function.err != nil) {
-		close(ended)
-		return ended
-	}
 	go func() {
 		defer close(ended)
 		ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 		defer cancel()
-		if function := h.current(ctx, true); function.Warm != nil && function.err == nil {
+		h.open(nil)
+		if h.secrets != nil && h.secrets.Prepare(ctx) != nil {
+			return
+		}
+		function := h.configure(ctx, nil)
+		if function.Warm != nil && function.err == nil {
 			function.Warm(ctx)
 		}
 	}()

@@ -39,7 +39,7 @@ func keeping(server *secretsmanagertest.Server, now func() time.Time, log *bytes
 	maps.Copy(environment, secretsmanagertest.Credentials())
 	environment["WECHAT_APPSECRET_ARN"] = secretsmanagertest.ARN("app")
 	h := function.New("verify", build, log)
-	function.SetClock(h, now)
+	h.SetClock(now)
 	return h, environment, built
 }
 

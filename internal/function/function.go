@@ -40,8 +40,13 @@ type Function struct {
 	// Warm, if set, does early what the first call would wait for: it fetches a
 	// token, it connects. Where it fails, the call will try itself.
 	Warm func(ctx context.Context)
+	// Rebuild, if set, builds the function that takes the place of this one when a
+	// secret has changed. It keeps what the change does not touch: consumed challenges,
+	// tokens, budgets, connections. Calls of this one may still be under way.
+	Rebuild Builder
 
-	err error // why it cannot work as it is configured
+	err     error // why it cannot work as it is configured
+	version int   // of the secrets that it was built with
 }
 
 // Builder makes a Function from its variables. The error says why it cannot work
@@ -60,7 +65,7 @@ type Handler struct {
 	once        sync.Once
 	environment map[string]string       // set by once, as are the next two
 	secrets     *secretsmanager.Secrets // nil: none is kept in Secrets Manager
-	turn        chan struct{}           // holds one while secrets are read, and the function is built with them
+	building    sync.Mutex              // held while the function is built with secrets of Secrets Manager
 	function    atomic.Pointer[Function]
 	warm        atomic.Bool
 }
@@ -68,11 +73,12 @@ type Handler struct {
 var _ adapter.Handler = (*Handler)(nil)
 
 // New makes a Handler that logs to w, as JSON. build is called when the variables
-// are known, on SCF with the first invocation, and again only when a secret has
-// changed that is kept in Secrets Manager.
+// are known, on SCF with the first invocation. When a secret has changed that is kept
+// in Secrets Manager, the function's own Rebuild is called; where it has none, build
+// again.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
-	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now, turn: make(chan struct{}, 1)}
+	return &Handler{name: name, build: build, log: newLog(w, level), level: level, now: time.Now}
 }
 
 // Main hosts the function called name on the platform that has started the
@@ -80,9 +86,6 @@ func New(name string, build Builder, w io.Writer) *Handler {
 func Main(name string, build Builder) {
 	h := New(name, build, os.Stderr)
 	takeLibraryLog(h.log)
-	if adapter.VariablesAtStart() {
-		go h.warmUp() // the platform sees the process ready before the variables are read
-	}
 	os.Exit(adapter.Start(h, os.Stderr))
 }
 

@@ -3,9 +3,13 @@ package function
 import (
 	"cmp"
 	"context"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 
+	"sotercall/internal/adapter"
+	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
 )
 
@@ -14,6 +18,10 @@ import (
 func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	path := withoutBase(r.URL.EscapedPath(), f.BasePath)
 	call, found := f.at(path)
+	if !found && path == adapter.HealthPath {
+		f.health(ctx, w)
+		return
+	}
 	if !found {
 		f.notServed(ctx, w, path)
 		return
@@ -54,32 +62,56 @@ func (f *Function) admit(ctx context.Context, call openapi.Call, r *http.Request
 // us, read answers there.
 var weChats = []string{"/cgi-bin/", "/wxa/", "/sns/"}
 
+func isWeChats(path string) bool {
+	return slices.ContainsFunc(weChats, func(family string) bool { return strings.HasPrefix(path, family) })
+}
+
 // notServed answers a request for a path that the function does not serve: among
 // WeChat's paths as WeChat does, with status 200 and in snake_case, elsewhere with
 // 404 and in the words of its first call.
 func (f *Function) notServed(ctx context.Context, w http.ResponseWriter, path string) {
-	for _, family := range weChats {
-		if strings.HasPrefix(path, family) {
-			call := openapi.Call{Name: f.first().Name, Style: openapi.HTTPSCall}
-			write(w, http.StatusOK, f.refuse(ctx, call, openapi.Upstream(openapi.CodeInvalidURL, "invalid url")))
-			return
-		}
+	if isWeChats(path) || isWeChats(strings.TrimPrefix(path, "/")) {
+		call := openapi.Call{Name: f.first().Name, Style: openapi.HTTPSCall}
+		write(w, http.StatusOK, f.refuse(ctx, call, openapi.Upstream(openapi.CodeInvalidURL, "invalid url")))
+		return
 	}
 	e := openapi.NewError(openapi.CodeInvalidParam, "there is no such path: "+f.paths(), nil)
 	write(w, http.StatusNotFound, f.refuse(ctx, f.first(), e))
 }
 
+// health answers as [adapter.HealthPath] on a port does, for a load balancer that asks
+// the function by events.
+func (f *Function) health(ctx context.Context, w http.ResponseWriter) {
+	entry := journal.From(ctx)
+	entry.Set("call", "health")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if f.err != nil {
+		entry.Set("outcome", "error")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, f.err.Error()+"\n")
+		return
+	}
+	entry.Set("outcome", "ok")
+	_, _ = io.WriteString(w, "ok\n")
+}
+
 // badRequest answers an event that has the shape of a request and is broken inside.
 func (f *Function) badRequest(ctx context.Context, w http.ResponseWriter, err error) {
-	e := openapi.NewError(openapi.CodeInvalidParam, "the HTTP request in the event is broken", err)
+	e := openapi.NewError(openapi.CodeInvalidParam, "the HTTP request in the event is broken: "+err.Error(), nil)
 	write(w, http.StatusBadRequest, f.refuse(ctx, f.firstOverHTTP(), e))
 }
 
 // at finds the call that stands at exactly this path. One slash at its end makes no
-// difference. Paths are compared as they were sent: a gateway that guards one path
-// may not know another spelling of it.
+// difference, nor does a second one in front of a path of WeChat's, whose documents
+// write https://api.weixin.qq.com//cgi-bin/…: these calls guard themselves. All other
+// paths are compared as they were sent: a gateway that guards one path may not know
+// another spelling of it.
 func (f *Function) at(path string) (call openapi.Call, found bool) {
 	asked := strings.TrimSuffix(path, "/")
+	if single, doubled := strings.CutPrefix(asked, "/"); doubled && isWeChats(single) {
+		asked = single
+	}
 	for _, call := range f.Calls {
 		if call.Path != "" && asked == call.Path || call.Root && path == "/" {
 			return call, true

@@ -3,14 +3,18 @@ package function_test
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 
 	"sotercall/internal/adapter"
+	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 )
 
@@ -80,6 +84,13 @@ func TestHTTPDoors(t *testing.T) {
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
 		{"snake_case with a slash at the end", "POST", "/cgi-bin/soter/verify_signature/?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
 			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case as WeChat's documents write it", "POST", "http://h//cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case with both slashes", "POST", "http://h//cgi-bin/soter/verify_signature/?access_token=GOOD", httpsCall, closed(401), tokens{}, 200,
+			`{"errcode":0,"errmsg":"ok","is_ok":true}`},
+		{"snake_case with three slashes", "POST", "http://h///cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, tokens{}, 404,
+			`there is no such path`},
+		{"another path of WeChat's with two slashes", "GET", "http://h//wxa/getwxacode", ``, open, nil, 200, `{"errcode":40066,"errmsg":"invalid url"}`},
 		{"snake_case behind another path", "POST", "/v1/cgi-bin/soter/verify_signature?access_token=GOOD", httpsCall, open, tokens{}, 404,
 			`there is no such path`},
 		{"without a token", "POST", "/cgi-bin/soter/verify_signature", httpsCall, open, tokens{}, 200,
@@ -110,6 +121,46 @@ func TestHTTPDoors(t *testing.T) {
 			assert.Equal(t, c.status == 401, w.Header().Get("WWW-Authenticate") == "Bearer")
 			assert.Equal(t, c.status == 405, w.Header().Get("Allow") == "POST")
 		})
+	}
+}
+
+// A load balancer's health check comes as an event, and costs no call.
+func TestHealthByEvent(t *testing.T) {
+	const event = `{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"GET","path":"/healthz","queryStringParameters":{},` +
+		`"headers":{"user-agent":"ELB-HealthChecker/2.0"},"body":"","isBase64Encoded":false}`
+	j := judge{verdict: openapi.Genuine()}
+	h, log := newHandler((&openapi.Handler{Verifier: &j}).Calls(closed(401), nil)...)
+	answer, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
+	assert.NoError(t, err)
+	assert.Contains(t, string(answer), `"statusCode":200`)
+	assert.Contains(t, string(answer), `"body":"ok\n"`)
+	assert.Contains(t, log.String(), `"call":"health"`)
+	assert.Empty(t, j.asked)
+
+	unset := function.New("verify", func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
+		return function.Function{Calls: (&openapi.Handler{Verifier: &j}).Calls(open, nil)}, errors.New("WECHAT_APPID is not set")
+	}, io.Discard)
+	answer, err = unset.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
+	assert.NoError(t, err)
+	assert.Contains(t, string(answer), `"statusCode":503`)
+	assert.Contains(t, string(answer), `"body":"WECHAT_APPID is not set\n"`)
+}
+
+func TestBrokenRequestInAnEventSaysWhy(t *testing.T) {
+	h, _ := newHandler((&openapi.Handler{Verifier: &judge{}}).Calls(open, nil)...)
+	for event, says := range map[string]string{
+		`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"POST","path":"/","headers":{},"body":"%","isBase64Encoded":true}`: "is broken: body is not base64, though isBase64Encoded says so",
+		`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"POST","path":"/","headers":{"\u001b[2J":7},"body":""}`:            `is broken: headers: \"\\x1b[2J\" is neither a string`,
+	} {
+		answer, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, []byte(event))
+		assert.NoError(t, err)
+		var wrapped struct {
+			Status int    `json:"statusCode"`
+			Body   string `json:"body"`
+		}
+		assert.NoError(t, json.Unmarshal(answer, &wrapped))
+		assert.Equal(t, 400, wrapped.Status)
+		assert.Contains(t, wrapped.Body, says)
 	}
 }
 

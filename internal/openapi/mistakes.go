@@ -31,8 +31,11 @@ func (s spelling) swapped(openid, jsonString, jsonSignature string) *Error {
 
 // check finds mistakes in values that are strings of a fitting length.
 func (s spelling) check(r Request, body []byte) *Error {
-	if isPlaceholder(r.OpenID) {
+	switch {
+	case isPlaceholder(r.OpenID):
 		return placeholder(s.openid)
+	case isNothing(r.OpenID):
+		return nothing(s.openid)
 	}
 	if e := s.checkJSONString(r.JSONString, body); e != nil {
 		return e
@@ -50,6 +53,8 @@ func (s spelling) checkJSONString(jsonString string, body []byte) *Error {
 		return missing(name, body)
 	case strings.HasPrefix(text, `"`), escapedTwice(text):
 		return invalid("parameter.%s is escaped twice: send resultJSON as wx.startSoterAuthentication returned it, without another JSON.stringify", name)
+	case isWholeResult(text):
+		return invalid("parameter.%s is the whole result of wx.startSoterAuthentication: send its resultJSON, and its resultJSONSignature as the signature", name)
 	case text[0] == '{':
 		return nil
 	case isPlaceholder(text):
@@ -75,12 +80,29 @@ func (s spelling) checkJSONSignature(signature string, body []byte) *Error {
 		return nil
 	case strings.Contains(signature, "%"):
 		return invalid("parameter.%s is URL-encoded, as %%2B is for +: send JSON, where nothing is, or decode it once", name)
-	case strings.ContainsAny(signature, " \t\r\n"):
+	case strings.ContainsAny(signature, "\r\n"):
+		return invalid("parameter.%s has line breaks in its base64: send it in one line, as resultJSONSignature came", name)
+	case strings.ContainsAny(signature, " \t"):
 		return invalid("parameter.%s has white space in its base64: a + that went through a form or a query string turns into a blank", name)
 	case strings.ContainsAny(signature, "-_"):
 		return invalid("parameter.%s is URL-safe base64: send resultJSONSignature unchanged", name)
 	}
 	return nil
+}
+
+// isWholeResult reports whether text is the object that wx.startSoterAuthentication hands
+// to success, written as JSON. No phone signs a text with these two members.
+func isWholeResult(text string) bool {
+	if !strings.Contains(text, "resultJSONSignature") { // a search is cheaper than a parse
+		return false
+	}
+	var result, signature bool
+	_ = jsonobject.Read([]byte(text), func(name []byte, dec *jsontext.Decoder) error {
+		result = result || string(name) == "resultJSON"
+		signature = signature || string(name) == "resultJSONSignature"
+		return dec.SkipValue()
+	})
+	return result && signature
 }
 
 // isPlaceholder finds $openid, $resultJSON and $resultJSONSignature of WeChat's

@@ -1,9 +1,13 @@
 package openapi_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -103,6 +107,16 @@ func TestMistakesThatCannotBeRightAreRefused(t *testing.T) {
 
 			{"text without its brace", func(e event) { e[text] = e[text][1:] }, "parameter." + text + " is escaped twice"},
 			{"an openid for the text", func(e event) { e[text] = e["openid"] }, "parameter." + text + " does not begin with {"},
+			{"undefined openid", set("openid", "undefined"), "parameter.openid is the word that JavaScript writes"},
+			{"the whole result", func(e event) {
+				whole, err := json.Marshal(map[string]string{"errMsg": "startSoterAuthentication:ok", "authMode": "fingerPrint",
+					"resultJSON": e[text], "resultJSONSignature": e[signature]}, json.Deterministic(true))
+				require.NoError(t, err)
+				e[text] = string(whole)
+			}, "parameter." + text + " is the whole result of wx.startSoterAuthentication"},
+			{"lines of 76 characters", func(e event) { e[signature] = e[signature][:76] + "\r\n" + e[signature][76:] },
+				"parameter." + signature + " has line breaks in its base64: send it in one line"},
+			{"a line break at its end", func(e event) { e[signature] += "\n" }, "parameter." + signature + " has line breaks in its base64"},
 			{"an array", func(e event) { e[text] = "[" + e[text] + "]" }, "parameter." + text + " does not begin with {"},
 		} {
 			t.Run(text+"/"+c.name, func(t *testing.T) {
@@ -134,6 +148,42 @@ func TestMistakesThatCannotBeRightAreRefused(t *testing.T) {
 }
 
 // A user may leave openid out, so that another name for it is no mistake.
+// TestBodiesInAnotherEncodingAreNamed: the same question, in bytes that are no JSON.
+func TestBodiesInAnotherEncodingAreNamed(t *testing.T) {
+	body := genuineEvent("json_string", "json_signature").bytes(t)
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	_, err := w.Write(body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	wide := func(order binary.AppendByteOrder) (encoded []byte) {
+		for _, unit := range utf16.Encode([]rune(string(body))) {
+			encoded = order.AppendUint16(encoded, unit)
+		}
+		return encoded
+	}
+	j := judge{verdict: openapi.Genuine()}
+	handler := &openapi.Handler{Verifier: &j}
+	require.True(t, handler.HTTPSCall(backend(t), body).IsOK(), "the twin")
+	for _, c := range []struct {
+		body []byte
+		says string
+	}{
+		{append([]byte("\ufeff"), body...), "begins with a byte order mark: send UTF-8 without one"},
+		{compressed.Bytes(), "is compressed (gzip): send it as it is"},
+		{wide(binary.LittleEndian), "is UTF-16: send UTF-8"},
+		{wide(binary.BigEndian), "is UTF-16: send UTF-8"},
+		{append([]byte{0xff, 0xfe}, wide(binary.LittleEndian)...), "is UTF-16: send UTF-8"},
+		{append([]byte{0xfe, 0xff}, wide(binary.BigEndian)...), "is UTF-16: send UTF-8"},
+		{bytes.Replace(body, []byte(`"`), []byte{0xff}, 1), "is not valid UTF-8"},
+	} {
+		a := handler.HTTPSCall(backend(t), c.body)
+		assert.Equal(t, openapi.CodeInvalidParam, a.Code())
+		assert.Contains(t, string(a.HTTPSCall()), c.says)
+	}
+	assert.Len(t, j.asked, 1)
+}
+
 func TestAUserWithoutOpenIDIsHimself(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
 	own := genuineEvent("jsonString", "jsonSignature")

@@ -157,6 +157,12 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 		default:
 			return invalid("a name is duplicated in an object, at byte %d", syntax.ByteOffset)
 		}
+	case bytes.HasPrefix(body, []byte("\ufeff")):
+		return invalid("the question begins with a byte order mark: send UTF-8 without one")
+	case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
+		return invalid("the question is compressed (gzip): send it as it is")
+	case isUTF16(body):
+		return invalid("the question is UTF-16: send UTF-8")
 	case !utf8.Valid(body):
 		return invalid("the question is not valid UTF-8, at byte %d", syntax.ByteOffset)
 	case strings.Contains(syntax.Error(), "surrogate"):
@@ -166,6 +172,17 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	default:
 		return invalid("the question is not valid JSON, at byte %d", syntax.ByteOffset)
 	}
+}
+
+// isUTF16 reports whether body begins as a text of two bytes a character does: with a
+// byte order mark, or with a brace and a zero byte on one side of it.
+func isUTF16(body []byte) bool {
+	for _, begin := range []string{"\xff\xfe", "\xfe\xff", "{\x00", "\x00{"} {
+		if bytes.HasPrefix(body, []byte(begin)) {
+			return true
+		}
+	}
+	return false
 }
 
 func kindText(kind jsontext.Kind) string {

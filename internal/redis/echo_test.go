@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -38,22 +39,21 @@ func echo(connection net.Conn) {
 }
 
 func TestWhatAServerEchoesIsNotInAnError(t *testing.T) {
-	const password, token, before = "Rw5Nz9Lq3Xv7Kt1Bp6Hs", "81_Tk9xQ2vYw7LmRz4BdPsHfJc6", "80_Vb3Nm9Lk5Jh1Gf8Dd4Sa0"
+	const password, token, another = "p4$s w&rd!", "81_Tk9xQ2vYw7LmRz4BdPsHfJc6", "80_Vb3Nm9Lk5Jh1Gf8Dd4Sa0"
 	address := listen(t, echo)
 
 	store := open(t, secret.New("redis://"+address))
-	store.Scrub = secret.NewScrubber(secret.New(before))
 	_, err := store.Do(t.Context(), "SET", "key-of-a-token", []byte("{value: "+token+"}"), "PX", 1000)
-	require.EqualError(t, err, "redis: SET: the server refuses: ERR I do not like SET [redacted] {[redacted]} PX 1000")
+	require.EqualError(t, err, "redis: SET: the server refuses: ERR I do not like SET key-of-a-token [redacted]")
 	for ; err != nil; err = unwrap(err) {
 		assert.NotContains(t, err.Error(), token)
 	}
 	_, err = store.Run(t.Context(), add, "key", token)
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), token)
-	_, err = store.Do(t.Context(), "ECHO", "x "+before)
-	assert.EqualError(t, err, "redis: ECHO: the server refuses: ERR I do not like ECHO [redacted]")
+	_, err = store.Do(t.Context(), "ECHO", "x "+another)
+	assert.EqualError(t, err, "redis: ECHO: the server refuses: ERR I do not like ECHO x [redacted]")
 
-	_, err = open(t, secret.New("redis://:"+password+"@"+address)).Do(t.Context(), "PING")
+	_, err = open(t, secret.New("redis://:"+url.PathEscape(password)+"@"+address)).Do(t.Context(), "PING")
 	assert.EqualError(t, err, "redis: connect: the server refuses: ERR I do not like AUTH [redacted]")
 }

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,6 +27,7 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
 )
 
@@ -48,12 +48,8 @@ const (
 // Store is a Redis server, or a proxy that looks like one server. It may be used
 // concurrently. Make it with [Open].
 type Store struct {
-	// Scrub takes secrets out of what the server says; the address, and what a
-	// command carries, are taken out in any case. Set it before the first use.
-	Scrub *secret.Scrubber
-
-	pool    *redis.Pool
-	secrets []secret.Text // of the address
+	pool   *redis.Pool
+	redact *redact.Redactor // knows the address and the password in it
 	// distrusted is until when, in Unix nanoseconds, connections were used that may
 	// lead to a server that has been demoted; 0 for never.
 	distrusted atomic.Int64
@@ -69,7 +65,7 @@ func Open(address secret.Text) (*Store, error) {
 		return nil, errors.New("not an address of the form redis://:password@host:6379/0 or rediss://…" +
 			" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
 	}
-	s := &Store{secrets: secretsOf(address)}
+	s := &Store{redact: redact.New(secretsOf(address)...)}
 	s.pool = &redis.Pool{
 		MaxIdle:     maxIdle,
 		IdleTimeout: idleLife,
@@ -191,9 +187,9 @@ func (s *Store) with(ctx context.Context, command string, args []any, idempotent
 	case err == nil:
 		return reply, nil
 	case !sent:
-		return nil, fmt.Errorf("redis: connect: %w", s.outside(nil).Error(withoutQuotes(err)))
+		return nil, fmt.Errorf("redis: connect: %w", s.redact.Error(withoutQuotes(err)))
 	default:
-		return nil, fmt.Errorf("redis: %s: %w", command, s.outside(args).Error(withoutQuotes(err)))
+		return nil, fmt.Errorf("redis: %s: %w", command, s.redact.Error(withoutQuotes(err)))
 	}
 }
 
@@ -223,20 +219,6 @@ func isBroken(ctx context.Context, err error) bool {
 	var reply redis.Error
 	var network net.Error
 	return err != nil && ctx.Err() == nil && !errors.As(err, &reply) && !(errors.As(err, &network) && network.Timeout())
-}
-
-// outside knows what the server was told.
-func (s *Store) outside(args []any) *secret.Scrubber {
-	known := slices.Clone(s.secrets)
-	for _, arg := range args {
-		switch arg := arg.(type) {
-		case string:
-			known = append(known, secret.New(arg))
-		case []byte:
-			known = append(known, secret.New(string(arg)))
-		}
-	}
-	return s.Scrub.With(known...)
 }
 
 // secretsOf returns the address and the password in it.

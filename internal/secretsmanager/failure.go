@@ -1,54 +1,64 @@
 package secretsmanager
 
 import (
-	"cmp"
 	"context"
 	"errors"
+
+	"sotercall/internal/awssdk"
 )
 
-// failure is why a secret could not be read, in words of ours: the library's are
-// long, and quote the request.
-type failure struct {
-	text  string
-	cause error
+// Failure says why a secret could not be read, in words of ours that a stranger may
+// read: the variable and the kind of failure.
+type Failure struct {
+	text   string
+	detail string
+	cause  error
 }
 
-func (f *failure) Error() string { return f.text }
+// Error implements error, without anything that AWS said.
+func (f *Failure) Error() string { return f.text }
 
-// Unwrap makes a timeout recognizable.
-func (f *failure) Unwrap() error { return f.cause }
+// Detail returns Error with what AWS said, which names the account, the role and the
+// secret: for the log only.
+func (f *Failure) Detail() string {
+	if f.detail == "" {
+		return f.text
+	}
+	return f.text + ": " + f.detail
+}
 
-// errNonsense says that an answer cannot be read.
-var errNonsense = errors.New("the answer is nonsense")
+// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the reply.
+func (f *Failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
-// words tell who has to do what (AWS Secrets Manager API Reference, GetSecretValue,
-// "Errors").
-func (s *Secrets) words(ctx context.Context, err error) string {
-	refusal, refused := errors.AsType[*refusal](err)
+// words returns the kind of a failure, which tells who has to do what (AWS Secrets
+// Manager API Reference, GetSecretValue, "Errors"), and what AWS said.
+func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
+	refusal, refused := awssdk.RefusalOf(err, &s.redact)
 	switch {
 	case refused:
-		return s.refusal(refusal.Type, s.scrub.Text(cmp.Or(refusal.Message, refusal.Upper)))
+		return kindOf(refusal), refusal.Message
 	case ctx.Err() != nil:
-		return "Secrets Manager did not answer in time"
+		return "Secrets Manager did not answer in time", ""
 	}
-	return "Secrets Manager: " + err.Error()
+	return "Secrets Manager could not be asked", awssdk.Words(ctx, err, &s.redact)
 }
 
-func (s *Secrets) refusal(code, message string) string {
-	switch code {
+// kindOf words a refusal, without its message.
+func kindOf(r awssdk.Refusal) string {
+	switch r.Code {
 	case "ResourceNotFoundException":
 		return "Secrets Manager has no such secret, or it has no current version"
 	case "AccessDeniedException":
-		return "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key: " + message
+		return "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key"
 	case "DecryptionFailure":
 		return "Secrets Manager cannot decrypt it: look at its KMS key"
 	case "InvalidRequestException":
-		return "Secrets Manager refuses, the secret may be marked for deletion: " + message
+		return "Secrets Manager refuses, the secret may be marked for deletion"
 	case "ThrottlingException":
 		return "Secrets Manager takes no more requests at the moment"
-	case "UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId":
-		return "Secrets Manager refuses the credentials (" + code + ")" // its words quote the signed request
-	default:
-		return "Secrets Manager refuses (" + s.scrub.Text(code) + ")"
 	}
+	if r.IsCredentials() {
+		return "Secrets Manager refuses the credentials (" + r.Code + ")"
+	}
+	return "Secrets Manager refuses (" + r.Code + ")"
 }

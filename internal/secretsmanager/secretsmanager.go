@@ -5,18 +5,12 @@
 // says where the secret is kept instead: in its whole text. The function reads it
 // when it starts, with the rights of its own role, and again after some time, so
 // that a rotated secret reaches it without a deployment.
-//
-// It asks the API itself (GetSecretValue, one POST). The AWS Parameters and Secrets
-// Lambda extension would be a second process in a function of 128 MB, which starts
-// with it, and a layer whose ARN differs from region to region; the SDK's client would
-// add 0.6 MB to each zip, and 0.4 ms to each start.
 package secretsmanager
 
 import (
 	"context"
 	"errors"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,10 +18,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/awssdk"
+	"sotercall/internal/redact"
 	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
 )
 
 // Variables are those of all functions that hold secrets.
@@ -51,24 +46,25 @@ const (
 	// with secrets at hand.
 	pause      = time.Second
 	laterPause = 30 * time.Second
-	// idleLife is how long a connection is kept, for the next secret.
-	idleLife = 5 * time.Second
 )
 
-// Secrets are those of one function. They may be used concurrently, but Read may
-// not. Make them with [Open].
+// Secrets are those of one function. They may be used concurrently. Make them with
+// [Open].
 type Secrets struct {
-	arns        map[string]string // by the variable that the secret goes into
-	credentials aws.Credentials
-	endpoint    string // instead of the region's; "" for that
-	connections *upstream.Client
-	scrub       *secret.Scrubber
-	now         func() time.Time
+	arns   map[string]string // by the variable that the secret goes into
+	aws    *awssdk.Client
+	client *sdk.Client
+	redact redact.Redactor
+	now    func() time.Time
 
-	mu     sync.Mutex
-	values map[string]secret.Text // guarded by mu; by ARN, nil before the first success
-	err    error                  // guarded by mu; of the last attempt
-	at     time.Time              // guarded by mu; when that was
+	reading chan struct{} // holds one while a call reads
+
+	mu      sync.Mutex
+	texts   map[string]secret.Text // guarded by mu, as all below; by ARN
+	values  map[string]string      // by variable; never changed, only replaced; nil before the first success
+	version int                    // of values; 0 before the first success
+	err     error                  // of the last attempt
+	at      time.Time              // when that was; zero makes the next call read
 }
 
 // arn is that of a secret (AWS Secrets Manager, "Actions, resources, and condition
@@ -78,18 +74,16 @@ var arn = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
 })
 
-// Open finds out which variables say where a secret is kept; nil if none does. The
-// requests are signed with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
-// AWS_SESSION_TOKEN, which Lambda sets (AWS Lambda, "Defined runtime environment
-// variables"); for tests, AWS_ENDPOINT_URL_SECRETS_MANAGER is where they go, in the
-// clear to this machine only. now is the clock. Nothing is read yet.
+// Open finds out which variables say where a secret is kept; nil if none does. Package
+// awssdk finds the credentials and the endpoint; each secret is read in the region of its
+// ARN. now is the clock. Nothing is read yet.
 //
 // The error names each variable that cannot be used, and holds no value.
 func Open(environment map[string]string, now func() time.Time) (*Secrets, error) {
 	arns := map[string]string{}
 	var problems []string
 	for _, name := range Variables {
-		where := environment[name+Suffix]
+		where := strings.TrimRight(environment[name+Suffix], "\r\n")
 		switch {
 		case where == "":
 			continue
@@ -103,75 +97,84 @@ func Open(environment map[string]string, now func() time.Time) (*Secrets, error)
 	if len(arns) == 0 {
 		return nil, nil
 	}
-	id, key, session := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_SESSION_TOKEN"]
-	if id == "" || key == "" {
-		problems = append(problems, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: secrets are read with them, and Lambda sets them")
-	}
-	endpoint := environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"]
-	if endpoint != "" && !isEndpoint(endpoint) {
-		problems = append(problems, "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address (http only to this machine)")
+	configured, err := awssdk.New(environment, "SECRETS_MANAGER", now)
+	if err != nil {
+		problems = append(problems, err.Error())
 	}
 	if len(problems) > 0 {
 		return nil, errors.New(strings.Join(problems, "; "))
 	}
-
-	return &Secrets{
-		arns: arns, credentials: aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session},
-		endpoint: endpoint, connections: upstream.New(idleLife, now),
-		scrub: secret.NewScrubber(secret.New(id), secret.New(key), secret.New(session)), now: now,
-	}, nil
+	client := sdk.NewFromConfig(configured.Config, func(o *sdk.Options) {
+		o.BaseEndpoint = configured.Config.BaseEndpoint
+		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = configured.FIPS, configured.DualStack
+	})
+	return &Secrets{arns: arns, aws: configured, client: client, now: now, reading: make(chan struct{}, 1)}, nil
 }
 
-func isEndpoint(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Near(u.Host))
+// Values returns the secrets by the variables that they go into, and their version,
+// which grows by one when any of them has changed. The map must not be changed.
+//
+// When it is time to read, one call reads for all, within the time of ctx: calls that
+// come meanwhile get the secrets of before at once, or wait if there are none. Without
+// secrets, the error says why. With secrets of before, only the call that failed to
+// read anew gets an error. It names the variable, and holds no secret.
+func (s *Secrets) Values(ctx context.Context) (values map[string]string, version int, err error) {
+	values, version, err, due := s.last()
+	if !due {
+		return values, version, err
+	}
+	select {
+	case s.reading <- struct{}{}:
+	default:
+		if values != nil {
+			return values, version, nil
+		}
+		select {
+		case s.reading <- struct{}{}:
+		case <-ctx.Done():
+			return nil, 0, errors.New("its secrets could not be read in time")
+		}
+	}
+	defer func() { <-s.reading }()
+	if values, version, err, due = s.last(); !due { // another call has just read them
+		return values, version, err
+	}
+	err = s.read(ctx)
+	values, version, _, _ = s.last()
+	return values, version, err
 }
 
-// Due reports whether it is time to Read.
-func (s *Secrets) Due() bool {
+// last returns what the last attempt has left, and whether it is due again.
+func (s *Secrets) last() (values map[string]string, version int, err error, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := Life
 	switch {
-	case s.at.IsZero():
-		return true
 	case s.err != nil && s.values == nil:
-		wait = pause
+		wait, err = pause, s.err
 	case s.err != nil:
 		wait = laterPause
 	}
 	since := s.now().Round(0).Sub(s.at) // by the clock on the wall: a frozen function's other one stands still
-	return since < 0 || since >= wait
+	return s.values, s.version, err, s.at.IsZero() || since < 0 || since >= wait
 }
 
-// ReadAnew makes the next Read ask at once.
-func (s *Secrets) ReadAnew() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at = time.Time{}
+// Prepare reads the secrets before a call needs them; calls of Values wait for it. If
+// it fails, the next one reads at once.
+func (s *Secrets) Prepare(ctx context.Context) error {
+	s.reading <- struct{}{}
+	defer func() { <-s.reading }()
+	err := s.read(ctx)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.at = time.Time{}
+	}
+	return err
 }
 
-// Read reads all secrets, unless it is not due: then the last ones hold. It returns
-// them by the variables that they go into. changed says that they differ from those
-// before. The error says why there are none, or none that are newer: those before
-// are returned with it. It names the variable, and holds no secret.
-func (s *Secrets) Read(ctx context.Context) (values map[string]string, changed bool, err error) {
-	if s.Due() {
-		changed = s.read(ctx)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.values == nil {
-		return nil, false, s.err
-	}
-	values = map[string]string{}
-	for name, arn := range s.arns {
-		values[name] = s.values[arn].Reveal()
-	}
-	return values, changed, s.err
-}
-
-func (s *Secrets) read(ctx context.Context) (changed bool) {
+// read reads all secrets. s.reading is held.
+func (s *Secrets) read(ctx context.Context) error {
 	s.mu.Lock()
 	limit := timeout
 	if s.values != nil {
@@ -181,38 +184,42 @@ func (s *Secrets) read(ctx context.Context) (changed bool) {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer s.connections.CloseIdle() // Life is longer than any server keeps them
+	defer s.aws.Close() // Life is longer than any server keeps them
 
-	values := map[string]secret.Text{}
+	texts, values := map[string]secret.Text{}, map[string]string{}
 	var err error
 	for _, name := range slices.Sorted(maps.Keys(s.arns)) {
-		if _, done := values[s.arns[name]]; done {
-			continue
+		arn := s.arns[name]
+		if _, done := texts[arn]; !done {
+			if texts[arn], err = s.one(ctx, name); err != nil {
+				break
+			}
 		}
-		if values[s.arns[name]], err = s.one(ctx, name); err != nil {
-			break
-		}
+		values[name] = texts[arn].Reveal()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err = err; err == nil || caller.Err() == nil { // a caller who had no time left says nothing of the server
+	if s.err = err; err == nil || caller.Err() == nil { // a caller without time left says nothing about the server
 		s.at = s.now().Round(0)
 	}
-	if err != nil {
-		return false
+	if err == nil && !maps.EqualFunc(s.texts, texts, secret.Text.Equal) {
+		s.texts, s.values = texts, values
+		s.version++
 	}
-	changed = !maps.EqualFunc(s.values, values, secret.Text.Equal)
-	s.values = values
-	return changed
+	return err
 }
 
 // one reads the secret of a variable.
 func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
-	text, err := s.get(ctx, s.arns[name])
+	where := s.arns[name]
+	reply, err := s.client.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: &where}, func(o *sdk.Options) {
+		o.Region = arn().FindStringSubmatch(where)[2]
+	})
 	if err != nil {
-		return secret.Text{}, &failure{text: name + Suffix + ": " + s.words(ctx, err), cause: err}
+		text, detail := s.words(ctx, err)
+		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
 	}
-	text = strings.TrimRight(text, "\r\n") // what an editor, or a terminal, puts at the end
+	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n") // what an editor, or a terminal, puts at the end
 	switch {
 	case text == "":
 		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,107 +43,180 @@ func TestSecretsAreReadAndReadAnew(t *testing.T) {
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"),
 		"HTTP_BEARER_TOKENS_ARN", secretsmanagertest.ARN("both"), "CHALLENGE_SECRET_ARN", secretsmanagertest.ARN("both")), func() time.Time { return clock })
 	assert.Zero(t, server.Asked(), "nothing is read before its time")
-	require.True(t, secrets.Due())
+	values := func(version, asked int) map[string]string {
+		t.Helper()
+		values, got, err := secrets.Values(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, version, got)
+		assert.Equal(t, asked, server.Asked())
+		return values
+	}
 
 	first := map[string]string{
 		"WECHAT_APPSECRET": "the-secret-of-the-app", "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test", "CHALLENGE_SECRET": "a-bearer-token-of-the-test",
 	}
-	values, changed, err := secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.True(t, changed)
-	assert.Equal(t, first, values)
-	assert.Equal(t, 2, server.Asked(), "each secret once")
-
+	assert.Equal(t, first, values(1, 2), "each secret once")
 	server.Put("app", "the-next-secret-of-the-app")
 	clock = clock.Add(secretsmanager.Life - time.Second)
-	assert.False(t, secrets.Due())
-	values, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.False(t, changed)
-	assert.Equal(t, first, values)
-	assert.Equal(t, 2, server.Asked())
-
+	assert.Equal(t, first, values(1, 2))
 	clock = clock.Add(time.Second)
-	require.True(t, secrets.Due())
-	values, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.True(t, changed)
-	assert.Equal(t, "the-next-secret-of-the-app", values["WECHAT_APPSECRET"])
-
+	assert.Equal(t, "the-next-secret-of-the-app", values(2, 4)["WECHAT_APPSECRET"])
 	clock = clock.Add(secretsmanager.Life)
-	_, changed, err = secrets.Read(t.Context())
-	require.NoError(t, err)
-	assert.False(t, changed, "the twin: read anew, and the same")
-	assert.Equal(t, 6, server.Asked())
-
+	values(2, 6) // the twin: read anew, and the same
 	clock = clock.Add(-time.Hour)
-	assert.True(t, secrets.Due(), "a clock that was put back keeps nothing for longer")
+	values(2, 8) // a clock that was put back keeps nothing for longer
 }
 
 func TestWhatCannotBeReadLeavesWhatWasRead(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	clock := time.Now()
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), func() time.Time { return clock })
+	const missing = "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version"
 
-	values, changed, err := secrets.Read(t.Context())
-	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version")
-	assert.False(t, changed)
+	values, version, err := secrets.Values(t.Context())
+	require.EqualError(t, err, missing)
+	assert.Zero(t, version)
 	assert.Nil(t, values)
-	assert.False(t, secrets.Due(), "not at once again")
 	server.Put("app", "the-secret-of-the-app")
-	_, _, err = secrets.Read(t.Context())
-	require.Error(t, err)
 	clock = clock.Add(time.Second - 1)
-	assert.False(t, secrets.Due())
-	secrets.ReadAnew()
-	assert.True(t, secrets.Due())
+	_, _, err = secrets.Values(t.Context())
+	require.EqualError(t, err, missing, "not at once again")
+	assert.Equal(t, 1, server.Asked())
 	clock = clock.Add(1)
-	values, changed, err = secrets.Read(t.Context())
+	values, version, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.True(t, changed)
+	assert.Equal(t, 1, version)
 
 	server.Refuse("InternalServiceError", "")
 	clock = clock.Add(secretsmanager.Life)
-	again, changed, err := secrets.Read(t.Context())
+	again, version, err := secrets.Values(t.Context())
 	require.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager refuses (InternalServiceError)")
-	assert.False(t, changed)
+	assert.Equal(t, 1, version)
 	assert.Equal(t, values, again)
+	asked := server.Asked()
 	clock = clock.Add(29 * time.Second)
-	assert.False(t, secrets.Due())
-	clock = clock.Add(time.Second)
-	assert.True(t, secrets.Due())
+	again, _, err = secrets.Values(t.Context())
+	require.NoError(t, err, "one call is told")
+	assert.Equal(t, values, again)
+	assert.Equal(t, asked, server.Asked())
 	server.Refuse("", "")
-	_, changed, err = secrets.Read(t.Context())
+	clock = clock.Add(time.Second)
+	_, version, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.False(t, changed)
+	assert.Equal(t, 1, version, "the same")
+	assert.Equal(t, asked+1, server.Asked())
+}
+
+// What is read early never costs the first call its secrets.
+func TestEarlyFailureCountsForNothing(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	require.Error(t, secrets.Prepare(t.Context()))
+	server.Put("app", "the-secret-of-the-app")
+	_, version, err := secrets.Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, version)
+	assert.Equal(t, 2, server.Asked())
+
+	secrets = open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	require.NoError(t, secrets.Prepare(t.Context()))
+	_, _, err = secrets.Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 3, server.Asked(), "the twin: what was read is not read again")
+}
+
+// One call reads for all: those without secrets wait for it, those with secrets of
+// before go on with them.
+func TestOneCallReadsForAll(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	release := server.Hang()
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), func() time.Time { return time.Unix(0, clock.Load()) })
+	read := func(want string, version int) {
+		values, got, err := secrets.Values(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, version, got)
+		assert.Equal(t, want, values["WECHAT_APPSECRET"])
+	}
+	var calls sync.WaitGroup
+	for range 50 {
+		calls.Go(func() { read("first", 1) })
+	}
+	require.Eventually(t, func() bool { return server.Asked() == 1 }, 10*time.Second, time.Millisecond)
+	release()
+	calls.Wait()
+	assert.Equal(t, 1, server.Asked())
+
+	server.Put("app", "second")
+	release = server.Hang()
+	clock.Add(int64(secretsmanager.Life))
+	calls.Go(func() { read("second", 2) })
+	require.Eventually(t, func() bool { return server.Asked() == 2 }, 10*time.Second, time.Millisecond)
+	for range 10 {
+		read("first", 1) // without waiting
+	}
+	release()
+	calls.Wait()
+	read("second", 2)
+	assert.Equal(t, 2, server.Asked())
+}
+
+// A caller that has no time left says nothing about the server: the next one reads.
+func TestCallerWithoutTimeSpoilsNothing(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	release := server.Hang()
+	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
+	hurried, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		_, _, err := secrets.Values(hurried)
+		assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager did not answer in time")
+	})
+	require.Eventually(t, func() bool { return server.Asked() == 1 }, 10*time.Second, time.Millisecond)
+	calls.Go(func() {
+		values, _, err := secrets.Values(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, "first", values["WECHAT_APPSECRET"])
+	})
+	cancel()
+	require.Eventually(t, func() bool { return server.Asked() == 2 }, 10*time.Second, time.Millisecond)
+	release()
+	calls.Wait()
 }
 
 func TestWhyASecretCannotBeRead(t *testing.T) {
 	const appSecret = "the-secret-of-the-app"
 	for name, c := range map[string]struct {
 		text, code, message string
-		says                string
+		says, detail        string
 	}{
 		"no text":           {text: "\n", says: "the secret has no text"},
 		"keys and values":   {text: `{"WECHAT_APPSECRET":"` + appSecret + `"}`, says: "the secret is an object of keys and values; it should be the plain text of WECHAT_APPSECRET"},
-		"access denied":     {code: "AccessDeniedException", message: "User: arn:aws:sts::1:assumed-role/r is not authorized", says: "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key: User: arn:aws:sts::1:assumed-role/r is not authorized"},
+		"access denied":     {code: "AccessDeniedException", message: "User: arn:aws:sts::1:assumed-role/r is not authorized", says: "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key", detail: "User: arn:aws:sts::1:assumed-role/r is not authorized"},
 		"no key":            {code: "DecryptionFailure", says: "Secrets Manager cannot decrypt it: look at its KMS key"},
-		"deleted":           {code: "InvalidRequestException", message: "it was marked for deletion.", says: "Secrets Manager refuses, the secret may be marked for deletion: it was marked for deletion."},
+		"deleted":           {code: "InvalidRequestException", message: "it was marked for deletion.", says: "Secrets Manager refuses, the secret may be marked for deletion", detail: "it was marked for deletion."},
 		"throttled":         {code: "ThrottlingException", message: "Rate exceeded", says: "Secrets Manager takes no more requests at the moment"},
 		"credentials":       {code: "UnrecognizedClientException", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses the credentials (UnrecognizedClientException)"},
-		"echo":              {code: "AccessDeniedException", message: "you sent kQ4x9TzR2mB7vL0wE5yH and uW8nC3pD6sF1gJ4kX7zV", says: "you sent [redacted] and [redacted]"},
-		"something unknown": {code: "Surprise", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses (Surprise)"},
+		"echo":              {code: "AccessDeniedException", message: "you sent kQ4x9TzR2mB7vL0wE5yH and uW8nC3pD6sF1gJ4kX7zV", says: "access denied, ", detail: "you sent [redacted] and [redacted]"},
+		"something unknown": {code: "Surprise", message: "uW8nC3pD6sF1gJ4kX7zV", says: "Secrets Manager refuses (Surprise)", detail: "[redacted]"},
 	} {
 		server := secretsmanagertest.Start(t)
 		server.Put("app", c.text)
 		server.Refuse(c.code, c.message)
 		secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
-		values, _, err := secrets.Read(t.Context())
+		values, _, err := secrets.Values(t.Context())
 		assert.Nil(t, values, name)
 		if assert.ErrorContains(t, err, c.says, name) {
 			assert.True(t, strings.HasPrefix(err.Error(), "WECHAT_APPSECRET_ARN: "), err)
-			for _, hidden := range []string{appSecret, "kQ4x9TzR2", "uW8nC3pD6"} {
-				assert.NotContains(t, err.Error(), hidden, name)
+			for _, outside := range []string{c.message, "arn:", appSecret} {
+				assert.False(t, outside != "" && strings.Contains(err.Error(), outside), "%s: %v", name, err)
+			}
+			var failure *secretsmanager.Failure
+			if c.detail != "" && assert.ErrorAs(t, err, &failure, name) {
+				assert.Equal(t, err.Error()+": "+c.detail, failure.Detail(), "AWS's words, for the log")
 			}
 		}
 	}
@@ -152,7 +227,7 @@ func TestTheDocumentOfTheAppsIsAnObject(t *testing.T) {
 	const document = `{"apps":{"wx5a4db0c55a4db0c5":{"secret":"the-secret-of-the-app"}}}`
 	server := secretsmanagertest.Start(t)
 	server.Put("apps", document)
-	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Read(t.Context())
+	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Values(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"WECHAT_APPS": document}, values)
 }
@@ -163,13 +238,16 @@ func TestNobodyAnswers(t *testing.T) {
 	secrets := open(t, with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app")), time.Now)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, _, err := secrets.Read(ctx)
+	_, _, err := secrets.Values(ctx)
 	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager did not answer in time")
 	release()
 
 	variables := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"), "AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
-	_, _, err = open(t, variables, time.Now).Read(t.Context())
-	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager: no reply: dial tcp 127.0.0.1:1: connect: connection refused")
+	_, _, err = open(t, variables, time.Now).Values(t.Context())
+	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager could not be asked")
+	var failure *secretsmanager.Failure
+	require.ErrorAs(t, err, &failure)
+	assert.Equal(t, err.Error()+": it cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused", failure.Detail())
 }
 
 func TestWhatCannotBeUsedIsRefused(t *testing.T) {
@@ -181,7 +259,7 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 		"no ARN":                {"WECHAT_APPSECRET_ARN", "sotercall", "WECHAT_APPSECRET_ARN must be the ARN of a secret in AWS Secrets Manager"},
 		"of another service":    {"WECHAT_APPSECRET_ARN", "arn:aws:ssm:eu-central-1:123456789012:parameter/x", "WECHAT_APPSECRET_ARN must be the ARN"},
 		"with a key":            {"WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("x:WECHAT_APPSECRET::"), "WECHAT_APPSECRET_ARN must be the ARN"},
-		"no credentials":        {"AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"},
+		"no credentials":        {"AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set"},
 		"an endpoint elsewhere": {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://secrets.example.com", "AWS_ENDPOINT_URL_SECRETS_MANAGER must be an https address"},
 	} {
 		variables := maps.Clone(good)
@@ -194,4 +272,17 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 	secrets, err := secretsmanager.Open(map[string]string{"WECHAT_APPSECRET": "x", "CHALLENGE_SECRET_ARN": "", "OTHER_ARN": "x"}, time.Now)
 	assert.NoError(t, err)
 	assert.Nil(t, secrets, "nothing is kept there")
+}
+
+// A secret may have 64 KiB (AWS Secrets Manager, "Quotas"): the document of hundreds of
+// apps.
+func TestSecretsMayBeAsLargeAsTheServiceAllows(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	document := `{"apps":{` + strings.Repeat(`"wx5a4db0c55a4db0c5":{"secret":"x"},`, 1800)
+	document += strings.Repeat(" ", 64<<10-len(document)-2) + "}}"
+	require.Len(t, document, 64<<10)
+	server.Put("apps", document)
+	values, _, err := open(t, with(server, "WECHAT_APPS_ARN", secretsmanagertest.ARN("apps")), time.Now).Values(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, document, values["WECHAT_APPS"])
 }

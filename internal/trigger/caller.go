@@ -40,10 +40,13 @@ import (
 // Sources: WeChat cloud development, "Cloud.getWXContext" and
 // "invokeCloudFunction"; tcb-admin-node, getUserInfo (TCB_UUID).
 func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
+	var signs []string
 	for name := range environment {
-		inCloudBase = inCloudBase || IsCloudBase(name)
+		if IsCloudBase(name) {
+			signs = append(signs, name)
+		}
 	}
-	if !inCloudBase {
+	if !inCloudBase && len(signs) == 0 {
 		return openapi.Backend()
 	}
 	app, user := environment["WX_APPID"], environment["WX_OPENID"]
@@ -66,8 +69,12 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	if slices.Contains(backendSources, last) {
 		return openapi.Backend().From(app)
 	}
-	return openapi.Unknown(fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
-		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source))
+	why := fmt.Sprintf("TCB_SOURCE is %.64q and no user is named: "+
+		"a backend calls through a function of this environment, or by HTTP with a secret of its own", source)
+	if source == "" && len(signs) > 0 {
+		why += fmt.Sprintf(". Outside CloudBase, unset %.64s: variables of that kind are CloudBase's", slices.Min(signs))
+	}
+	return openapi.Unknown(why)
 }
 
 // IsCloudBase reports whether a variable of that name is one that only WeChat

@@ -54,6 +54,18 @@ func TestAnyVariableOfCloudBaseAsksForProof(t *testing.T) {
 	assert.False(t, CallerOf(nil, true).IsBackend(), "the process is known to run there")
 }
 
+// A variable of that kind that somebody has set by hand shuts out everybody: it is named.
+func TestVariableThatLooksLikeCloudBaseIsNamed(t *testing.T) {
+	by := func(environment map[string]string) string {
+		return CallerOf(environment, false).Refused().Message
+	}
+	assert.Contains(t, by(map[string]string{"WX_APPID": "wx0123456789abcdef", "WX_APPSECRET": "hush", "WECHAT_APPID": "wx"}),
+		"Outside CloudBase, unset WX_APPID: variables of that kind are CloudBase's")
+	assert.NotContains(t, by(map[string]string{"WX_APPID": "hush", "TCB_SOURCE": ""}), "hush")
+	assert.Contains(t, by(map[string]string{"WX_APPID": "wx0123456789abcdef", "TCB_SOURCE": "wx_client"}), `TCB_SOURCE is "wx_client"`, "the twin: CloudBase itself")
+	assert.Contains(t, CallerOf(nil, true).Refused().Message, `TCB_SOURCE is ""`)
+}
+
 func TestUsersWhoseOpenIDIsNotThisApps(t *testing.T) {
 	for name, others := range map[string]map[string]string{
 		"another app's user":         {"WX_FROM_OPENID": "oOther"},

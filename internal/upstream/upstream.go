@@ -134,6 +134,16 @@ func (c *Client) SendApart(req *http.Request) (Reply, error) {
 	return (&Client{transport: transport, life: c.life, now: c.now}).Send(req)
 }
 
+// RoundTrip implements [http.RoundTripper], for libraries that word their own requests.
+func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.closeIfOld()
+	resp, err := c.transport.RoundTrip(req)
+	if err == nil {
+		c.lastUse.Store(c.now().UnixNano())
+	}
+	return resp, err
+}
+
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(header.Get("Retry-After"), 10, 31)
 	if err != nil {

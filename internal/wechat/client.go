@@ -9,7 +9,7 @@
 // the call's context, and within a budget that keeps it from making WeChat's
 // troubles worse. docs/failures.md tells all this to who operates it. No error of
 // this package holds a secret: the query of a URL, where access_token and AppSecret
-// travel, is left out, and what the server says passes a [secret.Scrubber].
+// travel, is left out, and what the server says passes a [redact.Redactor].
 package wechat
 
 import (
@@ -25,7 +25,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/journal"
-	"sotercall/internal/secret"
+	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
 )
 
@@ -38,9 +38,8 @@ type Client struct {
 	// Trace, if set, finds the trace header of the invocation in a context; it is
 	// passed on as X-Amzn-Trace-Id. Set it before the first use.
 	Trace func(ctx context.Context) string
-	// Scrub takes secrets out of what servers say; those of a request are taken
-	// out in any case. Set it before the first use.
-	Scrub *secret.Scrubber
+	// Redact masks secrets in what servers say. Set it before the first use.
+	Redact *redact.Redactor
 
 	http    *upstream.Client
 	budget  *upstream.Budget
@@ -59,12 +58,11 @@ func New(now func() time.Time) *Client {
 	}
 }
 
-// ForApp is c for one app of several: it shares c's connections, and has retries and a
-// secret of its own, so that an app in trouble uses up nobody else's.
-func (c *Client) ForApp(appSecret secret.Text) *Client {
+// ForApp is c for one app of several: it shares c's connections, and has retries of its
+// own, so that an app in trouble uses up nobody else's.
+func (c *Client) ForApp() *Client {
 	app := *c
 	app.budget = upstream.NewBudget(c.now)
-	app.Scrub = c.Scrub.With(appSecret)
 	return &app
 }
 
@@ -98,8 +96,6 @@ type request struct {
 	path   string
 	query  string // encoded
 	body   []byte
-	// outside knows the secrets in it, which the server may echo.
-	outside *secret.Scrubber
 	// once says that asking twice has a price, so that a second attempt beside one
 	// that is under way begins later.
 	once bool
@@ -152,11 +148,11 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 	}
 	reply, err := send(req)
 	if reply.OpenAPISequence != "" {
-		journal.From(ctx).Set("openapi_seqid", r.outside.Text(reply.OpenAPISequence))
+		journal.From(ctx).Set("openapi_seqid", c.Redact.Text(reply.OpenAPISequence))
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", r.name(), r.outside.Error(err))
+		return nil, fmt.Errorf("%s: %w", r.name(), c.Redact.Error(err))
 	case reply.Status != http.StatusOK:
 		return nil, &badStatus{call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter}
 	}

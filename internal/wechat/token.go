@@ -93,15 +93,14 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 // WeChat looks at the token first.
 func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secret.Text) (bool, error) {
 	var refusal error
-	outside := c.Scrub.With(token)
 	err := c.call(ctx, &request{
-		method: "POST", hosts: hosts, path: verifyPath, query: "access_token=" + url.QueryEscape(token.Reveal()), body: []byte("{}"), spare: 1, outside: outside,
+		method: "POST", hosts: hosts, path: verifyPath, query: "access_token=" + url.QueryEscape(token.Reveal()), body: []byte("{}"), spare: 1,
 		read: func(reply []byte) (int, error) {
-			_, refusal = openapi.ParseReply(reply, outside.Text)
+			_, refusal = openapi.ParseReply(reply, c.Redact.Text)
 			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
 				return e.Code, nil
 			}
-			return 0, outside.Error(refusal)
+			return 0, refusal
 		},
 	})
 	return err == nil && isStale(refusal), err
@@ -162,7 +161,7 @@ func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials C
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
-	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function, outside: c.Scrub.With(credentials.AppSecret, stale)})
+	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function})
 }
 
 func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials) (accesstoken.Grant, error) {
@@ -170,7 +169,7 @@ func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials 
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
 		"secret":     {credentials.AppSecret.Reveal()},
-	}.Encode(), outside: c.Scrub.With(credentials.AppSecret)})
+	}.Encode()})
 }
 
 func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
@@ -184,7 +183,7 @@ func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, erro
 	r.read = func(reply []byte) (int, error) {
 		answer = grant{}
 		if err := json.Unmarshal(reply, &answer); err != nil {
-			return 0, err
+			return 0, c.Redact.Error(err)
 		}
 		if answer.ErrCode == 0 && answer.AccessToken.IsZero() {
 			return 0, errNonsense
@@ -195,7 +194,7 @@ func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, erro
 	case err != nil:
 		return accesstoken.Grant{}, err
 	case answer.ErrCode != 0:
-		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: r.outside.Text(answer.ErrMsg)}
+		return accesstoken.Grant{}, &accesstoken.Refusal{ErrCode: answer.ErrCode, ErrMsg: c.Redact.Text(answer.ErrMsg)}
 	}
 	return accesstoken.Grant{Value: answer.AccessToken, ExpiresIn: time.Duration(answer.ExpiresIn) * time.Second}, nil
 }

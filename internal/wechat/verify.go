@@ -3,9 +3,7 @@ package wechat
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,27 +33,6 @@ func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Ver
 	return &Verifier{client: c, hosts: hosts, tokens: tokens, seen: standings{now: c.now}}
 }
 
-// Warm does what the first question would wait for: it fetches a token and, beside
-// that, opens a connection. Failures are nobody's: the question will meet them
-// itself.
-func (v *Verifier) Warm(ctx context.Context) {
-	ctx = v.client.begin(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() { v.connect(ctx) })
-	_, _ = v.tokens.Token(ctx)
-	wg.Wait()
-}
-
-// connect leaves an open connection behind, by a request for nothing in particular.
-func (v *Verifier) connect(ctx context.Context) {
-	route := v.hosts.Route()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, route.Base().JoinPath("/cgi-bin/").String(), nil)
-	if err != nil {
-		return
-	}
-	_, _ = v.client.http.Send(req)
-}
-
 const (
 	// maxTokens is how many tokens one call tries: somebody may be refreshing them.
 	maxTokens = 3
@@ -75,7 +52,6 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeInvalidParam, "a parameter is not valid UTF-8", err)
 	}
-	sent := v.client.Scrub.With(secret.New(r.JSONSignature), secret.New(r.JSONString), secret.New(r.OpenID))
 	ctx = v.client.begin(ctx)
 	token, err := v.tokens.Token(ctx)
 	if err != nil {
@@ -83,7 +59,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	}
 	for tokens, asked := 1, 1; ; asked++ {
 		v.seen.use(token.Value)
-		verdict, refusal := v.ask(ctx, token, body, sent)
+		verdict, refusal := v.ask(ctx, token, body)
 		if !isStale(refusal) {
 			if refusal == nil {
 				v.seen.accept(token.Value)
@@ -146,7 +122,7 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte, sent *secret.Scrubber) (openapi.Verdict, error) {
+func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	var query string
 	switch {
 	case token.Value.IsZero(): // whoever is asked adds it
@@ -155,22 +131,20 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 	default:
 		query = "access_token=" + url.QueryEscape(token.Value.Reveal())
 	}
-	outside := sent.With(token.Value)
 	var verdict openapi.Verdict
 	var refusal error
 	err := v.client.call(ctx, &request{
-		method:  "POST",
-		hosts:   v.hosts,
-		path:    verifyPath,
-		query:   query,
-		body:    body,
-		outside: outside,
+		method: "POST",
+		hosts:  v.hosts,
+		path:   verifyPath,
+		query:  query,
+		body:   body,
 		read: func(reply []byte) (int, error) {
-			verdict, refusal = openapi.ParseReply(reply, outside.Text)
+			verdict, refusal = openapi.ParseReply(reply, v.client.Redact.Text)
 			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
 				return e.Code, nil
 			}
-			return 0, outside.Error(refusal)
+			return 0, v.client.Redact.Error(refusal)
 		},
 	})
 	if err != nil {

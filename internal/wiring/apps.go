@@ -1,10 +1,10 @@
 package wiring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 
@@ -13,8 +13,6 @@ import (
 	"sotercall/internal/config"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
-	"sotercall/internal/wechat"
 )
 
 // appsSettings are the variables that say which apps a function works for: one app
@@ -37,6 +35,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 		if s.AppID == "" || s.AppSecret.IsZero() {
 			return apps.Set{}
 		}
+		check.That(apps.IsAppID(s.AppID), "WECHAT_APPID", "must be an AppID: wx and 16 of the characters 0-9 and a-f")
 		return apps.Set{Apps: []apps.App{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
 	}
 	name, document := "WECHAT_APPS", []byte(s.Document.Reveal())
@@ -50,6 +49,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 			return apps.Set{}
 		}
 	}
+	check.That(!bytes.HasPrefix(document, []byte("\ufeff")), name, "begins with a byte order mark: save it as UTF-8 without one")
 	for _, variable := range []string{"WECHAT_APPID", "WECHAT_APPSECRET"} {
 		check.That(environment[variable] == "", variable, "is not used with "+name+": the document names the apps")
 	}
@@ -81,41 +81,6 @@ func clientSecrets(clients []apps.Client) []secret.Text {
 	var all []secret.Text
 	for _, client := range clients {
 		all = append(all, client.Secrets...)
-	}
-	return all
-}
-
-// clientsFor are WeChat's clients, one for each app.
-func clientsFor(set apps.Set, client *wechat.Client) map[string]*wechat.Client {
-	clients := map[string]*wechat.Client{}
-	for _, app := range set.Apps {
-		clients[app.ID] = client.ForApp(app.Secret)
-	}
-	return clients
-}
-
-// tokenPlace is where the tokens of all apps are fetched and shared.
-type tokenPlace struct {
-	clients  map[string]*wechat.Client // by app
-	hosts    *upstream.Hosts
-	function bool // a token function is asked
-	store    *store
-	log      *slog.Logger
-}
-
-// caches makes a Cache for each app, which has nothing in common with the others but
-// the connections. With several apps, log lines of an app say which it is.
-func (p tokenPlace) caches(set apps.Set) accesstoken.Apps {
-	all := accesstoken.Apps{}
-	for _, app := range set.Apps {
-		all[app.ID] = p.clients[app.ID].Tokens(wechat.TokenConfig{
-			Base:        p.hosts,
-			Credentials: wechat.Credentials{AppID: app.ID, AppSecret: app.Secret},
-			Classic:     app.Classic,
-			Function:    p.function,
-			Store:       p.store.tokensOf(app.ID),
-			Log:         p.log.With("appid", app.ID),
-		})
 	}
 	return all
 }

@@ -194,7 +194,7 @@ func TestDocumentsThatCannotWork(t *testing.T) {
 
 	_, err = readVerifySettings(hostedtest.With(base, map[string]string{"CHALLENGE_SECRET": nextSecret}))
 	require.ErrorContains(t, err, "CHALLENGE_SECRET must not hold a secret of a client")
-	_, _, err = verify(hostedtest.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), nil, nil, nil)
+	_, err = Verify(hostedtest.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS is not used with SOTER_VERIFIER=cloudcall")
 	_, err = Service(hostedtest.With(base, map[string]string{"WECHAT_TOKEN_BASE": "https://token.example.com"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS /clients are not used with WECHAT_TOKEN_BASE")

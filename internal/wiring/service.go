@@ -14,8 +14,13 @@ import (
 // of the apps. It is what a container runs. Verify and token share their
 // access_tokens, and each fetch of one.
 func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(log).service(environment, log, level)
+}
+
+func (w *world) service(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	token, tokenErr := readTokenSettings(environment)
-	f, shared, err := verify(environment, token.secrets(), log, level)
+	f, shared, err := w.verifyAnd(token.secrets(), environment, level)
+	f.Rebuild = w.service
 	problems := []error{err}
 	if configured(environment, "CHALLENGE_SECRET") {
 		challenge, err := challengeOf(environment, level, shared.served)
@@ -26,7 +31,7 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 	if byVariable || len(token.apps.Clients) > 0 {
 		caches, err := shared.caches, tokenErr
 		if caches == nil && err == nil { // verify needs no token
-			caches, err = tokenCaches(token, environment, log)
+			caches, _, err = w.tokenCaches(token, environment)
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
 			what := "TOKEN_CLIENT_SECRETS is"

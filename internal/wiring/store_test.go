@@ -29,15 +29,14 @@ func TestStoreIsChosenByItsVariable(t *testing.T) {
 	}
 	none := open(storeSettings{}, ofLambda)
 	assert.Nil(t, none)
-	assert.IsType(t, new(accesstoken.Memory), none.tokensOf("wx"))
 
 	redis := open(storeSettings{RedisURL: secret.New(ofRedis["REDIS_URL"])}, nil)
-	assert.IsType(t, new(accesstoken.Redis), redis.tokensOf("wx"))
+	assert.IsType(t, new(accesstoken.Redis), redis.tokens("wx"))
 	assert.IsType(t, new(challenge.Redis), redis.ledger)
 	assert.IsType(t, new(authkeys.Redis), redis.authKeys)
 
 	table := open(storeSettings{DynamoDBTable: "sotercall"}, ofLambda)
-	assert.IsType(t, new(accesstoken.DynamoDB), table.tokensOf("wx"))
+	assert.IsType(t, new(accesstoken.DynamoDB), table.tokens("wx"))
 	assert.IsType(t, new(challenge.DynamoDB), table.ledger)
 	assert.IsType(t, new(authkeys.DynamoDB), table.authKeys)
 }

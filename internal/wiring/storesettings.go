@@ -6,6 +6,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
 	"sotercall/internal/dynamodb"
+	"sotercall/internal/redact"
 	"sotercall/internal/redis"
 	"sotercall/internal/secret"
 )
@@ -15,6 +16,8 @@ type store struct {
 	tokens   func(appID string) accesstoken.Store
 	ledger   challenge.Ledger
 	authKeys authkeys.Store
+	// close ends the connections.
+	close func()
 }
 
 // storeSettings choose the store, for each function that has one.
@@ -34,39 +37,31 @@ func (s storeSettings) check(check *config.Check) {
 
 // openStore opens the store that is chosen; nil if none is. The environment has what
 // the platform says of the way to it.
-func openStore(s storeSettings, environment map[string]string, scrub *secret.Scrubber) (*store, error) {
+func openStore(s storeSettings, environment map[string]string, redactor *redact.Redactor) (*store, error) {
 	switch {
 	case !s.RedisURL.IsZero():
 		server, err := redis.Open(s.RedisURL)
 		if err != nil {
 			return nil, err
 		}
-		server.Scrub = scrub
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
 			ledger:   challenge.NewRedis(server),
 			authKeys: authkeys.NewRedis(server),
+			close:    func() { _ = server.Close() },
 		}, nil
 	case s.DynamoDBTable != "":
 		table, err := dynamodb.Open(s.DynamoDBTable, environment)
 		if err != nil {
 			return nil, err
 		}
-		table.Scrub = scrub
+		table.Redact = redactor
 		return &store{
 			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID) },
 			ledger:   challenge.NewDynamoDB(table),
 			authKeys: authkeys.NewDynamoDB(table),
+			close:    table.Close,
 		}, nil
 	}
 	return nil, nil
-}
-
-// tokensOf is where the tokens of an appid are kept: in this process if there is no
-// store.
-func (s *store) tokensOf(appID string) accesstoken.Store {
-	if s == nil {
-		return new(accesstoken.Memory)
-	}
-	return s.tokens(appID)
 }

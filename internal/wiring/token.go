@@ -1,33 +1,28 @@
 package wiring
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
-	"sotercall/internal/secret"
-	"sotercall/internal/wechat"
 )
 
 // Token is the function that keeps the access_tokens for all others.
 func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(log).token(environment, log, level)
+}
+
+func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	s, err := readTokenSettings(environment)
 	var caches accesstoken.Apps
+	var warm warmer
 	if err == nil {
 		level.Set(s.LogLevel)
-		caches, err = tokenCaches(s, environment, log)
+		w.redact.Learn(s.secrets()...)
+		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls()}
-	if len(caches) == 1 { // of several, most may not be asked for
-		f.Warm = func(ctx context.Context) {
-			for _, cache := range caches {
-				_, _ = cache.Token(ctx)
-			}
-		}
-	}
-	return f, err
+	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Warm: warm, Rebuild: w.token}, err
 }
 
 func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler {
@@ -38,13 +33,17 @@ func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler
 	return h
 }
 
-func tokenCaches(s tokenSettings, environment map[string]string, log *slog.Logger) (accesstoken.Apps, error) {
-	scrub := secret.NewScrubber(s.secrets()...)
-	store, err := openStore(s.Store, environment, scrub)
+// tokenCaches are those of all apps. Of several, most may not be asked for soon: warm
+// fetches no token then.
+func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ accesstoken.Apps, warm warmer, err error) {
+	store, err := w.open(s.Store, environment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	client := wechat.New(time.Now)
-	client.Scrub = scrub
-	return tokenPlace{clients: clientsFor(s.apps, client), hosts: client.Hosts(s.apiBases...), store: store, log: log}.caches(s.apps), nil
+	hosts := w.at(s.apiBases)
+	caches := w.caches(s.apps, tokenSource{hosts: hosts, store: store})
+	if len(caches) == 1 {
+		return caches, caches[s.apps.IDs()[0]].Warm, nil
+	}
+	return caches, together(w.connecting(hosts), store.connecting(s.apps.IDs())), nil
 }

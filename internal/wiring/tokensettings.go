@@ -23,7 +23,7 @@ type tokenSettings struct {
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
 	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
 	BasePath        string        `env:"HTTP_BASE_PATH"`
-	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases []*url.URL
 	apps     apps.Set

@@ -22,7 +22,12 @@ import (
 
 // Verify is the function openapi.soter.verifySignature.
 func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	f, _, err := verify(environment, nil, log, level)
+	return newWorld(log).verify(environment, log, level)
+}
+
+func (w *world) verify(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	f, _, err := w.verifyAnd(nil, environment, level)
+	f.Rebuild = w.verify
 	return f, err
 }
 
@@ -32,14 +37,15 @@ type verifyParts struct {
 	served []string         // the AppIDs that it works for
 }
 
-// verify is Verify, and what it is made of. others are secrets that no text from
+// verifyAnd is Verify, and what it is made of. others are secrets that no text from
 // outside may bring back either.
-func verify(environment map[string]string, others []secret.Text, log *slog.Logger, level *slog.LevelVar) (function.Function, verifyParts, error) {
+func (w *world) verifyAnd(others []secret.Text, environment map[string]string, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
-		p, err = assemble(s, environment, secret.NewScrubber(append(s.secrets(), others...)...), log)
+		w.redact.Learn(append(s.secrets(), others...)...)
+		p, err = w.assemble(s, environment)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}
 	calls := handler.Calls(p.gate, p.holders())
@@ -66,7 +72,7 @@ type parts struct {
 	local bool
 	keys  authkeys.Store
 	// warm does early what the first question would wait for; nil: nothing.
-	warm func(ctx context.Context)
+	warm warmer
 	// platformToken says that a request may bring the platform's access_token.
 	platformToken bool
 }
@@ -80,85 +86,110 @@ func (p parts) holders() openapi.Tokens {
 }
 
 // assemble chooses the parts by the settings.
-func assemble(s verifySettings, environment map[string]string, scrub *secret.Scrubber, log *slog.Logger) (parts, error) {
-	store, err := openStore(s.Store, environment, scrub)
+func (w *world) assemble(s verifySettings, environment map[string]string) (parts, error) {
+	store, err := w.open(s.Store, environment)
 	if err != nil {
 		return parts{}, err
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
-	client := wechat.New(time.Now)
-	client.Scrub = scrub
-	client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
-	hosts := client.Hosts(s.apiBases...)
-	clients := clientsFor(s.apps, client)
-	if len(clients) > 0 {
-		p.caches = fetchedTokens(s, client, clients, hosts, store, log)
+	hosts := w.at(s.apiBases)
+	from := w.tokenSource(s, hosts, store)
+	if len(s.apps.Apps) > 0 {
+		p.caches = w.caches(s.apps, from)
 	}
 	switch s.Verifier {
 	case "cloudcall":
-		gateway := cloudcall.New(cloudEnvironment, time.Now)
-		gateway.Scrub = scrub
-		p.verifier = gateway
+		p.verifier, p.warm = w.cloudCall(), store.connecting(s.served())
 	case "local":
 		p.local = true
-		if s.AuthKeysFile != "" {
-			p.verifier = authkeys.NewVerifier(authkeys.NewFile(s.AuthKeysFile))
-		} else {
-			p.verifier, p.keys = authkeys.NewVerifier(store.authKeys), store.authKeys
+		if s.AuthKeysFile == "" {
+			p.keys = store.authKeys
 		}
+		p.verifier, p.warm = w.localKeys(s.AuthKeysFile, store), store.connecting(s.served())
 	default:
-		p.verifier, p.warm = asking(s, client, clients, hosts, p.caches)
+		p.verifier, p.warm = w.asking(s, hosts, from, store)
 	}
-	if err := once(&p, s, store); err != nil {
+	if err := w.once(&p, s, store); err != nil {
 		return parts{}, err
 	}
 	return p, nil
 }
 
-// fetchedTokens are the access_tokens of all apps, from WeChat or from a token
-// function.
-func fetchedTokens(s verifySettings, client *wechat.Client, clients map[string]*wechat.Client, hosts *upstream.Hosts, store *store, log *slog.Logger) accesstoken.Apps {
-	function := wechat.IsTokenFunction(s.tokenBases, s.apiBases)
+// tokenSource is where access_tokens come from: WeChat or a token function.
+func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *store) tokenSource {
+	from := tokenSource{hosts: hosts, store: store, function: wechat.IsTokenFunction(s.tokenBases, s.apiBases)}
 	if len(s.tokenBases) > 0 {
-		hosts = client.Hosts(s.tokenBases...)
+		from.hosts = w.at(s.tokenBases)
 	}
-	if function {
-		store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
+	if from.function {
+		from.store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
 	}
-	return tokenPlace{clients: clients, hosts: hosts, function: function, store: store, log: log}.caches(s.apps)
+	return from
 }
 
-// asking makes the Verifier that asks WeChat, each question with the token of its
-// app. warm does early what the first question would wait for; of several apps it is
-// not known which that is about.
-func asking(s verifySettings, client *wechat.Client, clients map[string]*wechat.Client, hosts *upstream.Hosts, caches accesstoken.Apps) (_ openapi.Verifier, warm func(ctx context.Context)) {
-	verifiers := byApp{}
-	for appID, client := range clients {
-		verifier := client.Verifier(hosts, caches[appID])
-		if len(clients) == 1 {
-			return verifier, verifier.Warm
+func (w *world) cloudCall() openapi.Verifier {
+	if w.platform == nil {
+		gateway := cloudcall.New(cloudEnvironment, time.Now)
+		gateway.Redact = w.redact
+		w.platform = gateway
+	}
+	return w.platform
+}
+
+// localKeys judges by AuthKeys of our own, in a file or else in the store.
+func (w *world) localKeys(file string, in *store) openapi.Verifier {
+	if w.keys == nil || w.keysIn != in {
+		w.keysIn = in
+		if file != "" {
+			w.keys = authkeys.NewVerifier(authkeys.NewFile(file))
+		} else {
+			w.keys = authkeys.NewVerifier(in.authKeys)
 		}
-		verifiers[appID] = verifier
 	}
-	if len(verifiers) > 0 {
-		return verifiers, nil
+	return w.keys
+}
+
+// asking makes the Verifier that asks WeChat, each question with the token of its app.
+// Of several apps it is not known which one the first question is about, so that warm
+// only connects. In Cloud Hosting the open API service that ACCESS_TOKEN_MODE=none is
+// for works only after the start: nothing is asked (WeChat Cloud Hosting, FAQ).
+func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource, store *store) (_ openapi.Verifier, warm warmer) {
+	connecting := store.connecting(s.served())
+	switch apps := w.verifiers(s.apps, hosts); {
+	case len(apps) > 1:
+		return apps, together(w.connecting(hosts, from.hosts), connecting)
+	case len(apps) == 1:
+		only := w.apps[s.apps.IDs()[0]]
+		if from.store != nil {
+			connecting = nil // the token is looked for there
+		}
+		if from.hosts != hosts {
+			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connecting)
+		}
+		return only.verifier, together(only.verifier.Warm, connecting)
+	case s.AccessTokenMode == "cloudbase":
+		return w.withoutApp(hosts, &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}),
+			together(w.connecting(hosts), connecting)
 	}
-	var platforms accesstoken.Source = accesstoken.None{}
-	if s.AccessTokenMode == "cloudbase" {
-		platforms = &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}
+	return w.withoutApp(hosts, accesstoken.None{}), connecting
+}
+
+// withoutApp asks WeChat with tokens that are not fetched.
+func (w *world) withoutApp(hosts *upstream.Hosts, tokens accesstoken.Source) openapi.Verifier {
+	if w.platform == nil {
+		w.platform = w.client.Verifier(hosts, tokens)
 	}
-	verifier := client.Verifier(hosts, platforms)
-	return verifier, verifier.Warm
+	return w.platform
 }
 
 // once makes a genuine signature count once, as far as the settings ask for it:
 // challenges with CHALLENGE_SECRET, counters with a store.
-func once(p *parts, s verifySettings, store *store) error {
+func (w *world) once(p *parts, s verifySettings, store *store) error {
 	if len(s.ChallengeSecret) == 0 && store == nil {
 		return nil
 	}
 	v := &challenge.Verifier{
-		Next: p.verifier, Ledger: new(challenge.Memory), Policy: s.CounterPolicy,
+		Next: p.verifier, Ledger: &w.memory, Policy: s.CounterPolicy,
 		SeveralApps:     len(s.served()) > 1,
 		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
 	}

@@ -23,13 +23,13 @@ type verifySettings struct {
 	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	Verifier        string                  `env:"SOTER_VERIFIER" envDefault:"wechat"`
 	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
-	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log"`
+	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log" form:"one of log, enforce"`
 	AuthKeysFile    string                  `env:"AUTHKEYS_FILE"`
 	Store           storeSettings
 	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
 	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
 	BasePath        string        `env:"HTTP_BASE_PATH"`
-	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases, tokenBases []*url.URL
 	apps                 apps.Set

@@ -35,9 +35,8 @@ func (b *bench) http(ctx context.Context) ([]Figure, error) {
 	defer leave()
 	preparing.path = filepath.Join(b.folder, "service")
 	maps.Copy(preparing.variables, behindPort)
-	idle := command{path: preparing.path, variables: map[string]string{
-		"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": filepath.Join(b.folder, "authkeys.json"),
-	}}
+	idle := b.idle()
+	idle.path = preparing.path
 	maps.Copy(idle.variables, behindPort)
 	bare := command{path: filepath.Join(b.folder, "call"), variables: map[string]string{"HOST": "127.0.0.1"}}
 	var figures []Figure

@@ -101,6 +101,7 @@ func groups() []group {
 	return []group{
 		{"start", (*bench).starting},
 		{"node", (*bench).againstNode},
+		{"first", (*bench).firstAnswer},
 		{"cold", (*bench).cold},
 		{"warm", (*bench).warm},
 		{"http", (*bench).http},

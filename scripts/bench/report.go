@@ -74,12 +74,16 @@ const (
 	AtLeast Comparison = "≥"
 	Exactly Comparison = "exactly"
 	Fixed   Comparison = "fixed"
+	// Informative is no goal: the figure is shown, and nothing must be reached.
+	Informative Comparison = "for information"
 )
 
 func (g Goal) String() string {
 	switch {
 	case g.Is == Fixed:
 		return "a fixed number"
+	case g.Is == Informative:
+		return ""
 	case g.Value < 0.1:
 		return fmt.Sprintf("%s 1/%.0f", g.Is, 1/g.Value)
 	}
@@ -119,6 +123,8 @@ func (f Figure) Reached() bool {
 	switch {
 	case f.Missing != "":
 		return false
+	case f.Goal.Is == Informative:
+		return true
 	case f.Goal.Is == AtMost:
 		return f.Ratio.Median <= f.Goal.Value
 	case f.Goal.Is == AtLeast:
@@ -206,7 +212,10 @@ func (f Figure) row() string {
 	if f.Against != "" {
 		baseline, ratio = f.Against+": "+f.Unit.spread(f.Baseline), ratioText(f.Ratio.Median)
 	}
-	if !f.Reached() {
+	switch {
+	case f.Goal.Is == Informative:
+		verdict = ""
+	case !f.Reached():
 		verdict = "**not reached**"
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", f.Name, f.Unit.spread(f.Ours), baseline, ratio, f.Goal, verdict)

@@ -35,6 +35,7 @@ func TestGoals(t *testing.T) {
 		"exactly, not always": {Figure{Ours: Spread{Median: 1, Min: 1, Max: 1.1, N: 3}, Goal: Goal{Exactly, 1}}, false},
 		"fixed":               {Figure{Ours: one(39), Goal: Goal{Is: Fixed}}, true},
 		"not fixed":           {Figure{Ours: Spread{Median: 39, Min: 38, Max: 39, N: 3}, Goal: Goal{Is: Fixed}}, false},
+		"for information":     {against(9, 1, Goal{Is: Informative}), true},
 		"not measured":        {Figure{Goal: Goal{AtMost, 1}, Missing: "no /proc"}, false},
 	} {
 		assert.Equal(t, c.reached, c.figure.Reached(), name)
@@ -55,6 +56,7 @@ func TestTableSaysByHowMuch(t *testing.T) {
 		{Name: "rate", Unit: PerSecond, Ours: one(70), Against: "bare", Baseline: one(100), Ratio: one(0.7), Goal: Goal{AtLeast, 0.8}},
 		{Name: "requests", Unit: Count, Ours: Spread{Median: 1, Min: 1, Max: 2, N: 9}, Goal: Goal{Exactly, 1}},
 		{Name: "allocations", Unit: Count, Ours: one(39), Goal: Goal{Is: Fixed}},
+		{Name: "zip", Unit: Megabytes, Ours: one(5), Against: "bare", Baseline: one(4), Ratio: one(1.25), Goal: Goal{Is: Informative}},
 		{Name: "memory", Unit: Megabytes, Against: "bare", Goal: Goal{AtMost, 1.3}, Missing: "no /proc"},
 	}}
 	var table bytes.Buffer
@@ -68,6 +70,7 @@ func TestTableSaysByHowMuch(t *testing.T) {
 | rate | 70 /s | bare: 100 /s | 0.70 | ≥ 0.8 | **not reached** |
 | requests | 1 (1–2) |  |  | exactly 1 | **not reached** |
 | allocations | 39 |  |  | a fixed number | reached |
+| zip | 5.00 MB | bare: 4.00 MB | 1.25 |  |  |
 | memory | not measured: no /proc | bare | | ≤ 1.3 | |
 
 Not reached:

@@ -53,6 +53,7 @@ type Table struct {
 	requests []string    // guarded by mu; their actions
 	header   http.Header // guarded by mu; of the last one
 	fault    *Fault      // guarded by mu
+	seen     int         // guarded by mu; requests of the fault's action
 	bare     bool        // guarded by mu; see WithoutItems
 }
 

@@ -17,6 +17,8 @@ type Fault struct {
 	Action string
 	// Times is how many of them; all until Mend if 0.
 	Times int
+	// Every is how many requests there are for each that it befalls; 0 is 1.
+	Every int
 	// Done says that the table does what the request asks for, all the same.
 	Done bool
 	// Code is the exception that is answered, and Message what it says.
@@ -30,7 +32,7 @@ type Fault struct {
 func (s *Table) Break(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault = &f
+	s.fault, s.seen = &f, 0
 }
 
 // Mend ends the fault.
@@ -48,6 +50,9 @@ func (s *Table) note(action string, header http.Header) (fault *Fault, bare bool
 	s.requests, s.header = append(s.requests, action), header
 	f := s.fault
 	if f == nil || f.Action != "" && f.Action != action {
+		return nil, s.bare
+	}
+	if s.seen++; f.Every > 1 && s.seen%f.Every != 0 {
 		return nil, s.bare
 	}
 	if f.Times == 1 {

@@ -87,3 +87,6 @@ func (p Process) Descriptors() (int, error) {
 	entries, err := os.ReadDir(p.file("fd"))
 	return len(entries), err
 }
+
+// ProcessOf is the process with a number.
+func ProcessOf(pid int) Process { return Process{pid} }

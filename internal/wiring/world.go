@@ -1,0 +1,198 @@
+package wiring
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/adapter"
+	"sotercall/internal/apps"
+	"sotercall/internal/challenge"
+	"sotercall/internal/openapi"
+	"sotercall/internal/redact"
+	"sotercall/internal/upstream"
+	"sotercall/internal/wechat"
+)
+
+// world is what a function keeps while its process lives, however often it is built
+// anew because a secret has changed: consumed challenges and counters, tokens, retry
+// budgets, remembered failures and connections. Each time, what depends on a secret is
+// made anew, and only that. It is used by one builder at a time; what it has made is
+// used by calls meanwhile.
+type world struct {
+	log    *slog.Logger
+	redact *redact.Redactor
+	client *wechat.Client // connections
+	memory challenge.Memory
+	hosts  map[string]*upstream.Hosts // by their addresses
+	apps   map[string]*app            // by AppID
+
+	store *store // nil: none
+	opens storeSettings
+
+	// platform asks without an app of ours: with the platform's token, without any, or by
+	// Cloud Calls. keys is the Verifier of SOTER_VERIFIER=local, and keysIn its store.
+	// Each is nil until it is needed.
+	platform, keys openapi.Verifier
+	keysIn         *store
+}
+
+func newWorld(log *slog.Logger) *world {
+	w := &world{log: log, redact: redact.New(), client: wechat.New(time.Now), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+	w.client.Redact = w.redact
+	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
+	return w
+}
+
+// at are the hosts at addresses.
+func (w *world) at(bases []*url.URL) *upstream.Hosts {
+	var name strings.Builder
+	for _, base := range bases {
+		name.WriteString(base.String() + " ")
+	}
+	if w.hosts[name.String()] == nil {
+		w.hosts[name.String()] = w.client.Hosts(bases...)
+	}
+	return w.hosts[name.String()]
+}
+
+// closeAfter is how long after a store was replaced its connections are closed: by then
+// no call uses it.
+const closeAfter = time.Minute
+
+// open returns the store that is chosen; nil if none is. One with another address takes
+// the place of the one before.
+func (w *world) open(s storeSettings, environment map[string]string) (*store, error) {
+	if s.RedisURL.Reveal() == w.opens.RedisURL.Reveal() && s.DynamoDBTable == w.opens.DynamoDBTable {
+		return w.store, nil
+	}
+	opened, err := openStore(s, environment, w.redact)
+	if err != nil {
+		return nil, err
+	}
+	if w.store != nil {
+		time.AfterFunc(closeAfter, w.store.close)
+	}
+	w.store, w.opens = opened, s
+	return opened, nil
+}
+
+// app is what belongs to one app, and to no other.
+type app struct {
+	app      apps.App
+	client   *wechat.Client // its retry budget
+	memory   *accesstoken.Memory
+	tokens   *accesstoken.Cache
+	in       *store // where tokens are shared; nil: nowhere
+	verifier *wechat.Verifier
+}
+
+// tokenSource says where the tokens of all apps are fetched and shared.
+type tokenSource struct {
+	hosts    *upstream.Hosts
+	function bool // a token function is asked
+	store    *store
+}
+
+// caches returns a Cache for each app. Apps share connections and nothing else. Those
+// that are not in set any more are forgotten.
+func (w *world) caches(set apps.Set, from tokenSource) accesstoken.Apps {
+	all, kept := accesstoken.Apps{}, map[string]*app{}
+	for _, one := range set.Apps {
+		kept[one.ID] = w.app(w.apps[one.ID], one, from)
+		all[one.ID] = kept[one.ID].tokens
+	}
+	w.apps = kept
+	return all
+}
+
+// app returns before if it can be used for one as it is, and else an app that knows
+// what before knows. before may be nil.
+func (w *world) app(before *app, one apps.App, from tokenSource) *app {
+	if before != nil && before.app.Secret.Equal(one.Secret) && before.app.Classic == one.Classic && before.in == from.store {
+		return before
+	}
+	next := &app{app: one, in: from.store}
+	if before != nil {
+		next.client = before.client
+	} else {
+		next.client = w.client.ForApp()
+	}
+	inherits := before != nil && before.app.Classic == one.Classic // the two modes have tokens of their own
+	if inherits {
+		next.memory = before.memory
+	} else {
+		next.memory = new(accesstoken.Memory)
+	}
+	var store accesstoken.Store = next.memory
+	if from.store != nil {
+		store = from.store.tokens(one.ID)
+	}
+	next.tokens = next.client.Tokens(wechat.TokenConfig{
+		Base:        from.hosts,
+		Credentials: wechat.Credentials{AppID: one.ID, AppSecret: one.Secret},
+		Classic:     one.Classic,
+		Function:    from.function,
+		Store:       store,
+		Log:         w.log.With("appid", one.ID),
+	})
+	if inherits {
+		next.tokens.Inherit(before.tokens, before.app.Secret.Equal(one.Secret))
+	}
+	return next
+}
+
+// verifiers returns a Verifier for each app of set, which asks at hosts.
+func (w *world) verifiers(set apps.Set, hosts *upstream.Hosts) byApp {
+	all := byApp{}
+	for _, appID := range set.IDs() {
+		app := w.apps[appID]
+		if app.verifier == nil {
+			app.verifier = app.client.Verifier(hosts, app.tokens)
+		}
+		all[appID] = app.verifier
+	}
+	return all
+}
+
+// warmer does early what the first call would wait for; nil: there is nothing.
+type warmer func(ctx context.Context)
+
+// together does all steps at the same time, but for those that are nil.
+func together(steps ...warmer) warmer {
+	steps = slices.DeleteFunc(steps, func(step warmer) bool { return step == nil })
+	if len(steps) == 0 {
+		return nil
+	}
+	return func(ctx context.Context) {
+		var all sync.WaitGroup
+		for _, step := range steps {
+			all.Go(func() { step(ctx) })
+		}
+		all.Wait()
+	}
+}
+
+// connecting opens connections to hosts, each once.
+func (w *world) connecting(all ...*upstream.Hosts) warmer {
+	var steps []warmer
+	for _, hosts := range slices.Compact(all) {
+		steps = append(steps, func(ctx context.Context) { w.client.Connect(ctx, hosts) })
+	}
+	return together(steps...)
+}
+
+// connecting opens a connection to s, by the request with which a cold instance looks
+// for the token of the first app. A role that may not read it still leaves a connection.
+func (s *store) connecting(appIDs []string) warmer {
+	if s == nil {
+		return nil
+	}
+	tokens := s.tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
+	return func(ctx context.Context) { _, _ = tokens.Load(ctx) }
+}
