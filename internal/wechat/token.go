@@ -100,7 +100,7 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
 				return e.Code, nil
 			}
-			return 0, refusal
+			return 0, c.Redact.Error(refusal)
 		},
 	})
 	return err == nil && isStale(refusal), err
