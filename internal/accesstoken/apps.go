@@ -3,8 +3,6 @@ package accesstoken
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 
 	"sotercall/internal/openapi"
@@ -40,14 +38,13 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	var holder string
 	var refused, unknown error
 	refusals := 0
-	ids := slices.Collect(maps.Keys(a))
-	some(len(ids), func(i int) {
-		held, err := a[ids[i]].holdsAmong(ctx, accessToken, len(a))
+	look := func(id string) {
+		held, err := a[id].holdsAmong(ctx, accessToken, len(a))
 		mu.Lock()
 		defer mu.Unlock()
 		switch _, isRefusal := errors.AsType[*Refusal](err); {
 		case held:
-			holder = ids[i]
+			holder = id
 			cancel() // the others need not be asked
 		case isRefusal:
 			refused = err
@@ -55,7 +52,19 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 		case err != nil:
 			unknown = err
 		}
-	})
+	}
+	// Apps whose fetches have failed come last: strangers can cause a few only.
+	var well, failing []string
+	for id, cache := range a {
+		if cache.hasFailed() {
+			failing = append(failing, id)
+		} else {
+			well = append(well, id)
+		}
+	}
+	for _, ids := range [][]string{well, failing} {
+		some(len(ids), func(i int) { look(ids[i]) })
+	}
 	switch {
 	case holder != "":
 		return holder, nil
@@ -79,6 +88,13 @@ func some(n int, do func(i int)) {
 		})
 	}
 	running.Wait()
+}
+
+// hasFailed reports whether the last fetch has failed.
+func (c *Cache) hasFailed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure.err != nil
 }
 
 // holdsNow reports whether accessToken is known here to be in force.

@@ -64,6 +64,7 @@ type Cache struct {
 	adopted     time.Time   // when the current token became known here
 	kept        secret.Text // the token for which the last fetch came to ErrStale
 	keptAt      time.Time   // when it did
+	denied      time.Time   // when WeChat last accepted a token that a client claimed to be refused
 	named       time.Time   // when a token that is not known was last named to Refresh
 	looked      time.Time   // when it was last looked for a token that was presented
 	doubted     time.Time   // when such a token was first presented; see look
@@ -82,17 +83,37 @@ type Config struct {
 	// Function says that Endpoint is a token function. It remembers failures
 	// itself, and asking it costs WeChat nothing.
 	Function bool
+	// Refuses asks WeChat whether it refuses a token, as a client claims; nil: no claim
+	// can be confirmed.
+	Refuses func(ctx context.Context, token secret.Text) (bool, error)
+	// Strangers is shared by all Caches of the process; nil: the Cache has its own.
+	Strangers *Strangers
 	// Now is the clock.
 	Now func() time.Time
 	Log *slog.Logger
 }
 
 // NewCache makes a Cache. Nothing is fetched before it is needed.
-func NewCache(config Config) *Cache { return &Cache{config: config} }
+func NewCache(config Config) *Cache {
+	if config.Strangers == nil {
+		config.Strangers = NewStrangers(config.Now)
+	}
+	return &Cache{config: config}
+}
 
 // Token implements [Source]. A token within its margin is renewed; while that
 // fails, or takes long, the token that is there is given as long as it lives.
 func (c *Cache) Token(ctx context.Context) (Token, error) {
+	for {
+		token, f, err := c.tokenOnce(ctx)
+		if f == nil || !f.mayRepeat(ctx, err) {
+			return token, err
+		}
+	}
+}
+
+// tokenOnce is Token with one fetch at most, which is returned if the token is its.
+func (c *Cache) tokenOnce(ctx context.Context) (Token, *fetch, error) {
 	c.mu.Lock()
 	now := c.clock()
 	current := c.state.Current
@@ -100,27 +121,29 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 	switch {
 	case current.alive(now) && (now.Before(current.Renew) || failure != nil || c.failure.recent(now)):
 		c.mu.Unlock()
-		return current, nil
+		return current, nil, nil
 	case failure != nil:
 		c.mu.Unlock()
-		return Token{}, failure
+		return Token{}, nil, failure
 	}
 	f := c.join(ctx, now, need{})
 	c.mu.Unlock()
 
 	if !current.alive(now) {
-		return f.wait(ctx)
+		token, err := f.wait(ctx)
+		return token, f, err
 	}
 	patient, cancel := context.WithTimeout(ctx, patience-now.Sub(f.began))
 	defer cancel()
 	token, err := f.wait(patient)
 	switch {
 	case err == nil:
-		return token, nil
+		return token, f, nil
 	case current.alive(c.clock()):
-		return current, nil
+		return current, nil, nil
 	default: // its life has ended meanwhile
-		return f.wait(ctx)
+		token, err = f.wait(ctx)
+		return token, f, err
 	}
 }
 
@@ -190,10 +213,12 @@ func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
 			// A fetch that others began for want of any token may bring the refused
 			// one: then it is our turn.
 			continue
-		case errors.Is(err, ErrStale) && (f.need.onRequest && !n.onRequest || f.need.doubt != "" && n.doubt == ""):
+		case errors.Is(err, ErrStale) && f.need.hasLess(n):
 			continue // its budget was smaller
 		case err != nil && another && ctx.Err() == nil:
 			return current, nil
+		case f.mayRepeat(ctx, err):
+			continue
 		}
 		return token, err
 	}

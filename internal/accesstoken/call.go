@@ -33,6 +33,8 @@ type Managed interface {
 	Source
 	// Force replaces the current token within the budget of forced refreshes.
 	Force(ctx context.Context) (Token, error)
+	// Claim replaces a token that a client says WeChat has refused.
+	Claim(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error)
 	// Status tells how the token is.
 	Status(ctx context.Context) Status
 }

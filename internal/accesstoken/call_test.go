@@ -43,6 +43,10 @@ func (s *source) Renew(ctx context.Context, refused secret.Text, _ accesstoken.D
 	return s.Refresh(ctx, refused)
 }
 
+func (s *source) Claim(ctx context.Context, refused secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
+	return s.Refresh(ctx, refused)
+}
+
 func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Token, error) {
 	s.staled = stale.Reveal()
 	return s.answer("refresh")

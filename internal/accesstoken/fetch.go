@@ -3,9 +3,11 @@ package accesstoken
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/journal"
@@ -19,28 +21,48 @@ type need struct {
 	// onRequest says that a client asks for a new token, and not that WeChat has
 	// refused the current one: the budget is smaller.
 	onRequest bool
+	// claimed says that a client claims that WeChat has refused stale. Unless WeChat
+	// confirms it, the budget is that of onRequest.
+	claimed bool
 	// early says that no call waits for the token yet: a failure is not remembered.
 	early bool
 	// doubt says why stale may be good all the same: then nothing is forced.
 	doubt Doubt
+	// presented says that somebody has presented a token that is not known.
+	presented bool
 }
 
-type doubtKey struct{}
+// hasLess reports whether a fetch for n may replace less than one for other.
+func (n need) hasLess(other need) bool {
+	return n.onRequest && !other.onRequest || n.claimed && !other.claimed || n.doubt != "" && other.doubt == ""
+}
+
+type fetchKey struct{}
 
 // DoubtFrom tells an [Endpoint], by the context of Fetch, why the token that it is
 // to replace may be good all the same; empty if it is not.
 func DoubtFrom(ctx context.Context) Doubt {
-	doubt, _ := ctx.Value(doubtKey{}).(Doubt)
-	return doubt
+	if f, ok := ctx.Value(fetchKey{}).(*fetch); ok {
+		return f.need.doubt
+	}
+	return ""
+}
+
+// IsForStranger tells an [Endpoint], by the context of Fetch, that nobody waits for
+// the token but a stranger. Then it sends no more than one request to WeChat.
+func IsForStranger(ctx context.Context) bool {
+	f, ok := ctx.Value(fetchKey{}).(*fetch)
+	return ok && f.need.presented && !f.wanted.Load()
 }
 
 // fetch is one fetch, and what all who wait for it get.
 type fetch struct {
-	need  need
-	began time.Time
-	done  chan struct{} // closed when token and err are set
-	token Token
-	err   error
+	need   need
+	began  time.Time
+	wanted atomic.Bool   // somebody waits who is no stranger
+	done   chan struct{} // closed when token and err are set
+	token  Token
+	err    error
 }
 
 // wait returns what the fetch brings, or earlier if ctx ends.
@@ -54,6 +76,23 @@ func (f *fetch) wait(ctx context.Context) (Token, error) {
 		return Token{}, context.Cause(ctx)
 	}
 }
+
+// mayRepeat reports whether a call that has got err from the fetch joins the next one:
+// because the fetch ended by its own deadline, before that of the call, or was made for
+// a stranger before the call joined it. ctx is the call's.
+func (f *fetch) mayRepeat(ctx context.Context, err error) bool {
+	switch _, bounded := ctx.Deadline(); {
+	case ctx.Err() != nil:
+		return false
+	case errors.Is(err, errFetchTime), errors.Is(err, ErrLeased):
+		return bounded
+	default:
+		return f.need.presented && isPassing(err)
+	}
+}
+
+// isPassing reports whether a failure is not remembered.
+func isPassing(err error) bool { return err != nil && retryAfter(err) == 0 }
 
 // failure is how a fetch failed.
 type failure struct {
@@ -77,16 +116,27 @@ func (f failure) recent(now time.Time) bool {
 	return f.err != nil && 0 <= since && since < retryRenewal
 }
 
+// underWay returns the fetch under way; nil if there is none. c.mu is held.
+func (c *Cache) underWay(now time.Time) *fetch {
+	if c.fetch != nil && now.Sub(c.fetch.began).Abs() < joinTimeout {
+		return c.fetch
+	}
+	return nil
+}
+
 // join returns the fetch under way, or begins one. It has a deadline of its own
 // and goes on when the one who began it leaves. c.mu is held.
 func (c *Cache) join(ctx context.Context, now time.Time, n need) *fetch {
-	if c.fetch != nil && now.Sub(c.fetch.began).Abs() < joinTimeout {
-		return c.fetch
+	if f := c.underWay(now); f != nil {
+		if !n.presented {
+			f.wanted.Store(true)
+		}
+		return f
 	}
 	f := &fetch{need: n, began: now, done: make(chan struct{})}
 	c.fetch = f
 	known := c.state
-	ctx = context.WithValue(ctx, doubtKey{}, n.doubt)
+	ctx = context.WithValue(ctx, fetchKey{}, f)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
 	go func() {
 		defer cancel()
@@ -149,7 +199,9 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	}
 	c.state.Forced, c.state.Spent = state.Forced, state.Spent
 	if errors.Is(err, ErrStale) {
-		c.kept, c.keptAt = f.need.stale, now
+		if !errors.Is(err, errGood) {
+			c.kept, c.keptAt = f.need.stale, now
+		}
 		return
 	}
 	c.failure = failure{err: err, at: now}
@@ -286,16 +338,31 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// errFetchTime says that a fetch has ended by its own deadline.
+var errFetchTime = fmt.Errorf("the token endpoint did not answer within %s: %w", fetchTimeout, context.DeadlineExceeded)
+
 // obtain asks the endpoint, and once more with force if it gives n.stale again.
 // With an error the State is still the one to keep: it has what was spent.
 func (c *Cache) obtain(ctx context.Context, state State, n need) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	state, err := c.obtainWithin(ctx, state, n)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w (%w)", errFetchTime, err)
+	}
+	return state, err
+}
+
+func (c *Cache) obtainWithin(ctx context.Context, state State, n need) (State, error) {
+	stale := ErrStale
 	if c.config.Classic && !n.stale.IsZero() {
 		// The fetch itself retires the token before.
+		if n.claimed && !c.confirms(ctx, n.stale) {
+			n.onRequest, stale = true, errGood
+		}
 		var may bool
 		if state, may = state.refetch(c.clock(), n.onRequest); !may {
-			return state, ErrStale
+			return state, stale
 		}
 	}
 	token, err := c.ask(ctx, n.stale, false)
@@ -303,8 +370,14 @@ func (c *Cache) obtain(ctx context.Context, state State, n need) (State, error) 
 		return state, err
 	}
 	if token.Value.Equal(n.stale) {
-		if c.config.Classic || n.doubt != "" || !state.mayForce(c.clock(), n.forcedPerDay()) {
-			return state, ErrStale
+		if c.config.Classic || n.doubt != "" {
+			return state, stale
+		}
+		if n.claimed && !c.confirms(ctx, n.stale) {
+			n.onRequest, stale = true, errGood
+		}
+		if !state.mayForce(c.clock(), n.forcedPerDay()) {
+			return state, stale
 		}
 		state = state.forced(c.clock())
 		token, err = c.ask(ctx, secret.Text{}, true)

@@ -45,12 +45,16 @@ func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
 		c.mu.Unlock()
 		return false, unavailable
 	}
-	f := c.join(ctx, now, need{})
+	under := c.underWay(now)
 	c.mu.Unlock()
 
-	patient, cancel := context.WithTimeoutCause(ctx, patience-now.Sub(f.began), errNotYet)
+	began := now
+	if under != nil {
+		began = under.began
+	}
+	patient, cancel := context.WithTimeoutCause(ctx, patience-now.Sub(began), errNotYet)
 	defer cancel()
-	_, err := f.wait(patient)
+	err := c.fetchForStranger(patient, under)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now = c.clock()
@@ -58,6 +62,40 @@ func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
 		return false, err
 	}
 	return c.knows(accessToken, now), nil
+}
+
+// fetchForStranger waits for the fetch under way, or for one of its own if there is none
+// and strangers may cause one.
+func (c *Cache) fetchForStranger(ctx context.Context, under *fetch) error {
+	if under != nil {
+		_, err := under.wait(ctx)
+		return err
+	}
+	if !c.config.Strangers.begin(ctx) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if now := c.clock(); now.Sub(c.looked).Abs() >= recheck { // another instance may have a token
+			c.looked = now
+			c.lookInStore(ctx)
+		}
+		return errNotYet
+	}
+	c.mu.Lock()
+	now := c.clock()
+	if c.state.Current.alive(now) && now.Before(c.state.Current.Renew) || c.unavailable(now) != nil {
+		err := c.unavailable(now) // another call has fetched meanwhile
+		c.mu.Unlock()
+		c.config.Strangers.end(false)
+		return err
+	}
+	f := c.join(ctx, now, need{presented: true})
+	c.mu.Unlock()
+	go func() {
+		<-f.done
+		c.config.Strangers.end(f.err != nil)
+	}()
+	_, err := f.wait(ctx)
+	return err
 }
 
 // unavailable returns why there is no token, if the last fetch has failed so
@@ -81,8 +119,11 @@ func (c *Cache) look(ctx context.Context, now time.Time) {
 	switch {
 	case c.failure.remembered(now) != nil, c.config.Classic:
 		c.lookInStore(ctx)
-	case c.config.Function, c.insisted(now):
-		c.join(ctx, now, need{})
+	case c.config.Function:
+		c.join(ctx, now, need{presented: true})
+	case c.insisted(now) && c.config.Strangers.spend():
+		c.doubted = time.Time{}
+		c.join(ctx, now, need{presented: true})
 	default:
 		c.lookInStore(ctx)
 	}
@@ -95,11 +136,7 @@ func (c *Cache) insisted(now time.Time) bool {
 	if since < 0 || since > 2*insist {
 		c.doubted, since = now, 0
 	}
-	if since < insist {
-		return false
-	}
-	c.doubted = time.Time{}
-	return true
+	return since >= insist
 }
 
 // lookInStore begins to bring what this instance knows up to date with the store.

@@ -84,12 +84,11 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 	var token Token
 	var err error
 	switch {
-	case !c.StaleToken.IsZero() && c.Doubt != "":
-		if token, err = source.Renew(ctx, c.StaleToken, c.Doubt); errors.Is(err, ErrStale) {
+	case !c.StaleToken.IsZero():
+		token, err = source.Claim(ctx, c.StaleToken, c.Doubt)
+		if c.Doubt != "" && errors.Is(err, ErrStale) {
 			token, err = source.Token(ctx)
 		}
-	case !c.StaleToken.IsZero():
-		token, err = source.Refresh(ctx, c.StaleToken)
 	case c.ForceRefresh:
 		token, err = source.Force(ctx)
 	default:

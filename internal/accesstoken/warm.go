@@ -33,7 +33,7 @@ func (c *Cache) Inherit(before *Cache, sameSecret bool) {
 	c.state, c.past, c.adopted = before.state, slices.Clone(before.past), before.adopted
 	c.kept, c.keptAt = before.kept, before.keptAt
 	c.named, c.looked, c.doubted = before.named, before.looked, before.doubted
-	c.lastFailure = before.lastFailure
+	c.lastFailure, c.denied, c.config.Strangers = before.lastFailure, before.denied, before.config.Strangers
 	if sameSecret {
 		c.failure = before.failure
 	}

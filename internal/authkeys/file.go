@@ -46,8 +46,18 @@ type File struct {
 	path string
 	now  func() time.Time
 
-	mu     sync.Mutex               // held while the file is read
-	loaded atomic.Pointer[snapshot] // written with mu held; nil before the first read
+	loaded atomic.Pointer[snapshot] // written by the look under way; nil before the first read
+
+	mu   sync.Mutex
+	look *look // guarded by mu; the one under way, nil if none
+}
+
+// look is one look at the file, and what all who wait for it get. It may outlast a
+// call: a file system that hangs holds one goroutine, not one for each call.
+type look struct {
+	done    chan struct{} // closed when content and err are set
+	content *snapshot
+	err     error
 }
 
 // snapshot is what a file held. Only looked ever changes.
@@ -62,21 +72,50 @@ var _ Finder = (*File)(nil)
 // NewFile makes a File of a path.
 func NewFile(path string) *File { return &File{path: path, now: time.Now} }
 
-// Find implements [Finder]. The errors tell that the file cannot be read, or that
-// it is not what a File should be.
-func (f *File) Find(_ context.Context, id ID) (AuthKey, error) {
+// Find implements [Finder]. The errors tell that the file cannot be read, that it is
+// not what a File should be, or that the time of ctx is over.
+func (f *File) Find(ctx context.Context, id ID) (AuthKey, error) {
 	if key, ok := f.remembered(id); ok {
 		return key, nil
 	}
-	s, err := f.current()
-	if err != nil {
-		return AuthKey{}, fmt.Errorf("reading the file of the AuthKeys: %w", err)
+	for {
+		look, ours := f.join()
+		select {
+		case <-look.done:
+		case <-ctx.Done():
+			return AuthKey{}, fmt.Errorf("reading the file of the AuthKeys: %w", context.Cause(ctx))
+		}
+		if look.err != nil {
+			return AuthKey{}, fmt.Errorf("reading the file of the AuthKeys: %w", look.err)
+		}
+		key, ok := look.content.keys[id]
+		switch {
+		case ok:
+			return key, nil
+		case ours:
+			return AuthKey{}, ErrNotEnrolled
+		}
+		// What is added counts at once: a look begun before this call may have missed it.
 	}
-	key, ok := s.keys[id]
-	if !ok {
-		return AuthKey{}, ErrNotEnrolled
+}
+
+// join returns the look under way, or begins one, which is ours.
+func (f *File) join() (_ *look, ours bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.look != nil {
+		return f.look, false
 	}
-	return key, nil
+	l := &look{done: make(chan struct{})}
+	f.look = l
+	go func() {
+		l.content, l.err = f.current()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.look = nil
+		close(l.done)
+	}()
+	return l, true
 }
 
 // remembered answers an AuthKey that the file held a moment ago.
@@ -89,7 +128,7 @@ func (f *File) remembered(id ID) (key AuthKey, ok bool) {
 	return key, ok
 }
 
-// current answers the content of the file as it is now.
+// current answers the content of the file as it is now. There is one call at a time.
 func (f *File) current() (*snapshot, error) {
 	now := f.now()
 	info, err := os.Stat(f.path)
@@ -99,11 +138,6 @@ func (f *File) current() (*snapshot, error) {
 	if s := f.loaded.Load(); s.holds(info) {
 		s.looked.Store(now.UnixNano())
 		return s, nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s := f.loaded.Load(); s.holds(info) {
-		return s, nil // others have waited for the same file
 	}
 	s, err := f.read()
 	if err != nil {

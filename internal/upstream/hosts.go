@@ -28,6 +28,9 @@ func NewHosts(now func() time.Time, bases ...*url.URL) *Hosts {
 	return &Hosts{bases: bases, now: now}
 }
 
+// Count is how many hosts there are.
+func (h *Hosts) Count() int { return len(h.bases) }
+
 // Route is the way of one call through the hosts: where its attempts go.
 type Route struct {
 	hosts *Hosts

@@ -29,33 +29,39 @@ const maxReply = 64 << 10
 // maxHeader is the same for its headers.
 const maxHeader = 64 << 10
 
+// maxIdle is how many idle connections are kept: as many as there may be calls at a
+// time, so that a wave of calls finds the connections of the last one.
+const maxIdle = 1024
+
 // Client sends requests. It may be used concurrently. Make it with [New].
 type Client struct {
 	transport *http.Transport
 	life      time.Duration
 	now       func() time.Time
 
-	lastUse atomic.Int64 // when a reply last came, in Unix nanoseconds
+	lastUse   atomic.Int64 // when a reply last came, in Unix nanoseconds
+	lastClose atomic.Int64 // when the idle connections were last closed, in the same
+	lastDeath atomic.Int64 // when a reused connection was last found dead, in the same
 }
 
 // New makes a Client whose idle connections live for so long; now is the clock.
 func New(life time.Duration, now func() time.Time) *Client {
-	return &Client{transport: newTransport(life), life: life, now: now}
+	return &Client{transport: newTransport(life, now), life: life, now: now}
 }
 
 // newTransport returns a transport with one HTTP/1.1 connection per concurrent
 // request, so that a dead connection is noticed at once. It is no clone of
 // http.DefaultTransport, whose TLS configuration offers HTTP/2: a server that
 // accepts the offer then gets HTTP/1.1 and cannot read it (golang/go issue 39302).
-func newTransport(life time.Duration) *http.Transport {
+func newTransport(life time.Duration, now func() time.Time) *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  proxyFor,
 		OnProxyConnectResponse: onProxyResponse,
-		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            newDialer(now).dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           100,
-		MaxIdleConnsPerHost:    100,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        life,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: maxHeader,
@@ -92,7 +98,9 @@ type Reply struct {
 type NoReply struct {
 	Err error
 	// Reused says that the connection had served a request before, and may have
-	// died while it was idle: that tells nothing about the server.
+	// died while it was idle: that tells nothing about the server. It is set, too, if
+	// such a connection was found dead during the request: a front end or a gateway
+	// that goes away cuts all connections at once, the new ones included.
 	Reused bool
 }
 
@@ -106,6 +114,7 @@ func (e *NoReply) Unwrap() error { return e.Err }
 // part of the address, in whose query secrets travel.
 func (c *Client) Send(req *http.Request) (Reply, error) {
 	c.closeIfOld()
+	began := c.now().UnixNano()
 	var reused bool
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
@@ -114,7 +123,10 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	// its errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return Reply{}, &NoReply{Err: explain(err), Reused: reused}
+		if reused && req.Context().Err() == nil {
+			c.lastDeath.Store(c.now().UnixNano())
+		}
+		return Reply{}, &NoReply{Err: explain(err), Reused: reused || c.lastDeath.Load() > began}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
@@ -132,6 +144,13 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 		OpenAPISequence: resp.Header.Get("X-Openapi-Seqid"),
 		Body:            body,
 	}, nil
+}
+
+// SendApart is Send over a connection that no other request has used or will use.
+func (c *Client) SendApart(req *http.Request) (Reply, error) {
+	transport := c.transport.Clone()
+	transport.DisableKeepAlives = true
+	return (&Client{transport: transport, life: c.life, now: c.now}).Send(req)
 }
 
 // RoundTrip implements [http.RoundTripper], for libraries that word their own requests.
@@ -154,7 +173,19 @@ func retryAfter(header http.Header) time.Duration {
 
 // CloseIdle closes the connections that are idle, so that the next request gets a
 // new one.
-func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
+func (c *Client) CloseIdle() {
+	c.lastClose.Store(c.now().UnixNano())
+	c.transport.CloseIdleConnections()
+}
+
+// CloseIdleSince is CloseIdle for an attempt that began at since and met a dead
+// connection, unless that was done after since: of many that die at once, the first
+// closes the idle ones, and the others use those that were opened in their place.
+func (c *Client) CloseIdleSince(since time.Time) {
+	if c.lastClose.Load() <= since.UnixNano() {
+		c.CloseIdle()
+	}
+}
 
 // closeIfOld closes what has been idle for longer than a connection lives by the
 // clock on the wall: while the function was frozen, the transport's own timer

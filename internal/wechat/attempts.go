@@ -10,14 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/upstream"
 )
 
 const (
-	// maxAttempts bounds how many requests an invocation sends, as long as one of
-	// them has failed: the fetch of a token included.
+	// maxAttempts bounds how many requests an invocation sends within countedFor, as
+	// long as one of them has failed: the fetch of a token included.
 	maxAttempts = 4
+	// countedFor is as long as a fetch may take: the one after it is repeated again.
+	countedFor = 5 * time.Second
 	// maxCrowded bounds how often a server is asked that says that it is asked too
 	// much. Such an answer costs it little.
 	maxCrowded = 8
@@ -43,6 +46,7 @@ const (
 // its context comes.
 type invocation struct {
 	deadline time.Time // of the call, which a fetch that others may join outlives; zero: none
+	began    time.Time // when the count began
 
 	mu   sync.Mutex
 	sent int // guarded by mu
@@ -53,7 +57,17 @@ type invocationKey struct{}
 // begin returns a context that counts from here on.
 func (c *Client) begin(ctx context.Context) context.Context {
 	c.budget.Call()
-	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx)})
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
+}
+
+// beginAnew returns a context that counts from here on, for the same call. What has
+// been answered so far is no reason to repeat less of what follows.
+func beginAnew(ctx context.Context) context.Context {
+	deadline := deadlineOf(ctx)
+	if i, ok := ctx.Value(invocationKey{}).(*invocation); ok {
+		deadline = i.deadline
+	}
+	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadline, began: time.Now()})
 }
 
 func (i *invocation) count() {
@@ -68,10 +82,17 @@ func (i *invocation) mayRepeat(most int) bool {
 	return i.sent < most
 }
 
-// outcome is how an attempt ended.
-type outcome struct {
+// attempt is one request of a call.
+type attempt struct {
 	base  *url.URL
 	extra bool // begun beside one that was silent
+	apart bool // on a connection of its own
+	began time.Time
+}
+
+// outcome is how an attempt ended.
+type outcome struct {
+	attempt
 	reply []byte
 	err   error
 }
@@ -89,13 +110,19 @@ type attempts struct {
 	inFlight   int
 	extras     int // begun beside a silent one
 	failures   int
+	dead       int  // reused connections that have died
+	left       int  // hosts that were left because they are none of the API's
+	apart      bool // the next attempt gets a connection of its own
 }
 
 // call sends r until it has a reply that is worth keeping, or until another attempt
 // is of no use. When it returns without an error, r.read has read the reply.
 func (c *Client) call(ctx context.Context, r *request) error {
-	if ctx.Value(invocationKey{}) == nil {
+	switch i, ok := ctx.Value(invocationKey{}).(*invocation); {
+	case !ok:
 		ctx = c.begin(ctx)
+	case time.Since(i.began) >= countedFor:
+		ctx = beginAnew(ctx)
 	}
 	a := &attempts{
 		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
@@ -120,14 +147,14 @@ func (c *Client) call(ctx context.Context, r *request) error {
 // goroutine watches and decides; how the call ends is then received from watched,
 // and cancel ends this attempt if it is no longer wanted.
 func (a *attempts) alone(ctx context.Context, cancel context.CancelFunc) (_ outcome, watched <-chan error) {
-	base := a.begin(false)
+	first := a.begin(false)
 	patience, since := a.patience(ctx), time.Now()
 	result := make(chan error, 1)
 	callOff := a.client.glances.afterFunc(patience/glances, func() {
 		result <- a.watch(ctx, silentSince(since, patience))
 		cancel()
 	})
-	o := a.send(ctx, base, false)
+	o := a.send(ctx, first)
 	if callOff() {
 		return o, nil
 	}
@@ -155,7 +182,7 @@ func (a *attempts) watch(ctx context.Context, silence *silence) error {
 			if !silence.isOver() {
 				continue
 			}
-			if a.mayRepeat(maxAttempts - a.request.spare) {
+			if a.mayRepeat(ctx, maxAttempts-a.request.spare) {
 				// Connections that have been idle as long may be as dead.
 				a.client.http.CloseIdle()
 				a.route.Leave()
@@ -168,26 +195,28 @@ func (a *attempts) watch(ctx context.Context, silence *silence) error {
 	}
 }
 
-// begin counts an attempt, and says to whom it goes.
-func (a *attempts) begin(extra bool) (base *url.URL) {
+// begin counts an attempt, and returns the next one.
+func (a *attempts) begin(extra bool) attempt {
 	a.invocation.count()
 	a.inFlight++
 	if extra {
 		a.extras++
 	}
-	return a.route.Base()
+	next := attempt{base: a.route.Base(), extra: extra, apart: a.apart, began: a.client.now()}
+	a.apart = false
+	return next
 }
 
-func (a *attempts) send(ctx context.Context, base *url.URL, extra bool) outcome {
-	reply, err := a.client.send(ctx, a.request, base)
-	return outcome{base: base, extra: extra, reply: reply, err: err}
+func (a *attempts) send(ctx context.Context, next attempt) outcome {
+	reply, err := a.client.send(ctx, a.request, next)
+	return outcome{attempt: next, reply: reply, err: err}
 }
 
 // start makes an attempt in a goroutine of its own.
 func (a *attempts) start(ctx context.Context, extra bool) {
-	base := a.begin(extra)
+	next := a.begin(extra)
 	a.running.Go(func() {
-		o := a.send(ctx, base, extra)
+		o := a.send(ctx, next)
 		a.outcomes <- &o
 	})
 }
@@ -198,20 +227,17 @@ func (a *attempts) start(ctx context.Context, extra bool) {
 func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
 	a.inFlight--
 	err = a.judge(o)
-	var e *badStatus
 	switch {
 	case err == nil:
 		a.settle(o)
 		return true, nil
 	case ctx.Err() != nil:
 		return true, fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
-	case errors.As(err, &e) && !isTransient(e.status):
-		return true, err
 	case a.inFlight > 0:
 		return false, nil // the others may still answer
 	}
 	a.failures++
-	if !a.prepareNext(ctx, err) {
+	if !a.prepareNext(ctx, o, err) {
 		if errors.Is(err, errBusy) {
 			return true, nil // it is WeChat's answer all the same
 		}
@@ -248,9 +274,9 @@ func (a *attempts) settle(o outcome) {
 	}
 }
 
-// prepareNext waits as long as is good before the next attempt, and chooses its
-// host. It reports whether there may be one.
-func (a *attempts) prepareNext(ctx context.Context, err error) bool {
+// prepareNext waits as long as is good after an attempt that ended with err, and
+// chooses the host of the next. It reports whether there may be one.
+func (a *attempts) prepareNext(ctx context.Context, o outcome, err error) bool {
 	var noReply *upstream.NoReply
 	var status *badStatus
 	most, wait := maxAttempts-a.request.spare, firstBackoff<<min(a.failures-1, 4)
@@ -258,15 +284,20 @@ func (a *attempts) prepareNext(ctx context.Context, err error) bool {
 	switch {
 	case errors.Is(err, errBusy): // in WeChat's own words: every host would say so
 	case errors.As(err, &noReply):
-		// A connection that died while it was idle is no sign of a host in trouble.
-		// Those beside it have been idle as long.
-		a.client.http.CloseIdle()
-		if !noReply.Reused || a.failures > 1 {
-			a.route.Leave()
+		// Idle connections are as old as the dead one, and may be as dead.
+		a.client.http.CloseIdleSince(o.began)
+		if noReply.Reused && a.dead < maxDead {
+			return a.reconnect(ctx, most)
 		}
+		a.route.Leave()
 		if a.failures == 1 {
 			wait = 0
 		}
+	case errors.As(err, &status) && !isTransient(status.status):
+		// Another host is not asked more often for it than it would be as the first.
+		a.left++
+		a.route.Leave()
+		return a.left < a.request.hosts.Count() && a.mayGoOn(ctx, most)
 	case errors.As(err, &status) && status.isCrowded():
 		if status.status == http.StatusTooManyRequests || a.request.function {
 			most = maxCrowded
@@ -279,16 +310,38 @@ func (a *attempts) prepareNext(ctx context.Context, err error) bool {
 	default:
 		a.route.Leave()
 	}
-	if !leaves(ctx, wait) || !a.mayRepeat(most) {
+	if !leaves(ctx, wait) || !a.mayRepeat(ctx, most) {
 		return false
 	}
 	return wait == 0 || a.client.pause(ctx, wait) == nil
 }
 
+// maxDead is how many reused connections that died are replaced for nothing. The
+// second replacement is a connection of its own, so that there is no third.
+const maxDead = 2
+
+// reconnect prepares the attempt after a reused connection has died, and reports
+// whether there may be one. The death tells nothing about the server, so that the
+// budget is not asked. The pool's next connection may have been put there by another
+// call a moment ago, and be as dead: then comes one that no call has used. To repeat
+// is safe: verify_signature has no side effects, a second token fetch costs one of a
+// day's quota, and net/http repeats such a GET by itself (RFC 9110, section 9.2.2).
+func (a *attempts) reconnect(ctx context.Context, most int) bool {
+	a.dead++
+	a.failures--
+	a.apart = a.dead == maxDead
+	return a.mayGoOn(ctx, most)
+}
+
 // mayRepeat reports whether one more request may be sent, and takes it from the
 // budget.
-func (a *attempts) mayRepeat(most int) bool {
-	return a.invocation.mayRepeat(most) && a.client.budget.Take()
+func (a *attempts) mayRepeat(ctx context.Context, most int) bool {
+	return a.mayGoOn(ctx, most) && a.client.budget.Take()
+}
+
+// mayGoOn reports whether the call may send one more request.
+func (a *attempts) mayGoOn(ctx context.Context, most int) bool {
+	return !accesstoken.IsForStranger(ctx) && a.invocation.mayRepeat(most)
 }
 
 // patience is how long to wait for an answer before another attempt begins.

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/journal"
 	"sotercall/internal/redact"
 	"sotercall/internal/upstream"
@@ -43,13 +44,18 @@ type Client struct {
 	http    *upstream.Client
 	budget  *upstream.Budget
 	glances *sharedTimer // for the first glance of each call
-	now     func() time.Time
-	pause   func(ctx context.Context, d time.Duration) error
+	// strangers bounds what strangers can have all apps fetch.
+	strangers *accesstoken.Strangers
+	now       func() time.Time
+	pause     func(ctx context.Context, d time.Duration) error
 }
 
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
-	return &Client{http: upstream.New(connectionLife, now), glances: new(sharedTimer), budget: upstream.NewBudget(now), now: now, pause: pause}
+	return &Client{
+		http: upstream.New(connectionLife, now), glances: new(sharedTimer), strangers: accesstoken.NewStrangers(now),
+		budget: upstream.NewBudget(now), now: now, pause: pause,
+	}
 }
 
 // ForApp is c for one app of several: it shares c's connections, and has retries of its
@@ -105,9 +111,9 @@ type request struct {
 
 func (r *request) name() string { return r.method + " " + r.path }
 
-// send sends r once to base, and returns the body of an HTTP 200.
-func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, error) {
-	u := *base
+// send sends r once, and returns the body of an HTTP 200.
+func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
+	u := *to.base
 	u.Path += r.path
 	if u.RawPath != "" {
 		u.RawPath += r.path
@@ -136,7 +142,11 @@ func (c *Client) send(ctx context.Context, r *request, base *url.URL) ([]byte, e
 		journal.From(ctx).Count("upstream_attempts", 1)
 		journal.From(ctx).Spend("upstream_ms", time.Since(begin))
 	}()
-	reply, err := c.http.Send(req)
+	send := c.http.Send
+	if to.apart {
+		send = c.http.SendApart
+	}
+	reply, err := send(req)
 	if reply.OpenAPISequence != "" {
 		journal.From(ctx).Set("openapi_seqid", c.Redact.Text(reply.OpenAPISequence))
 	}

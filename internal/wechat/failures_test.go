@@ -38,6 +38,14 @@ type wrong func(w http.ResponseWriter, r *http.Request) bool
 
 func newHost(t *testing.T, s *sandbox.Sandbox, goesWrong wrong) *host {
 	t.Helper()
+	h := newUnstartedHost(s, goesWrong)
+	listen(t, h.Server)
+	h.Start()
+	t.Cleanup(h.Close)
+	return h
+}
+
+func newUnstartedHost(s *sandbox.Sandbox, goesWrong wrong) *host {
 	h := new(host)
 	h.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {
@@ -55,9 +63,6 @@ func newHost(t *testing.T, s *sandbox.Sandbox, goesWrong wrong) *host {
 			h.connections.Add(-1)
 		}
 	}
-	listen(t, h.Server)
-	h.Start()
-	t.Cleanup(h.Close)
 	return h
 }
 

@@ -30,7 +30,7 @@ func TestRequestsGoBelowTheBase(t *testing.T) {
 		route := hosts.Route()
 		_, err = client.send(t.Context(), &request{
 			method: "POST", hosts: hosts, path: "/cgi-bin/x", query: "a=%2B",
-		}, route.Base())
+		}, attempt{base: route.Base()})
 		require.NoError(t, err)
 		assert.Equal(t, base.Host+want+"/cgi-bin/x?a=%2B", got, "%q", below)
 	}

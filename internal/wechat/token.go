@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
@@ -82,8 +83,27 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 		endpoint = c.ClassicToken(config.Base, config.Credentials)
 	}
 	return accesstoken.NewCache(accesstoken.Config{
-		Endpoint: endpoint, Store: config.Store, Classic: classic, Function: config.Function, Now: c.now, Log: config.Log,
+		Endpoint: endpoint, Store: config.Store, Classic: classic, Function: config.Function, Strangers: c.strangers,
+		Refuses: func(ctx context.Context, token secret.Text) (bool, error) { return c.refuses(ctx, config.Base, token) },
+		Now:     c.now, Log: config.Log,
 	})
+}
+
+// refuses asks WeChat whether it refuses token, by a verification without parameters:
+// WeChat looks at the token first.
+func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secret.Text) (bool, error) {
+	var refusal error
+	err := c.call(ctx, &request{
+		method: "POST", hosts: hosts, path: verifyPath, query: "access_token=" + url.QueryEscape(token.Reveal()), body: []byte("{}"), spare: 1,
+		read: func(reply []byte) (int, error) {
+			_, refusal = openapi.ParseReply(reply, c.Redact.Text)
+			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
+				return e.Code, nil
+			}
+			return 0, c.Redact.Error(refusal)
+		},
+	})
+	return err == nil && isStale(refusal), err
 }
 
 // StableToken is getStableAccessToken at base: while a token is valid it gives

@@ -73,6 +73,9 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 			continue
 		}
 		if tokens < maxTokens {
+			// Both requests that found the token refused were answered. The fetch, for
+			// which others may wait, is repeated as if it were the first.
+			ctx = beginAnew(ctx)
 			next, err := v.replace(ctx, token.Value, doubt)
 			switch {
 			case err == nil:
