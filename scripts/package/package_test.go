@@ -65,6 +65,56 @@ func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o755), info.Mode(), "tools that zip by themselves keep it")
 }
 
+// TestACheckoutMadeOnWindowsIsPackagedAsAnyOther packages from a checkout as Git for
+// Windows makes it, and starts what is in the zip.
+func TestACheckoutMadeOnWindowsIsPackagedAsAnyOther(t *testing.T) {
+	need.Time(t)
+	git := need.Program(t, "git")
+	bash := need.Program(t, "bash")
+	origin, windows := t.TempDir(), filepath.Join(t.TempDir(), "checkout")
+	copySource(t, "../..", origin)
+	for _, args := range [][]string{
+		{"-C", origin, "init", "-q"},
+		{"-C", origin, "add", "-A"},
+		{"-C", origin, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "all"},
+		{"clone", "-q", "-c", "core.autocrlf=true", "-c", "core.fileMode=false", origin, windows},
+	} {
+		command := exec.CommandContext(t.Context(), git, args...)
+		command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+		said, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+	}
+	require.NoError(t, filepath.WalkDir(windows, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if err == nil && !entry.IsDir() {
+			assert.NotContains(t, readFile(t, name), "\r\n", name)
+			err = os.Chmod(name, 0o644) // no run bits
+		}
+		return err
+	}))
+
+	out := t.TempDir()
+	goRun(t, windows, "./scripts/package", "-out", out)
+	unpacked := t.TempDir()
+	packed, err := zip.OpenReader(filepath.Join(out, "http", "service.zip"))
+	require.NoError(t, err)
+	defer packed.Close()
+	requireBootstrap(t, filepath.Join(out, "http", "service.zip"))
+	for _, entry := range packed.File {
+		content := contents(t, filepath.Join(out, "http", "service.zip"))[entry.Name]
+		require.NoError(t, os.WriteFile(filepath.Join(unpacked, entry.Name), content, entry.Mode()))
+	}
+	// Without settings, the function says what is missing. Only what runs can say so.
+	service := exec.CommandContext(t.Context(), filepath.Join(unpacked, "scf_bootstrap"))
+	service.Env = []string{"PATH=" + filepath.Dir(bash) + ":/usr/bin:/bin", "HOST=127.0.0.1", "WECHAT_APPID=nonsense"}
+	said, err := service.CombinedOutput()
+	exit := (*exec.ExitError)(nil)
+	require.ErrorAs(t, err, &exit, "%s", said)
+	assert.Contains(t, string(said), "WECHAT_")
+}
+
 func TestLambdaRunsOnX86Too(t *testing.T) {
 	need.Time(t)
 	root, err := gobuild.ModuleRoot(t.Context())
@@ -121,7 +171,7 @@ func copySource(t *testing.T, from, to string) {
 			return os.WriteFile(target, []byte(readFile(t, name)), 0o644)
 		}))
 	}
-	for _, file := range []string{"go.mod", "go.sum", "deploy/cloudbase/scf_bootstrap"} {
+	for _, file := range []string{".gitattributes", "go.mod", "go.sum", "deploy/cloudbase/scf_bootstrap"} {
 		content, err := os.ReadFile(filepath.Join(from, file))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(to, file)), 0o755))
