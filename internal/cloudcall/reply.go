@@ -68,7 +68,7 @@ func readGatewayError(outside *secret.Scrubber, body []byte) error {
 		code = systemError
 	}
 	return fmt.Errorf("gateway: %.100s, request %.100s: %w",
-		outside.Text(e.Code), outside.Text(e.RequestID), openapi.NewError(code, outside.Text(e.Message), nil))
+		outside.Text(e.Code), outside.Text(e.RequestID), openapi.NewError(code, explained(e.Code, outside.Text(e.Message)), nil))
 }
 
 func nonsense(outside *secret.Scrubber, cause error) (openapi.Verdict, error) {

@@ -158,6 +158,9 @@ func (s *SCF) environment(call Call) (string, error) {
 		variables = make(map[string]string)
 	}
 	maps.Copy(variables, call.Environment)
+	if err := withTicket(variables); err != nil {
+		return "", fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+	}
 	object, err := json.Marshal(variables, json.Deterministic(true))
 	if err != nil {
 		return "", fmt.Errorf("emulator: function %s: environment: %w", s.function.Name, err)

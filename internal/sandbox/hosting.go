@@ -30,13 +30,17 @@ const maxContainerBody = 100 << 10
 // "/cgi-bin/soter/verify_signature", or "/*" for all; none means that the switch
 // was off when the version was built.
 //
-// What went through the service has the header x-openapi-seqid in its answer. A
-// request that carries a token, or whose path is not on the list, is passed on as
-// it is and answered as anywhere else: without a token by 41001.
+// What went through the service has the header x-openapi-seqid in its response. A
+// request that carries a token, and every request while the switch is off, is passed
+// on as it is and answered as anywhere else: without a token by 41001. A path that is
+// not on the list is answered by 85107. For some paths the service answers HTTP 502
+// instead, but which ones is not documented: a fault of kind [FaultStatus] plays it,
+// as faults play 85112, 85113 and error_type (WeChat, wxcloudrun/src/guide/weixin/faq).
 //
 // Each request counts and meets faults as those of the Sandbox do.
 func (a *App) OpenAPIService(permitted ...string) http.Handler {
 	s := a.sandbox
+	refused := s.observed(s.answered(func(*http.Request, []byte) (any, error) { return nil, &apiError{code: codeNotListed} }))
 	answered := s.observed(s.answered(func(r *http.Request, body []byte) (any, error) {
 		if r.URL.Path != upstreamPath {
 			return nil, &apiError{code: codeBadURL}
@@ -50,12 +54,17 @@ func (a *App) OpenAPIService(permitted ...string) http.Handler {
 			return
 		}
 		listed := slices.Contains(permitted, "/*") || slices.Contains(permitted, path)
-		if tokenOf(r.URL.Query()) != "" || !listed || path == classicPath || path == stablePath {
+		if tokenOf(r.URL.Query()) != "" || len(permitted) == 0 || path == classicPath || path == stablePath {
 			s.ServeHTTP(w, r)
 			return
 		}
+		r = r.WithContext(context.WithValue(r.Context(), appKey{}, a))
+		if !listed {
+			refused.ServeHTTP(w, r)
+			return
+		}
 		w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
-		answered.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), appKey{}, a)))
+		answered.ServeHTTP(w, r)
 	})
 }
 

@@ -52,7 +52,7 @@ func TestOpenAPIServiceAnswersWithoutAToken(t *testing.T) {
 		"another's user":   {c.service("", "/*"), verifyPath, shop, `"errcode":40003`, true},
 		"unknown path":     {c.service("", "/*"), "/wxa/no_such_path", shop, `"errcode":40066`, true},
 		"switched off":     {c.service(""), verifyPath, demoSigned(t), `"errcode":41001`, false},
-		"not listed":       {c.service("", "/wxa/msg_sec_check"), verifyPath, demoSigned(t), `"errcode":41001`, false},
+		"not listed":       {c.service("", "/wxa/msg_sec_check"), verifyPath, demoSigned(t), `"errcode":85107`, false}, // WeChat, wxcloudrun/src/guide/weixin/faq
 		"with a token":     {c.service("", "/*"), verifyURL(token), demoSigned(t), `^\Q` + genuineAnswer + `\E$`, false},
 		"with a bad token": {c.service("", "/*"), verifyURL("x"), demoSigned(t), `"errcode":40001`, false},
 		"a token endpoint": {c.service("", "/*"), stablePath, demoSigned(t), `"errcode":41002`, false},

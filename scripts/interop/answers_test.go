@@ -48,13 +48,15 @@ func (w *world) environment(c testCase) map[string]string {
 	return environment
 }
 
-// gatewayAt are the four variables that docs/sandbox.md names.
+// gatewayAt are the six variables that docs/sandbox.md names.
 func gatewayAt(url string) map[string]string {
 	return map[string]string{
 		"TCB_CONTEXT_CNFG":       `{"URL":"` + url + `"}`,
 		"SCF_NAMESPACE":          "local",
 		"TENCENTCLOUD_SECRETID":  secretID,
 		"TENCENTCLOUD_SECRETKEY": secretKey,
+		"WX_CONTEXT_KEYS":        "WX_API_TOKEN",
+		"WX_API_TOKEN":           "interop-api-token",
 	}
 }
 
