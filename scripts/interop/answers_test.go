@@ -125,8 +125,8 @@ func (w *world) functions(t *testing.T) ours {
 		},
 		"cloudcall": func(t *testing.T, c testCase, event []byte) string {
 			environment := w.environment(c)
-			if environment["TCB_SOURCE"] == "" { // a backend asks: a function of the same environment
-				environment["TCB_SOURCE"] = "scf"
+			if environment["TCB_SOURCE"] == "" { // a backend asks, by WeChat's invokeCloudFunction: it brings a ticket
+				environment["TCB_SOURCE"] = "wx_http"
 			}
 			return hostedtest.Invoke(t, cloudCall, event, environment)
 		},
