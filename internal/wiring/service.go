@@ -35,7 +35,7 @@ func Service(environment map[string]string, log *slog.Logger, level *slog.LevelV
 			}
 			problems = append(problems, errors.New(what+" not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
-		f.Calls = append(f.Calls, tokenHandler(token, caches).Calls()...)
+		f.Calls = append(f.Calls, tokenHandler(token, caches, log).Calls()...)
 		problems = append(problems, err)
 	}
 	return f, joined(problems)

@@ -19,7 +19,7 @@ func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 		level.Set(s.LogLevel)
 		caches, err = tokenCaches(s, environment, log)
 	}
-	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls()}
+	f := function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, log).Calls()}
 	if len(caches) == 1 { // of several, most may not be asked for
 		f.Warm = func(ctx context.Context) {
 			for _, cache := range caches {
@@ -30,8 +30,8 @@ func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar
 	return f, err
 }
 
-func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler {
-	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now}
+func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *accesstoken.Handler {
+	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}
