@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,4 +30,14 @@ func TestWhichInvocationHasATicket(t *testing.T) {
 			require.ErrorIs(t, withTicket(named), errTicket, source)
 		}
 	}
+}
+
+// Tencent Cloud, cloud.tencent.com/document/product/583/11637: the variables of one function have 4 KB together.
+func TestSCFTakesFourKilobytesOfVariables(t *testing.T) {
+	large := Function{Name: "f", Binary: "/no/such/binary", Env: map[string]string{"A": strings.Repeat("x", maxSCFEnvironment)}}
+	_, err := StartSCF(t.Context(), large)
+	require.ErrorContains(t, err, "the variables have 4097 bytes, SCF takes 4096")
+	large.Env["A"] = large.Env["A"][1:]
+	_, err = StartSCF(t.Context(), large)
+	assert.ErrorContains(t, err, "no such file", "the twin")
 }
