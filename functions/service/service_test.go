@@ -180,6 +180,15 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 	}
 }
 
+// WeChat, developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/faq.html: make no cloud call while the
+// service starts.
+func TestNothingIsAskedWhileAContainerStarts(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := serve(t, map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.URL})
+	require.NoError(t, s.Stop())
+	assert.Zero(t, wechat.Requests(""))
+}
+
 // 41001 says what to do.
 func TestWithoutTheOpenAPIService(t *testing.T) {
 	wechat := hostedtest.NewSandbox(t, sandbox.Options{})

@@ -144,6 +144,9 @@ func asking(s verifySettings, client *wechat.Client, clients map[string]*wechat.
 		return verifiers, nil
 	}
 	var platforms accesstoken.Source = accesstoken.None{}
+	if s.AccessTokenMode == "none" {
+		return client.Verifier(hosts, platforms), nil // the open API service is not there while a container starts
+	}
 	if s.AccessTokenMode == "cloudbase" {
 		platforms = &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}
 	}
