@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,10 +185,10 @@ func TestCallContainerRefusesArguments(t *testing.T) {
 // most and a response 1,000 KiB. Its page faq beside it: 102002, callContainer waits for 15 s at most; 102005, other
 // methods than GET, POST, PUT and DELETE; -606001, the request is too large; -606002, the response is too large.
 func TestCallContainerHasThePlatformsLimits(t *testing.T) {
-	size := 0
+	var size atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, strings.Repeat("x", size))
+		_, _ = io.WriteString(w, strings.Repeat("x", int(size.Load())))
 	}))
 	defer server.Close()
 	door, err := newSandbox(t, Options{}).app.CallContainer(server.URL, alice)
@@ -205,9 +206,9 @@ func TestCallContainerHasThePlatformsLimits(t *testing.T) {
 	}
 	assert.Contains(t, call("POST", strings.Repeat("x", maxContainerBody+1)).Body.String(), "-606001")
 
-	size = maxContainerResponse
-	assert.Equal(t, size, call("GET", "").Body.Len(), "the twin")
-	size++
+	size.Store(maxContainerResponse)
+	assert.Equal(t, maxContainerResponse, call("GET", "").Body.Len(), "the twin")
+	size.Add(1)
 	assert.Contains(t, call("GET", "").Body.String(), "-606002")
 
 	assert.Equal(t, 15*time.Second, containerTime)
