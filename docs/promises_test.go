@@ -46,7 +46,8 @@ import (
 //	after five wrong signatures a challenge is refused without asking WeChat | challenge.TestSixthSignatureIsRefusedWithoutAsking challenge.TestOnlyWrongSignaturesAreFailures
 //	Secrets are compared in constant time | secret.TestMatches secret.TestAGuessCostsTheSameAmongMany
 //	Their keys are public | wiring.TestPublicCredentialsAreRefusedInFrontOfWeChat command.TestNothingListensForOthers loopback.TestOnly
-//	The scrubber that keeps secrets out of logs looks for | secret.TestASecretIsFoundInEveryForm secret.TestAPartOfASecretIsFound
+//	In a message, every run of 16 or more characters | redact.TestSecretsOfAllAppsAreMaskedInEveryForm redact.TestRecordedMessagesPassUnchanged
+//	Your own secrets that this rule would miss | redact.TestTheOperatorsSecretsAreLookedForWhole
 //
 //	docs/callers.md
 //	It gives the least to a caller that it does not know | function.TestOnlyAnAuthorizedInvocationIsABackends openapi.TestWhoCalls

@@ -141,6 +141,53 @@ func TestHealthAndStop(t *testing.T) {
 	}
 }
 
+// Each failure of the open API service says what to do, and is asked for once.
+// Sources: WeChat, developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/faq.html:
+// some APIs that are not on the list of 微信令牌 get HTTP 502, others 85107; 85112 and
+// error_type: the link is broken, open a ticket; 85113: not initialized yet, wait.
+func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
+	const path = "/cgi-bin/soter/verify_signature"
+	for name, c := range map[string]struct {
+		listed string
+		fault  sandbox.Fault
+		says   []string
+	}{
+		"the twin":   {path, sandbox.Fault{}, []string{hostedtest.Verified}},
+		"not listed": {"/wxa/msg_sec_check", sandbox.Fault{}, []string{`"errCode":85107`, "微信令牌", "build a new version"}},
+		"502":        {path, sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502}, []string{`"errCode":-604103`, "HTTP 502", "开放接口服务", "微信令牌", "build a new version"}},
+		"85112":      {path, sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 85112}, []string{`"errCode":85112`, "open a ticket"}},
+		"85113":      {path, sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 85113}, []string{`"errCode":85113`, "wait some minutes"}},
+		"error_type": {path, sandbox.Fault{Kind: sandbox.FaultBody, Body: `{"error_type":"GatewayError"}`}, []string{`"errCode":-604103`, "error_type", "open a ticket"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+			app, err := wechat.App("")
+			require.NoError(t, err)
+			openAPI := httptest.NewServer(app.OpenAPIService(c.listed))
+			t.Cleanup(openAPI.Close)
+			s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": openAPI.URL})
+			if c.fault.Kind != "" {
+				c.fault.Path = path
+				require.NoError(t, wechat.Inject(c.fault))
+			}
+			_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+			for _, part := range c.says {
+				assert.Contains(t, answer, part)
+			}
+			assert.Equal(t, 1, wechat.Requests(path), "asked once")
+		})
+	}
+}
+
+// WeChat, developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/faq.html: make no cloud call while the
+// service starts.
+func TestNothingIsAskedWhileAContainerStarts(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := serve(t, map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.URL})
+	require.NoError(t, s.Stop())
+	assert.Zero(t, wechat.Requests(""))
+}
+
 // 41001 says what to do.
 func TestWithoutTheOpenAPIService(t *testing.T) {
 	wechat := hostedtest.NewSandbox(t, sandbox.Options{})

@@ -24,7 +24,7 @@ var (
 		"TENCENTCLOUD_SESSIONTOKEN": "Xc7Vb3Nm9Lk5Jh1Gf8Dd4Sa0Qw6Er2Ty-Sess10n", "TCB_ENV": "shop-1",
 	}
 	cloudCaller = map[string]string{
-		"TCB_SOURCE": "scf", "WX_API_TOKEN": "Uu3Ii9Oo5Pp1Ll7Kk2Jj8Hh4Gg0Ff6Dd", "TCB_SESSIONTOKEN": "Mm4Nn8Bb2Vv6Cc0Xx9Zz5Aa1Ss7Dd3Ff",
+		"TCB_SOURCE": "wx_http", "WX_API_TOKEN": "Uu3Ii9Oo5Pp1Ll7Kk2Jj8Hh4Gg0Ff6Dd", "TCB_SESSIONTOKEN": "Mm4Nn8Bb2Vv6Cc0Xx9Zz5Aa1Ss7Dd3Ff",
 	}
 )
 
@@ -50,6 +50,9 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, platform := range []string{"lambda", "scf"} {
+				if platform == "lambda" && c.variables["SOTER_VERIFIER"] != "" {
+					continue // Lambda gives no ticket, and nothing is asked without one
+				}
 				t.Run(platform, func(t *testing.T) {
 					t.Parallel()
 					upstream := hostedtest.StartEcho(t, c.token, c.variables["SOTER_VERIFIER"] == "cloudcall")

@@ -63,6 +63,10 @@ type Handler struct {
 	// Operators lets in over HTTP who may ask for the [StatusCall]; nil means nobody.
 	Operators openapi.Gate
 	Now       func() time.Time
+	// Log is told of clients that do not store their token; nil means nobody is.
+	Log *slog.Logger
+
+	repeats repeats
 
 	index    sync.Once // sets the next
 	bySecret *secret.Index[*apps.Client]

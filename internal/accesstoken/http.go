@@ -77,7 +77,7 @@ func fromBody(asked openapi.Asked) (credentials, *openapi.Error) {
 
 // give answers a client that may have the token with it.
 func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
-	source, log, refused := h.admit(ctx, c)
+	source, client, log, refused := h.admit(ctx, c)
 	if refused != nil {
 		return openapi.Refused(refused, log...)
 	}
@@ -97,6 +97,13 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 	if err != nil {
 		return openapi.Refused(callError(err), log...)
 	}
+	if count, warn := h.repeats.add(client, c.AppID, token.Value, h.Now()); count > 0 {
+		log = append(log, slog.Int("token_repeats", count))
+		if warn && h.Log != nil {
+			h.Log.Warn("a client fetches its token again and again: let it store the token for expires_in",
+				slog.String("client", client.Name), slog.String("appid", c.AppID), slog.Int("token_repeats", count))
+		}
+	}
 	return given(log, struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int64  `json:"expires_in"`
@@ -110,35 +117,35 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 // whether there is such an app or not, and nothing that happens before it depends on
 // that: the apps are looked at for a client with a right to this one. Only who may
 // have the tokens of all apps is told that there is none of that name.
-func (h *Handler) admit(ctx context.Context, c credentials) (Managed, []slog.Attr, *openapi.Error) {
+func (h *Handler) admit(ctx context.Context, c credentials) (Managed, *apps.Client, []slog.Attr, *openapi.Error) {
 	// The secret will prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():
-		return nil, nil, caller.Refused()
+		return nil, nil, nil, caller.Refused()
 	case len(h.Clients) == 0:
-		return nil, nil, closedDoor
+		return nil, nil, nil, closedDoor
 	case c.GrantType != "client_credential":
-		return nil, nil, badGrantType
+		return nil, nil, nil, badGrantType
 	case c.AppID == "":
-		return nil, nil, noAppID
+		return nil, nil, nil, noAppID
 	case c.Secret == "":
-		return nil, nil, noSecret
+		return nil, nil, nil, noSecret
 	}
 	h.index.Do(func() { h.bySecret = apps.BySecret(h.Clients) })
 	client, known := h.bySecret.Find(c.Secret)
 	if !known {
-		return nil, []slog.Attr{slog.String("reason", "no client has this secret")}, badSecret
+		return nil, nil, []slog.Attr{slog.String("reason", "no client has this secret")}, badSecret
 	}
 	var log []slog.Attr
 	if client.Name != "" {
 		log = append(log, slog.String("client", client.Name))
 	}
 	if !client.May(c.AppID) {
-		return nil, append(log, slog.String("reason", "the client has no right to this app")), badSecret
+		return nil, nil, append(log, slog.String("reason", "the client has no right to this app")), badSecret
 	}
 	source := h.Apps[c.AppID]
 	if source == nil {
-		return nil, append(log, slog.String("reason", "there is no such app")), badAppID
+		return nil, nil, append(log, slog.String("reason", "there is no such app")), badAppID
 	}
-	return source, append(log, slog.String("appid", c.AppID)), nil
+	return source, client, append(log, slog.String("appid", c.AppID)), nil
 }

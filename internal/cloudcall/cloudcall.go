@@ -28,14 +28,23 @@ const (
 	FieldAction      = "action"
 	FieldAPI         = "apiName"
 	FieldRequestData = "requestData"
+	// FieldAPIToken is the ticket of the invocation: see [Ticket].
+	FieldAPIToken = "wxCloudApiToken"
+	// FieldAccessToken is what the SDK sends where there is no ticket.
+	FieldAccessToken = "wxCloudbaseAccesstoken"
 
 	fieldEnv              = "envName"
-	fieldAPIToken         = "wxCloudApiToken"
-	fieldAccessToken      = "wxCloudbaseAccesstoken"
 	fieldTCBSessionToken  = "tcb_sessionToken"
 	fieldSessionToken     = "sessionToken"
 	fieldCrossAccountAuth = "crossAuthorizationToken"
 )
+
+// Ticket is the variable in which the platform hands an invocation the ticket for
+// its Cloud Calls. An invocation has one when a Mini Program page called the
+// function itself, when WeChat's invokeCloudFunction did, and when a timer did that
+// was set in WeChat's developer tools. Whatever another function, the console, the
+// web or any other timer calls has none (CloudBase, error-code/INVALID_PARAM).
+const Ticket = "WX_API_TOKEN"
 
 // Names of the three parameters, in the SDK's order. The SDK spells what its
 // caller writes as jsonString and jsonSignature with underscores.

@@ -1,6 +1,10 @@
 package cloudcall
 
-import "sotercall/internal/openapi"
+import (
+	"strings"
+
+	"sotercall/internal/openapi"
+)
 
 // systemError is what the SDK makes of every gateway code that it does not know.
 const systemError = -501001
@@ -27,6 +31,18 @@ var advice = map[int]string{
 	openapi.CodeTimeout:       "the platform did not wait for WeChat any longer",
 	openapi.CodeSystem:        "the platform could not ask WeChat",
 	openapi.CodeIllegalSource: "the platform does not take this call from here",
+}
+
+// noTicket is what to do about an invocation without a ticket.
+const noTicket = "a Mini Program page must call this function itself; a function that is called by another function gets none. " +
+	"There, take SOTER_VERIFIER away and set WECHAT_APPID and WECHAT_APPSECRET, so that verify asks WeChat by HTTPS"
+
+// explained adds what to do to a gateway's message.
+func explained(code, message string) string {
+	if code == "INVALID_WX_ACCESS_TOKEN" || code == "INVALID_PARAM" && strings.Contains(message, FieldAPIToken) {
+		return message + " (" + noTicket + ")"
+	}
+	return message
 }
 
 // refused words the errorCode of a [Response].

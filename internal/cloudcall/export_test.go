@@ -17,6 +17,20 @@ func (v *Verifier) DialOnly(address string) {
 	})
 }
 
+// Send sends what Verify would, with or without a ticket, as the SDK does.
+func (v *Verifier) Send(ctx context.Context, r openapi.Request) error {
+	i, err := readInvocation(v.environment(ctx))
+	if err != nil {
+		return err
+	}
+	req, err := v.request(ctx, i, r)
+	if err != nil {
+		return err
+	}
+	_, err = v.client.Send(req)
+	return err
+}
+
 // CloseConnections ends what v keeps open.
 func (v *Verifier) CloseConnections() { v.client.CloseIdle() }
 

@@ -45,7 +45,7 @@ func readInvocation(environment map[string]string) (invocation, error) {
 		},
 		sessionToken:    secret.New(environment["TENCENTCLOUD_SESSIONTOKEN"]),
 		tcbSessionToken: secret.New(environment["TCB_SESSIONTOKEN"]),
-		apiToken:        secret.New(environment["WX_API_TOKEN"]),
+		apiToken:        secret.New(environment[Ticket]),
 		env:             environment["TCB_ENV"],
 		region:          environment["TENCENTCLOUD_REGION"],
 		source:          environment["TCB_SOURCE"],
@@ -96,6 +96,9 @@ func gateway(config, env, region string) (*url.URL, error) {
 	return u, nil
 }
 
+// hasTicket reports whether the platform would take a Cloud Call of this invocation.
+func (i invocation) hasTicket() bool { return !i.apiToken.IsZero() || !i.accessToken.IsZero() }
+
 // target is the gateway's address with the parameters of one call. The SDK puts
 // them right behind a query that is there already, without an &.
 func (i invocation) target(eventID string) *url.URL {
@@ -115,10 +118,10 @@ func (i invocation) form(requestData []byte) Form {
 		{Name: FieldAPI, Value: []byte(API)},
 		{Name: FieldRequestData, Value: requestData, Binary: true},
 		{Name: fieldEnv, Value: []byte(i.env)},
-		{Name: fieldAPIToken, Value: reveal(i.apiToken)},
+		{Name: FieldAPIToken, Value: reveal(i.apiToken)},
 	}
 	if i.apiToken.IsZero() {
-		form = append(form, Field{Name: fieldAccessToken, Value: reveal(i.accessToken)})
+		form = append(form, Field{Name: FieldAccessToken, Value: reveal(i.accessToken)})
 	}
 	form = append(form, Field{Name: fieldTCBSessionToken, Value: reveal(i.tcbSessionToken)})
 	if !i.sessionToken.IsZero() {

@@ -68,7 +68,7 @@ func readGatewayError(r *redact.Redactor, body []byte) error {
 		code = systemError
 	}
 	return fmt.Errorf("gateway: %.100s, request %.100s: %w",
-		r.Text(e.Code), r.Text(e.RequestID), openapi.NewError(code, r.Text(e.Message), nil))
+		r.Text(e.Code), r.Text(e.RequestID), openapi.NewError(code, explained(e.Code, r.Text(e.Message)), nil))
 }
 
 func nonsense(cause error) (openapi.Verdict, error) {

@@ -72,6 +72,8 @@ func boundary() string {
 // Verify implements [openapi.Verifier]. Errors:
 //
 //   - WeChat's errcode, as it came;
+//   - [openapi.CodeInvalidParam] when the invocation has no [Ticket]; nothing is
+//     sent then;
 //   - the code with which the platform refused, -604101 above all;
 //   - the -501xxx code of an error of the gateway itself;
 //   - [openapi.CodeTimeout] when time ran out;
@@ -81,6 +83,9 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	i, err := readInvocation(v.environment(ctx))
 	if err != nil {
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, err.Error(), nil)
+	}
+	if !i.hasTicket() {
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeInvalidParam, "the invocation has no "+Ticket+", without which the platform refuses a Cloud Call (missing wxCloudApiToken): "+noTicket, nil)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -30,6 +30,38 @@ func TestGenuineAndWrong(t *testing.T) {
 	assert.Equal(t, "WeChat says that the signature is wrong", verdict.Reason())
 }
 
+// CloudBase, docs.cloudbase.net/error-code/INVALID_PARAM: a function that another
+// function calls has no ticket for Cloud Calls.
+func TestWithoutATicketNothingIsAsked(t *testing.T) {
+	b := newBench(t, weChat(genuineReply))
+	delete(b.environment, cloudcall.Ticket)
+	_, err := ask(t, b)
+	assert.Equal(t, openapi.CodeInvalidParam, code(t, err))
+	for _, part := range []string{"missing wxCloudApiToken", "a Mini Program page must call this function itself", "WECHAT_APPSECRET"} {
+		assert.ErrorContains(t, err, part)
+	}
+	assert.Zero(t, b.requests.Load())
+
+	b.environment["WX_CLOUDBASE_ACCESSTOKEN"] = "s3cr3t-cloudbase"
+	verdict, err := ask(t, b)
+	require.NoError(t, err, "the twin: what the SDK sends in its place")
+	assert.True(t, verdict.IsGenuine())
+}
+
+func TestTheGatewayMissesATicket(t *testing.T) {
+	for refusal, want := range map[string]int{
+		`{"code":"INVALID_PARAM","message":"missing wxCloudApiToken","requestId":"r"}`:           openapi.CodeInvalidParam,
+		`{"code":"INVALID_WX_ACCESS_TOKEN","message":"invalid wx access token","requestId":"r"}`: -501001,
+	} {
+		_, err := ask(t, newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", cloudcall.ErrorType)
+			_, _ = io.WriteString(w, refusal)
+		}))
+		assert.Equal(t, want, code(t, err))
+		assert.ErrorContains(t, err, "a Mini Program page must call this function itself", refusal)
+	}
+}
+
 func code(t *testing.T, err error) int {
 	t.Helper()
 	var e *openapi.Error

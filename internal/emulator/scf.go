@@ -20,6 +20,10 @@ const (
 	scfUin       = "100000000001"
 
 	maxSCFAnswer = 6 << 20
+
+	// maxSCFEnvironment bounds the names and values of a function's variables: Tencent Cloud documentation, SCF, page
+	// "Quota Limits" (583/11637).
+	maxSCFEnvironment = 4 << 10
 )
 
 // scfReservedPrefixes begin the names that a function's configuration may not set: CloudBase documentation, page
@@ -57,12 +61,17 @@ func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name := range f.Env {
+	size := 0
+	for name, value := range f.Env {
+		size += len(name) + len(value)
 		for _, prefix := range scfReservedPrefixes {
 			if strings.HasPrefix(name, prefix) {
 				return nil, fmt.Errorf("emulator: function %s: variable %s: names that begin with %s are reserved by SCF", f.Name, name, prefix)
 			}
 		}
+	}
+	if size > maxSCFEnvironment {
+		return nil, fmt.Errorf("emulator: function %s: the variables have %d bytes, SCF takes %d", f.Name, size, maxSCFEnvironment)
 	}
 	i, err := startInstance(ctx, f)
 	if err != nil {
@@ -158,6 +167,9 @@ func (s *SCF) environment(call Call) (string, error) {
 		variables = make(map[string]string)
 	}
 	maps.Copy(variables, call.Environment)
+	if err := withTicket(variables); err != nil {
+		return "", fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+	}
 	object, err := json.Marshal(variables, json.Deterministic(true))
 	if err != nil {
 		return "", fmt.Errorf("emulator: function %s: environment: %w", s.function.Name, err)

@@ -10,6 +10,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
+// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text: CloudBase, error-code/EXCEED_MAX_PAYLOAD_SIZE.
+const maxCloudBaseEvent = 100 << 10
+
 // SCFInvokeAPI invokes the given SCF functions, by name, over HTTP:
 //
 //	POST /scf/functions/{name}/invocations
@@ -61,6 +64,10 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 			}
 		}
 
+		if call.Environment["TCB_SOURCE"] != "" && len(call.Payload) > maxCloudBaseEvent {
+			refuse(http.StatusRequestEntityTooLarge, "EXCEED_MAX_PAYLOAD_SIZE", fmt.Sprintf("the event is larger than %d bytes", maxCloudBaseEvent))
+			return
+		}
 		answer, err := function.Invoke(r.Context(), call)
 		if err != nil {
 			refuse(http.StatusInternalServerError, "InternalError", err.Error())

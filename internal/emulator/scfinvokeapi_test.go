@@ -60,7 +60,11 @@ func TestSCFInvokeAPIRefusals(t *testing.T) {
 		"environment":               {body: "{}", environment: `{"A":"1"}`, status: 200},
 		"environment not strings":   {body: "{}", environment: `{"A":1}`, status: 400, code: "InvalidParameterValue"},
 		"environment not an object": {body: "{}", environment: `["A"]`, status: 400, code: "InvalidParameterValue"},
-		"closed runtime":            {path: "/scf/functions/closed/invocations", body: "{}", status: 500, code: "InternalError"},
+		// CloudBase, docs.cloudbase.net/en/error-code/EXCEED_MAX_PAYLOAD_SIZE: a function takes 100 KB of text.
+		"a large page's event": {body: `"` + strings.Repeat("x", maxCloudBaseEvent-1) + `"`, environment: `{"TCB_SOURCE":"wx_client"}`, status: 413, code: "EXCEED_MAX_PAYLOAD_SIZE"},
+		"just not too large":   {body: `"` + strings.Repeat("x", maxCloudBaseEvent-2) + `"`, environment: `{"TCB_SOURCE":"wx_client"}`, status: 200},
+		"outside CloudBase":    {body: `"` + strings.Repeat("x", maxCloudBaseEvent-1) + `"`, environment: `{"A":"1"}`, status: 200},
+		"closed runtime":       {path: "/scf/functions/closed/invocations", body: "{}", status: 500, code: "InternalError"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.path == "" {

@@ -19,7 +19,7 @@ type metric struct {
 // measured are the figures of a line that become metrics, where they are present.
 var measured = [...]metric{
 	{"total_ms", "Milliseconds"}, {"token_ms", "Milliseconds"}, {"upstream_ms", "Milliseconds"}, {"upstream_attempts", "Count"},
-	{"log_dropped", "Count"},
+	{"log_dropped", "Count"}, {"token_repeats", "Count"},
 }
 
 type directive struct {

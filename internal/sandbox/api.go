@@ -35,6 +35,7 @@ const (
 	codeEmptyBody        = 44002
 	codeDailyQuota       = 45009
 	codeMalformedRequest = 47001
+	codeNotListed        = 85107
 )
 
 // getStable is the advice that WeChat adds to what a better way of fetching
@@ -58,6 +59,9 @@ var texts = map[int]string{
 	codeNoAppID:          "appid missing",
 	codeNoSecret:         "appsecret missing",
 	codeExpired:          "access_token expired",
+	codeNotListed:        "URL不在白名单内,请前往「微信云托管控制台-服务管理-云调用-微信令牌」配置",
+	85112:                "cloudbase_secret not found",
+	85113:                "cloudbase_token is not ready yet, please try again later",
 	codeGetRequired:      "require GET method",
 	codePostRequired:     "require POST method",
 	codeEmptyBody:        "empty post data",

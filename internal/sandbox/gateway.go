@@ -107,7 +107,9 @@ var actions = map[string]action{
 	legacyAction:     {readQuestion: readJSON, answer: answerJSON},
 }
 
-// cloudCall reads and judges a call. The order of the checks is not documented.
+// cloudCall reads and judges a call. It must carry the ticket of an invocation
+// ([cloudcall.Ticket]), any text, or the app's own cloudbase_access_token, which the
+// SDKs send in its place. The order of the checks is not documented.
 func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Response, *cloudcall.GatewayError) {
 	refuse := func(code, message string) (action, cloudcall.Response, *cloudcall.GatewayError) {
 		return action{}, cloudcall.Response{}, &cloudcall.GatewayError{Code: code, Message: message}
@@ -127,6 +129,10 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 	switch {
 	case !ok:
 		return refuse("INVALID_PARAM", "action is neither "+cloudcall.Action+" nor "+legacyAction)
+	case len(form.Get(cloudcall.FieldAPIToken)) == 0 && len(form.Get(cloudcall.FieldAccessToken)) == 0:
+		return refuse("INVALID_PARAM", "missing "+cloudcall.FieldAPIToken)
+	case len(form.Get(cloudcall.FieldAPIToken)) == 0 && !s.app.tokens.good(string(form.Get(cloudcall.FieldAccessToken))):
+		return refuse("INVALID_WX_ACCESS_TOKEN", "invalid wx access token")
 	case string(form.Get(cloudcall.FieldAPI)) != cloudcall.API:
 		return asked, cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:

@@ -33,6 +33,7 @@ func (c *client) cloudCaller(now func() time.Time, variables map[string]string) 
 		"TCB_CONTEXT_CNFG":       `{"URL":"` + c.url + `/admin"}`,
 		"TENCENTCLOUD_SECRETID":  cloudID,
 		"TENCENTCLOUD_SECRETKEY": cloudKey,
+		cloudcall.Ticket:         "a-ticket",
 	}
 	for name, value := range variables {
 		environment[name] = value
@@ -112,6 +113,29 @@ func TestGatewayMissesParametersInTheFunctionsWords(t *testing.T) {
 	}
 }
 
+// CloudBase, docs.cloudbase.net/error-code/INVALID_PARAM: "missing wxCloudApiToken"
+// says that a call has no ticket; only what a Mini Program starts has one.
+// docs.cloudbase.net/error-code/basic: INVALID_WX_ACCESS_TOKEN, the Mini Program's
+// access token is not valid.
+func TestGatewayDemandsTheTicketOfTheInvocation(t *testing.T) {
+	c := newClient(t, Options{})
+	for name, tt := range map[string]struct {
+		changes       []string
+		code, message string
+	}{
+		"none":          {[]string{cloudcall.FieldAPIToken, ""}, "INVALID_PARAM", "missing wxCloudApiToken"},
+		"a wrong token": {[]string{cloudcall.FieldAPIToken, "", cloudcall.FieldAccessToken, "x"}, "INVALID_WX_ACCESS_TOKEN", ""},
+	} {
+		_, _, text := c.send("POST", adminPath, cloudForm(t, tt.changes...), "Content-Type", cloudFormType)
+		var e cloudcall.GatewayError
+		require.NoError(t, json.Unmarshal([]byte(text), &e), name)
+		assert.Equal(t, tt.code, e.Code, name)
+		assert.Contains(t, e.Message, tt.message, name)
+	}
+	token := c.s.app.CloudbaseAccessToken()
+	assert.Equal(t, genuineReply, c.cloudCall(adminPath, cloudForm(t, cloudcall.FieldAPIToken, "", cloudcall.FieldAccessToken, token)), "the twin")
+}
+
 func TestGatewayAsksForPermission(t *testing.T) {
 	for config, code := range map[string]int{
 		permittedBy: 0,
@@ -176,6 +200,7 @@ func cloudForm(t testing.TB, changes ...string) string {
 	values := map[string]string{
 		cloudcall.FieldAction:      cloudcall.Action,
 		cloudcall.FieldAPI:         cloudcall.API,
+		cloudcall.FieldAPIToken:    "a-ticket",
 		cloudcall.KeyOpenID:        jsonOf(t, signed.OpenID),
 		cloudcall.KeyJSONString:    jsonOf(t, signed.JSONString),
 		cloudcall.KeyJSONSignature: jsonOf(t, signed.JSONSignature),
@@ -193,6 +218,8 @@ func cloudForm(t testing.TB, changes ...string) string {
 		{Name: cloudcall.FieldAction, Value: []byte(values[cloudcall.FieldAction])},
 		{Name: cloudcall.FieldAPI, Value: []byte(values[cloudcall.FieldAPI])},
 		{Name: cloudcall.FieldRequestData, Value: []byte(data), Binary: true},
+		{Name: cloudcall.FieldAPIToken, Value: []byte(values[cloudcall.FieldAPIToken])},
+		{Name: cloudcall.FieldAccessToken, Value: []byte(values[cloudcall.FieldAccessToken])},
 	}.Encode("x"))
 }
 

@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // What WeChat Cloud Hosting (微信云托管) gives a container: users whom WeChat has
@@ -21,8 +24,26 @@ import (
 // openAPISeqID is the header of an answer that came through the open API service.
 const openAPISeqID = "X-Openapi-Seqid"
 
-// maxContainerBody is the most bytes that callContainer takes.
-const maxContainerBody = 100 << 10
+// Limits of callContainer: WeChat, wxcloudrun/src/development/call and its faq. A
+// request of text has 100 KiB at most, a response 1,000 KiB, both together 15 s.
+const (
+	maxContainerBody     = 100 << 10
+	maxContainerResponse = 1000 << 10
+	containerTime        = 15 * time.Second
+)
+
+// The platform's errCodes for them: the same pages.
+const (
+	containerTimeout = "errCode: 102002: the container did not answer within 15 s"
+	containerMethod  = "errCode: 102005: the method is none of GET, POST, PUT and DELETE"
+	requestTooLarge  = "errCode: -606001: the request is larger than 100 KB"
+	responseTooLarge = "errCode: -606002: the response is larger than 1,000 KB"
+)
+
+var (
+	containerMethods  = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
+	errResponseTooBig = errors.New(responseTooLarge)
+)
 
 // OpenAPIService returns the open API service of one version of a container:
 // WeChat's API for requests without an access_token, as the app's own. permitted
@@ -30,13 +51,17 @@ const maxContainerBody = 100 << 10
 // "/cgi-bin/soter/verify_signature", or "/*" for all; none means that the switch
 // was off when the version was built.
 //
-// What went through the service has the header x-openapi-seqid in its answer. A
-// request that carries a token, or whose path is not on the list, is passed on as
-// it is and answered as anywhere else: without a token by 41001.
+// What went through the service has the header x-openapi-seqid in its response. A
+// request that carries a token, and every request while the switch is off, is passed
+// on as it is and answered as anywhere else: without a token by 41001. A path that is
+// not on the list is answered by 85107. For some paths the service answers HTTP 502
+// instead, but which ones is not documented: a fault of kind [FaultStatus] plays it,
+// as faults play 85112, 85113 and error_type (WeChat, wxcloudrun/src/guide/weixin/faq).
 //
 // Each request counts and meets faults as those of the Sandbox do.
 func (a *App) OpenAPIService(permitted ...string) http.Handler {
 	s := a.sandbox
+	refused := s.observed(s.answered(func(*http.Request, []byte) (any, error) { return nil, &apiError{code: codeNotListed} }))
 	answered := s.observed(s.answered(func(r *http.Request, body []byte) (any, error) {
 		if r.URL.Path != upstreamPath {
 			return nil, &apiError{code: codeBadURL}
@@ -50,12 +75,17 @@ func (a *App) OpenAPIService(permitted ...string) http.Handler {
 			return
 		}
 		listed := slices.Contains(permitted, "/*") || slices.Contains(permitted, path)
-		if tokenOf(r.URL.Query()) != "" || !listed || path == classicPath || path == stablePath {
+		if tokenOf(r.URL.Query()) != "" || len(permitted) == 0 || path == classicPath || path == stablePath {
 			s.ServeHTTP(w, r)
 			return
 		}
+		r = r.WithContext(context.WithValue(r.Context(), appKey{}, a))
+		if !listed {
+			refused.ServeHTTP(w, r)
+			return
+		}
 		w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
-		answered.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), appKey{}, a)))
+		answered.ServeHTTP(w, r)
 	})
 }
 
@@ -79,7 +109,7 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 	if strings.ContainsFunc(openid, func(c rune) bool { return c < '!' || c > '~' }) {
 		return nil, fmt.Errorf("%w: openid %q cannot be the value of a header", ErrArgument, openid)
 	}
-	proxy := &httputil.ReverseProxy{ErrorHandler: a.containerFailed, Rewrite: func(r *httputil.ProxyRequest) {
+	proxy := &httputil.ReverseProxy{ErrorHandler: a.containerFailed, ModifyResponse: limitResponse, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.SetXForwarded()
 		for name := range r.Out.Header {
@@ -93,7 +123,29 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 		r.Out.Header.Set("X-WX-SOURCE", "wx_client")
 		r.Out.Header.Set("X-WX-CLOUDBASE-ACCESS-TOKEN", a.CloudbaseAccessToken())
 	}}
-	return http.MaxBytesHandler(proxy, maxContainerBody), nil
+	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(containerMethods, r.Method) {
+			http.Error(w, containerMethod, http.StatusMethodNotAllowed)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), containerTime)
+		defer cancel()
+		proxy.ServeHTTP(w, r.WithContext(ctx))
+	}), maxContainerBody), nil
+}
+
+// limitResponse reads the response, which must not be larger than the platform takes.
+func limitResponse(r *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxContainerResponse+1))
+	if err != nil {
+		return err
+	}
+	if len(body) > maxContainerResponse {
+		return errResponseTooBig
+	}
+	_ = r.Body.Close()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 // containerFailed answers when the container did not. The words of Cloud Hosting
@@ -101,7 +153,15 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 func (a *App) containerFailed(w http.ResponseWriter, r *http.Request, err error) {
 	a.sandbox.log.Error("sandbox cannot reach the container", slog.String("path", r.URL.Path), slog.Any("error", err))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
+		http.Error(w, requestTooLarge, http.StatusRequestEntityTooLarge)
+		return
+	}
+	switch {
+	case errors.Is(err, errResponseTooBig):
+		http.Error(w, responseTooLarge, http.StatusBadGateway)
+		return
+	case errors.Is(err, context.DeadlineExceeded):
+		http.Error(w, containerTimeout, http.StatusGatewayTimeout)
 		return
 	}
 	http.Error(w, "the container does not answer", http.StatusBadGateway)

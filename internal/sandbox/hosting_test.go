@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,7 +54,7 @@ func TestOpenAPIServiceAnswersWithoutAToken(t *testing.T) {
 		"another's user":   {c.service("", "/*"), verifyPath, shop, `"errcode":40003`, true},
 		"unknown path":     {c.service("", "/*"), "/wxa/no_such_path", shop, `"errcode":40066`, true},
 		"switched off":     {c.service(""), verifyPath, demoSigned(t), `"errcode":41001`, false},
-		"not listed":       {c.service("", "/wxa/msg_sec_check"), verifyPath, demoSigned(t), `"errcode":41001`, false},
+		"not listed":       {c.service("", "/wxa/msg_sec_check"), verifyPath, demoSigned(t), `"errcode":85107`, false}, // WeChat, wxcloudrun/src/guide/weixin/faq
 		"with a token":     {c.service("", "/*"), verifyURL(token), demoSigned(t), `^\Q` + genuineAnswer + `\E$`, false},
 		"with a bad token": {c.service("", "/*"), verifyURL("x"), demoSigned(t), `"errcode":40001`, false},
 		"a token endpoint": {c.service("", "/*"), stablePath, demoSigned(t), `"errcode":41002`, false},
@@ -177,4 +179,43 @@ func TestCallContainerRefusesArguments(t *testing.T) {
 	}
 	_, err := s.app.CallContainer("http://127.0.0.1:1", alice)
 	assert.NoError(t, err)
+}
+
+// WeChat, developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/development/call: a request of text has 100 KiB at
+// most and a response 1,000 KiB. Its page faq beside it: 102002, callContainer waits for 15 s at most; 102005, other
+// methods than GET, POST, PUT and DELETE; -606001, the request is too large; -606002, the response is too large.
+func TestCallContainerHasThePlatformsLimits(t *testing.T) {
+	var size atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, strings.Repeat("x", int(size.Load())))
+	}))
+	defer server.Close()
+	door, err := newSandbox(t, Options{}).app.CallContainer(server.URL, alice)
+	require.NoError(t, err)
+	call := func(method, body string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, "/", strings.NewReader(body)))
+		return w
+	}
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		assert.Equal(t, http.StatusOK, call(method, "").Code, method)
+	}
+	for _, method := range []string{"PATCH", "OPTIONS", "HEAD"} {
+		assert.Contains(t, call(method, "").Body.String(), "102005", method)
+	}
+	assert.Contains(t, call("POST", strings.Repeat("x", maxContainerBody+1)).Body.String(), "-606001")
+
+	size.Store(maxContainerResponse)
+	assert.Equal(t, maxContainerResponse, call("GET", "").Body.Len(), "the twin")
+	size.Add(1)
+	assert.Contains(t, call("GET", "").Body.String(), "-606002")
+
+	assert.Equal(t, 15*time.Second, containerTime)
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	w := httptest.NewRecorder()
+	door.ServeHTTP(w, httptest.NewRequestWithContext(late, "GET", "/", nil))
+	assert.Equal(t, http.StatusGatewayTimeout, w.Code)
+	assert.Contains(t, w.Body.String(), "102002")
 }

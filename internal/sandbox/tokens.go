@@ -81,6 +81,12 @@ func (t *tokens) check(text string) (code int, known bool) {
 	return 0, true
 }
 
+// good reports whether a token is in force.
+func (t *tokens) good(text string) bool {
+	code, _ := t.check(text)
+	return code == 0
+}
+
 // fetchClassic mints at every call and retires the one before.
 func (t *tokens) fetchClassic() tokenReply {
 	t.mu.Lock()

@@ -233,6 +233,8 @@ func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
 		return true, nil
 	case ctx.Err() != nil:
 		return true, fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
+	case a.request.isServiceDown(err), errors.Is(err, errServiceBroken):
+		return true, err
 	case a.inFlight > 0:
 		return false, nil // the others may still answer
 	}
@@ -253,6 +255,8 @@ func (a *attempts) judge(o outcome) error {
 	}
 	errCode, err := a.request.read(o.reply)
 	switch {
+	case errors.Is(err, errServiceBroken):
+		return fmt.Errorf("%s: %w", a.request.name(), errServiceBroken)
 	case err != nil: // the parser's own words could quote a secret
 		return fmt.Errorf("%s: %w", a.request.name(), errNonsense)
 	case errCode != 0 && openapi.LookUp(errCode).Busy:

@@ -99,6 +99,9 @@ type request struct {
 	// once says that asking twice has a price, so that a second attempt beside one
 	// that is under way begins later.
 	once bool
+	// bare says that the request carries no token, because the open API service of
+	// Cloud Hosting adds one: there, HTTP 502 means that a setting is missing.
+	bare bool
 	// function says that a token function is asked: where a platform has no more
 	// instances of it, HTTP 503 says no more than 429.
 	function bool

@@ -133,26 +133,37 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 	}
 	var verdict openapi.Verdict
 	var refusal error
-	err := v.client.call(ctx, &request{
+	asked := &request{
 		method: "POST",
 		hosts:  v.hosts,
 		path:   verifyPath,
 		query:  query,
 		body:   body,
+		bare:   token.Value.IsZero(),
 		read: func(reply []byte) (int, error) {
+			if token.Value.IsZero() && hasErrorType(reply) {
+				return 0, errServiceBroken
+			}
 			verdict, refusal = openapi.ParseReply(reply, v.client.Redact.Text)
 			if e, ok := errors.AsType[*openapi.Error](refusal); ok {
 				return e.Code, nil
 			}
 			return 0, v.client.Redact.Error(refusal)
 		},
-	})
-	if err != nil {
+	}
+	err := v.client.call(ctx, asked)
+	switch {
+	case err == nil:
+	case asked.isServiceDown(err):
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting answered HTTP 502"+threeSteps, err)
+	case errors.Is(err, errServiceBroken):
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting is broken on the platform's side (error_type): "+
+			"open a ticket with the environment's ID, the AppID, the time and openapi_seqid of the log line", err)
+	default:
 		return openapi.Verdict{}, asCallError(err)
 	}
-	if e, ok := errors.AsType[*openapi.Error](refusal); ok && e.Code == openapi.CodeNoToken && token.Value.IsZero() {
-		return openapi.Verdict{}, openapi.Upstream(e.Code, e.Message+
-			" (switch the open API service, 开放接口服务, on for this service; list /cgi-bin/soter/verify_signature among its token permissions, 微信令牌; then build a new version)")
+	if token.Value.IsZero() {
+		return verdict, advised(refusal)
 	}
 	return verdict, refusal
 }

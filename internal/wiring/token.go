@@ -22,11 +22,11 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		w.redact.Learn(s.secrets()...)
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
+	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
-func tokenHandler(s tokenSettings, caches accesstoken.Apps) *accesstoken.Handler {
-	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now}
+func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *accesstoken.Handler {
+	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}

@@ -145,7 +145,9 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 		variables map[string]string
 		files     map[string]os.FileMode
 	}{
-		"verify": {"Event", map[string]string{"SOTER_VERIFIER": "cloudcall", "CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET"},
+		"verify": {"Event", map[string]string{
+			"WECHAT_APPID": "the-value-of-WECHAT_APPID", "WECHAT_APPSECRET": "the-value-of-WECHAT_APPSECRET",
+			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET"},
 			map[string]os.FileMode{"main": 0o755, "config.json": 0o644}},
 		"challenge": {"Event", map[string]string{"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET"},
 			map[string]os.FileMode{"main": 0o755}},

@@ -49,13 +49,15 @@ func (w *world) environment(c testCase) map[string]string {
 	return environment
 }
 
-// gatewayAt are the four variables that docs/sandbox.md names.
+// gatewayAt are the six variables that docs/sandbox.md names.
 func gatewayAt(url string) map[string]string {
 	return map[string]string{
 		"TCB_CONTEXT_CNFG":       `{"URL":"` + url + `"}`,
 		"SCF_NAMESPACE":          "local",
 		"TENCENTCLOUD_SECRETID":  secretID,
 		"TENCENTCLOUD_SECRETKEY": secretKey,
+		"WX_CONTEXT_KEYS":        "WX_API_TOKEN",
+		"WX_API_TOKEN":           "interop-api-token",
 	}
 }
 
@@ -134,8 +136,8 @@ func (w *world) functions(t *testing.T) ours {
 		},
 		"cloudcall": func(t *testing.T, c testCase, event []byte) string {
 			environment := w.environment(c)
-			if environment["TCB_SOURCE"] == "" { // a backend asks: a function of the same environment
-				environment["TCB_SOURCE"] = "scf"
+			if environment["TCB_SOURCE"] == "" { // a backend asks, by WeChat's invokeCloudFunction: it brings a ticket
+				environment["TCB_SOURCE"] = "wx_http"
 			}
 			return hostedtest.Invoke(t, invokeCloud[c.place == late], event, environment)
 		},

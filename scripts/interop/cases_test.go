@@ -58,7 +58,7 @@ type testCase struct {
 	name     string
 	place    place
 	question question
-	// environment is added to the four variables that lead the SDK to a sandbox.
+	// environment is added to the six variables that lead the SDK to a sandbox.
 	environment map[string]string
 	// newest is the answer of 4.0.2; older, of the others, is the same if empty.
 	// "rid: …" stands for any rid.

@@ -2,9 +2,16 @@ package interop
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +22,7 @@ import (
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/need"
+	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 )
 
@@ -107,6 +115,58 @@ func goSDK(t *testing.T) *exec.Cmd {
 		require.NoError(t, err, "%s", said)
 	}
 	return exec.CommandContext(t.Context(), binary)
+}
+
+// TestSilenceperOverTheLifeOfAToken: the token server tells what is left of a token's
+// life, as WeChat's stable endpoint does. silenceper's default mode stores a token for
+// 1,500 s less than that, and UseStableAK for 300 s less. Redis refuses a time of 0 or
+// less; the memory keeps nothing then, and each call is a fetch.
+func TestSilenceperOverTheLifeOfAToken(t *testing.T) {
+	server, _ := centralServer(t)
+	store := redistest.Start(t)
+	aged := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		left, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/left/"), "/")
+		request, err := http.NewRequestWithContext(r.Context(), r.Method, server.URL+"/"+path+"?"+r.URL.RawQuery, r.Body)
+		require.NoError(t, err)
+		reply, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer reply.Body.Close()
+		body, err := io.ReadAll(reply.Body)
+		require.NoError(t, err)
+		_, _ = w.Write(regexp.MustCompile(`"expires_in":\d+`).ReplaceAll(body, []byte(`"expires_in":`+left)))
+	}))
+	t.Cleanup(aged.Close)
+	address, err := url.Parse(store.URL.Reveal())
+	require.NoError(t, err)
+
+	lefts := []string{"7200", "3600", "1502", "1500", "900", "302", "300"}
+	command := goSDK(t)
+	command.Args = append(command.Args, lefts...)
+	command.Env = append(os.Environ(), "TOKEN_SERVER="+aged.URL, "APPID="+shop, "CLIENT_SECRET="+shopClient,
+		"REDIS="+address.Host, "REDIS_PASSWORD="+redistest.Password)
+	said, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	for _, stable := range []bool{false, true} {
+		margin := 1500
+		if stable {
+			margin = 300
+		}
+		for _, cache := range []string{"memory", "redis"} {
+			for _, left := range lefts {
+				seconds, err := strconv.Atoi(left)
+				require.NoError(t, err)
+				fetches, failures := 1, 0
+				if seconds <= margin {
+					fetches = 3
+					if cache == "redis" {
+						failures = 3
+					}
+				}
+				assert.Contains(t, string(said), fmt.Sprintf("stable=%t cache=%s left=%s fetches=%d failures=%d ", stable, cache, left, fetches, failures))
+			}
+		}
+	}
+	assert.Contains(t, string(said), "invalid expire time")
 }
 
 func nodeSDK(t *testing.T) *exec.Cmd {

@@ -150,7 +150,7 @@ func TestDocumentedVariables(t *testing.T) {
 			environment[string(variable[1])] = strings.ReplaceAll(value, "http://127.0.0.1:9000", s.URL)
 		}
 	}
-	require.Len(t, environment, 4)
+	require.Len(t, environment, 6)
 	signed := hostedtest.Sample(t)
 	genuine := []asked{{Environment: environment, Question: question{
 		OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}}}

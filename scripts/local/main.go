@@ -23,6 +23,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"sotercall/scripts/local/parent"
 )
 
 // commands is the program that this one builds and runs.
@@ -54,6 +56,7 @@ func build(stderr io.Writer) (program string, status int) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Reset()
+	orphaned := parent.Gone()
 	program, err := place()
 	if err != nil {
 		fmt.Fprintln(stderr, "local:", err)
@@ -72,6 +75,9 @@ func build(stderr io.Writer) (program string, status int) {
 		select {
 		case <-telling.C:
 			fmt.Fprintln(stderr, "Building the sandbox (the first time takes about half a minute)…")
+		case <-orphaned:
+			orphaned, stopped = nil, true
+			_ = building.Process.Signal(os.Interrupt)
 		case <-signals:
 			stopped = true
 			_ = building.Process.Signal(os.Interrupt) // it leaves nothing behind then

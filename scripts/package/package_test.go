@@ -3,18 +3,21 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +66,61 @@ func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 	info, err := os.Stat(filepath.Join(here, "dist", "http", "service", "scf_bootstrap"))
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o755), info.Mode(), "tools that zip by themselves keep it")
+}
+
+// TestACheckoutMadeOnWindowsIsPackagedAsAnyOther packages from a checkout as Git for
+// Windows makes it, and starts what is in the zip.
+func TestACheckoutMadeOnWindowsIsPackagedAsAnyOther(t *testing.T) {
+	need.Time(t)
+	git := need.Program(t, "git")
+	bash := need.Program(t, "bash")
+	origin, windows := t.TempDir(), filepath.Join(t.TempDir(), "checkout")
+	copySource(t, "../..", origin)
+	for _, args := range [][]string{
+		{"-C", origin, "init", "-q"},
+		{"-C", origin, "add", "-A"},
+		{"-C", origin, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "all"},
+		{"clone", "-q", "-c", "core.autocrlf=true", "-c", "core.fileMode=false", origin, windows},
+	} {
+		command := exec.CommandContext(t.Context(), git, args...)
+		command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+		said, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+	}
+	require.NoError(t, filepath.WalkDir(windows, func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && (entry.Name() == ".git" || entry.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if err == nil && !entry.IsDir() {
+			assert.False(t, strings.Contains(readFile(t, name), "\r\n"), name)
+			err = os.Chmod(name, 0o644) // no run bits
+		}
+		return err
+	}))
+
+	out := t.TempDir()
+	goRun(t, windows, "./scripts/package", "-out", out)
+	unpacked := t.TempDir()
+	packed, err := zip.OpenReader(filepath.Join(out, "http", "service.zip"))
+	require.NoError(t, err)
+	defer packed.Close()
+	requireBootstrap(t, filepath.Join(out, "http", "service.zip"))
+	for _, entry := range packed.File {
+		content := contents(t, filepath.Join(out, "http", "service.zip"))[entry.Name]
+		require.NoError(t, os.WriteFile(filepath.Join(unpacked, entry.Name), content, entry.Mode()))
+	}
+	// With its port taken, the service says so and ends. Only what runs can say so.
+	if taken, err := net.Listen("tcp", "127.0.0.1:9000"); err == nil {
+		defer taken.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	service := exec.CommandContext(ctx, filepath.Join(unpacked, "scf_bootstrap"))
+	service.Env = []string{"PATH=" + filepath.Dir(bash) + ":/usr/bin:/bin", "HOST=127.0.0.1"}
+	said, err := service.CombinedOutput()
+	exit := (*exec.ExitError)(nil)
+	require.ErrorAs(t, err, &exit, "%s", said)
+	assert.Contains(t, string(said), "127.0.0.1:9000: bind: address already in use")
 }
 
 func TestLambdaRunsOnX86Too(t *testing.T) {
@@ -121,7 +179,7 @@ func copySource(t *testing.T, from, to string) {
 			return os.WriteFile(target, []byte(readFile(t, name)), 0o644)
 		}))
 	}
-	for _, file := range []string{"go.mod", "go.sum", "deploy/cloudbase/scf_bootstrap"} {
+	for _, file := range []string{".gitattributes", "go.mod", "go.sum", "deploy/cloudbase/scf_bootstrap"} {
 		content, err := os.ReadFile(filepath.Join(from, file))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(to, file)), 0o755))

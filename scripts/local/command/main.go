@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"sotercall/scripts/local/parent"
 )
 
 // Exit statuses, as shells and other commands have them.
@@ -33,6 +35,13 @@ func main() {
 	// the process would die there, and leave its folder behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	if orphaned := parent.Gone(); orphaned != nil {
+		go func() {
+			<-orphaned
+			cancel()
+		}()
+	}
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning up
 	stdout := &printer{out: os.Stdout}
 	err := run(ctx, os.Args[1:], streams{os.Stdin, stdout, os.Stderr})

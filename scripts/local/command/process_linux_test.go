@@ -142,6 +142,31 @@ func TestCtrlCEndsServe(t *testing.T) {
 	requireNothingLeft(t, temporary)
 }
 
+// A go command that is ended by its process id passes no signal on.
+func TestTheEndOfGoRunEndsServe(t *testing.T) {
+	need.Time(t)
+	for name, signal := range map[string]os.Signal{"SIGTERM": unix.SIGTERM, "SIGKILL": unix.SIGKILL} {
+		temporary := t.TempDir()
+		goRun := exec.Command("go", "run", "./scripts/local", "-addr", "127.0.0.1:0", "-phones", t.TempDir())
+		goRun.Dir = "../../.."
+		goRun.Env = append(os.Environ(), "TMPDIR="+temporary, "GOTMPDIR="+t.TempDir())
+		out, err := goRun.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, goRun.Start())
+		lines := bufio.NewReader(out)
+		for line := ""; !strings.Contains(line, "until Ctrl-C"); {
+			line, err = lines.ReadString('\n')
+			require.NoError(t, err, name)
+		}
+		assert.NotEmpty(t, processesOf(temporary), "the twin: what runs is found")
+		require.NoError(t, goRun.Process.Signal(signal))
+		_, err = io.Copy(io.Discard, lines) // until nothing has the other end any more
+		require.NoError(t, err)
+		assert.Error(t, goRun.Wait(), name)
+		requireNothingLeft(t, temporary)
+	}
+}
+
 // onTerminal runs a command with a terminal for all that it prints, and returns that.
 func onTerminal(t *testing.T, local *exec.Cmd) string {
 	t.Helper()

@@ -1,5 +1,6 @@
 // The function that moves the money: it asks verify itself, for the user that the
 // platform names, and pays in the same call. The page cannot say "verified" here.
+// verify asks WeChat by HTTPS: a function that is called from here can make no Cloud Call.
 const cloud = require('wx-server-sdk')
 
 cloud.init({ env: cloud.DYNAMIC_CURRENT_ENV })
