@@ -102,7 +102,8 @@ func TestUpgradeAndRollback(t *testing.T) {
 	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
 	const user = "oUpgrade-0123456789-01234567"
 	variables := hostedtest.With(s.Variables(), map[string]string{
-		"REDIS_URL": server.URL.Reveal(), "CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
+		"WECHAT_API_BASE": s.ServePlain(t), // the version before cannot talk to a server with HTTP/2
+		"REDIS_URL":       server.URL.Reveal(), "CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
 	fleet := newAges(t, before, variables)
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
 	require.NoError(t, err)
