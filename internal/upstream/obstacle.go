@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +51,23 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 		return nil, nil
 	}
 	return http.ProxyFromEnvironment(r)
+}
+
+// ProxyVariables are the names of the variable that [http.ProxyFromEnvironment] reads for
+// https, in its order.
+var ProxyVariables = []string{"HTTPS_PROXY", "https_proxy"}
+
+// IsProxy reports whether text is the address of a proxy: scheme://host, or host:port as
+// net/http takes it too.
+func IsProxy(text string) bool {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return false
+	}
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // explain wraps err in an [Obstacle] if it is one.
