@@ -27,7 +27,8 @@ import (
 var Common = []string{"h2", "http/1.1"}
 
 // Authority is a certificate authority, and a server certificate that it has
-// issued for localhost, 127.0.0.1, ::1 and names in test, which nobody else has.
+// issued for localhost, 127.0.0.1, ::1, names in test, which nobody else has, and 0.0.0.0,
+// which leads to this machine although it is no loopback address.
 type Authority struct {
 	PEM  []byte
 	leaf tls.Certificate
@@ -49,7 +50,7 @@ func New() Authority {
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost", "*.sotercall.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    []string{"localhost", "*.sotercall.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
 	}
 	caDER := must(x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey))
 	leafDER := must(x509.CreateCertificate(rand.Reader, leaf, must(x509.ParseCertificate(caDER)), leafKey.Public(), caKey))

@@ -53,13 +53,21 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// ProxyVariables are the names of the variable that [http.ProxyFromEnvironment] reads for
-// https, in its order.
-var ProxyVariables = []string{"HTTPS_PROXY", "https_proxy"}
+// CheckProxy demands that net/http can read the proxy for https that environment names,
+// if it names one: else net/http ignores it, and connects without a proxy. The error names
+// the variable, and does not quote its value, which may hold a password.
+func CheckProxy(environment map[string]string) error {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // as [http.ProxyFromEnvironment]
+		if text := environment[name]; text != "" && !isProxy(text) {
+			return errors.New(name + " must be the address of a proxy, such as http://proxy.internal:3128")
+		}
+	}
+	return nil
+}
 
-// IsProxy reports whether text is the address of a proxy: scheme://host, or host:port as
+// isProxy reports whether text is the address of a proxy: scheme://host, or host:port as
 // net/http takes it too.
-func IsProxy(text string) bool {
+func isProxy(text string) bool {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
 	}
