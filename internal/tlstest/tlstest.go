@@ -76,6 +76,12 @@ func (a Authority) Pool() *x509.CertPool {
 	return pool
 }
 
+// Config returns the configuration of a server that negotiates one of protocols by ALPN;
+// without protocols it does no ALPN.
+func (a Authority) Config(protocols ...string) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}
+}
+
 // Serve starts a server that negotiates one of protocols by ALPN; without protocols
 // it does no ALPN. Close the server after use.
 func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Server {
@@ -84,7 +90,7 @@ func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Se
 	server.EnableHTTP2 = slices.Contains(protocols, "h2")
 	// StartTLS would add http/1.1, which a server without ALPN does not negotiate.
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}, nil
+		return a.Config(protocols...), nil
 	}, Certificates: []tls.Certificate{a.leaf}}
 	server.StartTLS()
 	return server
@@ -111,7 +117,7 @@ var TrustOwn = sync.OnceFunc(func() {
 // section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
 func ServeHTTP2Only(t testing.TB, refuse bool) (url string) {
 	t.Helper()
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{Own().leaf}}
+	config := Own().Config()
 	if refuse {
 		// Beside h2 stands a second protocol, because crypto/tls lets HTTP/1.1 through
 		// where h2 stands alone.
