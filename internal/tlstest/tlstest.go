@@ -113,15 +113,14 @@ var TrustOwn = sync.OnceFunc(func() {
 })
 
 // ServeHTTP2Only serves HTTP/2 only until the test ends, and returns the address.
-// With refuse, a client that does not offer h2 fails in the handshake (RFC 7301,
-// section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
+// With refuse, the handshake fails as it does there for a client that does not offer h2
+// (RFC 7301, section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
 func ServeHTTP2Only(t testing.TB, refuse bool) (url string) {
 	t.Helper()
 	config := Own().Config()
 	if refuse {
-		// Beside h2 stands a second protocol, because crypto/tls lets HTTP/1.1 through
-		// where h2 stands alone.
-		config.NextProtos = []string{"h2", "none"}
+		// Not h2, because crypto/tls lets clients that offer http/1.1 through there.
+		config.NextProtos = []string{"no client offers this"}
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {

@@ -100,11 +100,18 @@ func sentenceFor(err error) string {
 	switch {
 	case ofProxy && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return "the proxy of HTTPS_PROXY cannot be reached"
-	// crypto/tls names alert 120, and net/http the frame SETTINGS, in words only.
-	case strings.Contains(err.Error(), "no application protocol"), strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`):
+	case isHTTP2Only(err.Error()):
 		return "the server speaks HTTP/2 only, and this function HTTP/1.1"
 	}
 	return ""
+}
+
+// isHTTP2Only reports whether text tells of a server that speaks HTTP/2 only. crypto/tls and
+// net/http have no types for these errors: alert 120; the first frame in place of a response;
+// the same, if it comes before the request is sent (net/http, readLoopPeekFailLocked).
+func isHTTP2Only(text string) bool {
+	return strings.Contains(text, "no application protocol") || strings.Contains(text, `malformed HTTP response "\x00\x00`) ||
+		strings.Contains(text, "readLoopPeekFailLocked: %!w(<nil>)")
 }
 
 // isProxyConnect reports whether err is about the connection to a proxy.
