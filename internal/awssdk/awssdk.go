@@ -161,10 +161,11 @@ func retries(o *retry.StandardOptions) {
 	})
 }
 
-// isLost reports whether a connection ended without a reply.
+// isLost reports whether a connection ended without a reply, and another may not.
 func isLost(err error) bool {
 	lost, ok := errors.AsType[*lostError](err)
-	return ok && !errors.Is(lost.err, context.DeadlineExceeded)
+	_, isBarred := errors.AsType[*upstream.Obstacle](err)
+	return ok && !isBarred && !errors.Is(lost.err, context.DeadlineExceeded)
 }
 
 // lostError says that a request was sent, or could not be, and no reply came.

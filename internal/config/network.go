@@ -33,15 +33,6 @@ func IsWeChats(host string) bool {
 	return false
 }
 
-// Proxy demands of the variable that names the proxy for https that net/http can read it:
-// else net/http ignores it, and requests go out without a proxy.
-func (c *Check) Proxy(environment map[string]string) {
-	for _, name := range upstream.ProxyVariables {
-		text := environment[name]
-		c.That(text == "" || upstream.IsProxy(text), name, "must be the address of a proxy, such as http://proxy.internal:3128")
-	}
-}
-
 // Cleartext returns the hosts of bases that are reached in the clear and are not this
 // machine.
 func Cleartext(bases []*url.URL) (hosts []string) {

@@ -43,16 +43,3 @@ func TestOnlyNamedHostsAreReachedInTheClear(t *testing.T) {
 		}
 	}
 }
-
-func TestProxiesThatCannotBeReadAreRefused(t *testing.T) {
-	for _, text := range []string{"", "http://proxy:3128", "https://user:hush@proxy", "socks5://[::1]:1080", "proxy:3128", "10.0.0.1:80"} {
-		var c config.Check
-		c.Proxy(map[string]string{"HTTPS_PROXY": text, "https_proxy": text})
-		assert.NoError(t, c.Err(), text)
-	}
-	for _, text := range []string{"http://", "http://user:hush@pro xy:1", "ftp://hush", "http://hush:port", "http://[::1", "htp://hush:3128", "http://proxy/hush"} {
-		var c config.Check
-		c.Proxy(map[string]string{"https_proxy": text})
-		assert.EqualError(t, c.Err(), "https_proxy must be the address of a proxy, such as http://proxy.internal:3128", text)
-	}
-}

@@ -38,7 +38,6 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	}
 	var check config.Check
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
-	check.Proxy(environment)
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
 	told := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}

@@ -44,7 +44,6 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	}
 	var check config.Check
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
-	check.Proxy(environment)
 	if s.AccessTokenMode == "none" {
 		s.noToken(&check, environment)
 	} else {
