@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -55,8 +56,12 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	}
 	// Apps whose fetches have failed come last: strangers can cause a few only.
 	var well, failing []string
+	var now time.Time // one for all: a thousand looks at the clock would take longer than the rest
 	for id, cache := range a {
-		if held, err, known := cache.holdsAtOnceAmong(ctx, presented, len(a)); known {
+		if now.IsZero() {
+			now = cache.clock()
+		}
+		if held, err, known := cache.holdsAtOnceAmong(ctx, presented, now, len(a)); known {
 			settle(id, held, err)
 		} else if cache.hasFailed() {
 			failing = append(failing, id)
@@ -125,11 +130,11 @@ func (c *Cache) asksStoreOnly(n int) bool {
 }
 
 // holdsAtOnceAmong is holdsAtOnce where the token may be one of any of n apps.
-func (c *Cache) holdsAtOnceAmong(ctx context.Context, presented secret.Digest, n int) (held bool, err error, known bool) {
+func (c *Cache) holdsAtOnceAmong(ctx context.Context, presented secret.Digest, now time.Time, n int) (held bool, err error, known bool) {
 	if c.asksStoreOnly(n) {
 		return false, nil, false
 	}
-	return c.holdsAtOnce(ctx, presented)
+	return c.holdsAtOnce(ctx, presented, now)
 }
 
 // holdsLaterAmong is holdsAfterFetch where the token may be one of any of n apps.

@@ -32,17 +32,16 @@ var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no acce
 // answer is then that it could not be found out.
 func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
 	presented := secret.DigestOf(accessToken)
-	if held, err, known := c.holdsAtOnce(ctx, presented); known {
+	if held, err, known := c.holdsAtOnce(ctx, presented, c.clock()); known {
 		return held, err
 	}
 	return c.holdsAfterFetch(ctx, presented)
 }
 
-// holdsAtOnce is Holds where no fetch is due; otherwise known is false.
-func (c *Cache) holdsAtOnce(ctx context.Context, presented secret.Digest) (held bool, err error, known bool) {
+// holdsAtOnce is Holds where no fetch is due at the time now; otherwise known is false.
+func (c *Cache) holdsAtOnce(ctx context.Context, presented secret.Digest, now time.Time) (held bool, err error, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.clock()
 	alive, held, unavailable := c.state.Current.alive(now), c.knows(presented, now), c.unavailable(now)
 	switch {
 	case alive && held:
@@ -174,12 +173,8 @@ func (c *Cache) lookInStore(ctx context.Context) {
 
 // knows reports whether a token is in force. c.mu is held.
 func (c *Cache) knows(presented secret.Digest, now time.Time) bool {
-	for _, token := range []Token{c.state.Current, c.state.Previous} {
-		if token.Value.HasDigest(presented) && token.alive(now) {
-			return true
-		}
-	}
-	return false
+	current, previous := &c.state.Current, &c.state.Previous
+	return current.Value.HasDigest(presented) && current.alive(now) || previous.Value.HasDigest(presented) && previous.alive(now)
 }
 
 func (c *Cache) storeDown(err error) {
