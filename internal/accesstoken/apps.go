@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -27,8 +28,9 @@ const atOnce = 16
 // An app of which WeChat refuses to give tokens has none, and the others answer. The
 // error says that it could not be found out.
 func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
+	presented := secret.DigestOf(accessToken) // hashed once, for all apps
 	for appID, cache := range a {
-		if cache.holdsNow(accessToken) {
+		if cache.holdsNow(presented) {
 			return appID, nil
 		}
 	}
@@ -38,8 +40,7 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	var holder string
 	var refused, unknown error
 	refusals := 0
-	look := func(id string) {
-		held, err := a[id].holdsAmong(ctx, accessToken, len(a))
+	settle := func(id string, held bool, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch _, isRefusal := errors.AsType[*Refusal](err); {
@@ -55,15 +56,24 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 	}
 	// Apps whose fetches have failed come last: strangers can cause a few only.
 	var well, failing []string
+	var now time.Time // one for all: a thousand looks at the clock would take longer than the rest
 	for id, cache := range a {
-		if cache.hasFailed() {
+		if now.IsZero() {
+			now = cache.clock()
+		}
+		if held, err, known := cache.holdsAtOnceAmong(ctx, presented, now, len(a)); known {
+			settle(id, held, err)
+		} else if cache.hasFailed() {
 			failing = append(failing, id)
 		} else {
 			well = append(well, id)
 		}
 	}
 	for _, ids := range [][]string{well, failing} {
-		some(len(ids), func(i int) { look(ids[i]) })
+		some(len(ids), func(i int) {
+			held, err := a[ids[i]].holdsLaterAmong(ctx, presented, len(a))
+			settle(ids[i], held, err)
+		})
 	}
 	switch {
 	case holder != "":
@@ -97,21 +107,40 @@ func (c *Cache) hasFailed() bool {
 	return c.failure.err != nil
 }
 
-// holdsNow reports whether accessToken is known here to be in force.
-func (c *Cache) holdsNow(accessToken string) bool {
+// holdsNow reports whether a token is known here to be in force.
+func (c *Cache) holdsNow(presented secret.Digest) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.state.Current.Value.HasDigest(presented) && !c.state.Previous.Value.HasDigest(presented) {
+		return false // without a look at the clock
+	}
 	now := c.clock()
-	return c.state.Current.alive(now) && c.knows(accessToken, now)
+	return c.state.Current.alive(now) && c.knows(presented, now)
 }
 
-// holdsAmong is Holds where the token may be one of any of n apps.
-func (c *Cache) holdsAmong(ctx context.Context, accessToken string, n int) (bool, error) {
+// asksStoreOnly reports whether a fetch would retire the token of one of n apps, because
+// somebody else's token was presented.
+func (c *Cache) asksStoreOnly(n int) bool {
+	if n == 1 || !c.config.Classic {
+		return false
+	}
 	c.mu.Lock()
-	alive := c.state.Current.alive(c.clock())
-	c.mu.Unlock()
-	if n == 1 || alive || !c.config.Classic {
-		return c.Holds(ctx, accessToken)
+	defer c.mu.Unlock()
+	return !c.state.Current.alive(c.clock())
+}
+
+// holdsAtOnceAmong is holdsAtOnce where the token may be one of any of n apps.
+func (c *Cache) holdsAtOnceAmong(ctx context.Context, presented secret.Digest, now time.Time, n int) (held bool, err error, known bool) {
+	if c.asksStoreOnly(n) {
+		return false, nil, false
+	}
+	return c.holdsAtOnce(ctx, presented, now)
+}
+
+// holdsLaterAmong is holdsAfterFetch where the token may be one of any of n apps.
+func (c *Cache) holdsLaterAmong(ctx context.Context, presented secret.Digest, n int) (bool, error) {
+	if !c.asksStoreOnly(n) {
+		return c.holdsAfterFetch(ctx, presented)
 	}
 	state, err := c.config.Store.Load(ctx)
 	if err != nil {
@@ -124,5 +153,5 @@ func (c *Cache) holdsAmong(ctx context.Context, accessToken string, n int) (bool
 	if state.supersedes(c.state, secret.Text{}, now) {
 		c.adopt(state.with(c.state, now), now)
 	}
-	return c.knows(accessToken, now), nil
+	return c.knows(presented, now), nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/secret"
 )
 
 func holds(t *testing.T, c *Cache, accessToken string) bool {
@@ -50,9 +52,9 @@ func TestOverlapIsFiveMinutesForATokenThatWouldLiveLonger(t *testing.T) {
 	s := stateOf("a").next(stateOf("b").Current, time.Now())
 	c := newWechat().cache(new(Memory))
 	c.state = s
-	assert.True(t, c.knows("a", time.Now().Add(Overlap-time.Second)))
-	assert.False(t, c.knows("a", time.Now().Add(Overlap)))
-	assert.True(t, c.knows("b", time.Now().Add(Overlap)))
+	assert.True(t, c.knows(secret.DigestOf("a"), time.Now().Add(Overlap-time.Second)))
+	assert.False(t, c.knows(secret.DigestOf("a"), time.Now().Add(Overlap)))
+	assert.True(t, c.knows(secret.DigestOf("b"), time.Now().Add(Overlap)))
 }
 
 func TestTokenThatWeChatRefusedIsNotHeld(t *testing.T) {

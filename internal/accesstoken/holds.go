@@ -23,28 +23,42 @@ var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no acce
 
 // Holds reports whether accessToken is one that WeChat would accept from us.
 //
-// Strangers may ask, so a token that is not known costs nothing: the answer is what this instance knows, at once, and at most every few
-// seconds a look is begun that nobody waits for. A token that another instance has
-// fetched is known a moment later.
+// Strangers may ask, so a token that is not known costs nothing: the answer is what this
+// instance knows, at once, and at most every few seconds a look is begun that nobody waits
+// for. A token that another instance has fetched is known a moment later.
 //
 // Where a fetch is due in any case, because there is no token yet or the current one
 // is within its margin, it is waited for, for a second at most. Without a token the
 // answer is then that it could not be found out.
 func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
+	presented := secret.DigestOf(accessToken)
+	if held, err, known := c.holdsAtOnce(ctx, presented, c.clock()); known {
+		return held, err
+	}
+	return c.holdsAfterFetch(ctx, presented)
+}
+
+// holdsAtOnce is Holds where no fetch is due at the time now; otherwise known is false.
+func (c *Cache) holdsAtOnce(ctx context.Context, presented secret.Digest, now time.Time) (held bool, err error, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	alive, held, unavailable := c.state.Current.alive(now), c.knows(presented, now), c.unavailable(now)
+	switch {
+	case alive && held:
+		return true, nil, true
+	case alive && (now.Before(c.state.Current.Renew) || unavailable != nil):
+		c.look(ctx, now)
+		return false, nil, true
+	case unavailable != nil:
+		return false, unavailable, true
+	}
+	return false, nil, false
+}
+
+// holdsAfterFetch is Holds where a fetch is due, or under way.
+func (c *Cache) holdsAfterFetch(ctx context.Context, presented secret.Digest) (bool, error) {
 	c.mu.Lock()
 	now := c.clock()
-	alive, known, unavailable := c.state.Current.alive(now), c.knows(accessToken, now), c.unavailable(now)
-	switch {
-	case alive && !known && (now.Before(c.state.Current.Renew) || unavailable != nil):
-		c.look(ctx, now)
-		fallthrough
-	case alive && known:
-		c.mu.Unlock()
-		return known, nil
-	case unavailable != nil:
-		c.mu.Unlock()
-		return false, unavailable
-	}
 	under := c.underWay(now)
 	c.mu.Unlock()
 
@@ -61,7 +75,7 @@ func (c *Cache) Holds(ctx context.Context, accessToken string) (bool, error) {
 	if err != nil && !c.state.Current.alive(now) {
 		return false, err
 	}
-	return c.knows(accessToken, now), nil
+	return c.knows(presented, now), nil
 }
 
 // fetchForStranger waits for the fetch under way, or for one of its own if there is none
@@ -157,14 +171,10 @@ func (c *Cache) lookInStore(ctx context.Context) {
 	}()
 }
 
-// knows reports whether accessToken is in force. c.mu is held.
-func (c *Cache) knows(accessToken string, now time.Time) bool {
-	for _, token := range []Token{c.state.Current, c.state.Previous} {
-		if token.alive(now) && token.Value.Matches(accessToken) {
-			return true
-		}
-	}
-	return false
+// knows reports whether a token is in force. c.mu is held.
+func (c *Cache) knows(presented secret.Digest, now time.Time) bool {
+	current, previous := &c.state.Current, &c.state.Previous
+	return current.Value.HasDigest(presented) && current.alive(now) || previous.Value.HasDigest(presented) && previous.alive(now)
 }
 
 func (c *Cache) storeDown(err error) {

@@ -92,7 +92,7 @@ func (t *Table) Close() { t.aws.Close() }
 // said so; nil if nothing is known.
 func (t *Table) Hopeless() error {
 	if why := t.hopeless.Load(); why != nil {
-		return errors.New(*why)
+		return errors.New("DYNAMODB_TABLE: " + *why)
 	}
 	return nil
 }

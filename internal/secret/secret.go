@@ -21,17 +21,25 @@ const redacted = "[redacted]"
 //
 // The content sits behind a pointer because fmt does not ask an unexported
 // field of a foreign struct how it wants to be printed; what it prints there is
-// an address.
+// an address. (Of a pointer to a struct or an array, it may print what is there.)
 type Text struct {
-	content *string
+	content *string // the Digest of the secret, then the secret
 }
+
+// Digest stands for a text that somebody presents, to be compared with many secrets.
+type Digest [sha256.Size]byte
+
+// DigestOf returns the Digest of a text.
+func DigestOf(presented string) Digest { return sha256.Sum256([]byte(presented)) }
 
 // New makes a Text of s; the empty string makes the zero Text.
 func New(s string) Text {
 	if s == "" {
 		return Text{}
 	}
-	return Text{content: &s}
+	digest := DigestOf(s)
+	content := string(digest[:]) + s
+	return Text{&content}
 }
 
 // Reveal returns the secret itself, to be sent to the one it is meant for.
@@ -39,7 +47,7 @@ func (t Text) Reveal() string {
 	if t.content == nil {
 		return ""
 	}
-	return *t.content
+	return (*t.content)[sha256.Size:]
 }
 
 // IsZero reports whether there is no secret.
@@ -47,20 +55,23 @@ func (t Text) IsZero() bool { return t.content == nil }
 
 // Equal reports whether both hold the same secret, in a time that tells
 // nothing about where or in length they differ.
-func (t Text) Equal(other Text) bool {
-	if t.content == other.content { // one and the same, which tells nothing of what it holds
-		return !t.IsZero()
-	}
-	return t.Matches(other.Reveal())
-}
+func (t Text) Equal(other Text) bool { return !other.IsZero() && t.HasDigest(other.digest()) }
 
 // Matches is Equal with a text that somebody presents. The absent secret
 // matches nothing, not even the empty text.
-func (t Text) Matches(presented string) bool {
-	a, b := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(presented))
-	same := subtle.ConstantTimeCompare(a[:], b[:]) == 1
-	return same && !t.IsZero()
+func (t Text) Matches(presented string) bool { return t.HasDigest(DigestOf(presented)) }
+
+// HasDigest is Matches with the Digest of the text. It hashes nothing.
+func (t Text) HasDigest(presented Digest) bool {
+	if t.IsZero() {
+		return false
+	}
+	own := t.digest()
+	return subtle.ConstantTimeCompare(own[:], presented[:]) == 1
 }
+
+// digest returns the Digest of t, which is there.
+func (t Text) digest() Digest { return Digest([]byte((*t.content)[:sha256.Size])) }
 
 // Format implements [fmt.Formatter], so that no verb reaches the content.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }

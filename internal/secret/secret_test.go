@@ -65,6 +65,12 @@ func TestMatches(t *testing.T) {
 	assert.False(t, s.Equal(secret.New(content+"x")))
 	assert.False(t, s.Matches(content+"x"))
 	assert.False(t, s.Matches(""))
+	assert.True(t, s.HasDigest(secret.DigestOf(content)))
+	assert.False(t, s.HasDigest(secret.DigestOf("")))
+	assert.False(t, s.HasDigest(secret.Digest{}))
+	assert.False(t, secret.Text{}.HasDigest(secret.Digest{}))
+	assert.False(t, secret.Text{}.HasDigest(secret.DigestOf("")))
+	assert.False(t, s.Equal(secret.Text{}))
 	assert.False(t, secret.Text{}.Matches(""), "an absent secret lets nobody in")
 	assert.False(t, secret.Text{}.Equal(secret.Text{}))
 }
