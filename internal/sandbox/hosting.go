@@ -19,13 +19,14 @@ import (
 
 // What WeChat Cloud Hosting (微信云托管) gives a container: users whom WeChat has
 // verified, and WeChat's API without a token. The sources are WeChat's pages on
-// Cloud Hosting, "callContainer" (wxcloudrun/src/development/call), "wxinfo" and
-// "open" (开放接口服务).
+// Cloud Hosting under developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src:
+// development/call and its faq, development/weixin, guide/weixin/open (开放接口服务) and
+// guide/weixin/faq.
 
 // openAPISeqID is the header of an answer that came through the open API service.
 const openAPISeqID = "X-Openapi-Seqid"
 
-// Limits of callContainer: WeChat, wxcloudrun/src/development/call and its faq. A
+// Limits of callContainer: development/call and its faq. A
 // request of text has 100 KiB at most, a response 1,000 KiB, both together 15 s.
 const (
 	maxContainerBody     = 100 << 10
