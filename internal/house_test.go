@@ -22,7 +22,7 @@ var storeys = []string{
 	"accesstoken authkeys challenge cloudcall function",
 	"sandbox wechat",
 	"wiring",
-	"redis/redistest dynamodb/dynalite secretsmanager/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
+	"redis/redistest dynamodb/dynalite dynamodb/moto secretsmanager/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"hostedtest",
 }
 
@@ -61,7 +61,7 @@ func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
 	require.Len(t, functions, 4)
 	for _, function := range functions {
 		linked := strings.Join(goList(t, "-deps", function), " ")
-		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "tlstest", "need", "redistest", "dynalite", "secretsmanagertest", "ledgertest", "storetest", "testify", "rapid", "goleak"} {
+		for _, standIn := range []string{"sandbox", "emulator", "hostedtest", "tlstest", "need", "redistest", "dynalite", "moto", "secretsmanagertest", "ledgertest", "storetest", "testify", "rapid", "goleak"} {
 			assert.NotContains(t, linked, standIn, function)
 		}
 		assert.Contains(t, linked, "sotercall/internal/adapter", "the twin: what is linked is listed")

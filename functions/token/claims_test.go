@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,8 +64,10 @@ func TestJunkTokensOfManyAppsWhileWeChatIsSick(t *testing.T) {
 	for _, kind := range []sandbox.FaultKind{sandbox.FaultErrCode, sandbox.FaultReset, sandbox.FaultStatus} {
 		t.Run(string(kind), func(t *testing.T) {
 			s := hostedtest.NewSandbox(t, sandbox.Options{Apps: apps})
+			file := filepath.Join(t.TempDir(), "apps.json") // SCF takes 4 KB of variables
+			require.NoError(t, os.WriteFile(file, []byte(`{"apps":{`+strings.Join(document, ",")+`}}`), 0o600))
 			verify := hostedtest.SCF(t, "verify", map[string]string{
-				"WECHAT_APPS": `{"apps":{` + strings.Join(document, ",") + `}}`, "WECHAT_API_BASE": s.URL,
+				"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": s.URL,
 			}, 10*time.Second, new(hostedtest.Log))
 			mux := http.NewServeMux()
 			mux.Handle("/", emulator.HTTPAPI(verify))

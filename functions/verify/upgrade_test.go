@@ -17,12 +17,11 @@ import (
 	"sotercall/internal/gobuild"
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/need"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 )
 
-// versionBefore is the last commit that reached Redis through redigo.
+// versionBefore is the last commit that reached Redis through redigo, and DynamoDB by hand.
 const versionBefore = "cab0369ae07a7fca35128f827b2fbcc3522badc9"
 
 var before struct {
@@ -95,14 +94,23 @@ func (a ages) phases() map[string][]emulator.Runtime {
 
 var order = []string{"1 before", "2 both", "3 ours", "4 both again", "5 before again"}
 
-// A fleet is upgraded, and rolled back, while it is at work on one Redis.
-func TestUpgradeAndRollback(t *testing.T) {
+// forEachSharedStore runs a test with the variables of each store that a fleet shares.
+func forEachSharedStore(t *testing.T, test func(t *testing.T, store map[string]string)) {
+	for name, start := range hostedtest.Stores {
+		t.Run(name, func(t *testing.T) { test(t, start(t).Variables) })
+	}
+}
+
+// A fleet is upgraded, and rolled back, while it is at work on one store.
+func TestUpgradeAndRollback(t *testing.T) { forEachSharedStore(t, upgradeAndRollback) }
+
+func upgradeAndRollback(t *testing.T, store map[string]string) {
 	before := binaryBefore(t)
-	server := redistest.Start(t)
 	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
 	const user = "oUpgrade-0123456789-01234567"
-	variables := hostedtest.With(s.Variables(), map[string]string{
-		"REDIS_URL": server.URL.Reveal(), "CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
+	variables := hostedtest.With(hostedtest.With(s.Variables(), store), map[string]string{
+		"WECHAT_API_BASE":  s.ServePlain(t), // the version before cannot talk to a server with HTTP/2
+		"CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
 	fleet := newAges(t, before, variables)
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
 	require.NoError(t, err)
@@ -152,10 +160,11 @@ func TestUpgradeAndRollback(t *testing.T) {
 }
 
 // AuthKeys of our own, across an upgrade and back.
-func TestUpgradeKeepsAuthKeys(t *testing.T) {
+func TestUpgradeKeepsAuthKeys(t *testing.T) { forEachSharedStore(t, upgradeKeepsAuthKeys) }
+
+func upgradeKeepsAuthKeys(t *testing.T, store map[string]string) {
 	before := binaryBefore(t)
-	server := redistest.Start(t)
-	fleet := newAges(t, before, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "REDIS_URL": server.URL.Reveal()})
+	fleet := newAges(t, before, hostedtest.With(store, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce"}))
 	chain, counter := newChain(t), 5
 	const enrolled = `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`
 	for _, phase := range order {

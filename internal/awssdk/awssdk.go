@@ -36,9 +36,9 @@ const (
 	// Lambda it takes some milliseconds, with a cold TLS connect some hundred in a function
 	// with little memory.
 	attemptTimeout = 1500 * time.Millisecond
-	// attempts bounds how often a request is sent that a server refuses for now, and
-	// lostAttempts how often one is sent of which no reply came: each leaves open whether
-	// a write was done, which only a reply tells.
+	// attempts bounds how often a request is sent that a server refuses for now, or does not
+	// answer in time, and lostAttempts how often one is sent whose connection ends without
+	// a reply: each leaves open whether a write was done, which only a reply tells.
 	attempts     = 3
 	lostAttempts = 10
 	// pause is before the second attempt, on average; it doubles up to maxPause.
@@ -161,10 +161,11 @@ func retries(o *retry.StandardOptions) {
 	})
 }
 
-// isLost reports whether no reply came.
+// isLost reports whether a connection ended without a reply, and another may not.
 func isLost(err error) bool {
-	_, lost := errors.AsType[*lostError](err)
-	return lost
+	lost, ok := errors.AsType[*lostError](err)
+	_, isBarred := errors.AsType[*upstream.Obstacle](err)
+	return ok && !isBarred && !errors.Is(lost.err, context.DeadlineExceeded)
 }
 
 // lostError says that a request was sent, or could not be, and no reply came.

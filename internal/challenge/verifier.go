@@ -3,10 +3,12 @@ package challenge
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
 	"sotercall/internal/openapi"
+	"sotercall/internal/redis"
 	"sotercall/internal/soter"
 )
 
@@ -118,11 +120,19 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	case err != nil && ctx.Err() != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to consume the challenge", err)
 	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed: ask again, or have a new challenge signed", err)
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed"+because(err)+": ask again, or have a new challenge signed", err)
 	case !first:
 		return openapi.Wrong("the challenge was used before"), nil
 	}
 	return openapi.Genuine(), nil
+}
+
+// because says of a failure of the Ledger what a caller should know: that it passes.
+func because(err error) string {
+	if errors.Is(err, redis.ErrNoMaster) {
+		return ", because the store has no master at the moment"
+	}
+	return ""
 }
 
 // count judges by the counter of a genuine answer.
@@ -138,7 +148,7 @@ func (v *Verifier) count(ctx context.Context, openid string, answer soter.Answer
 	case err != nil && ctx.Err() != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to check the counter", err)
 	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the counter could not be checked", err)
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the counter could not be checked"+because(err), err)
 	case reading.Counter > highest:
 		return openapi.Genuine(), nil
 	}

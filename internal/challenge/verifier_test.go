@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
+	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
 )
@@ -265,6 +267,7 @@ func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {
 		"full":     challenge.ErrFull,
 		"too slow": context.DeadlineExceeded,
 		"canceled": context.Canceled,
+		"headless": fmt.Errorf("redis: %w", redis.ErrNoMaster),
 	} {
 		for step, c := range map[string]struct {
 			ledger brokenLedger
@@ -283,6 +286,7 @@ func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {
 				require.ErrorAs(t, err, &system)
 				assert.Equal(t, openapi.CodeSystem, system.Code)
 				assert.Contains(t, system.Message, c.says)
+				assert.Equal(t, name == "headless", strings.Contains(system.Message, c.says+", because the store has no master at the moment"))
 				assert.ErrorIs(t, err, failure)
 				assert.Zero(t, verdict)
 			})

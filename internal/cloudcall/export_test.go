@@ -2,6 +2,7 @@ package cloudcall
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 
 	"sotercall/internal/openapi"
@@ -16,6 +17,9 @@ func (v *Verifier) DialOnly(address string) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	})
 }
+
+// TrustOnly makes v trust these certificate authorities alone.
+func (v *Verifier) TrustOnly(roots *x509.CertPool) { v.client.TrustOnly(roots) }
 
 // Send sends what Verify would, with or without a ticket, as the SDK does.
 func (v *Verifier) Send(ctx context.Context, r openapi.Request) error {

@@ -104,14 +104,14 @@ func (c *Check) OneOf(name, value string, allowed ...string) {
 	c.That(slices.Contains(allowed, value), name, "must be one of "+strings.Join(allowed, ", "))
 }
 
-// Address reads the base address of an API. Secrets travel there: in the clear
-// to this machine only, from a container too, and to those of the hosts in plain, to
-// which none are sent. What is put behind the address is refused by name: a part of
-// WeChat's paths, a query, a fragment.
+// Address reads the base address of an API. Secrets travel there: in the clear to this
+// machine only, from a container too, and to hosts in plain, each a host or host:port.
+// What is put behind the address is refused by name: a part of WeChat's paths, a query, a
+// fragment.
 func (c *Check) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
-	ok := err == nil && (upstream.IsConfidential(base) || base.Scheme == "http" && slices.Contains(plain, base.Hostname()))
-	c.That(ok, name, "must be an https address (http only to this machine)")
+	ok := err == nil && (upstream.IsConfidential(base) || base.Scheme == "http" && base.Hostname() != "" && (slices.Contains(plain, base.Hostname()) || slices.Contains(plain, base.Host)))
+	c.That(ok, name, "must be an https address (http only to this machine, or to a host that CLEARTEXT_HOSTS names)")
 	if ok {
 		c.That(base.User == nil, name, "must not have a user name or a password in it")
 		c.That(base.RawQuery == "" && !base.ForceQuery, name, "must end before the ?: the function adds the query")

@@ -27,7 +27,7 @@
 // A request is sent up to ten times where no reply comes, and three times where one asks
 // for that: a reply can be lost, and a connection die while a function is frozen. A write
 // must therefore recognize, by a nonce in its item, that it has been done already.
-// Everything together waits for as long as the context lets it, and for five seconds at
+// Everything together waits for as long as the context lets it, and for four seconds at
 // most.
 package dynamodb
 

@@ -14,7 +14,7 @@ import (
 )
 
 // timeout bounds one operation with all its attempts, where the context does not.
-const timeout = 5 * time.Second
+const timeout = 4 * time.Second
 
 // Condition is what must hold of the item that is there, as an expression (DynamoDB
 // Developer Guide, "Expressions").

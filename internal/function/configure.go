@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sotercall/internal/secretsmanager"
+	"sotercall/internal/upstream"
 )
 
 // SetClock sets the clock by which secrets are read anew, for tests. Call it before the
@@ -24,8 +25,11 @@ func (h *Handler) open(environment map[string]string) {
 			h.environment[name] = value
 		}
 		maps.Copy(h.environment, environment)
-		var err error
-		if h.secrets, err = secretsmanager.Open(h.environment, h.now); h.secrets == nil {
+		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS too
+		if err == nil {
+			h.secrets, err = secretsmanager.Open(h.environment, h.now)
+		}
+		if h.secrets == nil {
 			h.function.Store(h.built(h.build, h.environment, err))
 		}
 	})

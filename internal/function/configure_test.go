@@ -43,6 +43,28 @@ func keeping(server *secretsmanagertest.Server, now func() time.Time, log *bytes
 	return h, environment, built
 }
 
+// Secrets Manager must not be reached without the proxy either.
+func TestProxyThatCannotBeReadKeepsSecretsUnread(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "first")
+	for proxy, says := range map[string]string{"http://user:hush@proxy:port": "HTTPS_PROXY must be the address of a proxy", "http://proxy:3128": ""} {
+		var log bytes.Buffer
+		h, environment, _ := keeping(server, time.Now, &log)
+		environment["HTTPS_PROXY"] = proxy
+		before := server.Asked()
+		answer, err := h.Invoke(t.Context(), adapter.Invocation{Environment: environment}, []byte(`{}`))
+		require.NoError(t, err)
+		assert.NotContains(t, string(answer)+log.String(), "hush")
+		assert.Equal(t, says == "", server.Asked() > before)
+		if says != "" {
+			assert.Contains(t, string(answer), says)
+			assert.ErrorContains(t, h.Configured(), says)
+		} else {
+			assert.Equal(t, "first", string(answer), "the twin")
+		}
+	}
+}
+
 func TestRotatedSecretNeedsNoDeployment(t *testing.T) {
 	server := secretsmanagertest.Start(t)
 	clock := time.Now()

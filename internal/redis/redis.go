@@ -175,7 +175,7 @@ func (s *Store) do(ctx context.Context, command string, args []any, run func(con
 	}
 	worded := s.redact.Error(withoutQuotes(err))
 	if s.failsOver && isWithoutMaster(err) {
-		return nil, fmt.Errorf("redis: %s: no master answers: %w", command, worded)
+		return nil, fmt.Errorf("redis: %s: %w: %w", command, ErrNoMaster, worded)
 	}
 	return nil, fmt.Errorf("redis: %s: %w", command, worded)
 }

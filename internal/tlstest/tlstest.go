@@ -27,7 +27,8 @@ import (
 var Common = []string{"h2", "http/1.1"}
 
 // Authority is a certificate authority, and a server certificate that it has
-// issued for localhost, 127.0.0.1 and ::1.
+// issued for localhost, 127.0.0.1, ::1, names in test, which nobody else has, and 0.0.0.0,
+// which leads to this machine although it is no loopback address.
 type Authority struct {
 	PEM  []byte
 	leaf tls.Certificate
@@ -49,7 +50,7 @@ func New() Authority {
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    []string{"localhost", "*.sotercall.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
 	}
 	caDER := must(x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey))
 	leafDER := must(x509.CreateCertificate(rand.Reader, leaf, must(x509.ParseCertificate(caDER)), leafKey.Public(), caKey))
@@ -75,6 +76,12 @@ func (a Authority) Pool() *x509.CertPool {
 	return pool
 }
 
+// Config returns the configuration of a server that negotiates one of protocols by ALPN;
+// without protocols it does no ALPN.
+func (a Authority) Config(protocols ...string) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}
+}
+
 // Serve starts a server that negotiates one of protocols by ALPN; without protocols
 // it does no ALPN. Close the server after use.
 func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Server {
@@ -83,7 +90,7 @@ func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Se
 	server.EnableHTTP2 = slices.Contains(protocols, "h2")
 	// StartTLS would add http/1.1, which a server without ALPN does not negotiate.
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}, nil
+		return a.Config(protocols...), nil
 	}, Certificates: []tls.Certificate{a.leaf}}
 	server.StartTLS()
 	return server
@@ -106,15 +113,14 @@ var TrustOwn = sync.OnceFunc(func() {
 })
 
 // ServeHTTP2Only serves HTTP/2 only until the test ends, and returns the address.
-// With refuse, a client that does not offer h2 fails in the handshake (RFC 7301,
-// section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
+// With refuse, the handshake fails as it does there for a client that does not offer h2
+// (RFC 7301, section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
 func ServeHTTP2Only(t testing.TB, refuse bool) (url string) {
 	t.Helper()
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{Own().leaf}}
+	config := Own().Config()
 	if refuse {
-		// Beside h2 stands a second protocol, because crypto/tls lets HTTP/1.1 through
-		// where h2 stands alone.
-		config.NextProtos = []string{"h2", "none"}
+		// Not h2, because crypto/tls lets clients that offer http/1.1 through there.
+		config.NextProtos = []string{"no client offers this"}
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,31 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
+// CheckProxy demands that net/http can read the proxy for https that environment names,
+// if it names one: else net/http ignores it, and connects without a proxy. The error names
+// the variable, and does not quote its value, which may hold a password.
+func CheckProxy(environment map[string]string) error {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // as [http.ProxyFromEnvironment]
+		if text := environment[name]; text != "" && !isProxy(text) {
+			return errors.New(name + " must be the address of a proxy, such as http://proxy.internal:3128")
+		}
+	}
+	return nil
+}
+
+// isProxy reports whether text is the address of a proxy: scheme://host, or host:port as
+// net/http takes it too.
+func isProxy(text string) bool {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return false
+	}
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
+}
+
 // explain wraps err in an [Obstacle] if it is one.
 func explain(err error) error {
 	if sentence := sentenceFor(err); sentence != "" {
@@ -74,11 +100,18 @@ func sentenceFor(err error) string {
 	switch {
 	case ofProxy && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):
 		return "the proxy of HTTPS_PROXY cannot be reached"
-	// crypto/tls names alert 120, and net/http the frame SETTINGS, in words only.
-	case strings.Contains(err.Error(), "no application protocol"), strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`):
+	case isHTTP2Only(err.Error()):
 		return "the server speaks HTTP/2 only, and this function HTTP/1.1"
 	}
 	return ""
+}
+
+// isHTTP2Only reports whether text tells of a server that speaks HTTP/2 only. crypto/tls and
+// net/http have no types for these errors: alert 120; the first frame in place of a response;
+// the same, if it comes before the request is sent (net/http, readLoopPeekFailLocked).
+func isHTTP2Only(text string) bool {
+	return strings.Contains(text, "no application protocol") || strings.Contains(text, `malformed HTTP response "\x00\x00`) ||
+		strings.Contains(text, "readLoopPeekFailLocked: %!w(<nil>)")
 }
 
 // isProxyConnect reports whether err is about the connection to a proxy.

@@ -157,10 +157,11 @@ func (c *Client) SendApart(req *http.Request) (Reply, error) {
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.closeIfOld()
 	resp, err := c.transport.RoundTrip(req)
-	if err == nil {
-		c.lastUse.Store(c.now().UnixNano())
+	if err != nil {
+		return nil, explain(err)
 	}
-	return resp, err
+	c.lastUse.Store(c.now().UnixNano())
+	return resp, nil
 }
 
 func retryAfter(header http.Header) time.Duration {

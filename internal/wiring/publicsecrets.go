@@ -36,13 +36,7 @@ func refusePublic(check *config.Check, bases []*url.URL, appID string, set apps.
 }
 
 // isWeChats reports whether an address is WeChat's own, by any of its names.
-func isWeChats(base *url.URL) bool {
-	if base == nil {
-		return false
-	}
-	host := "." + strings.TrimSuffix(strings.ToLower(base.Hostname()), ".")
-	return strings.HasSuffix(host, ".weixin.qq.com") || strings.HasSuffix(host, ".wechat.com")
-}
+func isWeChats(base *url.URL) bool { return base != nil && config.IsWeChats(base.Hostname()) }
 
 func isPublic(s secret.Text) bool {
 	return slices.ContainsFunc(publicMarks, func(mark string) bool { return strings.Contains(s.Reveal(), mark) })

@@ -18,6 +18,7 @@ type tokenSettings struct {
 	Apps            secret.Text `env:"WECHAT_APPS"`
 	AppsFile        string      `env:"WECHAT_APPS_FILE"`
 	APIBase         []string    `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
+	CleartextHosts  []string    `env:"CLEARTEXT_HOSTS"`
 	AccessTokenMode string      `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	Store           storeSettings
 	ClientSecrets   []secret.Text `env:"TOKEN_CLIENT_SECRETS"`
@@ -36,7 +37,8 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 		return tokenSettings{}, err
 	}
 	var check config.Check
-	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
+	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
+	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
 	told := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
 	if !told.isDocument() {

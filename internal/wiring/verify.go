@@ -50,6 +50,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	if err == nil {
 		level.Set(s.LogLevel)
 		w.redact.Learn(append(s.secrets(), others...)...)
+		w.warnOfCleartext(s.cleartext())
 		p, err = w.assemble(s, environment)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}

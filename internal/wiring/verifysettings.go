@@ -20,6 +20,7 @@ type verifySettings struct {
 	AppsFile        string                  `env:"WECHAT_APPS_FILE"`
 	APIBase         []string                `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
 	TokenBase       []string                `env:"WECHAT_TOKEN_BASE"`
+	CleartextHosts  []string                `env:"CLEARTEXT_HOSTS"`
 	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
 	Verifier        string                  `env:"SOTER_VERIFIER" envDefault:"wechat"`
 	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
@@ -42,12 +43,13 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 		return verifySettings{}, err
 	}
 	var check config.Check
+	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	if s.AccessTokenMode == "none" {
 		s.noToken(&check, environment)
 	} else {
-		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase)
+		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	}
-	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase) // none: the API's
+	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase, s.CleartextHosts...) // none: the API's
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase", "none")
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
@@ -102,6 +104,16 @@ func (s verifySettings) served() []string {
 // clear and without a token: it stands beside the container, and adds the
 // credentials on the way out (WeChat Cloud Hosting, "open").
 const openAPIHost = "api.weixin.qq.com"
+
+// cleartext returns the hosts to which secrets travel in the clear. The open API service of
+// Cloud Hosting gets none.
+func (s verifySettings) cleartext() []string {
+	hosts := config.Cleartext(s.tokenBases)
+	if s.AccessTokenMode != "none" {
+		hosts = append(hosts, config.Cleartext(s.apiBases)...)
+	}
+	return hosts
+}
 
 // noToken reads what ACCESS_TOKEN_MODE=none needs.
 func (s *verifySettings) noToken(check *config.Check, environment map[string]string) {

@@ -24,6 +24,7 @@ var values = map[string][]string{
 	"WECHAT_APPS_FILE":   {"testdata/apps.json"},
 	"WECHAT_API_BASE":    {"https://api2.weixin.qq.com", "http://api.weixin.qq.com"},
 	"WECHAT_TOKEN_BASE":  {"https://token.example.com"},
+	"CLEARTEXT_HOSTS":    {"sotercall-token"},
 	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase", "none"},
 	"SOTER_VERIFIER":     {"wechat", "cloudcall", "local"},
 	"CHALLENGE_SECRET":   {"a-challenge-secret-of-this-test-1"},

@@ -49,6 +49,13 @@ func newWorld(log *slog.Logger) *world {
 	return w
 }
 
+// warnOfCleartext logs to which hosts secrets travel in the clear.
+func (w *world) warnOfCleartext(hosts []string) {
+	if len(hosts) > 0 {
+		w.log.Warn("tokens and secrets travel in the clear to hosts of CLEARTEXT_HOSTS", "hosts", hosts)
+	}
+}
+
 // at are the hosts at addresses.
 func (w *world) at(bases []*url.URL) *upstream.Hosts {
 	var name strings.Builder

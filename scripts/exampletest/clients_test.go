@@ -15,6 +15,7 @@ import (
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
+	"sotercall/internal/tlstest"
 )
 
 // client is a file of examples/clients, and what runs it.
@@ -188,10 +189,50 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 			assert.Empty(t, stdout)
 		})
 	}
+	t.Run("TLS", func(t *testing.T) { r.testTLS(t, says(200, yes)) })
 	t.Run("no such file", func(t *testing.T) {
 		status, _, _ := r.ask(t, w.doors, bearerToken, "no-such-file.json")
 		assert.Equal(t, noVerdict, status)
 	})
+}
+
+// testTLS asks servers that differ in what they negotiate. An authority that the client
+// does not know, and a server with HTTP/2 that goes away, are no verdict.
+func (r runner) testTLS(t *testing.T, genuinely http.Handler) {
+	question := filepath.Join(t.TempDir(), "question.json")
+	require.NoError(t, os.WriteFile(question, []byte(`{"openid":"o","jsonString":"{}","jsonSignature":"s"}`), 0o600))
+	noVerdictFrom := func(name, url string) {
+		status, stdout, stderr := r.ask(t, url, bearerToken, question)
+		assert.Equal(t, noVerdict, status, name)
+		assert.Empty(t, stdout, name)
+		assert.NotEmpty(t, stderr, name)
+	}
+	noVerdictFrom("an unknown authority", hostedtest.ServeTLS(t, genuinely))
+	r.trust(t)
+	for name, protocols := range map[string][]string{"HTTP/2 and HTTP/1.1": tlstest.Common, "HTTP/1.1 only": {"http/1.1"}, "no ALPN": {}} {
+		status, stdout, stderr := r.ask(t, hostedtest.ServeTLS(t, genuinely, protocols...), bearerToken, question)
+		assert.Equal(t, genuine, status, "%s: %s", name, stderr)
+		assert.Equal(t, "genuine\n", stdout, name)
+	}
+	noVerdictFrom("HTTP/2 only, by ALPN", tlstest.ServeHTTP2Only(t, true))
+	noVerdictFrom("HTTP/2 only", tlstest.ServeHTTP2Only(t, false))
+}
+
+// trust makes the client trust the servers of this process until the test ends.
+func (r runner) trust(t *testing.T) {
+	t.Helper()
+	authority := filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(authority, tlstest.Own().PEM, 0o600))
+	for _, variable := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
+		t.Setenv(variable, authority)
+	}
+	if r.command[0] != "java" {
+		return
+	}
+	store := filepath.Join(t.TempDir(), "authority.p12")
+	out, err := exec.CommandContext(t.Context(), "keytool", "-importcert", "-noprompt", "-file", authority, "-keystore", store, "-storetype", "PKCS12", "-storepass", "changeit").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Setenv("JAVA_TOOL_OPTIONS", "-Djavax.net.ssl.trustStore="+store+" -Djavax.net.ssl.trustStorePassword=changeit")
 }
 
 func says(status int, answer string) http.HandlerFunc {

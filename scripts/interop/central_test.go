@@ -47,7 +47,7 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hostedtest
 }`), 0o600))
 	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
 		Name: "token", Binary: hostedtest.Binary("token"), Timeout: hostedtest.Ample, Log: new(hostedtest.Log),
-		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL},
+		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL, "SSL_CERT_FILE": weChat.Variables()["SSL_CERT_FILE"]},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Close()) })
@@ -75,6 +75,7 @@ func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
 			run := func(appID string) string {
 				command := program(t)
 				command.Env = append(os.Environ(), "TOKEN_SERVER="+server.URL, "WECHAT_API="+weChat.URL, "APPID="+appID,
+					"SSL_CERT_FILE="+weChat.Variables()["SSL_CERT_FILE"], "NODE_EXTRA_CA_CERTS="+weChat.Variables()["SSL_CERT_FILE"],
 					"CLIENT_SECRET="+shopClient, "QUESTION="+question)
 				said, err := command.CombinedOutput()
 				require.NoError(t, err, "%s", said)
@@ -182,6 +183,7 @@ func nodeSDK(t *testing.T) *exec.Cmd {
 func TestDocumentedCentralServer(t *testing.T) {
 	need.Program(t, "curl")
 	weChat := hostedtest.NewSandbox(t, sandbox.Options{})
+	weChat.URL = weChat.ServePlain(t) // as go run ./scripts/local serves it
 	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
 	require.True(t, found)
 	block, _, _ = strings.Cut(block, "```")

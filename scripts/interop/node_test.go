@@ -5,16 +5,19 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/tlstest"
 )
 
 // node runs a script with in as JSON on its standard input, and reads JSON from
 // its standard output. The script gets the variables given and PATH, so that no
-// setting of this computer changes what the SDK does.
+// setting of this computer changes what the SDK does, and trusts the sandbox.
 func node(t *testing.T, in, out any, variables []string, arguments ...string) {
 	t.Helper()
 	stdin, err := json.Marshal(in)
@@ -22,7 +25,9 @@ func node(t *testing.T, in, out any, variables []string, arguments ...string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", arguments...)
-	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, variables...)
+	authority := filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(authority, tlstest.Own().PEM, 0o600))
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "NODE_EXTRA_CA_CERTS=" + authority}, variables...)
 	command.Stdin = bytes.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
