@@ -44,12 +44,14 @@ func TestAPageInCloudHosting(t *testing.T) {
 	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
 	app, err := wechat.App("")
 	require.NoError(t, err)
-	openAPI := httptest.NewServer(app.OpenAPIService("/cgi-bin/soter/verify_signature"))
+	sidecar := app.OpenAPIService("/cgi-bin/soter/verify_signature")
+	openAPI := httptest.NewServer(sidecar)
 	t.Cleanup(openAPI.Close)
 	s := serve(t, map[string]string{
 		"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": openAPI.URL,
 		"CHALLENGE_SECRET": strings.Repeat("c", 32),
 	})
+	sidecar.ContainerStarted()
 	door, err := app.CallContainer(s.URL, alice)
 	require.NoError(t, err)
 	gateway := httptest.NewServer(door)
@@ -163,9 +165,11 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 			wechat := hostedtest.NewSandbox(t, sandbox.Options{})
 			app, err := wechat.App("")
 			require.NoError(t, err)
-			openAPI := httptest.NewServer(app.OpenAPIService(c.listed))
+			sidecar := app.OpenAPIService(c.listed)
+			openAPI := httptest.NewServer(sidecar)
 			t.Cleanup(openAPI.Close)
 			s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": openAPI.URL})
+			sidecar.ContainerStarted()
 			if c.fault.Kind != "" {
 				c.fault.Path = path
 				require.NoError(t, wechat.Inject(c.fault))

@@ -138,7 +138,7 @@ func TestWhoMayCallWhatInACloudBaseEnvironment(t *testing.T) {
 			for _, asked := range []string{"", own, another} {
 				for _, call := range []string{"verify", "token", "challenge", "enrol"} {
 					cell := fmt.Sprintf("%s from %q, named %t, about %q", call, source, named, asked)
-					answer := hostedtest.Invoke(t, f.on[call], f.event(t, call, asked), environment)
+					answer := hostedtest.InvokeForged(t, f.on[call], f.event(t, call, asked), environment)
 					s := parseSaid(t, answer)
 					code := want(source, named, call, asked)
 					assert.Equal(t, code, s.ErrCode, "%s: %s", cell, answer)

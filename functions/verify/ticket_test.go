@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/sandbox"
@@ -34,4 +35,18 @@ func TestTheRouteFromAPageToVerify(t *testing.T) {
 
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, byCloudCall, event, from("wx_client")), "a page calls verify itself")
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, byHTTPS, event, from("wx_client,scf")), "the documented route")
+}
+
+// WeChat's invokeCloudFunction gives a function five seconds, whatever its own limit
+// (developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction).
+func TestInvokeCloudFunctionIsAnsweredInTime(t *testing.T) {
+	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	runtime := hostedtest.SCF(t, "verify", wechat.Variables(), 20*time.Second, new(hostedtest.Log))
+	backend := map[string]string{"TCB_SOURCE": "wx_http", "WX_APPID": sandbox.DefaultAppID}
+	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, backend), "the twin")
+
+	require.NoError(t, wechat.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: 60_000}))
+	defer wechat.ClearFaults()
+	assert.Contains(t, hostedtest.Invoke(t, runtime, event, backend), `"errCode":-604102`)
 }

@@ -116,6 +116,29 @@ func TestSCFWithoutADeadlineHasTheLimit(t *testing.T) {
 	}
 }
 
+// WeChat, developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction: a
+// function that invokeCloudFunction calls has 5 s, and the function's own limit may be longer.
+func TestSCFAnswersInvokeCloudFunctionWithinFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for source, want := range map[string]time.Duration{
+			"wx_http": 4500 * time.Millisecond, "wx_http,scf": 59500 * time.Millisecond, "wx_client": 59500 * time.Millisecond,
+		} {
+			s := new(seen)
+			_, err := newSCF(s).Invoke(functioncontext.NewContext(ctx, &functioncontext.FunctionContext{Environment: map[string]string{"TCB_SOURCE": source}}), nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, s.left, source)
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s := new(seen)
+		_, err := newSCF(s).Invoke(functioncontext.NewContext(short, &functioncontext.FunctionContext{Environment: map[string]string{"TCB_SOURCE": "wx_http"}}), nil)
+		require.NoError(t, err)
+		assert.Equal(t, 900*time.Millisecond, s.left, "a shorter limit stays")
+	})
+}
+
 // On Lambda what the first call needs is awaited, for a second; behind a port it is
 // not; on SCF, where the variables come with an invocation, there is nothing to prepare.
 func TestPreparationIsAwaitedForASecond(t *testing.T) {

@@ -19,6 +19,11 @@ type onSCF struct {
 	cloudBase bool
 }
 
+// httpAPITime is how long WeChat's HTTP API invokeCloudFunction waits for the function
+// that it calls, whatever the function's own limit:
+// developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
+const httpAPITime = 5 * time.Second
+
 func newSCF(h Handler) onSCF {
 	return onSCF{handler: h, cloudBase: slices.ContainsFunc(os.Environ(), trigger.IsCloudBase)}
 }
@@ -39,6 +44,11 @@ func (f onSCF) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	if ctx.Err() != nil {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer end()
+	}
+	if invocation.Environment["TCB_SOURCE"] == "wx_http" {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(ctx, httpAPITime)
 		defer end()
 	}
 	ctx, cancel := leaveTimeToAnswer(ctx)

@@ -71,14 +71,15 @@ var allowInvalidUTF8 = jsontext.AllowInvalidUTF8(true)
 
 // Function is one deployed function: a binary and how the platform runs it.
 type Function struct {
-	// Name of the function, without version or alias.
+	// Name of the function, without version or alias, in the form that the platform takes.
 	Name string
 	// Binary is the absolute path of the executable. Its folder becomes the working directory, as the unpacked zip
 	// does on the platforms.
 	Binary string
-	// Env holds the function's configured variables. Names that the platform reserves are refused at the start.
+	// Env holds the function's configured variables. What the platform would not deploy is refused at the start: names
+	// that it reserves or does not take, and more than 4 KiB of names and values.
 	Env map[string]string
-	// Timeout bounds one invocation; 3 s when zero, as on both platforms.
+	// Timeout bounds one invocation; 3 s when zero, as on both platforms, which take 1 to 900 whole seconds.
 	Timeout time.Duration
 	// MemoryMB is what the process is told about its memory; 128 when zero. It is not enforced.
 	MemoryMB int
@@ -98,8 +99,12 @@ type Call struct {
 	// ClientContext is the invoker's client context, a JSON object.
 	ClientContext []byte
 	// Environment is what SCF adds to the function's variables for this invocation alone, such as WX_OPENID; it wins
-	// over Function.Env. Lambda has no such thing and returns an error.
+	// over Function.Env. Lambda has no such thing and returns an error. What the platform never says of a caller is an
+	// error, too.
 	Environment map[string]string
+	// Forged lets Environment say of the caller what the platform never says, for tests of functions that must not
+	// trust it all the same.
+	Forged bool
 }
 
 // Answer is what the platform hands back to the invoker.

@@ -14,8 +14,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of an HTTP API: Amazon API Gateway developer guide, page "Quotas for configuring and running an HTTP API".
+// Limits of an HTTP API: Amazon API Gateway developer guide, page "Quotas for configuring and running an HTTP API",
+// docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
 const (
+	maxHTTPAPIHead     = 10_240 // the request line and the values of the headers
 	maxHTTPAPIBody     = 10 << 20
 	integrationTimeout = 30 * time.Second
 )
@@ -26,11 +28,16 @@ const (
 //
 // On the way back an answer with a statusCode is taken apart; any other JSON is the body of a 200 in application/json,
 // a JSON string without its quotes. A function error, and an answer that is neither, is 500 Internal Server Error; an
-// integration that takes 30 s is 503; a body above 10 MB, and an event above Lambda's 6 MiB, is 413.
+// integration that takes 30 s is 503; a body above 10 MB, and an event above Lambda's 6 MiB, is 413. A request line and
+// header values of more than 10,240 bytes together are 431; the page does not say with which status they are refused.
 func HTTPAPI(rt Runtime) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestID := newHTTPAPIRequestID()
 		w.Header().Set("Apigw-Requestid", requestID)
+		if headSize(r) > maxHTTPAPIHead {
+			gatewayError(w, http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxHTTPAPIBody)
 		event, err := HTTPAPIEvent(r, requestID, time.Now())
 		tooLarge := (*http.MaxBytesError)(nil)
@@ -61,6 +68,17 @@ func HTTPAPI(rt Runtime) http.Handler {
 		}
 		reply.write(w)
 	})
+}
+
+// headSize is the size of the request line and of the values of the headers.
+func headSize(r *http.Request) int {
+	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + len(r.Host)
+	for _, values := range r.Header {
+		for _, value := range values {
+			size += len(value)
+		}
+	}
+	return size
 }
 
 // gatewayError is an answer of the gateway itself.

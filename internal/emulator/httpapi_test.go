@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,6 +26,19 @@ func TestHTTPAPIRunsTheFunction(t *testing.T) {
 	assert.Equal(t, `{"n":1}`, echoed.Body)
 	assert.Equal(t, response.Header.Get("Apigw-Requestid"), echoed.RequestContext.RequestID)
 	assert.Len(t, echoed.RequestContext.RequestID, 16)
+}
+
+// docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: the request line and the values of the headers
+// have 10,240 bytes together.
+func TestHTTPAPITakesTenKilobytesOfHeaders(t *testing.T) {
+	api := HTTPAPI(runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte(`{}`)}, nil }))
+	for size, want := range map[int]int{maxHTTPAPIHead: http.StatusOK, maxHTTPAPIHead + 1: http.StatusRequestHeaderFieldsTooLarge} {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("X-Large", strings.Repeat("x", size-headSize(r)))
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		assert.Equal(t, want, w.Code, size)
+	}
 }
 
 func TestHTTPAPIAnswersByTheRulesOfPayload2(t *testing.T) {

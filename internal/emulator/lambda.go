@@ -17,16 +17,6 @@ const (
 	awsAccount = "123456789012"
 )
 
-// lambdaReserved are the names that a function's configuration may not set: AWS Lambda developer guide, page "Working
-// with Lambdan environment variables", defined runtime environment variables.
-var lambdaReserved = []string{
-	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
-	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
-	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
-	"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
-	"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "TZ",
-}
-
 // Lambda is a [Runtime] that stands in for AWS Lambda with an OS-only runtime (provided.al2023). It runs one process
 // and gives it one invocation at a time; further calls wait for their turn.
 type Lambda struct {
@@ -55,10 +45,8 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range lambdaReserved {
-		if _, set := f.Env[name]; set {
-			return nil, fmt.Errorf("emulator: function %s: variable %s is reserved by Lambda", f.Name, name)
-		}
+	if err := lambdaLimits.check(f); err != nil {
+		return nil, err
 	}
 	s, err := newEnvironment(f)
 	if err != nil {
@@ -79,6 +67,9 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if len(call.Environment) > 0 {
 		return Answer{}, errors.New("emulator: Lambda has no per-invocation environment")
+	}
+	if err := checkEventSize(call.Payload, maxSyncPayload); err != nil {
+		return Answer{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, context.Cause(ctx)

@@ -139,16 +139,16 @@ func TestLambdaExitIsAnErrorAndTheNextCallStartsAgain(t *testing.T) {
 
 func TestLambdaTimeoutKillsTheProcess(t *testing.T) {
 	t.Parallel()
-	l := startLambda(t, Function{Timeout: 900 * time.Millisecond})
+	l := startLambda(t, Function{Timeout: time.Second})
 	var warm lambdaContext
 	require.NoError(t, json.Unmarshal(do(t, l, "context", "").Payload, &warm))
 
 	answer, err := l.Invoke(t.Context(), Call{Payload: event(t, "hang", ""), RequestID: "r-2"})
 	require.NoError(t, err)
 	assert.Equal(t, "Unhandled", answer.FunctionError)
-	assert.JSONEq(t, `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-2 Error: Task timed out after 0.90 seconds"}`, string(answer.Payload))
-	assert.Regexp(t, `\nREPORT RequestId: r-2\tDuration: \d+\.\d\d ms\t(?s:.*)\n\d{4}-\d\d-\d\dT[\d:.]+Z r-2 Task timed out after 0\.90 seconds\n\n$`, string(answer.LogTail))
-	assert.GreaterOrEqual(t, answer.Duration, 800*time.Millisecond)
+	assert.JSONEq(t, `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-2 Error: Task timed out after 1.00 seconds"}`, string(answer.Payload))
+	assert.Regexp(t, `\nREPORT RequestId: r-2\tDuration: \d+\.\d\d ms\t(?s:.*)\n\d{4}-\d\d-\d\dT[\d:.]+Z r-2 Task timed out after 1\.00 seconds\n\n$`, string(answer.LogTail))
+	assert.GreaterOrEqual(t, answer.Duration, 900*time.Millisecond)
 	assert.False(t, processExists(warm.PID))
 
 	var fresh lambdaContext
@@ -264,7 +264,7 @@ func TestLambdaCallsWaitForTheirTurnAndLeaveWithTheirContext(t *testing.T) {
 func TestLambdaFinishesACallWhoseCallerLeft(t *testing.T) {
 	t.Parallel()
 	var log logBuffer
-	l := startLambda(t, Function{Timeout: 500 * time.Millisecond, Log: &log})
+	l := startLambda(t, Function{Timeout: time.Second, Log: &log})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err := l.Invoke(ctx, Call{Payload: event(t, "hang", "")})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,16 +18,10 @@ const (
 	scfAppID     = "1250000000"
 	scfUin       = "100000000001"
 
+	// maxSCFAnswer bounds what a function answers: Tencent Cloud documentation, SCF, page "Quota Limits"
+	// (cloud.tencent.com/document/product/583/11637).
 	maxSCFAnswer = 6 << 20
-
-	// maxSCFEnvironment bounds the names and values of a function's variables: Tencent Cloud documentation, SCF, page
-	// "Quota Limits" (583/11637).
-	maxSCFEnvironment = 4 << 10
 )
-
-// scfReservedPrefixes begin the names that a function's configuration may not set: CloudBase documentation, page
-// cloud-function/function-configuration/env.
-var scfReservedPrefixes = []string{"SCF_", "QCLOUD_", "TENCENTCLOUD_"}
 
 // SCF is a [Runtime] that stands in for Tencent SCF with the Go1 runtime. Calls run in parallel in one process, over
 // one net/rpc connection.
@@ -61,17 +54,8 @@ func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := 0
-	for name, value := range f.Env {
-		size += len(name) + len(value)
-		for _, prefix := range scfReservedPrefixes {
-			if strings.HasPrefix(name, prefix) {
-				return nil, fmt.Errorf("emulator: function %s: variable %s: names that begin with %s are reserved by SCF", f.Name, name, prefix)
-			}
-		}
-	}
-	if size > maxSCFEnvironment {
-		return nil, fmt.Errorf("emulator: function %s: the variables have %d bytes, SCF takes %d", f.Name, size, maxSCFEnvironment)
+	if err := scfLimits.check(f); err != nil {
+		return nil, err
 	}
 	i, err := startInstance(ctx, f)
 	if err != nil {
@@ -85,6 +69,9 @@ func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 func (s *SCF) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
+	}
+	if err := checkCaller(call); err != nil {
+		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	s.mu.Lock()
 	if s.closed {
@@ -133,11 +120,11 @@ func (s *SCF) serve(call Call) (Answer, error) {
 
 	logged := i.process.log.position()
 	started := time.Now()
-	deadline := started.Add(s.function.Timeout)
-	ctx, cancel := context.WithDeadlineCause(s.life, deadline, errTimedOut)
+	limit := s.timeOf(call)
+	ctx, cancel := context.WithDeadlineCause(s.life, started.Add(limit), errTimedOut)
 	defer cancel()
 	var response messages.InvokeResponse
-	err = i.call(ctx, "Function.Invoke", s.request(call, environment, deadline), &response)
+	err = i.call(ctx, "Function.Invoke", s.request(call, environment, started.Add(s.function.Timeout)), &response)
 	duration := time.Since(started)
 
 	var answer Answer
@@ -147,7 +134,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 		answer = scfAnswer(call.RequestID, &response)
 	case errors.Is(err, errTimedOut):
 		i.destroy()
-		answer = scfTimeout(call.RequestID, s.function.Timeout)
+		answer = scfTimeout(call.RequestID, limit)
 	case errors.Is(err, errDisconnected):
 		i.destroy()
 		answer = scfExit(call.RequestID)
@@ -167,9 +154,7 @@ func (s *SCF) environment(call Call) (string, error) {
 		variables = make(map[string]string)
 	}
 	maps.Copy(variables, call.Environment)
-	if err := withTicket(variables); err != nil {
-		return "", fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
-	}
+	addTicket(variables)
 	object, err := json.Marshal(variables, json.Deterministic(true))
 	if err != nil {
 		return "", fmt.Errorf("emulator: function %s: environment: %w", s.function.Name, err)

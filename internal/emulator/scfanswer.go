@@ -9,7 +9,8 @@ import (
 	"github.com/tencentyun/scf-go-lib/cloudfunction/messages"
 )
 
-// Status codes of failed invocations: Tencent Cloud documentation, SCF, page "Function Status Code" (583/35311).
+// Status codes of failed invocations: Tencent Cloud documentation, SCF, page "Function Status Code",
+// cloud.tencent.com/document/product/583/42611.
 const (
 	scfAnswerTooLarge = 407
 	scfCodeError      = 430

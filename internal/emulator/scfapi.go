@@ -16,7 +16,7 @@ const (
 	scfAPIVersion    = "2018-04-16"
 	scfDefaultAlias  = "$DEFAULT" // points to $LATEST
 	maxSCFAPIRequest = 10 << 20   // Tencent Cloud API documentation, page "Request Structure": with TC3-HMAC-SHA256
-	maxSCFAsyncEvent = 128 << 10  // the same documentation, SCF, page "Invoke"
+	maxSCFAsyncEvent = 128 << 10  // cloud.tencent.com/document/product/583/42611, status 406
 )
 
 // scfAPIError is an error of API 3.0, which has status 200 like every answer.

@@ -10,9 +10,6 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text: CloudBase, error-code/EXCEED_MAX_PAYLOAD_SIZE.
-const maxCloudBaseEvent = 100 << 10
-
 // SCFInvokeAPI invokes the given SCF functions, by name, over HTTP:
 //
 //	POST /scf/functions/{name}/invocations
@@ -64,8 +61,12 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 			}
 		}
 
-		if call.Environment["TCB_SOURCE"] != "" && len(call.Payload) > maxCloudBaseEvent {
+		switch err := checkCaller(call); {
+		case errors.Is(err, errEventTooLarge):
 			refuse(http.StatusRequestEntityTooLarge, "EXCEED_MAX_PAYLOAD_SIZE", fmt.Sprintf("the event is larger than %d bytes", maxCloudBaseEvent))
+			return
+		case err != nil:
+			refuse(http.StatusBadRequest, "InvalidParameterValue", err.Error())
 			return
 		}
 		answer, err := function.Invoke(r.Context(), call)

@@ -191,7 +191,19 @@ func definition(function string, variables map[string]string, timeout time.Durat
 // is what SCF sends with this invocation alone.
 func Invoke(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
 	t.Helper()
-	answer, err := runtime.Invoke(context.Background(), emulator.Call{Payload: event, Environment: environment})
+	return invoke(t, runtime, emulator.Call{Payload: event, Environment: environment})
+}
+
+// InvokeForged is Invoke, and environment may say of the caller what the platform
+// never says.
+func InvokeForged(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
+	t.Helper()
+	return invoke(t, runtime, emulator.Call{Payload: event, Environment: environment, Forged: true})
+}
+
+func invoke(t testing.TB, runtime emulator.Runtime, call emulator.Call) string {
+	t.Helper()
+	answer, err := runtime.Invoke(context.Background(), call)
 	require.NoError(t, err)
 	require.Empty(t, answer.FunctionError, "%s", answer.Payload)
 	return string(answer.Payload)

@@ -16,8 +16,10 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Codes with which the platform refuses a call in place of WeChat's answer
-// (wx-server-sdk, src/config/error.config).
+// Codes with which the platform refuses a call in place of WeChat's answer:
+// wx-server-sdk, src/config/error.config; WeChat,
+// developers.weixin.qq.com/miniprogram/dev/wxcloud/reference/errcode.html, which has
+// -604101 (no permission), -604102 (too late) and a system error.
 const (
 	refusalNoSuchAPI    = -604100
 	refusalNoPermission = -604101
@@ -29,8 +31,9 @@ const (
 // behind the gateway, too.
 const upstreamPath = "/cgi-bin/soter/verify_signature"
 
-// gatewayPatienceMS is how late WeChat's answer may come. How long the platform
-// waits is documented nowhere; functions have 3 s by default.
+// gatewayPatienceMS is how a fault asks for the platform's "too late": with a delay of
+// more than that. It says nothing of the platform, which documents nowhere how long it
+// waits for WeChat.
 const gatewayPatienceMS = 3000
 
 // gateway is CloudBase's gateway for Cloud Calls: wx-server-sdk comes here when
@@ -60,6 +63,7 @@ func newGateway(o Options) (gateway, error) {
 	if err := json.Unmarshal(o.FunctionConfig, &config); err != nil {
 		return gateway{}, fmt.Errorf("%w: FunctionConfig: %w", ErrArgument, err)
 	}
+	// docs.cloudbase.net/faq/knowledge/cloud-call-604101-permission-error: what config.json does not list is -604101.
 	g.permitted = slices.Contains(config.Permissions.OpenAPI, cloudcall.API)
 	return g, nil
 }
@@ -162,9 +166,10 @@ func invalidParam(message string) *cloudcall.GatewayError {
 	return &cloudcall.GatewayError{Code: "INVALID_PARAM", Message: message}
 }
 
-// checkSignature refuses in the words that CloudBase is seen to use
-// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK
-// makes -501001 of that code, as of all that it does not know.
+// checkSignature refuses as CloudBase does: docs.cloudbase.net/error-code/SIGN_PARAM_INVALID
+// (no such secret id, expired, no signature). The words are those that it is seen to use
+// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK makes
+// -501001 of that code, as of all that it does not know.
 func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
 	if s.gateway.credentials.SecretID.IsZero() {
 		return nil

@@ -136,6 +136,8 @@ func TestGatewayDemandsTheTicketOfTheInvocation(t *testing.T) {
 	assert.Equal(t, genuineReply, c.cloudCall(adminPath, cloudForm(t, cloudcall.FieldAPIToken, "", cloudcall.FieldAccessToken, token)), "the twin")
 }
 
+// docs.cloudbase.net/faq/knowledge/cloud-call-604101-permission-error: a Cloud Call whose API is not in permissions.openapi
+// of the function's config.json is answered by -604101.
 func TestGatewayAsksForPermission(t *testing.T) {
 	for config, code := range map[string]int{
 		permittedBy: 0,
@@ -157,6 +159,8 @@ func TestGatewayAsksForPermission(t *testing.T) {
 	}
 }
 
+// docs.cloudbase.net/error-code/SIGN_PARAM_INVALID: no such secret id, expired, or no signature. How old a signature may
+// be is in @cloudbase/signature-nodejs ([cloudcall.MaxAge]).
 func TestGatewayChecksTheSignature(t *testing.T) {
 	clock := newClock()
 	c := newClient(t, Options{CloudSecretID: cloudID, CloudSecretKey: cloudKey, Now: clock.Now})

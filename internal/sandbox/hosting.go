@@ -13,18 +13,20 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // What WeChat Cloud Hosting (微信云托管) gives a container: users whom WeChat has
 // verified, and WeChat's API without a token. The sources are WeChat's pages on
-// Cloud Hosting, "callContainer" (wxcloudrun/src/development/call), "wxinfo" and
-// "open" (开放接口服务).
+// Cloud Hosting under developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src:
+// development/call and its faq, development/weixin, guide/weixin/open (开放接口服务) and
+// guide/weixin/faq.
 
 // openAPISeqID is the header of an answer that came through the open API service.
 const openAPISeqID = "X-Openapi-Seqid"
 
-// Limits of callContainer: WeChat, wxcloudrun/src/development/call and its faq. A
+// Limits of callContainer: development/call and its faq. A
 // request of text has 100 KiB at most, a response 1,000 KiB, both together 15 s.
 const (
 	maxContainerBody     = 100 << 10
@@ -45,6 +47,15 @@ var (
 	errResponseTooBig = errors.New(responseTooLarge)
 )
 
+// OpenAPI is the open API service beside a container of one version: see
+// [App.OpenAPIService].
+type OpenAPI struct {
+	app               *App
+	permitted         []string
+	refused, answered http.Handler
+	started           atomic.Bool
+}
+
 // OpenAPIService returns the open API service of one version of a container:
 // WeChat's API for requests without an access_token, as the app's own. permitted
 // is the list of the token permissions (微信令牌), paths such as
@@ -58,8 +69,12 @@ var (
 // instead, but which ones is not documented: a fault of kind [FaultStatus] plays it,
 // as faults play 85112, 85113 and error_type (WeChat, wxcloudrun/src/guide/weixin/faq).
 //
+// The service works once the container has started, which [OpenAPI.ContainerStarted]
+// says. Before, it is as if the switch were off: "access_token missing", as the same
+// page says.
+//
 // Each request counts and meets faults as those of the Sandbox do.
-func (a *App) OpenAPIService(permitted ...string) http.Handler {
+func (a *App) OpenAPIService(permitted ...string) *OpenAPI {
 	s := a.sandbox
 	refused := s.observed(s.answered(func(*http.Request, []byte) (any, error) { return nil, &apiError{code: codeNotListed} }))
 	answered := s.observed(s.answered(func(r *http.Request, body []byte) (any, error) {
@@ -68,25 +83,32 @@ func (a *App) OpenAPIService(permitted ...string) http.Handler {
 		}
 		return a.verifySignature(r, body)
 	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.Path
-		if !strings.HasPrefix(path, "/cgi-bin/") && !strings.HasPrefix(path, "/wxa/") {
-			http.NotFound(w, r)
-			return
-		}
-		listed := slices.Contains(permitted, "/*") || slices.Contains(permitted, path)
-		if tokenOf(r.URL.Query()) != "" || len(permitted) == 0 || path == classicPath || path == stablePath {
-			s.ServeHTTP(w, r)
-			return
-		}
-		r = r.WithContext(context.WithValue(r.Context(), appKey{}, a))
-		if !listed {
-			refused.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
-		answered.ServeHTTP(w, r)
-	})
+	return &OpenAPI{app: a, permitted: permitted, refused: refused, answered: answered}
+}
+
+// ContainerStarted says that the container takes requests: from now on the service
+// works.
+func (o *OpenAPI) ContainerStarted() { o.started.Store(true) }
+
+// ServeHTTP implements http.Handler.
+func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if !strings.HasPrefix(path, "/cgi-bin/") && !strings.HasPrefix(path, "/wxa/") {
+		http.NotFound(w, r)
+		return
+	}
+	works := len(o.permitted) > 0 && o.started.Load()
+	if !works || tokenOf(r.URL.Query()) != "" || path == classicPath || path == stablePath {
+		o.app.sandbox.ServeHTTP(w, r)
+		return
+	}
+	r = r.WithContext(context.WithValue(r.Context(), appKey{}, o.app))
+	if !slices.Contains(o.permitted, "/*") && !slices.Contains(o.permitted, path) {
+		o.refused.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
+	o.answered.ServeHTTP(w, r)
 }
 
 // appKey is under which a request carries the *App that it comes from.

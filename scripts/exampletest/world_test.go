@@ -78,14 +78,16 @@ func (w *world) cloudHosting(t *testing.T) http.Handler {
 	t.Helper()
 	app, err := w.sandbox.App("")
 	require.NoError(t, err)
+	openAPI := app.OpenAPIService("/cgi-bin/soter/verify_signature")
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
 		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: w.log,
 		Env: map[string]string{
 			"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "CHALLENGE_SECRET": strings.Repeat("c", 32),
-			"WECHAT_API_BASE": serve(t, app.OpenAPIService("/cgi-bin/soter/verify_signature")),
+			"WECHAT_API_BASE": serve(t, openAPI),
 		},
 	})
 	require.NoError(t, err)
+	openAPI.ContainerStarted()
 	t.Cleanup(func() { require.NoError(t, service.Close()) })
 	return http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		verified := r.Header.Get("X-Verified-User")

@@ -86,13 +86,15 @@ func openHosting(t *testing.T, settings map[string]string) *doors {
 	d := &doors{sandbox: hostedtest.NewSandbox(t, sandbox.Options{})}
 	app, err := d.sandbox.App("")
 	require.NoError(t, err)
-	api := httptest.NewServer(app.OpenAPIService(httpsCall))
+	openAPI := app.OpenAPIService(httpsCall)
+	api := httptest.NewServer(openAPI)
 	t.Cleanup(api.Close)
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
 		Name: "service", Binary: hostedtest.Binary("service"), Timeout: usual, Log: &hostedtest.Log{},
 		Env: hostedtest.With(map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": api.URL}, settings),
 	})
 	require.NoError(t, err)
+	openAPI.ContainerStarted()
 	t.Cleanup(func() { require.NoError(t, service.Close()) })
 	gateway, err := app.CallContainer(service.URL, hostingUser)
 	require.NoError(t, err)

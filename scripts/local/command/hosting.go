@@ -42,7 +42,8 @@ func startHosting(ctx context.Context, w *world, s settings) (_ *hosting, err er
 	if err != nil {
 		return nil, err
 	}
-	h.openAPI = &http.Server{Handler: loopback.Only(h.app.OpenAPIService(verifyPaths[1])), ReadHeaderTimeout: 10 * time.Second}
+	openAPI := h.app.OpenAPIService(verifyPaths[1])
+	h.openAPI = &http.Server{Handler: loopback.Only(openAPI), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = h.openAPI.Serve(listener) }()
 	variables := map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": "http://" + listener.Addr().String()}
 	strict := map[string]string{"CHALLENGE_SECRET": challengeSecret}
@@ -65,6 +66,7 @@ func startHosting(ctx context.Context, w *world, s settings) (_ *hosting, err er
 		}
 		h.containers[name] = server
 	}
+	openAPI.ContainerStarted()
 	return h, nil
 }
 
