@@ -29,6 +29,10 @@ import (
 //	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
 //	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened accesstoken.TestHTTPIsClosedWithoutClientSecrets
 //	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
+//	With a `purpose`, a signature counts for that purpose only | challenge.TestChallengeIsGoodForItsPurposeOnly challenge.TestStormsOfPurposes
+//	A challenge issued for one purpose is refused for another | challenge.TestWrongPurposeConsumesNothingInAnyStore challenge.TestForgedPurposeHashIsNotOurs
+//	A purpose is never ignored: where challenges are off it is refused | openapi.TestPurposeIsReadOrRefused challenge.TestPurposeWithoutChallengesIsRefused challenge.TestPurposeIsRequiredWhereYouSaySo
+//	A challenge that was alive when the request came is accepted for a minute longer | challenge.TestSlowVerifierCostsNobodyTheChallengeForAMinute
 //	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
 //	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | accesstoken.TestClientGetsTheTokensOfItsApps
 //	For any other app the answer is that of a wrong secret | accesstoken.TestRefusalDoesNotTellWhichAppsThereAre

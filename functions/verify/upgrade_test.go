@@ -159,6 +159,45 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 	}
 }
 
+// Both orders of deployment. An old verify refuses a challenge for a purpose, and passes
+// over the purpose of a request whose challenge has none: hence the order in
+// docs/challenges.md.
+func TestUpgradeToPurposes(t *testing.T) {
+	const user, order = "oUpgrade-0123456789-01234567", "pay order 2026-0042"
+	before := binaryBefore(t)
+	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+	fleet := newAges(t, before, hostedtest.With(s.Variables(), map[string]string{
+		"WECHAT_API_BASE": s.ServePlain(t), "CHALLENGE_SECRET": challengeKey}))
+	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
+	require.NoError(t, err)
+	phone, err := s.Phone(user, sandbox.Android)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name          string
+		issued, asked string
+		before, now   bool
+	}{
+		{"no purpose, as ever", "", "", true, true},
+		{"an old challenge function, a backend that sends purposes", "", order, true, false},
+		{"a new challenge function", order, order, false, true},
+		{"a new challenge function, no purpose at verify", order, "", false, false},
+	} {
+		for instance, genuine := range map[emulator.Runtime]bool{fleet.before[0]: c.before, fleet.now[0]: c.now} {
+			issued, err := issuer.IssueFor(user, "", c.issued)
+			require.NoError(t, err)
+			signed, err := phone.Sign(issued.Text)
+			require.NoError(t, err)
+			event := hostedtest.JSON(t, signed)
+			if c.asked != "" {
+				event = []byte(`{"purpose":"` + c.asked + `",` + string(event[1:]))
+			}
+			answer := hostedtest.Invoke(t, instance, event, nil)
+			assert.Equal(t, genuine, answer == hostedtest.Verified, "%s: %s", c.name, answer)
+			assert.Contains(t, answer, `"errCode":0`, c.name)
+		}
+	}
+}
+
 // AuthKeys of our own, across an upgrade and back.
 func TestUpgradeKeepsAuthKeys(t *testing.T) { forEachSharedStore(t, upgradeKeepsAuthKeys) }
 

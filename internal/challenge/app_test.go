@@ -134,7 +134,7 @@ func TestChallengeIsIssuedInTheAppThatIsMeant(t *testing.T) {
 			if c.page {
 				ctx = page
 			}
-			call := challenge.IssueCall(issuer, nil, c.served...)
+			call := challenge.IssueCall(issuer, nil, openapi.OptionalPurpose, c.served...)
 			result := call.Serve(ctx, openapi.Asked{Event: []byte(c.event)})
 			var answer struct {
 				Challenge string `json:"challenge"`

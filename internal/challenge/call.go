@@ -21,19 +21,21 @@ const IssuePath = "/openapi/soter/issueChallenge"
 
 // IssueCall is the call [IssueName]:
 //
-//	{"openid":"oUser"}
+//	{"openid":"oUser","purpose":"pay order 2026-0042"}
 //	{"challenge":"…","expiresIn":120,"errCode":0,"errMsg":"openapi.soter.issueChallenge:ok"}
 //
 // expiresIn is in seconds. Called from a page, the user and the app are the page's
 // own, and openid may be left out. A backend says by appid in which app the user is.
+// A challenge that is issued for a purpose is good for that purpose only; policy says
+// whether there must be one.
 // served are the apps that there are, none if that is not known: if there are
 // several, one of them must be meant, and if there is one, it need not be named.
 // Over HTTP it stands behind gate.
-func IssueCall(issuer *Issuer, gate openapi.Gate, served ...string) openapi.Call {
+func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
 		Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			openid, appID, e := askedFor(ctx, asked, served)
+			openid, appID, purpose, e := askedFor(ctx, asked, policy, served)
 			var log []slog.Attr
 			if appID != "" {
 				log = append(log, slog.String("appid", appID))
@@ -48,7 +50,7 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, served ...string) openapi.Call
 			if len(served) == 1 { // there is no other that it could be presented in
 				app = ""
 			}
-			c, err := issuer.Issue(openid, app)
+			c, err := issuer.IssueFor(openid, app, purpose)
 			if err != nil {
 				return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, "no challenge can be issued for this openid", err), log...)
 			}
@@ -57,15 +59,15 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, served ...string) openapi.Call
 	}
 }
 
-// askedFor is the user whom a challenge is for, and the app.
-func askedFor(ctx context.Context, asked openapi.Asked, served []string) (openid, appID string, e *openapi.Error) {
+// askedFor returns the user whom a challenge is for, the app, and the purpose.
+func askedFor(ctx context.Context, asked openapi.Asked, policy openapi.PurposePolicy, served []string) (openid, appID, purpose string, e *openapi.Error) {
 	caller := openapi.CallerFrom(ctx)
 	if e = caller.CheckKnown(); e != nil {
-		return "", "", e
+		return "", "", "", e
 	}
 	body, e := asked.Body()
 	if e != nil {
-		return "", "", e
+		return "", "", "", e
 	}
 	question := struct {
 		AppID  string `json:"appid"`
@@ -75,20 +77,25 @@ func askedFor(ctx context.Context, asked openapi.Asked, served []string) (openid
 	// A page has nothing to say.
 	if len(bytes.TrimSpace(body)) > 0 {
 		if err := json.Unmarshal(body, &question); err != nil || jsontext.Value(body).Kind() != '{' {
-			return "", "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
+			return "", "", "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
 		}
 	}
 	if question.Call != IssueName {
-		return "", "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
+		return "", "", "", openapi.NewError(openapi.CodeInvalidParam, "the call in the event is not "+IssueName, nil)
 	}
 	if openid, e = caller.ResolveOpenID(question.OpenID); e != nil {
-		return question.OpenID, "", e
+		return question.OpenID, "", "", e
 	}
 	if len(question.AppID) > openapi.MaxAppID {
-		return openid, "", openapi.NewError(openapi.CodeInvalidParam, "parameter.appid is too long", nil)
+		return openid, "", "", openapi.NewError(openapi.CodeInvalidParam, "parameter.appid is too long", nil)
 	}
-	appID, e = caller.ResolveAppID(question.AppID, served)
-	return openid, appID, e
+	if appID, e = caller.ResolveAppID(question.AppID, served); e != nil {
+		return openid, appID, "", e
+	}
+	if purpose, e = openapi.ReadPurpose(body); e != nil {
+		return openid, appID, "", e
+	}
+	return openid, appID, purpose, policy.Check(purpose)
 }
 
 func issued(c Challenge) []byte {

@@ -24,7 +24,7 @@ func backend(t testing.TB) context.Context {
 func newCall(t *testing.T) (openapi.Call, *challenge.Issuer) {
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(strings.Repeat("k", 32))}, 2*time.Minute, time.Now)
 	require.NoError(t, err)
-	return challenge.IssueCall(issuer, nil), issuer
+	return challenge.IssueCall(issuer, nil, openapi.OptionalPurpose), issuer
 }
 
 func TestIssuedChallengeIsTheUsers(t *testing.T) {

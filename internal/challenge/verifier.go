@@ -71,11 +71,13 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	var ticket Ticket
 	if v.Issuer != nil {
 		if err == nil {
-			ticket, err = v.Issuer.Check(answer.Raw, User{OpenID: r.OpenID, AppID: r.AppID, OneOfSeveral: v.SeveralApps})
+			ticket, err = v.Issuer.Check(answer.Raw, User{OpenID: r.OpenID, AppID: r.AppID, OneOfSeveral: v.SeveralApps, Purpose: r.Purpose})
 		}
 		if err != nil {
 			return wrong("", err), nil
 		}
+	} else if r.Purpose != "" { // never ignored
+		return openapi.Verdict{}, openapi.RefusePurpose.Check(r.Purpose)
 	} else if err != nil {
 		answer.Uncounted = err
 	}

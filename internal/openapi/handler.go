@@ -19,6 +19,9 @@ type Handler struct {
 	// Apps are the AppIDs that questions may be about; none where the platform
 	// decides that.
 	Apps []string
+	// Purpose is the policy on purposes. The zero policy refuses each: it is for a
+	// Verifier that looks at no challenge.
+	Purpose PurposePolicy
 }
 
 // Tokens tells of which app an access_token is one that WeChat would accept from us;
@@ -86,6 +89,9 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 	q, e := s.parse(body)
 	r := q.Request
 	if e != nil {
+		return r, Answer{Err: e}
+	}
+	if e = h.Purpose.Check(r.Purpose); e != nil {
 		return r, Answer{Err: e}
 	}
 	caller := CallerFrom(ctx)

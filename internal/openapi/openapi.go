@@ -49,6 +49,9 @@ type Request struct {
 	JSONString string
 	// JSONSignature is resultJSONSignature, in base64.
 	JSONSignature string
+	// Purpose is what the challenge must have been issued for, byte for byte; empty for
+	// no purpose. It is for us alone: WeChat is not asked about it.
+	Purpose string
 }
 
 // LogValue implements [slog.LogValuer]: a signature is as good as the finger

@@ -26,6 +26,7 @@ type parameters struct {
 	JSONString, JSONSignature           value
 	SnakeJSONString, SnakeJSONSignature value
 	Call                                value
+	Purpose                             purposeParameter
 	Explain                             bool
 }
 
@@ -46,10 +47,16 @@ func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 		return p.SnakeJSONSignature.read(dec)
 	case "call":
 		return p.Call.read(dec)
+	case purposeName:
+		return p.Purpose.read(dec)
 	case "explain":
 		// Only true asks for it. A question may have any other members, and WeChat would
 		// answer it.
 		p.Explain = dec.PeekKind() == 't'
+	default:
+		if isMisspelt(name) {
+			p.Purpose.misspelt = string(name)
+		}
 	}
 	return dec.SkipValue()
 }
@@ -128,6 +135,9 @@ func (s spelling) parse(body []byte) (question, *Error) {
 	if e := s.check(r, body); e != nil {
 		return question{}, e
 	}
+	if r.Purpose, e = p.Purpose.parse(); e != nil {
+		return question{}, e
+	}
 	return question{r, p.Explain}, nil
 }
 
@@ -152,7 +162,7 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	switch {
 	case errors.Is(syntax, jsontext.ErrDuplicateName):
 		switch name := syntax.JSONPointer.LastToken(); name {
-		case "appid", "openid", "jsonString", "jsonSignature", "json_string", "json_signature":
+		case "appid", "openid", "jsonString", "jsonSignature", "json_string", "json_signature", purposeName:
 			return invalid("parameter.%s is duplicated", name)
 		default:
 			return invalid("a name is duplicated in an object, at byte %d", syntax.ByteOffset)

@@ -24,5 +24,5 @@ func challengeOf(environment map[string]string, level *slog.LevelVar, served []s
 		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
 		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, time.Now)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate, served...)}}, err
+	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate, s.ChallengePurpose, served...)}}, err
 }

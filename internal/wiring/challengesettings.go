@@ -7,6 +7,7 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
@@ -15,10 +16,12 @@ import (
 type challengeSettings struct {
 	ChallengeSecret []secret.Text `env:"CHALLENGE_SECRET"`
 	ChallengeTTL    time.Duration `env:"CHALLENGE_TTL" envDefault:"2m" form:"a duration with its unit, such as 2m or 90s"`
-	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
-	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
-	BasePath        string        `env:"HTTP_BASE_PATH"`
-	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
+	// ChallengePurpose is OptionalPurpose or RequirePurpose.
+	ChallengePurpose openapi.PurposePolicy `env:"CHALLENGE_PURPOSE" envDefault:"optional" form:"one of optional, required"`
+	HTTPAuth         string                `env:"HTTP_AUTH" envDefault:"bearer"`
+	BearerTokens     []secret.Text         `env:"HTTP_BEARER_TOKENS"`
+	BasePath         string                `env:"HTTP_BASE_PATH"`
+	LogLevel         slog.Level            `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 }
 
 // readChallengeSettings reads the variables, and refuses what cannot work.

@@ -53,7 +53,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 		w.warnOfCleartext(s.cleartext())
 		p, err = w.assemble(s, environment)
 	}
-	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served()}
+	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served(), Purpose: s.purpose()}
 	calls := handler.Calls(p.gate, p.holders())
 	if p.platformToken {
 		calls = withPlatformToken(calls)

@@ -8,29 +8,32 @@ import (
 	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
 
 // verifySettings are all that the function can be told, by environment variables.
 // docs/configuration.md explains each.
 type verifySettings struct {
-	AppID           string                  `env:"WECHAT_APPID"`
-	AppSecret       secret.Text             `env:"WECHAT_APPSECRET"`
-	Apps            secret.Text             `env:"WECHAT_APPS"`
-	AppsFile        string                  `env:"WECHAT_APPS_FILE"`
-	APIBase         []string                `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
-	TokenBase       []string                `env:"WECHAT_TOKEN_BASE"`
-	CleartextHosts  []string                `env:"CLEARTEXT_HOSTS"`
-	AccessTokenMode string                  `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
-	Verifier        string                  `env:"SOTER_VERIFIER" envDefault:"wechat"`
-	ChallengeSecret []secret.Text           `env:"CHALLENGE_SECRET"`
-	CounterPolicy   challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log" form:"one of log, enforce"`
-	AuthKeysFile    string                  `env:"AUTHKEYS_FILE"`
-	Store           storeSettings
-	HTTPAuth        string        `env:"HTTP_AUTH" envDefault:"bearer"`
-	BearerTokens    []secret.Text `env:"HTTP_BEARER_TOKENS"`
-	BasePath        string        `env:"HTTP_BASE_PATH"`
-	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
+	AppID           string        `env:"WECHAT_APPID"`
+	AppSecret       secret.Text   `env:"WECHAT_APPSECRET"`
+	Apps            secret.Text   `env:"WECHAT_APPS"`
+	AppsFile        string        `env:"WECHAT_APPS_FILE"`
+	APIBase         []string      `env:"WECHAT_API_BASE" envDefault:"https://api.weixin.qq.com,https://api2.weixin.qq.com"`
+	TokenBase       []string      `env:"WECHAT_TOKEN_BASE"`
+	CleartextHosts  []string      `env:"CLEARTEXT_HOSTS"`
+	AccessTokenMode string        `env:"ACCESS_TOKEN_MODE" envDefault:"stable"`
+	Verifier        string        `env:"SOTER_VERIFIER" envDefault:"wechat"`
+	ChallengeSecret []secret.Text `env:"CHALLENGE_SECRET"`
+	// ChallengePurpose is OptionalPurpose or RequirePurpose; see purpose.
+	ChallengePurpose openapi.PurposePolicy   `env:"CHALLENGE_PURPOSE" envDefault:"optional" form:"one of optional, required"`
+	CounterPolicy    challenge.CounterPolicy `env:"COUNTER_POLICY" envDefault:"log" form:"one of log, enforce"`
+	AuthKeysFile     string                  `env:"AUTHKEYS_FILE"`
+	Store            storeSettings
+	HTTPAuth         string        `env:"HTTP_AUTH" envDefault:"bearer"`
+	BearerTokens     []secret.Text `env:"HTTP_BEARER_TOKENS"`
+	BasePath         string        `env:"HTTP_BASE_PATH"`
+	LogLevel         slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases, tokenBases []*url.URL
 	apps                 apps.Set
@@ -91,6 +94,14 @@ func (s verifySettings) fetches() bool {
 // asksWeChatItself says that WeChat judges, and is asked with tokens that are fetched.
 func (s verifySettings) asksWeChatItself() bool { return s.Verifier == "wechat" && s.fetches() }
 
+// purpose is the policy on purposes: without challenges, none is possible.
+func (s verifySettings) purpose() openapi.PurposePolicy {
+	if len(s.ChallengeSecret) == 0 {
+		return openapi.RefusePurpose
+	}
+	return s.ChallengePurpose
+}
+
 // served are the AppIDs that questions may be about; none where the platform decides
 // that.
 func (s verifySettings) served() []string {
@@ -131,6 +142,8 @@ func (s *verifySettings) checkTogether(check *config.Check, environment map[stri
 	s.Store.check(check)
 	check.That(s.CounterPolicy != challenge.EnforceCounter || s.Store.isSet(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL or DYNAMODB_TABLE")
+	check.That(environment["CHALLENGE_PURPOSE"] == "" || len(s.ChallengeSecret) > 0, "CHALLENGE_PURPOSE",
+		"is only used with CHALLENGE_SECRET: without challenges, nothing ties a signature to a purpose")
 	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
 	asksWeChat := s.Verifier == "wechat"
 	if s.AccessTokenMode == "cloudbase" || s.AccessTokenMode == "none" {

@@ -28,6 +28,7 @@ var values = map[string][]string{
 	"ACCESS_TOKEN_MODE":  {"stable", "classic", "cloudbase", "none"},
 	"SOTER_VERIFIER":     {"wechat", "cloudcall", "local"},
 	"CHALLENGE_SECRET":   {"a-challenge-secret-of-this-test-1"},
+	"CHALLENGE_PURPOSE":  {"optional", "required"},
 	"COUNTER_POLICY":     {"log", "enforce"},
 	"AUTHKEYS_FILE":      {"authkeys.json"},
 	"REDIS_URL":          {"redis://127.0.0.1:6379"},
@@ -59,6 +60,8 @@ func isUsed(name string, e map[string]string) bool {
 		return (asksWeChat || fetches) && strings.HasPrefix(e[name], "http:") == (e["ACCESS_TOKEN_MODE"] == "none")
 	case "ACCESS_TOKEN_MODE":
 		return cloudbase && asksWeChat || fetches && !document
+	case "CHALLENGE_PURPOSE":
+		return e["CHALLENGE_SECRET"] != ""
 	case "COUNTER_POLICY":
 		return e[name] == "log" || e["REDIS_URL"] != "" || e["DYNAMODB_TABLE"] != ""
 	case "REDIS_URL", "DYNAMODB_TABLE":
