@@ -5,6 +5,8 @@ package gobuild
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -56,13 +59,48 @@ func (t Target) cgo() []string {
 	return []string{"CGO_ENABLED=0"}
 }
 
+// SharedFolder names the variable with a folder in which all processes of one run of
+// the tests share the programs that they build: each is linked once per run.
+// scripts/test makes the folder, and removes it. Unset, every process links its own.
+const SharedFolder = "SOTER_TEST_BINARIES"
+
 // Program compiles a package of this module, given by its path below the module's
-// root such as functions/verify, into a file.
+// root such as functions/verify, into a file. See SharedFolder.
 func (t Target) Program(ctx context.Context, pkg, file string) error {
 	root, err := ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
+	if shared := os.Getenv(SharedFolder); shared != "" {
+		return t.share(ctx, shared, root, pkg, file)
+	}
+	return t.link(ctx, root, pkg, file)
+}
+
+// share copies a program from the shared folder, where the first who needs it links it.
+func (t Target) share(ctx context.Context, folder, root, pkg, file string) error {
+	// Tests package copies of the source: another root is another program.
+	name := sha256.Sum256(fmt.Appendf(nil, "%q %q %+v", root, pkg, t))
+	built := filepath.Join(folder, hex.EncodeToString(name[:]))
+	lock := flock.New(built + ".lock")
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %s: %w", built, err)
+	}
+	defer lock.Unlock()
+	if _, err := os.Stat(built); errors.Is(err, fs.ErrNotExist) {
+		// A build that is killed in the middle must not look complete.
+		if err := t.link(ctx, root, pkg, built+".new"); err != nil {
+			return err
+		}
+		if err := os.Rename(built+".new", built); err != nil {
+			return err
+		}
+	}
+	return copyProgram(built, file)
+}
+
+// link compiles a package of the module at root into a file.
+func (t Target) link(ctx context.Context, root, pkg, file string) (err error) {
 	if file, err = filepath.Abs(file); err != nil { // the command runs in another folder
 		return err
 	}
@@ -106,44 +144,15 @@ func (t Target) Programs(ctx context.Context, folder string, pkgs ...string) err
 	return nil
 }
 
-// SharedFolder names the variable with a folder in which all processes of one run of
-// the tests share what Functions builds: each function is linked once per run.
-// scripts/test makes the folder, and removes it. Unset, every process links its own.
-const SharedFolder = "SOTER_TEST_BINARIES"
-
 // Functions compiles functions for this computer into a folder, each under its
-// name. Only tests use it: see SharedFolder.
+// name.
 func Functions(ctx context.Context, folder string, names ...string) error {
 	for _, name := range names {
-		if err := function(ctx, name, filepath.Join(folder, name)); err != nil {
+		if err := (Target{}).Program(ctx, "functions/"+name, filepath.Join(folder, name)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func function(ctx context.Context, name, file string) error {
-	pkg := "functions/" + name
-	shared := os.Getenv(SharedFolder)
-	if shared == "" {
-		return Target{}.Program(ctx, pkg, file)
-	}
-	built := filepath.Join(shared, name)
-	lock := flock.New(built + ".lock")
-	if err := lock.Lock(); err != nil {
-		return fmt.Errorf("lock %s: %w", built, err)
-	}
-	defer lock.Unlock()
-	if _, err := os.Stat(built); errors.Is(err, fs.ErrNotExist) {
-		// A build that is killed in the middle must not look complete.
-		if err := (Target{}).Program(ctx, pkg, built+".new"); err != nil {
-			return err
-		}
-		if err := os.Rename(built+".new", built); err != nil {
-			return err
-		}
-	}
-	return copyProgram(built, file)
 }
 
 // copyProgram copies a program. It makes no link: whoever changes the copy must not

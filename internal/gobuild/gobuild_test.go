@@ -1,12 +1,14 @@
 package gobuild
 
 import (
+	"context"
 	"debug/buildinfo"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,6 +43,7 @@ func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
 
 // go run compiles with the go command's own settings, and this shares them.
 func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
+	t.Setenv(SharedFolder, "")
 	folder := t.TempDir()
 	require.NoError(t, Target{Trial: true}.Programs(t.Context(), folder, "functions/token"))
 	got := settings(t, filepath.Join(folder, "token"))
@@ -51,40 +54,39 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 	assert.Equal(t, strings.TrimSpace(string(usual)), got["CGO_ENABLED"])
 }
 
-// A run's processes share one binary of each function.
-func TestOneRunLinksAFunctionOnce(t *testing.T) {
+// A run's processes share one program of each package and target.
+func TestOneRunLinksAProgramOnce(t *testing.T) {
 	shared := t.TempDir()
 	t.Setenv(SharedFolder, shared)
-	var built []os.FileInfo
-	for range 2 {
-		folder := t.TempDir()
-		require.NoError(t, Functions(t.Context(), folder, "token"))
-		assert.Equal(t, "lambda.norpc", settings(t, filepath.Join(folder, "token"))["-tags"])
-		info, err := os.Stat(filepath.Join(shared, "token"))
+	programs := func() map[string]time.Time {
+		found := map[string]time.Time{}
+		entries, err := os.ReadDir(shared)
 		require.NoError(t, err)
-		built = append(built, info)
+		for _, entry := range entries {
+			if !strings.HasSuffix(entry.Name(), ".lock") {
+				info, err := entry.Info()
+				require.NoError(t, err)
+				found[entry.Name()] = info.ModTime()
+			}
+		}
+		return found
 	}
-	assert.True(t, os.SameFile(built[0], built[1]))
-	assert.Equal(t, built[0].ModTime(), built[1].ModTime())
-}
-
-func TestTheMakefileHasTheSameFlags(t *testing.T) {
-	root, err := ModuleRoot(t.Context())
-	require.NoError(t, err)
-	makefile, err := os.ReadFile(filepath.Join(root, "deploy", "Makefile"))
-	require.NoError(t, err)
-	assert.Contains(t, string(makefile), "CGO_ENABLED=0")
-	for _, flag := range flags {
-		assert.Contains(t, strings.ReplaceAll(string(makefile), "'", ""), flag)
+	build := func(target Target) map[string]string {
+		file := filepath.Join(t.TempDir(), "token")
+		require.NoError(t, target.Program(t.Context(), "functions/token", file))
+		return settings(t, file)
 	}
-}
+	assert.Equal(t, "0", build(Target{})["CGO_ENABLED"])
+	first := programs()
+	require.Len(t, first, 1)
+	assert.Equal(t, "0", build(Target{})["CGO_ENABLED"])
+	assert.Equal(t, first, programs(), "it is not linked again")
 
-func TestAProgramThatIsNotThereIsNamed(t *testing.T) {
-	require.ErrorContains(t, Functions(t.Context(), t.TempDir(), "nothing"), "functions/nothing")
-}
+	assert.Equal(t, "arm64", build(Target{OS: "linux", Arch: "arm64"})["GOARCH"])
+	assert.Len(t, programs(), 2, "the twin: another target is another program")
 
-func TestOutsideTheModuleThereIsNoRoot(t *testing.T) {
-	t.Chdir(t.TempDir())
-	_, err := ModuleRoot(t.Context())
-	require.ErrorContains(t, err, "inside the repository")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Error(t, Target{Trial: true}.Program(ctx, "functions/token", filepath.Join(t.TempDir(), "token")))
+	assert.Len(t, programs(), 2, "what was interrupted is not there")
 }

@@ -2,10 +2,12 @@ package deploytest
 
 import (
 	"debug/elf"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"sotercall/internal/gobuild"
 	"sotercall/internal/need"
 
 	"github.com/stretchr/testify/assert"
@@ -20,17 +22,16 @@ import (
 func TestSAMBuild(t *testing.T) {
 	need.Time(t)
 	make := need.Program(t, "make")
-	root, packages := t.TempDir(), t.TempDir() // a copy: nobody edits it between the two builds
-	for _, folder := range []string{"deploy", "functions", "internal", "scripts/package"} {
-		require.NoError(t, os.CopyFS(filepath.Join(root, folder), os.DirFS(filepath.Join("..", folder))))
+	root := t.TempDir() // a copy: nobody edits it between the two builds
+	for _, folder := range []string{"deploy", "functions", "internal"} {
+		copySource(t, filepath.Join("..", folder), filepath.Join(root, folder))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
 		content, err := os.ReadFile(filepath.Join("..", file))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(root, file), content, 0o644))
 	}
-	output(t.Context(), t, root, nil, "go", "run", "./scripts/package", "-out", packages)
-
+	t.Chdir(root)
 	foreign := t.TempDir() // for the template's other Architecture
 	output(t.Context(), t, root, []string{"ARCHITECTURE=x86_64", "ARTIFACTS_DIR=" + foreign}, make, "--makefile", "deploy/Makefile", "build-ChallengeFunction")
 	binary, err := elf.Open(filepath.Join(foreign, "bootstrap"))
@@ -54,9 +55,11 @@ func TestSAMBuild(t *testing.T) {
 		output(t.Context(), t, working, []string{"ARTIFACTS_DIR=" + artifacts}, make, "--makefile", makefile, "build-"+id)
 		built, err := os.ReadFile(filepath.Join(artifacts, "bootstrap"))
 		require.NoError(t, err)
-		packed, err := os.ReadFile(filepath.Join(packages, "lambda", function, "bootstrap"))
+		packed := filepath.Join(t.TempDir(), "bootstrap")
+		require.NoError(t, gobuild.Target{OS: "linux", Arch: "arm64"}.Program(t.Context(), "functions/"+function, packed))
+		content, err := os.ReadFile(packed)
 		require.NoError(t, err)
-		assert.True(t, string(built) == string(packed), "%s differs from scripts/package's", id)
+		assert.True(t, string(built) == string(content), "%s differs from scripts/package's", id)
 		info, err := os.Stat(filepath.Join(artifacts, "bootstrap"))
 		require.NoError(t, err)
 		assert.NotZero(t, info.Mode()&0o111, "%s: bootstrap is not executable", id)
@@ -64,4 +67,25 @@ func TestSAMBuild(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, entries, 1, "only bootstrap goes up")
 	}
+}
+
+// copySource copies a folder without what other tests have installed there.
+func copySource(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(from, name)
+		require.NoError(t, err)
+		if entry.IsDir() {
+			if entry.Name() == "node_modules" || entry.Name() == ".venv" {
+				return fs.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(to, below), 0o755)
+		}
+		content, err := os.ReadFile(name)
+		require.NoError(t, err)
+		return os.WriteFile(filepath.Join(to, below), content, 0o644)
+	}))
 }

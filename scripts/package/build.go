@@ -60,6 +60,7 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	if err != nil {
 		return nil, err
 	}
+	linked := programs{}
 	var artifacts []artifact
 	for _, c := range []cloud{
 		{name: "lambda", arch: arch, binary: "bootstrap"},
@@ -70,7 +71,7 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 			return nil, err
 		}
 		for _, function := range names {
-			a, err := c.build(ctx, root, out, function)
+			a, err := c.build(ctx, linked, root, out, function)
 			if err != nil {
 				return nil, fmt.Errorf("%s for %s: %w", function, c.name, err)
 			}
@@ -80,7 +81,24 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	return artifacts, nil
 }
 
-func (c cloud) build(ctx context.Context, root, out, function string) (artifact, error) {
+// programs are those that this run has linked already, by processor and function: two
+// clouds of one processor get the same bytes.
+type programs map[[2]string]string
+
+func (p programs) link(ctx context.Context, arch, function, file string) error {
+	key := [2]string{arch, function}
+	if there, ok := p[key]; ok {
+		content, err := os.ReadFile(there)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(file, content, 0o755)
+	}
+	p[key] = file
+	return gobuild.Target{OS: "linux", Arch: arch}.Program(ctx, "functions/"+function, file)
+}
+
+func (c cloud) build(ctx context.Context, linked programs, root, out, function string) (artifact, error) {
 	folder, err := filepath.Abs(filepath.Join(out, c.name, function))
 	if err != nil {
 		return artifact{}, err
@@ -88,8 +106,7 @@ func (c cloud) build(ctx context.Context, root, out, function string) (artifact,
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return artifact{}, err
 	}
-	target := gobuild.Target{OS: "linux", Arch: c.arch}
-	if err := target.Program(ctx, "functions/"+function, filepath.Join(folder, c.binary)); err != nil {
+	if err := linked.link(ctx, c.arch, function, filepath.Join(folder, c.binary)); err != nil {
 		return artifact{}, err
 	}
 	files := []string{c.binary}

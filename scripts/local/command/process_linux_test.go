@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"sotercall/internal/gobuild"
 	"sotercall/internal/need"
 )
 
@@ -87,7 +88,7 @@ func TestCtrlCDuringTheBuild(t *testing.T) {
 	need.Time(t)
 	for name, signal := range map[string]os.Signal{"Ctrl-C": os.Interrupt, "SIGTERM": unix.SIGTERM} {
 		local, temporary := process(t, "demo")
-		local.Env = append(local.Env, "GOCACHE="+t.TempDir()) // so that it takes long
+		local.Env = append(local.Env, "GOCACHE="+t.TempDir(), gobuild.SharedFolder+"=") // so that it takes long
 		var log bytes.Buffer
 		local.Stderr = &log
 		require.NoError(t, local.Start())
