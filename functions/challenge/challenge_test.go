@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -50,10 +49,10 @@ func newFleet(t *testing.T, variables map[string]string) *fleet {
 func newFleetOf(t *testing.T, instances int, variables map[string]string) *fleet {
 	t.Helper()
 	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), logs: new(hostedtest.Log)}
-	f.challenge = hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, f.logs)
+	f.challenge = hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hostedtest.Ample, f.logs)
 	all := hostedtest.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText})
 	for range instances {
-		f.verify = append(f.verify, hostedtest.SCF(t, "verify", hostedtest.With(all, variables), 20*time.Second, f.logs))
+		f.verify = append(f.verify, hostedtest.SCF(t, "verify", hostedtest.With(all, variables), hostedtest.Ample, f.logs))
 	}
 	return f
 }
@@ -234,10 +233,10 @@ func TestRotatedSecretIsTaken(t *testing.T) {
 func TestHTTPDoorIsGuarded(t *testing.T) {
 	log := new(hostedtest.Log)
 	event := `{"httpMethod":"POST","path":"/openapi/soter/issueChallenge","headers":{"authorization":"Bearer %"},"body":"{\"openid\":\"oUser\"}"}`
-	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"}, 5*time.Second, log)
+	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"}, hostedtest.Ample, log)
 	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":200`)
 	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "other", 1)), nil), `"statusCode":401`)
-	closed := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, 5*time.Second, log)
+	closed := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hostedtest.Ample, log)
 	assert.Contains(t, hostedtest.Invoke(t, closed, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":403`)
 	assert.NotContains(t, log.String(), secretText)
 }
@@ -259,7 +258,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"HTTP_BASE_PATH must look like": {"CHALLENGE_SECRET": secretText, "HTTP_BASE_PATH": "/"},
 		"HTTP_AUTH must be one of":      {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
 	} {
-		for _, runtime := range hostedtest.Both(t, "challenge", variables, 5*time.Second, new(hostedtest.Log)) {
+		for _, runtime := range hostedtest.Both(t, "challenge", variables, hostedtest.Ample, new(hostedtest.Log)) {
 			answer := hostedtest.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)
 			assert.Contains(t, answer, says)
 			assert.NotContains(t, answer, `"challenge"`)

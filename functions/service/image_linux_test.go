@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"debug/elf"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/gobuild"
 	"sotercall/internal/hostedtest"
+	"sotercall/internal/need"
 )
 
 // engine runs docker's commands.
@@ -31,16 +34,15 @@ type engine struct{ host []string }
 // started, and TestInAnEmptyRoot stands in for it.
 func startEngine(t *testing.T) engine {
 	t.Helper()
-	if _, err := exec.LookPath("docker"); err != nil {
-		t.Skip("docker is not installed")
-	}
+	_, err := need.Find("docker")
+	need.Optional(t, err)
 	running := engine{os.Environ()}
 	if _, err := running.run(t.Context(), "version"); err == nil {
 		return running
 	}
 	daemon, err := exec.LookPath("dockerd")
 	if err != nil || os.Geteuid() != 0 {
-		t.Skip("no container engine runs, and none can be started: that needs dockerd, and root")
+		need.Optional(t, errors.New("no container engine runs, and none can be started: that needs dockerd, and root"))
 	}
 	folder, err := os.MkdirTemp("", "engine-") // not TempDir: the path of a socket is short
 	require.NoError(t, err)
@@ -72,11 +74,11 @@ func startEngine(t *testing.T) engine {
 		}
 		select {
 		case <-ended:
-			t.Skipf("dockerd does not start here: %s", last(said.String()))
+			need.Optional(t, fmt.Errorf("dockerd does not start here\n%s", last(said.String())))
 		default:
 		}
 	}
-	t.Skip("dockerd does not answer")
+	need.Optional(t, errors.New("dockerd does not answer"))
 	return engine{}
 }
 
@@ -104,15 +106,13 @@ func (e engine) must(t *testing.T, args ...string) string {
 // here, the modules that it has, a shell, and our own authority.
 func (e engine) goImage(t *testing.T, name string, authority []byte) {
 	t.Helper()
-	shell, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Skip("busybox is not installed: it is the shell of the image that builds")
-	}
+	shell, err := need.Find("busybox") // the shell of the image that builds
+	need.Optional(t, err)
 	parsed, err := elf.Open(shell)
 	require.NoError(t, err)
 	defer parsed.Close()
 	if parsed.Section(".interp") != nil {
-		t.Skip("busybox is linked dynamically: busybox-static is not")
+		need.Optional(t, errors.New("busybox-static is not installed: busybox is linked dynamically"))
 	}
 	content, err := os.ReadFile(shell)
 	require.NoError(t, err)

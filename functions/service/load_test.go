@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) instance(t *testing.T) *emulator.HTTPServer {
 	t.Helper()
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: 10 * time.Second, Log: &w.invocations,
+		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: &w.invocations,
 		Env: hostedtest.With(w.wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}),
 	})
 	require.NoError(t, err)

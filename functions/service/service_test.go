@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -31,7 +30,7 @@ func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
 	t.Helper()
 	log := new(hostedtest.Log)
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Env: variables, Timeout: 10 * time.Second, Log: log,
+		Name: "service", Binary: hostedtest.Binary("service"), Env: variables, Timeout: hostedtest.Ample, Log: log,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
@@ -100,7 +99,7 @@ func TestAnEchoOfAClientSecretIsNotSaid(t *testing.T) {
 	t.Cleanup(wechat.Close)
 	log := new(hostedtest.Log)
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: 10 * time.Second, Log: log, Env: map[string]string{
+		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: log, Env: map[string]string{
 			"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "a-secret-of-the-app", "WECHAT_API_BASE": wechat.URL,
 			"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/hostedtest"
@@ -15,10 +14,10 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 	for _, mode := range []string{"stable", "classic"} {
 		for platform, host := range map[string]func(testing.TB, map[string]string, *hostedtest.Log) emulator.Runtime{
 			"lambda": func(t testing.TB, v map[string]string, log *hostedtest.Log) emulator.Runtime {
-				return hostedtest.Lambda(t, "token", v, 5*time.Second, log)
+				return hostedtest.Lambda(t, "token", v, hostedtest.EchoLimit, log)
 			},
 			"scf": func(t testing.TB, v map[string]string, log *hostedtest.Log) emulator.Runtime {
-				return hostedtest.SCF(t, "token", v, 5*time.Second, log)
+				return hostedtest.SCF(t, "token", v, hostedtest.EchoLimit, log)
 			},
 		} {
 			t.Run(mode+" on "+platform, func(t *testing.T) {

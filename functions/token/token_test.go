@@ -47,7 +47,7 @@ func newPairWith(t *testing.T, o sandbox.Options, variables map[string]string) *
 	mux := http.NewServeMux()
 	p.base = serve(t, mux)
 	p.token = hostedtest.SCF(t, "token", hostedtest.With(p.variables,
-		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), 10*time.Second, p.logs)
+		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), hostedtest.Ample, p.logs)
 	mux.Handle("/cgi-bin/token", emulator.HTTPAPI(p.token))
 	mux.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(p.token))
 	p.verify = p.newVerify(t)
@@ -68,7 +68,7 @@ func serve(t *testing.T, handler http.Handler) string {
 func (p *pair) newVerify(t *testing.T) emulator.Runtime {
 	t.Helper()
 	return hostedtest.SCF(t, "verify", hostedtest.With(p.variables,
-		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), 10*time.Second, p.logs)
+		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), hostedtest.Ample, p.logs)
 }
 
 type answer struct {
@@ -188,7 +188,7 @@ func eightProcessesFetchOnce(t *testing.T, store hostedtest.Store) {
 	logs := new(hostedtest.Log)
 	processes := make([]emulator.Runtime, 8)
 	for i := range processes {
-		processes[i] = hostedtest.SCF(t, "token", variables, 20*time.Second, logs)
+		processes[i] = hostedtest.SCF(t, "token", variables, hostedtest.Ample, logs)
 	}
 	everybody := func(event string) map[string]int {
 		var mu sync.Mutex
@@ -289,7 +289,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"not an address of the form redis://":   {"REDIS_URL": "127.0.0.1"},
 		"WECHAT_API_BASE must be an https addr": {"WECHAT_API_BASE": "http://192.0.2.1"},
 	} {
-		token := hostedtest.Lambda(t, "token", hostedtest.With(s.Variables(), variables), 5*time.Second, new(hostedtest.Log))
+		token := hostedtest.Lambda(t, "token", hostedtest.With(s.Variables(), variables), hostedtest.Ample, new(hostedtest.Log))
 		a := ask(t, token, `{}`)
 		assert.Contains(t, a.ErrMsg, says)
 		assert.Equal(t, -604103, a.ErrCode)

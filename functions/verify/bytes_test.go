@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -19,7 +18,7 @@ const verifyPath = "/cgi-bin/soter/verify_signature"
 // TestWhatThePhoneSignedIsWhatWeChatReceives: for every string that a phone can
 // produce, through both runtimes, byte for byte.
 func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
-	h := host(t, 20*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	devices := []sandbox.Device{sandbox.Android, sandbox.Huawei, sandbox.IOS}
 	phones := map[sandbox.Device]*sandbox.Phone{}
 	for _, device := range devices {
@@ -68,7 +67,7 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 
 // Every other byte is another text: WeChat gets it as it came and refuses it.
 func TestChangedByteIsRefused(t *testing.T) {
-	h := host(t, 20*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	genuine := hostedtest.Sample(t)
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, h.on["lambda"], hostedtest.JSON(t, genuine), nil))
 	rapid.Check(t, func(rt *rapid.T) {

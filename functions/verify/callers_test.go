@@ -5,7 +5,6 @@ import (
 	"maps"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -42,7 +41,7 @@ func newFleet(t *testing.T, http map[string]string) *fleet {
 	t.Helper()
 	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), on: map[string]emulator.Runtime{}, chain: newChain(t), counter: 4}
 	start := func(call, function string, variables map[string]string) {
-		f.on[call] = hostedtest.SCF(t, function, variables, 20*time.Second, new(hostedtest.Log))
+		f.on[call] = hostedtest.SCF(t, function, variables, hostedtest.Ample, new(hostedtest.Log))
 	}
 	start("verify", "verify", hostedtest.With(f.Variables(), http))
 	start("token", "token", hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}))

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,7 +19,7 @@ const wrongAnswer = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","
 // WeChat; what is only likely to be wrong is asked, and explained in the log, and in
 // the message if the question asks for it.
 func TestASilentRefusalIsExplained(t *testing.T) {
-	h := host(t, 20*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	phone, err := h.Phone("oHint-User_000000000000000001", sandbox.IOS)
 	require.NoError(t, err)
 	genuine, err := phone.Sign("challenge+/")

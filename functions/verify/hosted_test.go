@@ -51,7 +51,7 @@ func TestEveryDoorOnBothRuntimes(t *testing.T) {
 	events, err := filepath.Glob("../../deploy/events/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(events), 17, "one event for each door")
-	h := host(t, 10*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	// The HTTPS Call door wants a token that WeChat has given.
 	token := stableToken(t, h)
 	verifiedEvents := 0

@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -62,10 +61,10 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 					var runtime emulator.Runtime
 					var invocation map[string]string // what SCF alone sends with it
 					if platform == "lambda" {
-						runtime = hostedtest.Lambda(t, "verify", hostedtest.With(variables, cloudVariables), 5*time.Second, log)
+						runtime = hostedtest.Lambda(t, "verify", hostedtest.With(variables, cloudVariables), hostedtest.EchoLimit, log)
 					} else {
 						invocation = hostedtest.With(cloudCaller, cloudVariables)
-						runtime = hostedtest.SCF(t, "verify", variables, 5*time.Second, log)
+						runtime = hostedtest.SCF(t, "verify", variables, hostedtest.EchoLimit, log)
 					}
 					secrets := append(slices.Clone(c.secrets), sandbox.DefaultAppSecret, otherBearer)
 					hostedtest.RequireNoEcho(t, upstream, runtime, hostedtest.JSON(t, genuine), invocation, secrets, log)
@@ -78,7 +77,7 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 // The twin: what WeChat itself says comes to the caller byte for byte.
 func TestAnHonestErrmsgPassesUnchanged(t *testing.T) {
 	const said = "invalid credential, access_token is invalid or not latest, hint: [Xa0123vr45-6] 中文 <&> \\ \" rid: 6578a1b2-3c4d5e6f-7a8b9c0d"
-	h := host(t, 10*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	require.NoError(t, h.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 48001, ErrMsg: said, Path: verifyPath}))
 	for platform, runtime := range h.on {
 		answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)

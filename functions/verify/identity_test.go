@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +20,7 @@ func withoutOpenID(t *testing.T, s sandbox.Signed) []byte {
 // scf-go-lib sets the environment of each invocation with os.Setenv and never
 // takes it back: whoever asked the process who calls would get the caller before.
 func TestSecondCallerDoesNotInheritTheFirstOnesIdentity(t *testing.T) {
-	h := host(t, 10*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	event := withoutOpenID(t, hostedtest.Sample(t))
 	first := hostedtest.Invoke(t, h.on["scf"], event, hostedtest.PageCaller(sandbox.DemoOpenID))
 	assert.Equal(t, hostedtest.Verified, first, "the platform says who calls")
@@ -31,7 +30,7 @@ func TestSecondCallerDoesNotInheritTheFirstOnesIdentity(t *testing.T) {
 }
 
 func TestPageAsksOnlyAboutItsOwnUser(t *testing.T) {
-	h := host(t, 10*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	event := hostedtest.JSON(t, hostedtest.Sample(t))
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, h.on["scf"], event, hostedtest.PageCaller(sandbox.DemoOpenID)))
 	other := hostedtest.Invoke(t, h.on["scf"], event, hostedtest.PageCaller("oSomebodyElse_00000000000001"))
@@ -48,7 +47,7 @@ func TestPageAsksOnlyAboutItsOwnUser(t *testing.T) {
 }
 
 func TestParallelCallersKeepTheirIdentities(t *testing.T) {
-	h := host(t, 20*time.Second, nil)
+	h := host(t, hostedtest.Ample, nil)
 	event := withoutOpenID(t, hostedtest.Sample(t))
 	var wg sync.WaitGroup
 	answers := make([]string, 60)
@@ -66,7 +65,7 @@ func TestParallelCallersKeepTheirIdentities(t *testing.T) {
 // The variables that SCF delivers with an invocation configure the function; the
 // process finds none of them when it starts (the emulator takes that literally).
 func TestConfigurationArrivesWithTheFirstInvocation(t *testing.T) {
-	h := host(t, 10*time.Second, map[string]string{"WECHAT_APPSECRET": "wrong-secret-wrong-secret-wrong-"})
+	h := host(t, hostedtest.Ample, map[string]string{"WECHAT_APPSECRET": "wrong-secret-wrong-secret-wrong-"})
 	answer := hostedtest.Invoke(t, h.on["scf"], hostedtest.JSON(t, hostedtest.Sample(t)), nil)
 	assert.Contains(t, answer, `"errCode":40125`)
 	require.NotContains(t, h.logs.String(), "wrong-secret")

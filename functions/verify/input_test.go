@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
@@ -25,7 +24,7 @@ func call(event []byte) emulator.Call { return emulator.Call{Payload: event} }
 // TestEveryByteStringIsAnswered: whatever comes in is answered with JSON, by a
 // function that goes on, and isOk is true for none of it.
 func TestEveryByteStringIsAnswered(t *testing.T) {
-	h := host(t, 20*time.Second, map[string]string{"HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": ""})
+	h := host(t, hostedtest.Ample, map[string]string{"HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": ""})
 	junk := make([]byte, 1<<20)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(junk)

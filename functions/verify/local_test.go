@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +34,7 @@ func TestLocalVerifierFromAFile(t *testing.T) {
 	signed, err := phone.Sign("challenge")
 	require.NoError(t, err)
 	log := new(hostedtest.Log)
-	for _, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, 10*time.Second, log) {
+	for _, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hostedtest.Ample, log) {
 		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, signed), nil))
 		forged := signed
 		forged.JSONString = strings.Replace(forged.JSONString, "challenge", "ch4llenge", 1)
@@ -46,7 +45,7 @@ func TestLocalVerifierFromAFile(t *testing.T) {
 	}
 	assert.Contains(t, log.String(), `"reason":`, "why is in the log")
 
-	for platform, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, 10*time.Second, log) {
+	for platform, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hostedtest.Ample, log) {
 		refused := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, newChain(t).enrolment(t)), nil)
 		assert.Contains(t, refused, "AuthKeys come from AUTHKEYS_FILE here, which is only read", platform)
 		assert.Contains(t, refused, `"errCode":-604103`, platform)
@@ -103,7 +102,7 @@ func TestEnrolledKeyVerifiesInTheWholeFleet(t *testing.T) {
 func enrolledKeyVerifies(t *testing.T, store hostedtest.Store) {
 	chain := newChain(t)
 	variables := hostedtest.With(store.Variables, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"})
-	on := hostedtest.Both(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
+	on := hostedtest.Both(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
 	enrolment := hostedtest.JSON(t, chain.enrolment(t))
 
 	assert.Contains(t, hostedtest.Invoke(t, on["scf"], chain.result(t, 6), nil), `"isOk":false`, "not enrolled yet")
@@ -130,7 +129,7 @@ func TestCloudBaseTokenOfTheInvocation(t *testing.T) {
 	s := hostedtest.NewSandbox(t, sandbox.Options{})
 	token := s.CloudbaseAccessToken()
 	log := new(hostedtest.Log)
-	runtime := hostedtest.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, 10*time.Second, log)
+	runtime := hostedtest.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, hostedtest.Ample, log)
 	event := hostedtest.JSON(t, hostedtest.Sample(t))
 	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token, "TCB_SOURCE": "scf"}))
 	last, _ := s.LastRequest(verifyPath)

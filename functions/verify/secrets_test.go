@@ -23,7 +23,7 @@ func TestSecretsComeFromSecretsManager(t *testing.T) {
 
 	secrets.Put("sotercall/WECHAT_APPSECRET", sandbox.DefaultAppSecret+"\n")
 	log := new(hostedtest.Log)
-	function := hostedtest.Lambda(t, "verify", variables, 5*time.Second, log)
+	function := hostedtest.Lambda(t, "verify", variables, hostedtest.Ample, log)
 	for range 3 {
 		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, sample, nil))
 	}
@@ -31,7 +31,7 @@ func TestSecretsComeFromSecretsManager(t *testing.T) {
 
 	// The twin: what Secrets Manager refuses, verify cannot find out.
 	secrets.Refuse("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/r is not authorized")
-	function = hostedtest.Lambda(t, "verify", variables, 5*time.Second, log)
+	function = hostedtest.Lambda(t, "verify", variables, hostedtest.Ample, log)
 	answer := hostedtest.Invoke(t, function, sample, nil)
 	assert.Contains(t, answer, `"isOk":false`)
 	assert.Contains(t, answer, `"errCode":-604103`)
@@ -48,7 +48,7 @@ func TestChallengeSecretThatCannotBeReadLetsNobodyIn(t *testing.T) {
 	wechat, secrets := hostedtest.NewSandbox(t, sandbox.Options{}), secretsmanagertest.Start(t)
 	variables := hostedtest.With(wechat.Variables(), secrets.Variables())
 	variables["CHALLENGE_SECRET_ARN"] = secretsmanagertest.ARN("sotercall/CHALLENGE_SECRET")
-	function := hostedtest.Lambda(t, "verify", variables, 5*time.Second, new(hostedtest.Log))
+	function := hostedtest.Lambda(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
 	answer := hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
 	assert.Contains(t, answer, "CHALLENGE_SECRET_ARN: Secrets Manager has no such secret")
 	assert.Contains(t, answer, `"isOk":false`)

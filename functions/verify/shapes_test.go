@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -167,7 +166,7 @@ func newBasedFleet(t *testing.T, base string) *fleet {
 	t.Helper()
 	f := newFleet(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken, "HTTP_BASE_PATH": base})
 	f.on["token"] = hostedtest.SCF(t, "token",
-		hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), 20*time.Second, new(hostedtest.Log))
+		hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), hostedtest.Ample, new(hostedtest.Log))
 	return f
 }
 

@@ -51,6 +51,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 		"DynamoDB hangs up":               dynamoDBThat(dynalite.Fault{Cut: true}),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			variables, spoil, secrets := start(t)
 			logged := host(t, 3*time.Second, variables)
 			variables["COUNTER_POLICY"] = "enforce"

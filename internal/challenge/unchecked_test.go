@@ -119,14 +119,14 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 
 			c.spoil(t, server)
 			const calls = 20
-			began := time.Now()
 			for n := range calls {
 				assert.Equal(t, openapi.Genuine(), logged.verify(t, question(alice, resultJSON("c", uint64(n+10)))))
 			}
-			assert.Less(t, time.Since(began), 5*time.Second, "one waits, the others do not: the clock of the desk stands still")
 			require.Len(t, *reasons, calls)
 			assert.Contains(t, (*reasons)[0], c.says)
-			assert.Contains(t, (*reasons)[1], "not tried, it failed less than 5s ago")
+			for _, reason := range (*reasons)[1:] { // the first waits, the others do not: the clock of the desk stands still
+				assert.Contains(t, reason, "not tried, it failed less than 5s ago")
+			}
 			assert.NotContains(t, fmt.Sprint(*reasons), redistest.Password)
 
 			verdict, err := enforced.Verify(t.Context(), question(alice, resultJSON("c", 10)))

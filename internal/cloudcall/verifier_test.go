@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,11 +135,14 @@ func TestConnectionIsKeptAndReplacedWhenDead(t *testing.T) {
 // TestUsedConnectionThatDiesUnderTheCall is the one case in which a call is sent
 // twice, with the same bytes.
 func TestUsedConnectionThatDiesUnderTheCall(t *testing.T) {
+	var mu sync.Mutex // the handler that panics sends nothing that the test could wait for
 	var bodies []string
 	var b *bench
 	b = newBench(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
 		bodies = append(bodies, string(body))
+		mu.Unlock()
 		if b.requests.Load() == 2 {
 			panic(http.ErrAbortHandler)
 		}
@@ -149,6 +153,8 @@ func TestUsedConnectionThatDiesUnderTheCall(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, verdict.IsGenuine())
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	require.Len(t, bodies, 3)
 	assert.Equal(t, bodies[1], bodies[2])
 	assert.NotEqual(t, bodies[0], bodies[1], "each call has its own boundary")

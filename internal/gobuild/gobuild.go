@@ -5,13 +5,18 @@ package gobuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gofrs/flock"
 )
 
 // flags are those of every deployed binary; deploy/Makefile has the same. Paths and
@@ -101,14 +106,65 @@ func (t Target) Programs(ctx context.Context, folder string, pkgs ...string) err
 	return nil
 }
 
+// SharedFolder names the variable with a folder in which all processes of one run of
+// the tests share what Functions builds: each function is linked once per run.
+// scripts/test makes the folder, and removes it. Unset, every process links its own.
+const SharedFolder = "SOTER_TEST_BINARIES"
+
 // Functions compiles functions for this computer into a folder, each under its
-// name.
+// name. Only tests use it: see SharedFolder.
 func Functions(ctx context.Context, folder string, names ...string) error {
-	pkgs := make([]string, len(names))
-	for i, name := range names {
-		pkgs[i] = "functions/" + name
+	for _, name := range names {
+		if err := function(ctx, name, filepath.Join(folder, name)); err != nil {
+			return err
+		}
 	}
-	return Target{}.Programs(ctx, folder, pkgs...)
+	return nil
+}
+
+func function(ctx context.Context, name, file string) error {
+	pkg := "functions/" + name
+	shared := os.Getenv(SharedFolder)
+	if shared == "" {
+		return Target{}.Program(ctx, pkg, file)
+	}
+	built := filepath.Join(shared, name)
+	lock := flock.New(built + ".lock")
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock %s: %w", built, err)
+	}
+	defer lock.Unlock()
+	if _, err := os.Stat(built); errors.Is(err, fs.ErrNotExist) {
+		// A build that is killed in the middle must not look complete.
+		if err := (Target{}).Program(ctx, pkg, built+".new"); err != nil {
+			return err
+		}
+		if err := os.Rename(built+".new", built); err != nil {
+			return err
+		}
+	}
+	return copyProgram(built, file)
+}
+
+// copyProgram copies a program. It makes no link: whoever changes the copy must not
+// change the program of the others.
+func copyProgram(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	// A running program cannot be written to, but its name can be given to another.
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	_, err = io.Copy(target, source)
+	return err
 }
 
 // ModuleRoot is the folder of go.mod, from wherever below it the process runs.

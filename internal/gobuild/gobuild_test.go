@@ -25,6 +25,7 @@ func settings(t *testing.T, file string) map[string]string {
 }
 
 func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
+	t.Setenv(SharedFolder, "")
 	folder := t.TempDir()
 	require.NoError(t, Functions(t.Context(), folder, "token"))
 	got := settings(t, filepath.Join(folder, "token"))
@@ -48,6 +49,23 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 	usual, err := exec.CommandContext(t.Context(), "go", "env", "CGO_ENABLED").Output()
 	require.NoError(t, err)
 	assert.Equal(t, strings.TrimSpace(string(usual)), got["CGO_ENABLED"])
+}
+
+// A run's processes share one binary of each function.
+func TestOneRunLinksAFunctionOnce(t *testing.T) {
+	shared := t.TempDir()
+	t.Setenv(SharedFolder, shared)
+	var built []os.FileInfo
+	for range 2 {
+		folder := t.TempDir()
+		require.NoError(t, Functions(t.Context(), folder, "token"))
+		assert.Equal(t, "lambda.norpc", settings(t, filepath.Join(folder, "token"))["-tags"])
+		info, err := os.Stat(filepath.Join(shared, "token"))
+		require.NoError(t, err)
+		built = append(built, info)
+	}
+	assert.True(t, os.SameFile(built[0], built[1]))
+	assert.Equal(t, built[0].ModTime(), built[1].ModTime())
 }
 
 func TestTheMakefileHasTheSameFlags(t *testing.T) {

@@ -50,6 +50,14 @@ func Main(m *testing.M, functions ...string) {
 	}())
 }
 
+// Ample is the limit of a function in a test that is not about limits: long enough for
+// a machine that is busy with much else.
+const Ample = time.Minute
+
+// EchoLimit is the limit of a function for RequireNoEcho, where some upstreams fall
+// silent and the limit is what ends the call.
+const EchoLimit = 5 * time.Second
+
 // Binary is the path of a function that Main has built.
 func Binary(function string) string { return filepath.Join(folder, function) }
 

@@ -6,9 +6,12 @@ package need
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,14 +28,59 @@ func Met(t testing.TB, problem error) {
 	case os.Getenv("CI") != "":
 		t.Fatal(problem)
 	default:
-		t.Skip(problem)
+		skip(t, problem)
 	}
 }
 
-// Program returns where the program is.
+// Optional is Met for what is missing in CI as well, such as a program that is too large
+// to install there: the test is skipped everywhere.
+func Optional(t testing.TB, problem error) {
+	t.Helper()
+	if problem != nil {
+		skip(t, problem)
+	}
+}
+
+// SkippedFile names the variable with the file to which each skipped test adds one
+// line: what is missing. scripts/test counts these lines.
+const SkippedFile = "SOTER_TEST_SKIPPED"
+
+func skip(t testing.TB, problem error) {
+	t.Helper()
+	// The first line says what is missing. One write of one short line: test processes
+	// run side by side.
+	reason, _, _ := strings.Cut(problem.Error(), "\n")
+	if name := os.Getenv(SkippedFile); name != "" {
+		if err := appendLine(name, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Skip(problem)
+}
+
+func appendLine(name, line string) (err error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	_, err = file.WriteString(line + "\n")
+	return err
+}
+
+// Find returns the path of a program, or an error that names it.
+func Find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%s is not installed", name)
+	}
+	return path, err
+}
+
+// Program returns the path of a program.
 func Program(t testing.TB, name string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
+	path, err := Find(name)
 	Met(t, err)
 	return path
 }

@@ -77,22 +77,23 @@ func TestRetryBudget(t *testing.T) {
 
 // Whatever fails in turn, a cold call sends four requests at most.
 func TestRequestsOfOneCall(t *testing.T) {
-	t.Parallel()
-	s := newSandbox(t, sandbox.Options{})
-	h := newHost(t, s, func(w http.ResponseWriter, _ *http.Request) bool {
-		if rand.N(2) == 0 {
-			return false
+	bubble(t, func(t *testing.T) {
+		s := newSandbox(t, sandbox.Options{})
+		h := newHost(t, s, func(w http.ResponseWriter, _ *http.Request) bool {
+			if rand.N(2) == 0 {
+				return false
+			}
+			_, _ = io.WriteString(w, `{"errcode":-1,"errmsg":"system error"}`)
+			return true
+		})
+		most := int32(0)
+		for range 200 {
+			i := newInstance(t, time.Now, false, h)
+			i.client.RecordPauses()
+			last := h.requests.Load()
+			_ = i.verify(t, time.Minute)
+			most = max(most, h.requests.Load()-last)
 		}
-		_, _ = io.WriteString(w, `{"errcode":-1,"errmsg":"system error"}`)
-		return true
+		assert.EqualValues(t, 4, most)
 	})
-	most := int32(0)
-	for range 200 {
-		i := newInstance(t, time.Now, false, h)
-		i.client.RecordPauses()
-		last := h.requests.Load()
-		_ = i.verify(t, time.Minute)
-		most = max(most, h.requests.Load()-last)
-	}
-	assert.EqualValues(t, 4, most)
 }

@@ -2,6 +2,8 @@ package wechat
 
 import (
 	"context"
+	"net"
+	"testing"
 	"time"
 )
 
@@ -13,4 +15,11 @@ func (c *Client) RecordPauses() *[]time.Duration {
 		return ctx.Err()
 	}
 	return pauses
+}
+
+// DialWith makes c connect by dial until t ends, and leaves no connection open then.
+// Call it before the first request.
+func (c *Client) DialWith(t *testing.T, dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	c.http.DialWith(dial)
+	t.Cleanup(c.http.CloseIdle)
 }

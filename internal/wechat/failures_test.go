@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
@@ -56,6 +55,7 @@ func newHost(t *testing.T, s *sandbox.Sandbox, goesWrong wrong) *host {
 			h.connections.Add(-1)
 		}
 	}
+	listen(t, h.Server)
 	h.Start()
 	t.Cleanup(h.Close)
 	return h
@@ -88,6 +88,9 @@ func newInstance(t *testing.T, now func() time.Time, classic bool, hosts ...*hos
 		bases = append(bases, h.base(t))
 	}
 	client := wechat.New(now)
+	if inBubble(t) {
+		client.DialWith(t, dial)
+	}
 	addresses := client.Hosts(bases...)
 	return &instance{client, client.Verifier(addresses, client.Tokens(wechat.TokenConfig{
 		Base:        addresses,
@@ -138,86 +141,86 @@ func silent(r *http.Request) bool {
 
 // Every second call meets a connection that is dead and does not say so.
 func TestSilentRequestIsAskedAgainOnAnotherConnection(t *testing.T) {
-	need.Time(t)
 	for _, path := range []string{verifyPath, tokenPath, classicPath} {
 		t.Run(path, func(t *testing.T) {
-			t.Parallel()
-			const calls = 20
-			s := newSandbox(t, sandbox.Options{})
-			assert.Zero(t, each(t, 20, func(int) error {
-				var hang atomic.Bool
-				h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
-					return r.URL.Path == path && hang.Swap(false) && silent(r)
-				})
-				i := newInstance(t, time.Now, path == classicPath, h)
-				for n := range calls {
-					if path != verifyPath && n > 1 {
-						return nil // a token is fetched once
+			bubble(t, func(t *testing.T) {
+				const calls = 20
+				s := newSandbox(t, sandbox.Options{})
+				assert.Zero(t, each(t, 20, func(int) error {
+					var hang atomic.Bool
+					h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+						return r.URL.Path == path && hang.Swap(false) && silent(r)
+					})
+					i := newInstance(t, time.Now, path == classicPath, h)
+					for n := range calls {
+						if path != verifyPath && n > 1 {
+							return nil // a token is fetched once
+						}
+						hang.Store(n%2 == 0)
+						limit := time.Second
+						if path == classicPath {
+							limit = invocationLimit
+						}
+						if err := i.verify(t, limit); err != nil {
+							return err
+						}
 					}
-					hang.Store(n%2 == 0)
-					limit := time.Second
-					if path == classicPath {
-						limit = invocationLimit
-					}
-					if err := i.verify(t, limit); err != nil {
-						return err
-					}
-				}
-				return nil
-			}), "failed")
+					return nil
+				}), "failed")
+			})
 		})
 	}
 }
 
 // One that is slow is not cut off, and not asked twice for long.
 func TestSlowIsNotSilent(t *testing.T) {
-	need.Time(t)
-	t.Parallel()
-	s := newSandbox(t, sandbox.Options{})
-	h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path == verifyPath {
-			time.Sleep(300 * time.Millisecond) // half of a limit: longer than the patience
-		}
-		return false
+	bubble(t, func(t *testing.T) {
+		s := newSandbox(t, sandbox.Options{})
+		h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == verifyPath {
+				time.Sleep(300 * time.Millisecond) // half of a limit: longer than the patience
+			}
+			return false
+		})
+		i := newInstance(t, time.Now, false, h)
+		const calls = 100
+		limits := make(chan struct{}, 10)
+		assert.Zero(t, each(t, calls, func(int) error {
+			limits <- struct{}{}
+			defer func() { <-limits }()
+			return i.verify(t, 600*time.Millisecond)
+		}), "failed")
+		assert.LessOrEqual(t, h.requests.Load(), int32(1+calls+calls/5), "requests")
+		assert.Greater(t, h.requests.Load(), int32(1+calls), "the twin: some were asked again")
 	})
-	i := newInstance(t, time.Now, false, h)
-	const calls = 100
-	limits := make(chan struct{}, 10)
-	assert.Zero(t, each(t, calls, func(int) error {
-		limits <- struct{}{}
-		defer func() { <-limits }()
-		return i.verify(t, 600*time.Millisecond)
-	}), "failed")
-	assert.LessOrEqual(t, h.requests.Load(), int32(1+calls+calls/5), "requests")
-	assert.Greater(t, h.requests.Load(), int32(1+calls), "the twin: some were asked again")
 }
 
 func TestBrokenReplyIsAskedAgain(t *testing.T) {
-	need.Time(t)
-	t.Parallel()
-	s := newSandbox(t, sandbox.Options{})
-	var n, broken atomic.Int32
-	h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path != verifyPath || n.Add(1)%100 != 0 {
-			return false
-		}
-		broken.Add(1)
-		w.Header().Set("Content-Length", "40")
-		_, _ = io.WriteString(w, `{"errcode":0,"errm`)
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	})
-	i := newInstance(t, time.Now, false, h)
-	const workers, calls = 8, 1250
-	assert.Zero(t, each(t, workers, func(int) error {
-		for range calls {
-			if err := i.verify(t, invocationLimit); err != nil {
-				return err
+	bubble(t, func(t *testing.T) {
+		s := newSandbox(t, sandbox.Options{})
+		var n, broken atomic.Int32
+		h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != verifyPath || n.Add(1)%100 != 0 {
+				return false
 			}
-		}
-		return nil
-	}), "failed")
-	assert.GreaterOrEqual(t, broken.Load(), int32(workers*calls/100), "the twin")
+			broken.Add(1)
+			w.Header().Set("Content-Length", "40")
+			_, _ = io.WriteString(w, `{"errcode":0,"errm`)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		i := newInstance(t, time.Now, false, h)
+		const workers, calls = 8, 250
+		assert.Zero(t, each(t, workers, func(int) error {
+			for range calls {
+				if err := i.verify(t, invocationLimit); err != nil {
+					return err
+				}
+			}
+			return nil
+		}), "failed")
+		assert.GreaterOrEqual(t, broken.Load(), int32(workers*calls/100), "the twin")
+	})
 }
 
 // answers are replies that are none of WeChat's.
@@ -232,67 +235,67 @@ var answers = map[string]func(w http.ResponseWriter){
 }
 
 func TestRepliesThatAreNotWeChats(t *testing.T) {
-	need.Time(t)
-	t.Parallel()
-	var trials []func() error
-	for name, answer := range answers {
-		for _, path := range []string{verifyPath, tokenPath} {
-			trials = append(trials, func() error {
-				s := newSandbox(t, sandbox.Options{})
-				var n atomic.Int32
-				h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
-					if r.URL.Path != path || n.Add(1) > 2 {
-						return false
+	bubble(t, func(t *testing.T) {
+		var trials []func() error
+		for name, answer := range answers {
+			for _, path := range []string{verifyPath, tokenPath} {
+				trials = append(trials, func() error {
+					s := newSandbox(t, sandbox.Options{})
+					var n atomic.Int32
+					h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+						if r.URL.Path != path || n.Add(1) > 2 {
+							return false
+						}
+						answer(w)
+						return true
+					})
+					i := newInstance(t, time.Now, false, h)
+					if path == verifyPath {
+						i.verifier.Warm(t.Context())
 					}
-					answer(w)
-					return true
+					began := time.Now()
+					if err := i.verify(t, invocationLimit); err != nil {
+						return fmt.Errorf("%s at %s: %w", name, path, err)
+					}
+					assert.EqualValues(t, 4, h.requests.Load(), "a token, the answer, and two that were none")
+					if strings.HasSuffix(name, "1 s") {
+						assert.GreaterOrEqual(t, time.Since(began), 2*time.Second, "Retry-After is respected")
+					}
+					return nil
 				})
-				i := newInstance(t, time.Now, false, h)
-				if path == verifyPath {
-					i.verifier.Warm(t.Context())
-				}
-				began := time.Now()
-				if err := i.verify(t, invocationLimit); err != nil {
-					return fmt.Errorf("%s at %s: %w", name, path, err)
-				}
-				assert.EqualValues(t, 4, h.requests.Load(), "a token, the answer, and two that were none")
-				if strings.HasSuffix(name, "1 s") {
-					assert.GreaterOrEqual(t, time.Since(began), 2*time.Second, "Retry-After is respected")
-				}
-				return nil
-			})
+			}
 		}
-	}
-	assert.Zero(t, each(t, len(trials), func(n int) error { return trials[n]() }), "failed")
+		assert.Zero(t, each(t, len(trials), func(n int) error { return trials[n]() }), "failed")
+	})
 }
 
 func TestColdInstancesBeforeACrowdedTokenFunction(t *testing.T) {
-	need.Time(t)
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			t.Parallel()
-			s := newSandbox(t, sandbox.Options{})
-			places := make(chan struct{}, 5)
-			var refused atomic.Int32
-			h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
-				if r.URL.Path != tokenPath {
-					return false
-				}
-				select {
-				case places <- struct{}{}:
-					time.Sleep(5 * time.Millisecond)
-					s.ServeHTTP(w, r)
-					<-places
-				default:
-					refused.Add(1)
-					w.WriteHeader(status)
-				}
-				return true
+			bubble(t, func(t *testing.T) {
+				s := newSandbox(t, sandbox.Options{})
+				places := make(chan struct{}, 5)
+				var refused atomic.Int32
+				h := newHost(t, s, func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path != tokenPath {
+						return false
+					}
+					select {
+					case places <- struct{}{}:
+						time.Sleep(5 * time.Millisecond)
+						s.ServeHTTP(w, r)
+						<-places
+					default:
+						refused.Add(1)
+						w.WriteHeader(status)
+					}
+					return true
+				})
+				assert.Zero(t, each(t, 50, func(int) error {
+					return newInstance(t, time.Now, false, h).verify(t, invocationLimit)
+				}), "failed")
+				assert.GreaterOrEqual(t, refused.Load(), int32(10), "the twin")
 			})
-			assert.Zero(t, each(t, 50, func(int) error {
-				return newInstance(t, time.Now, false, h).verify(t, invocationLimit)
-			}), "failed")
-			assert.GreaterOrEqual(t, refused.Load(), int32(10), "the twin")
 		})
 	}
 }

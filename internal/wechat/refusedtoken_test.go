@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 	"sotercall/internal/sandbox"
 )
@@ -38,77 +37,77 @@ func forces(next wrong, count *atomic.Int32) wrong {
 }
 
 func TestHalfOfTheFrontEndsRefuseAGoodToken(t *testing.T) {
-	need.Time(t)
-	t.Parallel()
-	s := newSandbox(t, sandbox.Options{})
-	var trouble atomic.Bool
-	var forced atomic.Int32
-	h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
-		if !trouble.Load() || r.URL.Path != verifyPath || rand.N(2) == 0 {
-			return false
+	bubble(t, func(t *testing.T) {
+		s := newSandbox(t, sandbox.Options{})
+		var trouble atomic.Bool
+		var forced atomic.Int32
+		h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
+			if !trouble.Load() || r.URL.Path != verifyPath || rand.N(2) == 0 {
+				return false
+			}
+			refuseToken(w)
+			return true
+		}, &forced))
+		i := newInstance(t, time.Now, false, h)
+		require.NoError(t, i.verify(t, invocationLimit))
+		time.Sleep(newFor) // the token is not news any more
+		trouble.Store(true)
+		const calls = 400
+		failed := 0
+		for range calls {
+			if err := i.verify(t, invocationLimit); err != nil {
+				var e *openapi.Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, 40001, e.Code)
+				failed++
+			}
 		}
-		refuseToken(w)
-		return true
-	}, &forced))
-	i := newInstance(t, time.Now, false, h)
-	require.NoError(t, i.verify(t, invocationLimit))
-	time.Sleep(newFor) // the token is not news any more
-	trouble.Store(true)
-	const calls = 400
-	failed := 0
-	for range calls {
-		if err := i.verify(t, invocationLimit); err != nil {
-			var e *openapi.Error
-			require.ErrorAs(t, err, &e)
-			require.Equal(t, 40001, e.Code)
-			failed++
-		}
-	}
-	assert.LessOrEqual(t, failed, calls*3/10, "failed")
-	assert.Greater(t, failed, calls/10, "the twin: WeChat did refuse")
-	assert.Zero(t, forced.Load(), "forced refreshes")
+		assert.LessOrEqual(t, failed, calls*3/10, "failed")
+		assert.Greater(t, failed, calls/10, "the twin: WeChat did refuse")
+		assert.Zero(t, forced.Load(), "forced refreshes")
+	})
 }
 
 const newFor = 2600 * time.Millisecond
 
 // Front ends learn of a new token up to 2 s late.
 func TestNewTokenThatFrontEndsLearnOfLate(t *testing.T) {
-	need.Time(t)
 	for _, classic := range []bool{false, true} {
 		t.Run(fmt.Sprintf("classic %t", classic), func(t *testing.T) {
-			t.Parallel()
-			var forced atomic.Int32
-			assert.Zero(t, each(t, 10, func(int) error {
-				s := newSandbox(t, sandbox.Options{})
-				var mu sync.Mutex
-				first := map[string]time.Time{}
-				h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
-					if r.URL.Path != verifyPath {
+			bubble(t, func(t *testing.T) {
+				var forced atomic.Int32
+				assert.Zero(t, each(t, 10, func(int) error {
+					s := newSandbox(t, sandbox.Options{})
+					var mu sync.Mutex
+					first := map[string]time.Time{}
+					h := newHost(t, s, forces(func(w http.ResponseWriter, r *http.Request) bool {
+						if r.URL.Path != verifyPath {
+							return false
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						token := r.URL.Query().Get("access_token")
+						if _, known := first[token]; !known {
+							first[token] = time.Now()
+						}
+						if time.Since(first[token]) < 2*time.Second {
+							refuseToken(w)
+							return true
+						}
 						return false
+					}, &forced))
+					i := newInstance(t, time.Now, classic, h)
+					if err := i.verify(t, invocationLimit); err != nil { // cold
+						return err
 					}
-					mu.Lock()
-					defer mu.Unlock()
-					token := r.URL.Query().Get("access_token")
-					if _, known := first[token]; !known {
-						first[token] = time.Now()
+					if err := i.verify(t, invocationLimit); err != nil {
+						return err
 					}
-					if time.Since(first[token]) < 2*time.Second {
-						refuseToken(w)
-						return true
-					}
-					return false
-				}, &forced))
-				i := newInstance(t, time.Now, classic, h)
-				if err := i.verify(t, invocationLimit); err != nil { // cold
-					return err
-				}
-				if err := i.verify(t, invocationLimit); err != nil {
-					return err
-				}
-				s.RotateTokens()
-				return i.verify(t, invocationLimit)
-			}), "failed")
-			assert.Zero(t, forced.Load(), "forced refreshes")
+					s.RotateTokens()
+					return i.verify(t, invocationLimit)
+				}), "failed")
+				assert.Zero(t, forced.Load(), "forced refreshes")
+			})
 		})
 	}
 }

@@ -104,7 +104,7 @@ func TestWrongAppIDRaisesAlarm(t *testing.T) {
 		for appID, counted := range map[string]int{"wx0000000000000000": 1, sandbox.DefaultAppID: 0} {
 			var log bytes.Buffer
 			runtime, err := emulator.StartLambda(t.Context(), emulator.Function{
-				Name: function, Binary: filepath.Join(folder, strings.ToLower(function)), Timeout: 10 * time.Second, Log: &log,
+				Name: function, Binary: filepath.Join(folder, strings.ToLower(function)), Timeout: time.Minute, Log: &log,
 				Env: map[string]string{"WECHAT_APPID": appID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": wechat.URL},
 			})
 			require.NoError(t, err)

@@ -139,7 +139,7 @@ func (c *cloud) start(id string) emulator.Runtime {
 	}
 	maps.Copy(variables, c.own)
 	runtime, err := emulator.StartLambda(c.t.Context(), emulator.Function{
-		Name: id, Binary: filepath.Join(c.folder, functionsOf[id]), Env: variables, Timeout: 10 * time.Second,
+		Name: id, Binary: filepath.Join(c.folder, functionsOf[id]), Env: variables, Timeout: time.Minute,
 	})
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { assert.NoError(c.t, runtime.Close()) })

@@ -36,7 +36,7 @@ func deployed(t *testing.T) string {
 		for variable, value := range more {
 			variables[variable] = value
 		}
-		runtime, err := emulator.StartLambda(t.Context(), emulator.Function{Name: name, Binary: filepath.Join(folder, name), Env: variables, Timeout: 10 * time.Second})
+		runtime, err := emulator.StartLambda(t.Context(), emulator.Function{Name: name, Binary: filepath.Join(folder, name), Env: variables, Timeout: time.Minute})
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
 		return runtime

@@ -3,7 +3,6 @@ package deploytest
 import (
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/need"
 )
 
 // functionsOf are the functions of template.yaml by logical id, and the folder
@@ -34,10 +35,8 @@ func resources(t *testing.T, template object, kind string) map[string]object {
 }
 
 func TestCFNLintFindsNothing(t *testing.T) {
-	lint, err := exec.LookPath("cfn-lint")
-	if err != nil {
-		t.Skip("cfn-lint is not installed") // in CI neither: it is Python's
-	}
+	lint, err := need.Find("cfn-lint")
+	need.Optional(t, err)                                   // CI does not install it: it is Python's
 	output(t.Context(), t, ".", nil, lint, "template.yaml") // its status tells
 }
 

@@ -61,9 +61,9 @@ func TestClients(t *testing.T) {
 	require.NoError(t, err)
 	for name, client := range clients {
 		t.Run(name, func(t *testing.T) {
-			_, err := exec.LookPath(client.program)
-			if err != nil && client.large {
-				t.Skip(err)
+			_, err := need.Find(client.program)
+			if client.large {
+				need.Optional(t, err)
 			}
 			need.Met(t, err)
 			folder, err := filepath.Abs(clientsFolder)

@@ -79,7 +79,7 @@ func (w *world) cloudHosting(t *testing.T) http.Handler {
 	app, err := w.sandbox.App("")
 	require.NoError(t, err)
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: 10 * time.Second, Log: w.log,
+		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: w.log,
 		Env: map[string]string{
 			"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "CHALLENGE_SECRET": strings.Repeat("c", 32),
 			"WECHAT_API_BASE": serve(t, app.OpenAPIService("/cgi-bin/soter/verify_signature")),

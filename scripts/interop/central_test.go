@@ -38,7 +38,7 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hostedtest
   "clients": {"shop": {"secrets": ["`+shopClient+`"], "apps": ["`+shop+`"]}}
 }`), 0o600))
 	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hostedtest.Binary("token"), Timeout: 10 * time.Second, Log: new(hostedtest.Log),
+		Name: "token", Binary: hostedtest.Binary("token"), Timeout: hostedtest.Ample, Log: new(hostedtest.Log),
 		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL},
 	})
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func TestDocumentedCentralServer(t *testing.T) {
 	variables["WECHAT_APPS_FILE"] = file
 	delete(variables, "PORT")
 	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hostedtest.Binary("token"), Timeout: 10 * time.Second, Log: new(hostedtest.Log), Env: variables,
+		Name: "token", Binary: hostedtest.Binary("token"), Timeout: hostedtest.Ample, Log: new(hostedtest.Log), Env: variables,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Close()) })

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -33,9 +32,7 @@ func soakTime(t *testing.T) time.Duration {
 // data races.
 func TestSoak(t *testing.T) {
 	need.Time(t)
-	if _, err := exec.LookPath("gcc"); err != nil && os.Getenv("CI") == "" {
-		t.Skip("the race detector needs a C compiler")
-	}
+	need.Program(t, "gcc") // for the race detector
 	report, err := buildAndSoak(t.Context(), soakTime(t), gobuild.Target{Race: true})
 	require.NoError(t, err)
 	assert.Empty(t, report.Problems())
