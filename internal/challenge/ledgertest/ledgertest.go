@@ -24,6 +24,13 @@ type Open func(t *testing.T, instances int) []challenge.Ledger
 
 // Run tests the contract of challenge.Ledger.
 func Run(t *testing.T, open Open) {
+	Examples(t, open)
+	t.Run("it behaves as its model", func(t *testing.T) { model(t, open) })
+}
+
+// Examples is Run without the thousands of requests of the model: for a server that
+// takes its time.
+func Examples(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, open Open){
 		"a challenge is consumed once":                    consumedOnce,
 		"a use asked twice is one":                        useAskedTwice,
@@ -31,7 +38,6 @@ func Run(t *testing.T, open Open) {
 		"a reading asked twice is one":                    readingAskedTwice,
 		"a reading asked twice, after a higher one":       readingAskedLate,
 		"challenges and counters are apart":               apart,
-		"it behaves as its model":                         model,
 		"of many simultaneous uses one is the first":      simultaneousUses,
 		"of many simultaneous readings the highest stays": simultaneousReadings,
 		"what is incomplete is refused":                   incomplete,
