@@ -9,6 +9,8 @@ import (
 	"sotercall/internal/accesstoken/storetest"
 	"sotercall/internal/dynamodb"
 	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/moto"
+	"sotercall/internal/need"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 )
@@ -46,4 +48,17 @@ func openTable(t *testing.T, server *dynalite.Table) func(appid string) accessto
 		t.Cleanup(table.Close)
 		return accesstoken.NewDynamoDB(table, appid)
 	}
+}
+
+// TestMotoKeepsToTheContract: another server that speaks DynamoDB's language. It takes
+// milliseconds for a request, so that only scripts/test -long runs the model on it.
+func TestMotoKeepsToTheContract(t *testing.T) {
+	open := func(t *testing.T) func(string) accesstoken.Store {
+		return openTable(t, dynalite.StartOn(t, moto.Start(t)))
+	}
+	t.Run("examples", func(t *testing.T) { storetest.Examples(t, open) })
+	t.Run("all", func(t *testing.T) {
+		need.Long(t)
+		storetest.Run(t, open)
+	})
 }

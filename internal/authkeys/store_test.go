@@ -9,6 +9,8 @@ import (
 	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/dynamodb"
 	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/moto"
+	"sotercall/internal/need"
 	"sotercall/internal/redis"
 	"sotercall/internal/redis/redistest"
 )
@@ -49,4 +51,17 @@ func forEachStore(t *testing.T, test func(t *testing.T, store authkeys.Store)) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
+}
+
+// TestMotoKeepsToTheContract: another server that speaks DynamoDB's language. It takes
+// milliseconds for a request, so that only scripts/test -long runs the model on it.
+func TestMotoKeepsToTheContract(t *testing.T) {
+	open := func(t *testing.T) authkeys.Store {
+		return authkeys.NewDynamoDB(openTable(t, dynalite.StartOn(t, moto.Start(t))))
+	}
+	t.Run("examples", func(t *testing.T) { storetest.Examples(t, open) })
+	t.Run("all", func(t *testing.T) {
+		need.Long(t)
+		storetest.Run(t, open)
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
 	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/moto"
+	"sotercall/internal/need"
 	"sotercall/internal/redis/redistest"
 )
 
@@ -53,4 +55,17 @@ func TestLedgerKeepsToItsContract(t *testing.T) {
 	for name, open := range ledgers {
 		t.Run(name, func(t *testing.T) { ledgertest.Run(t, open) })
 	}
+}
+
+// TestMotoKeepsToTheContract: another server that speaks DynamoDB's language. It takes
+// milliseconds for a request, so that only scripts/test -long runs the model on it.
+func TestMotoKeepsToTheContract(t *testing.T) {
+	open := func(t *testing.T, instances int) []challenge.Ledger {
+		return openLedgers(t, dynalite.StartOn(t, moto.Start(t)), instances)
+	}
+	t.Run("examples", func(t *testing.T) { ledgertest.Examples(t, open) })
+	t.Run("all", func(t *testing.T) {
+		need.Long(t)
+		ledgertest.Run(t, open)
+	})
 }

@@ -172,6 +172,10 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 	for _, platform := range emulator.Platforms {
 		own := variables
 		if platform.Name == "lambda" {
+			if os.Getenv(lambdaVariable) == "rie" {
+				all[platform.Name] = RIE(t, function, variables, timeout, log)
+				continue
+			}
 			own = forLambda(variables)
 		}
 		runtime, err := platform.Start(t.Context(), definition(function, own, timeout, log))

@@ -1,5 +1,5 @@
 // Package need says what a test needs of the computer that it runs on: a program,
-// the packages of npm, or time. What is missing on a developer's computer skips the
+// the packages of npm, the tools of scripts/tools, or time. What is missing on a developer's computer skips the
 // test, with the reason; with CI set it fails the test, so that nothing is left out
 // there unnoticed.
 package need
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sotercall/internal/nodemodules"
+	"sotercall/internal/tools"
 )
 
 // Met goes on if problem is nil, which tells what is missing. Otherwise the test
@@ -92,6 +93,57 @@ func Time(t testing.TB) {
 	if testing.Short() {
 		t.Skip("-short")
 	}
+}
+
+// Long skips a test that takes minutes, unless the variable LONG is set, as
+// scripts/test -long does. Each has a short form that every run includes.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LONG") == "" {
+		t.Skip("LONG is not set")
+	}
+}
+
+// patience bounds one installation.
+const patience = 10 * time.Minute
+
+// Python returns the path of a Python program at the version that scripts/tools pins.
+// The first test that asks for one installs all of them, which takes half a minute:
+// with -short the test is skipped.
+func Python(t testing.TB, name string) string {
+	t.Helper()
+	Time(t)
+	Program(t, "python3")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	bin, err := tools.Python(ctx)
+	Met(t, err)
+	return filepath.Join(bin, name)
+}
+
+// GoTool returns the path of a program, given by its package, at the version that
+// scripts/tools pins. With -short the test is skipped.
+func GoTool(t testing.TB, pkg string) string {
+	t.Helper()
+	Time(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	program, err := tools.Go(ctx, pkg)
+	Met(t, err)
+	return program
+}
+
+// Jars returns the folder of the Java libraries that a pom.xml names. With -short the
+// test is skipped.
+func Jars(t testing.TB, pom string) string {
+	t.Helper()
+	Time(t)
+	Program(t, "mvn")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	jars, err := tools.Jars(ctx, pom)
+	Met(t, err)
+	return jars
 }
 
 // installed holds, for each folder, the one installation of a test process.

@@ -1,52 +1,73 @@
 package secretsmanager_test
 
 import (
-	"context"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/moto"
+	"sotercall/internal/moto"
 	"sotercall/internal/secretsmanager"
 )
 
-// A stand-in for Secrets Manager by other authors: a secret is read, and read anew after it
-// was rotated.
+// TestSecretsOfMoto reads from a server that is not ours what an operator stores there:
+// secrets as they are created, changed and deleted.
 func TestSecretsOfMoto(t *testing.T) {
-	variables := moto.Credentials()
-	address := moto.Start(t)
-	connections := new(http.Transport)
-	t.Cleanup(connections.CloseIdleConnections)
-	client := sdk.New(sdk.Options{
-		Region: variables["AWS_REGION"], BaseEndpoint: &address, HTTPClient: &http.Client{Transport: connections},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: variables["AWS_ACCESS_KEY_ID"], SecretAccessKey: variables["AWS_SECRET_ACCESS_KEY"]}, nil
-		}),
+	url := moto.Start(t)
+	operator := sdk.New(sdk.Options{
+		Region: moto.Region, BaseEndpoint: aws.String(url),
+		Credentials: credentials.NewStaticCredentialsProvider(moto.AccessKey, moto.SecretKey, ""),
 	})
-	made, err := client.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: aws.String("sotercall/WECHAT_APPSECRET"), SecretString: aws.String("first")})
-	require.NoError(t, err)
-
-	variables["AWS_ENDPOINT_URL_SECRETS_MANAGER"], variables["WECHAT_APPSECRET_ARN"] = address, *made.ARN
+	create := func(name, text string) string {
+		created, err := operator.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: &name, SecretString: &text})
+		require.NoError(t, err)
+		return *created.ARN
+	}
+	document := `{"apps":{` + strings.Repeat(" ", 64<<10-11) + "}}" // 64 KiB, all that there may be
+	appSecret, apps := create("sotercall/WECHAT_APPSECRET", "the-secret-of-the-app\n"), create("sotercall/WECHAT_APPS", document)
 	clock := time.Now()
+	variables := map[string]string{
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": url, "AWS_ACCESS_KEY_ID": moto.AccessKey, "AWS_SECRET_ACCESS_KEY": moto.SecretKey,
+		"WECHAT_APPSECRET_ARN": appSecret, "WECHAT_APPS_ARN": apps,
+	}
 	secrets := open(t, variables, func() time.Time { return clock })
 	values, version, err := secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "first", values["WECHAT_APPSECRET"])
-	_, err = client.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: made.ARN, SecretString: aws.String("second")})
+	assert.Equal(t, 1, version)
+	assert.Equal(t, "the-secret-of-the-app", values["WECHAT_APPSECRET"])
+	assert.True(t, document == values["WECHAT_APPS"])
+
+	_, err = operator.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: aws.String("sotercall/WECHAT_APPSECRET"), SecretString: aws.String("the-next-secret")})
 	require.NoError(t, err)
 	clock = clock.Add(secretsmanager.Life)
-	values, next, err := secrets.Values(t.Context())
+	values, version, err = secrets.Values(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "second", values["WECHAT_APPSECRET"])
-	assert.Equal(t, version+1, next)
+	assert.Equal(t, 2, version)
+	assert.Equal(t, "the-next-secret", values["WECHAT_APPSECRET"])
 
-	variables["WECHAT_APPSECRET_ARN"] = strings.Replace(*made.ARN, "WECHAT", "NO", 1)
-	_, _, err = open(t, variables, time.Now).Values(t.Context())
-	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret, or it has no current version")
+	_, err = operator.DeleteSecret(t.Context(), &sdk.DeleteSecretInput{SecretId: aws.String("sotercall/WECHAT_APPSECRET")})
+	require.NoError(t, err)
+	clock = clock.Add(secretsmanager.Life)
+	values, version, err = secrets.Values(t.Context())
+	assert.ErrorContains(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager refuses, the secret may be marked for deletion")
+	assert.Equal(t, 2, version, "what was read is kept")
+	assert.Equal(t, "the-next-secret", values["WECHAT_APPSECRET"])
+
+	withoutSuffix := appSecret[:strings.LastIndex(appSecret, "-")]
+	for arn, says := range map[string]string{
+		strings.Replace(apps, "WECHAT_APPS", "CHALLENGE_SECRET", 1): "Secrets Manager has no such secret",
+		withoutSuffix: "the secret may be marked for deletion", // it is found without them
+	} {
+		variables := map[string]string{
+			"AWS_ENDPOINT_URL_SECRETS_MANAGER": url, "AWS_ACCESS_KEY_ID": moto.AccessKey, "AWS_SECRET_ACCESS_KEY": moto.SecretKey,
+			"CHALLENGE_SECRET_ARN": arn,
+		}
+		_, _, err := open(t, variables, time.Now).Values(t.Context())
+		assert.ErrorContains(t, err, says)
+	}
 }

@@ -26,6 +26,13 @@ type Open func(t *testing.T) func(appid string) accesstoken.Store
 
 // Run tests the contract of accesstoken.Store.
 func Run(t *testing.T, open Open) {
+	Examples(t, open)
+	t.Run("it behaves as its model", func(t *testing.T) { model(t, open(t)) })
+}
+
+// Examples is Run without the thousands of requests of the model: for a server that
+// takes its time.
+func Examples(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, open func() accesstoken.Store){
 		"a State is kept as it is":                       kept,
 		"a Lease is for one at a time":                   oneAtATime,
@@ -44,7 +51,6 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("appids are apart", func(t *testing.T) { apart(t, open(t)) })
-	t.Run("it behaves as its model", func(t *testing.T) { model(t, open(t)) })
 }
 
 // Life is that of a Lease which is not to end during a test.

@@ -72,6 +72,13 @@ func Start(t testing.TB) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return StartOn(t, backend)
+}
+
+// StartOn makes a table on another server that speaks DynamoDB's language, until the
+// test ends.
+func StartOn(t testing.TB, backend string) *Table {
+	t.Helper()
 	connections := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(connections.CloseIdleConnections)
 	table := &Table{
