@@ -94,11 +94,11 @@ func arnOf(name string, secret map[string]bool) string {
 }
 
 // forSeveralApps are variables that the templates for AWS leave out: they deploy the
-// functions for one app. docs/central-token-server.md says what to write in them for
-// several.
+// functions for one app, and ask nobody in the clear. docs/central-token-server.md says
+// what to write in them for several.
 var forSeveralApps = map[string][]string{
-	"verify": {"WECHAT_APPS", "WECHAT_APPS_FILE"},
-	"token":  {"WECHAT_APPS", "WECHAT_APPS_FILE", "HTTP_BEARER_TOKENS"},
+	"verify": {"CLEARTEXT_HOSTS", "WECHAT_APPS", "WECHAT_APPS_FILE"},
+	"token":  {"CLEARTEXT_HOSTS", "WECHAT_APPS", "WECHAT_APPS_FILE", "HTTP_BEARER_TOKENS"},
 }
 
 func TestVariablesAreThoseThatTheFunctionsKnow(t *testing.T) {

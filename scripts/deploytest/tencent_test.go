@@ -22,8 +22,8 @@ import (
 // defaults: unlike a CloudFormation parameter, ${env:...} must have a value, and
 // whether SCF takes an empty one is not documented.
 var optional = map[string][]string{
-	"verify":    {"CHALLENGE_SECRET", "CHALLENGE_PURPOSE", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
-	"token":     {"REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
+	"verify":    {"CLEARTEXT_HOSTS", "CHALLENGE_SECRET", "CHALLENGE_PURPOSE", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
+	"token":     {"CLEARTEXT_HOSTS", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
 	"challenge": {"CHALLENGE_PURPOSE", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
 }
 
