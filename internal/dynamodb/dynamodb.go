@@ -24,9 +24,10 @@
 // guide, "Time to Live"), so that an item which is there says nothing about time:
 // who keeps it compares expires with the clock.
 //
-// A request is sent up to ten times where no reply comes, and three times where one asks
-// for that: a reply can be lost, and a connection die while a function is frozen. A write
-// must therefore recognize, by a nonce in its item, that it has been done already.
+// A request is sent up to ten times where the connection ends without a reply, and three
+// times where the service refuses for now or does not answer in time: a reply can be lost,
+// and a connection die while a function is frozen. A write must therefore recognize, by a
+// nonce in its item, that it has been done already.
 // Everything together waits for as long as the context lets it, and for four seconds at
 // most.
 package dynamodb

@@ -1,21 +1,22 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
 // What a reply may declare. The largest that our scripts get is one state of a token,
 // of some kilobytes; CLUSTER SLOTS has up to 16,384 ranges of a dozen elements.
 const (
-	maxLine     = 64 << 10
-	maxBulk     = 8 << 20
-	maxElements = 1 << 18
-	maxDepth    = 8
+	maxLine  = 64 << 10 // bytes of a line
+	maxReply = 8 << 20  // bytes that a whole reply takes in memory, about
+	maxDepth = 8        // arrays within each other
 )
 
 var errReply = errors.New("the server's reply is not one of Redis, or too large")
@@ -75,14 +76,14 @@ func (b *bounded) SyscallConn() (syscall.RawConn, error) {
 	return b.raw.SyscallConn()
 }
 
-// replies follows a stream of replies in RESP, RESP3 included (Redis serialization
-// protocol specification), wherever it is cut into pieces.
+// replies follows a stream of replies in RESP (Redis serialization protocol
+// specification), wherever it is cut into pieces. RESP3 is included: go-redis speaks it to
+// Sentinels, whatever Protocol says.
 type replies struct {
-	line []byte // begun: its type and, of a length, the digits
-	size int    // of the line so far
+	line []byte // begun
 	skip int    // how much is left of a bulk string and its end of line
 	left []int  // how many elements are left, of each array that is open
-	sum  int    // elements and bytes that this reply has declared so far
+	sum  int    // what this reply has declared so far, in bytes
 }
 
 func (r *replies) scan(p []byte) error {
@@ -96,79 +97,61 @@ func (r *replies) scan(p []byte) error {
 			}
 			continue
 		}
-		c := p[0]
-		p = p[1:]
-		if c != '\n' {
-			if len(r.line) < 32 {
-				r.line = append(r.line, c)
-			}
-			if r.size++; r.size > maxLine {
-				return errReply
-			}
-			continue
+		line, rest, ended := bytes.Cut(p, []byte("\n"))
+		if len(r.line)+len(line) > maxLine {
+			return errReply
 		}
-		if err := r.header(); err != nil {
-			return err
+		r.line, p = append(r.line, line...), rest
+		if ended {
+			if err := r.header(); err != nil {
+				return err
+			}
+			r.line = r.line[:0]
 		}
-		r.line, r.size = r.line[:0], 0
 	}
 	return nil
 }
 
 // header takes the line that has ended.
 func (r *replies) header() error {
-	if len(r.line) == 0 {
+	text, whole := strings.CutSuffix(string(r.line), "\r")
+	if !whole || text == "" {
 		return errReply
 	}
-	switch kind := r.line[0]; kind {
-	case '+', '-', ':', '_', ',', '#', '(':
-		r.element()
-		return nil
-	case '$', '!', '=', '*', '~', '>', '%', '|':
-		return r.length(kind)
-	}
-	return errReply
-}
-
-// length takes the length of a bulk string, or of an array and its like.
-func (r *replies) length(kind byte) error {
-	text := r.line[1:]
-	if len(text) == 0 || text[len(text)-1] != '\r' {
-		return errReply
-	}
-	n, err := strconv.ParseInt(string(text[:len(text)-1]), 10, 64)
+	kind := text[0]
 	switch {
-	case err != nil || n < -1:
-		return errReply
-	case n == -1:
+	case strings.IndexByte("+-:_,#(", kind) >= 0:
 		r.element()
 		return nil
-	case kind == '$' || kind == '!' || kind == '=':
-		if n > maxBulk || r.sum+int(n) > maxBulk {
-			return errReply
-		}
-		r.sum += int(n)
-		r.skip = int(n) + 2
-		return nil
-	}
-	if n > maxElements || len(r.left) == maxDepth {
+	case strings.IndexByte("$!=*~>%|", kind) < 0:
 		return errReply
 	}
-	// One element counts as much as it takes in memory, about.
-	if r.sum += 16 * int(n); r.sum > maxBulk {
+	n, err := strconv.Atoi(text[1:])
+	if err != nil || n < -1 || n > maxReply {
 		return errReply
 	}
-	if kind == '%' || kind == '|' {
+	isString := strings.IndexByte("$!=", kind) >= 0
+	switch {
+	case kind == '%':
 		n *= 2
+	case kind == '|': // it comes before the reply, and is no element
+		n = 2*n + 1
 	}
-	if kind == '|' { // it comes before the reply, and is no element
-		n++
-	}
-	if n == 0 {
+	switch {
+	case n < 0 || n == 0 && !isString:
 		r.element()
-		return nil
+	case isString:
+		r.sum += n
+		r.skip = n + 2
+	case len(r.left) == maxDepth:
+		return errReply
+	default:
+		r.sum += 16 * n
+		r.left = append(r.left, n)
 	}
-	r.left = append(r.left, int(n))
+	if r.sum > maxReply {
+		return errReply
+	}
 	return nil
 }
 
