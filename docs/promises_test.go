@@ -111,7 +111,7 @@ func TestEveryPromiseHasItsTest(t *testing.T) {
 func testsByPackage(t *testing.T) map[string]bool {
 	t.Helper()
 	all, declared := map[string]bool{}, regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	for _, pattern := range []string{"../internal/*/*_test.go", "../functions/*/*_test.go", "../scripts/*/*_test.go", "../scripts/*/*/*_test.go"} {
+	for _, pattern := range []string{"../internal/*/*_test.go", "../internal/*/*/*_test.go", "../functions/*/*_test.go", "../scripts/*/*_test.go", "../scripts/*/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, file := range files {

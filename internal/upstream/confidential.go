@@ -2,14 +2,12 @@ package upstream
 
 import (
 	"net/url"
-
-	"sotercall/internal/loopback"
 )
 
 // IsConfidential reports whether requests to u may carry secrets: over https, or over
-// http to this computer (see [loopback.Near]).
+// http to this computer (see [IsThisComputer]).
 func IsConfidential(u *url.URL) bool {
-	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback.Near(u.Host))
+	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http" && IsThisComputer(u.Host))
 }
 
 // IsEndpoint reports whether text is the base address of a service: confidential,

@@ -8,11 +8,12 @@ import (
 	"net"
 	"net/http"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/upstream"
 )
 
 func containersFlag(flags *flag.FlagSet) *bool {
-	return flags.Bool("containers", false, "serve containers of this computer, too, such as those of sam local: at http://"+loopback.DockerHost+" and the port of -addr")
+	return flags.Bool("containers", false, "serve containers of this computer, too, such as those of sam local: at http://"+upstream.DockerHost+" and the port of -addr")
 }
 
 // containersHere are those that a world serves: none unless wanted. It warns of what

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/upstream"
 )
 
 // TestContainersAreServedIfWanted asks, under the name that containers
 // have for this computer, for WeChat and for the sandbox's control paths.
 func TestContainersAreServedIfWanted(t *testing.T) {
-	asContainer := func(r *http.Request) { r.Host = loopback.DockerHost + ":9000" }
+	asContainer := func(r *http.Request) { r.Host = upstream.DockerHost + ":9000" }
 	for _, wanted := range []bool{true, false} {
 		s := settings{addr: "127.0.0.1:0", log: io.Discard}
 		if wanted {
