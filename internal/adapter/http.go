@@ -104,7 +104,7 @@ func duration(name string, standard, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// listen opens a listener that [takeNoMore] can close to new connections, which the
+// listen opens a listener that takeNoMore can close to new connections, which the
 // kernel does not offer for Multipath TCP, Go's default.
 func listen(address string) (net.Listener, error) {
 	var config net.ListenConfig

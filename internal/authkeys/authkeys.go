@@ -6,7 +6,7 @@
 // Programs are made and kept by WeChat and never leave it: for those only
 // WeChat's verify_signature can tell.
 //
-// An AuthKey comes in by [Enroll], or by the call that [EnrollHandler] answers,
+// An AuthKey comes in by [Enroll], or by the call that [EnrollCall] answers,
 // with the ASK that vouches for it. From then on [Verifier] judges the user's
 // results with it. Between the two, AuthKeys lie in a [Store], which all instances
 // share: [Redis] or [DynamoDB]. A deployment that carries its AuthKeys with it needs

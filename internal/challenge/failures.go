@@ -139,7 +139,7 @@ func (v *Verifier) fail(ctx context.Context, t Ticket, verdict openapi.Verdict) 
 	return verdict
 }
 
-// withinPause runs an attempt on which no answer depends, as [Verifier.raise] does.
+// withinPause runs an attempt on which no answer depends, as Verifier.raise does.
 func (v *Verifier) withinPause(ctx context.Context, attempt func(context.Context) error) error {
 	if err := v.failing.begin(v.now()); err != nil {
 		return err

@@ -44,10 +44,11 @@ func (e *Error) Error() string {
 	return s
 }
 
-// WithStatus sets an HTTP status of its own, and returns e.
+// WithStatus returns a copy of e with an HTTP status of its own.
 func (e *Error) WithStatus(status int) *Error {
-	e.status = status
-	return e
+	with := *e
+	with.status = status
+	return &with
 }
 
 // Status is the HTTP status that goes with e at a camelCase door: 4xx when the one

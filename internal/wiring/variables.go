@@ -22,7 +22,7 @@ import (
 // looks like, for the error.
 //
 // A value loses the end of its line, which files and pipes leave there. readVariables refuses
-// what else is pasted by mistake: see [pastedByMistake].
+// what else is pasted by mistake: see pastedByMistake.
 func readVariables(into any, environment map[string]string) error {
 	set := make(map[string]string, len(environment))
 	var problems checker

@@ -19,7 +19,7 @@ import (
 const throttlePeriod = 20 * time.Millisecond
 
 // throttle is a cgroup whose processes get a share of one core. Make it with
-// [newThrottle].
+// newThrottle.
 type throttle struct {
 	folder string
 	v2     bool
