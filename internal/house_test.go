@@ -16,11 +16,11 @@ import (
 var storeys = []string{
 	"secret journal jsonobject scfguard loopback gobuild nodemodules tlstest",
 	"soter openapi redact tools",
-	"apps redis trigger upstream emulator need",
+	"redis trigger upstream emulator need",
 	"adapter config awssdk moto",
 	"dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",
-	"sandbox wechat",
+	"sandbox tokenserver wechat",
 	"wiring",
 	"redis/redistest dynamodb/dynalite secretsmanager/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"hostedtest",

@@ -7,6 +7,7 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/config"
 	"sotercall/internal/function"
+	"sotercall/internal/tokenserver"
 )
 
 // Token is the function that keeps the access_tokens for all others.
@@ -27,8 +28,8 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
-func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *accesstoken.Handler {
-	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
+func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Handler {
+	h := &tokenserver.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}

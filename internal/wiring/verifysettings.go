@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/config"
 	"sotercall/internal/openapi"
@@ -36,7 +35,7 @@ type verifySettings struct {
 	LogLevel         slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases, tokenBases []*url.URL
-	apps                 apps.Set
+	apps                 appSet
 }
 
 // readVerifySettings reads the variables, and refuses what cannot work.

@@ -1,4 +1,4 @@
-package accesstoken_test
+package tokenserver_test
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
-	"sotercall/internal/apps"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/tokenserver"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -64,17 +64,17 @@ func backend(t testing.TB) context.Context {
 }
 
 // direct is the answer to a direct event.
-func direct(ctx context.Context, h *accesstoken.Handler, event string) string {
+func direct(ctx context.Context, h *tokenserver.Handler, event string) string {
 	call := h.Calls()[0]
 	return string(call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(event)})))
 }
 
 // serve answers a request as the function does.
-func serve(h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serve(h *tokenserver.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return serveFor(adapter.Invocation{Platform: adapter.HTTP}, h, r)
 }
 
-func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serveFor(i adapter.Invocation, h *tokenserver.Handler, r *http.Request) *httptest.ResponseRecorder {
 	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
 		return function.Function{Calls: h.Calls()}, nil
 	}
@@ -83,10 +83,10 @@ func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *ht
 	return w
 }
 
-func newHandler(s *source) *accesstoken.Handler {
-	return &accesstoken.Handler{
-		Apps:    map[string]accesstoken.Managed{"wxAPP": s},
-		Clients: []apps.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
+func newHandler(s *source) *tokenserver.Handler {
+	return &tokenserver.Handler{
+		Apps:    map[string]tokenserver.Managed{"wxAPP": s},
+		Clients: []tokenserver.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
 		Now:     func() time.Time { return now },
 	}
 }
