@@ -30,9 +30,9 @@ func secrets(texts ...string) (all []secret.Text) {
 
 // newServer has two apps, a client with the right to one of them, one with the right
 // to both, and one with the right to an app that is not there.
-func newServer() (h *tokenserver.Handler, shops, games *source) {
+func newServer() (h *tokenserver.Server, shops, games *source) {
 	shops, games = new(source), new(source)
-	return &tokenserver.Handler{
+	return &tokenserver.Server{
 		Apps: map[string]tokenserver.Managed{shop: shops, game: games},
 		Clients: []tokenserver.Client{
 			{Name: "shop", Secrets: secrets("shop-new", "shop-old"), Apps: []string{shop}},
@@ -44,7 +44,7 @@ func newServer() (h *tokenserver.Handler, shops, games *source) {
 	}, shops, games
 }
 
-func stable(h *tokenserver.Handler, appID, presented string) string {
+func stable(h *tokenserver.Server, appID, presented string) string {
 	body := `{"grant_type":"client_credential","appid":"` + appID + `","secret":"` + presented + `"}`
 	return serve(h, httptest.NewRequest("POST", "/cgi-bin/stable_token", strings.NewReader(body))).Body.String()
 }

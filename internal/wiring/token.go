@@ -25,11 +25,11 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		w.warnOfCleartext(config.Cleartext(s.apiBases))
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
+	return function.Function{BasePath: s.BasePath, Calls: tokenServer(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
-func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Handler {
-	h := &tokenserver.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
+func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {
+	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}

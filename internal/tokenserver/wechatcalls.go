@@ -44,11 +44,11 @@ type credentials struct {
 	Doubt accesstoken.Doubt `json:"doubt"`
 }
 
-func (h *Handler) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
 	return h.give(ctx, fromQuery(asked.HTTP.URL.Query()))
 }
 
-func (h *Handler) stable(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) stable(ctx context.Context, asked openapi.Asked) openapi.Result {
 	presented, refused := fromBody(asked)
 	if refused != nil {
 		return openapi.Refused(refused)
@@ -76,7 +76,7 @@ func fromBody(asked openapi.Asked) (credentials, *openapi.Error) {
 }
 
 // give answers a client that may have the token with it.
-func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
+func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
 	source, client, log, refused := h.admit(ctx, c)
 	if refused != nil {
 		return openapi.Refused(refused, log...)
@@ -117,7 +117,7 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 // whether there is such an app or not, and nothing that happens before it depends on
 // that: the apps are looked at for a client with a right to this one. Only who may
 // have the tokens of all apps is told that there is none of that name.
-func (h *Handler) admit(ctx context.Context, c credentials) (Managed, *Client, []slog.Attr, *openapi.Error) {
+func (h *Server) admit(ctx context.Context, c credentials) (Managed, *Client, []slog.Attr, *openapi.Error) {
 	// The secret will prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():

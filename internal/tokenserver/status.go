@@ -43,7 +43,7 @@ type lastFailure struct {
 }
 
 // status answers [StatusName], to the developer's own people only.
-func (h *Handler) status(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) status(ctx context.Context, asked openapi.Asked) openapi.Result {
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}

@@ -37,7 +37,7 @@ type Managed interface {
 	Status(ctx context.Context) accesstoken.Status
 }
 
-// Handler is the call surface of the token function, the one place that fetches
+// Server is the call surface of the token function, the one place that fetches
 // access_tokens for all others.
 //
 // Over HTTP it speaks WeChat's own two calls, getAccessToken and
@@ -53,7 +53,7 @@ type Managed interface {
 // camelCase and can compare and refresh.
 //
 // Its fields are set before the first use and not changed after.
-type Handler struct {
+type Server struct {
 	// Apps are what tokens are given of, by AppID.
 	Apps map[string]Managed
 	// Clients are let in over HTTP, each for its apps. None means that nobody is.
@@ -71,7 +71,7 @@ type Handler struct {
 }
 
 // Calls are the direct call, WeChat's own two, and the one for operators.
-func (h *Handler) Calls() []openapi.Call {
+func (h *Server) Calls() []openapi.Call {
 	// Who may ask over HTTP is known when the request has been read.
 	open := func(r *http.Request) (openapi.Caller, *openapi.Error) { return openapi.CallerFrom(r.Context()), nil }
 	operators := h.Operators
@@ -90,7 +90,7 @@ func (h *Handler) Calls() []openapi.Call {
 const atOnce = 16
 
 // eachOf calls do with each of the apps, some at a time, and returns when all are done.
-func (h *Handler) eachOf(ids []string, do func(i int, app Managed)) {
+func (h *Server) eachOf(ids []string, do func(i int, app Managed)) {
 	var all errgroup.Group
 	all.SetLimit(atOnce)
 	for i, id := range ids {
@@ -103,7 +103,7 @@ func (h *Handler) eachOf(ids []string, do func(i int, app Managed)) {
 }
 
 // ids are the AppIDs, sorted.
-func (h *Handler) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
+func (h *Server) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
 
 // question is what a direct event may ask.
 type question struct {
@@ -123,7 +123,7 @@ type question struct {
 // where there are several. Nothing else is answered with a token, since an event of
 // any other form was meant for somebody else. Only a backend gets one: with it a
 // user could act for the whole app.
-func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
 	caller := openapi.CallerFrom(ctx)
 	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
@@ -156,7 +156,7 @@ const maxNamed = 10
 
 // renew renews the tokens that are due, so that no caller has to wait for it. The
 // answer, which platforms keep, does not hold a token.
-func (h *Handler) renew(ctx context.Context) openapi.Result {
+func (h *Server) renew(ctx context.Context) openapi.Result {
 	ids := h.ids()
 	tokens, errs := make([]accesstoken.Token, len(ids)), make([]error, len(ids))
 	h.eachOf(ids, func(i int, app Managed) { tokens[i], errs[i] = app.Token(ctx) })
@@ -186,7 +186,7 @@ func (h *Handler) renew(ctx context.Context) openapi.Result {
 }
 
 // told is the answer to a direct event.
-func (h *Handler) told(token accesstoken.Token, err error, log ...slog.Attr) openapi.Result {
+func (h *Server) told(token accesstoken.Token, err error, log ...slog.Attr) openapi.Result {
 	if err != nil {
 		return openapi.Refused(callError(err), log...)
 	}
@@ -217,7 +217,7 @@ func callError(err error) *openapi.Error {
 }
 
 // expiresIn is what is left of a token's life in whole seconds, at least 1.
-func (h *Handler) expiresIn(token accesstoken.Token) int64 {
+func (h *Server) expiresIn(token accesstoken.Token) int64 {
 	return max(1, int64(token.Expires.Sub(h.Now())/time.Second))
 }
 
