@@ -27,15 +27,15 @@ import (
 //	A text that two common parsers would read in two ways | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
 //	A call from a page is about the user that the platform names for this one invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
 //	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
-//	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened accesstoken.TestHTTPIsClosedWithoutClientSecrets
+//	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
 //	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
 //	With a `purpose`, a signature counts for that purpose only | challenge.TestChallengeIsGoodForItsPurposeOnly challenge.TestStormsOfPurposes
 //	A challenge issued for one purpose is refused for another | challenge.TestWrongPurposeConsumesNothingInAnyStore challenge.TestForgedPurposeHashIsNotOurs
 //	A purpose is never ignored: where challenges are off it is refused | openapi.TestPurposeIsReadOrRefused challenge.TestPurposeWithoutChallengesIsRefused challenge.TestPurposeIsRequiredWhereYouSaySo
 //	A challenge that was alive when the request came is accepted for a minute longer | challenge.TestSlowVerifierCostsNobodyTheChallengeForAMinute
 //	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
-//	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | accesstoken.TestClientGetsTheTokensOfItsApps
-//	For any other app the answer is that of a wrong secret | accesstoken.TestRefusalDoesNotTellWhichAppsThereAre
+//	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | tokenserver.TestClientGetsTheTokensOfItsApps
+//	For any other app the answer is that of a wrong secret | tokenserver.TestRefusalDoesNotTellWhichAppsThereAre
 //	A user's question is about the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
 //	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
 //	This holds also when a server on the way sends back | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
@@ -65,12 +65,12 @@ import (
 //	There, the last hop of `TCB_SOURCE` must be one that only a backend can be | trigger.TestCallerIsWhomThePlatformNames
 //	A function counts as running there as soon as any variable | trigger.TestAnyVariableOfCloudBaseAsksForProof
 //	If a user's page called that function, the platform hands the user on | trigger.TestCallerIsWhomThePlatformNames
-//	(The event has a member `userInfo` with the AppID; the functions pass it over.) | openapi.TestUnknownFieldsAreAllowed accesstoken.TestDirect
+//	(The event has a member `userInfo` with the AppID; the functions pass it over.) | openapi.TestUnknownFieldsAreAllowed tokenserver.TestDirect
 //	`HTTP_AUTH=platform` is answered `-604104` here | verify.TestWhoMayCallWhatOverHTTP
 //	An event of a timer's shape needs a backend | verify.TestTimerInACloudBaseEnvironment
-//	The response holds no token | accesstoken.TestTimerRenewsAndTellsNoToken
+//	The response holds no token | tokenserver.TestTimerRenewsAndTellsNoToken
 //	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
-//	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly accesstoken.TestDirectRefusals
+//	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly tokenserver.TestDirectRefusals
 //	An empty event asks for nothing, except a challenge | challenge.TestPageGetsAChallengeOfItsOwn
 //	An event that carries a part of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
 //	So is an event with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept

@@ -16,10 +16,10 @@ import (
 var storeys = []string{
 	"secret journal jsonobject upstream adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
 	"soter openapi secret/redact dev/loopback test/tools",
-	"apps store/redis trigger upstream/awssdk dev/emulator test/need",
+	"store/redis trigger upstream/awssdk dev/emulator test/need",
 	"adapter store/dynamodb secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function",
-	"wechat dev/sandbox",
+	"tokenserver wechat dev/sandbox",
 	"wiring",
 	"store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",

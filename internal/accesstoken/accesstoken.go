@@ -4,7 +4,6 @@
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
 // WeChat's two token endpoints, or a token function) as seldom as possible, and
 // shares what it gets through a [Store] with all other instances of the function.
-// [Handler] gives the tokens of Caches to others: it is the token function's calls.
 // There is one Cache for each app, see [Apps].
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
@@ -78,6 +77,12 @@ type Grant struct {
 	Value     secret.Text
 	ExpiresIn time.Duration
 }
+
+// Paths of WeChat's two token endpoints: getAccessToken and getStableAccessToken.
+const (
+	ClassicPath = "/cgi-bin/token"
+	StablePath  = "/cgi-bin/stable_token"
+)
 
 // Endpoint fetches a token from where tokens are made, or from a token function.
 type Endpoint interface {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -70,10 +72,16 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 		}
 	}
 	for _, ids := range [][]string{well, failing} {
-		some(len(ids), func(i int) {
-			held, err := a[ids[i]].holdsLaterAmong(ctx, presented, len(a))
-			settle(ids[i], held, err)
-		})
+		var asking errgroup.Group
+		asking.SetLimit(atOnce)
+		for _, id := range ids {
+			asking.Go(func() error {
+				held, err := a[id].holdsLaterAmong(ctx, presented, len(a))
+				settle(id, held, err)
+				return nil
+			})
+		}
+		_ = asking.Wait() // none fails: settle has the errors
 	}
 	switch {
 	case holder != "":
@@ -84,20 +92,6 @@ func (a Apps) Holder(ctx context.Context, accessToken string) (string, error) {
 		return "", refused
 	}
 	return "", nil
-}
-
-// some calls do with 0 to n-1, some of them at a time, and returns when all are done.
-func some(n int, do func(i int)) {
-	var running sync.WaitGroup
-	free := make(chan struct{}, atOnce)
-	for i := range n {
-		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			do(i)
-		})
-	}
-	running.Wait()
 }
 
 // hasFailed reports whether the last fetch has failed.

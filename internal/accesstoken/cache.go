@@ -70,7 +70,7 @@ type Cache struct {
 	doubted     time.Time   // when such a token was first presented; see look
 }
 
-var _ Managed = (*Cache)(nil)
+var _ Source = (*Cache)(nil)
 
 // Config says where a [Cache] gets its tokens.
 type Config struct {

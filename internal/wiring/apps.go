@@ -9,13 +9,13 @@ import (
 	"slices"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/apps"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/tokenserver"
 )
 
 // appsSettings are the variables that say which apps a function works for: one app
-// in two variables, or a document (package apps) in a variable or in a file.
+// in two variables, or a document (appSet) in a variable or in a file.
 type appsSettings struct {
 	AppID     string
 	AppSecret secret.Text
@@ -29,13 +29,13 @@ func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File 
 
 // read reads the apps; none if there are none. What is wrong is told by the name of
 // the variable and the place in the document.
-func (s appsSettings) read(check *checker, environment map[string]string) apps.Set {
+func (s appsSettings) read(check *checker, environment map[string]string) appSet {
 	if !s.isDocument() {
 		if s.AppID == "" || s.AppSecret.IsZero() {
-			return apps.Set{}
+			return appSet{}
 		}
-		check.That(apps.IsAppID(s.AppID), "WECHAT_APPID", "must be an AppID: wx and 16 of the characters 0-9 and a-f")
-		return apps.Set{Apps: []apps.App{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
+		check.That(isAppID(s.AppID), "WECHAT_APPID", "must be an AppID: wx and 16 of the characters 0-9 and a-f")
+		return appSet{Apps: []listedApp{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
 	}
 	name, document := "WECHAT_APPS", []byte(s.Document.Reveal())
 	if s.File != "" {
@@ -45,7 +45,7 @@ func (s appsSettings) read(check *checker, environment map[string]string) apps.S
 		if document, err = os.ReadFile(s.File); err != nil {
 			check.That(!errors.Is(err, fs.ErrNotExist), name, "names a file that is not there")
 			check.That(errors.Is(err, fs.ErrNotExist), name, "names a file that cannot be read")
-			return apps.Set{}
+			return appSet{}
 		}
 	}
 	check.That(!bytes.HasPrefix(document, []byte("\ufeff")), name, "begins with a byte order mark: save it as UTF-8 without one")
@@ -53,8 +53,8 @@ func (s appsSettings) read(check *checker, environment map[string]string) apps.S
 		check.That(environment[variable] == "", variable, "is not used with "+name+": the document names the apps")
 	}
 	check.That(environment["ACCESS_TOKEN_MODE"] == "", "ACCESS_TOKEN_MODE", "is not used with "+name+": each app has its mode there")
-	set, err := apps.Parse(document)
-	if invalid, ok := errors.AsType[*apps.Invalid](err); ok {
+	set, err := parseApps(document)
+	if invalid, ok := errors.AsType[*invalidDocument](err); ok {
 		for _, problem := range invalid.Problems {
 			check.That(false, name, problem)
 		}
@@ -63,12 +63,12 @@ func (s appsSettings) read(check *checker, environment map[string]string) apps.S
 }
 
 // apart demands of secrets of a variable that none is an app's or a client's.
-func apart(check *checker, name string, secrets []secret.Text, set apps.Set) {
+func apart(check *checker, name string, secrets []secret.Text, set appSet) {
 	check.Apart(name, secrets, "an app", appSecrets(set))
 	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))
 }
 
-func appSecrets(set apps.Set) []secret.Text {
+func appSecrets(set appSet) []secret.Text {
 	var all []secret.Text
 	for _, app := range set.Apps {
 		all = append(all, app.Secret)
@@ -76,7 +76,7 @@ func appSecrets(set apps.Set) []secret.Text {
 	return all
 }
 
-func clientSecrets(clients []apps.Client) []secret.Text {
+func clientSecrets(clients []tokenserver.Client) []secret.Text {
 	var all []secret.Text
 	for _, client := range clients {
 		all = append(all, client.Secrets...)
@@ -85,8 +85,8 @@ func clientSecrets(clients []apps.Client) []secret.Text {
 }
 
 // managed are the apps of a token function.
-func managed(all accesstoken.Apps) map[string]accesstoken.Managed {
-	m := make(map[string]accesstoken.Managed, len(all))
+func managed(all accesstoken.Apps) map[string]tokenserver.Managed {
+	m := make(map[string]tokenserver.Managed, len(all))
 	for appID, cache := range all {
 		m[appID] = cache
 	}
@@ -107,10 +107,10 @@ func (b byApp) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, 
 
 // clientsOf are those of the document, and the one that TOKEN_CLIENT_SECRETS name,
 // which may have the tokens of all apps.
-func clientsOf(secrets []secret.Text, set apps.Set) []apps.Client {
+func clientsOf(secrets []secret.Text, set appSet) []tokenserver.Client {
 	clients := slices.Clone(set.Clients)
 	if len(secrets) > 0 {
-		clients = append(clients, apps.Client{Secrets: secrets})
+		clients = append(clients, tokenserver.Client{Secrets: secrets})
 	}
 	return clients
 }

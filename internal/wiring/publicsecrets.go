@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/secret"
 )
 
@@ -18,7 +17,7 @@ var publicMarks = []string{"no-secret", "-on-this-computer"}
 
 // refusePublic demands other credentials than the public ones where one of the bases is
 // WeChat's own. secrets are by variable.
-func refusePublic(check *checker, bases []*url.URL, appID string, set apps.Set, secrets map[string][]secret.Text) {
+func refusePublic(check *checker, bases []*url.URL, appID string, set appSet, secrets map[string][]secret.Text) {
 	if !slices.ContainsFunc(bases, isWeChats) {
 		return
 	}
@@ -28,7 +27,7 @@ func refusePublic(check *checker, bases []*url.URL, appID string, set apps.Set, 
 		check.That(!slices.ContainsFunc(secrets[name], isPublic), name, should)
 	}
 	if appID == "" {
-		public := slices.ContainsFunc(set.Apps, func(a apps.App) bool { return a.ID == publicAppID }) ||
+		public := slices.ContainsFunc(set.Apps, func(a listedApp) bool { return a.ID == publicAppID }) ||
 			slices.ContainsFunc(appSecrets(set), isPublic) || slices.ContainsFunc(clientSecrets(set.Clients), isPublic)
 		check.That(!public, "WECHAT_APPS or WECHAT_APPS_FILE", "must not hold a credential of the sandbox or of an example: anybody can read it")
 	}

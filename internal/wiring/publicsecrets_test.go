@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 )
@@ -76,7 +75,7 @@ func TestPublicCredentialsAreRefusedInFrontOfWeChat(t *testing.T) {
 
 // Each secret that stands in an example is known as public.
 func TestEveryExampleHoldsPublicSecretsOnly(t *testing.T) {
-	set, err := apps.Parse([]byte(read(t, "../../deploy/apps.example.json")))
+	set, err := parseApps([]byte(read(t, "../../deploy/apps.example.json")))
 	require.NoError(t, err)
 	for _, s := range append(appSecrets(set), clientSecrets(set.Clients)...) {
 		assert.True(t, isPublic(s), s.Reveal())

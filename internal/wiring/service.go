@@ -43,7 +43,7 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 			}
 			problems = append(problems, errors.New(what+" not used with WECHAT_TOKEN_BASE: tokens are given out where they are fetched"))
 		}
-		f.Calls = append(f.Calls, tokenHandler(token, caches, w.log).Calls()...)
+		f.Calls = append(f.Calls, tokenServer(token, caches, w.log).Calls()...)
 		problems = append(problems, err)
 	}
 	if environment["HTTP_AUTH"] == "wechat" {

@@ -6,6 +6,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
+	"sotercall/internal/tokenserver"
 )
 
 // Token is the function that keeps the access_tokens for all others.
@@ -23,11 +24,11 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		w.warnOfCleartext(cleartextHosts(s.apiBases))
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
+	return function.Function{BasePath: s.BasePath, Calls: tokenServer(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
-func tokenHandler(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *accesstoken.Handler {
-	h := &accesstoken.Handler{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
+func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {
+	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/secret"
 )
 
@@ -26,7 +25,7 @@ type tokenSettings struct {
 	LogLevel        slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases []*url.URL
-	apps     apps.Set
+	apps     appSet
 }
 
 // readTokenSettings reads the variables, and refuses what cannot work.

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
@@ -35,7 +34,7 @@ type verifySettings struct {
 	LogLevel         slog.Level    `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 
 	apiBases, tokenBases []*url.URL
-	apps                 apps.Set
+	apps                 appSet
 }
 
 // readVerifySettings reads the variables, and refuses what cannot work.

@@ -11,7 +11,6 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
-	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret/redact"
@@ -91,7 +90,7 @@ func (w *world) open(s storeSettings, environment map[string]string) (*store, er
 
 // app is what belongs to one app, and to no other.
 type app struct {
-	app      apps.App
+	app      listedApp
 	client   *wechat.Client // its retry budget
 	memory   *accesstoken.Memory
 	tokens   *accesstoken.Cache
@@ -108,7 +107,7 @@ type tokenSource struct {
 
 // caches returns a Cache for each app. Apps share connections and nothing else. Those
 // that are not in set any more are forgotten.
-func (w *world) caches(set apps.Set, from tokenSource) accesstoken.Apps {
+func (w *world) caches(set appSet, from tokenSource) accesstoken.Apps {
 	all, kept := accesstoken.Apps{}, map[string]*app{}
 	for _, one := range set.Apps {
 		kept[one.ID] = w.app(w.apps[one.ID], one, from)
@@ -120,7 +119,7 @@ func (w *world) caches(set apps.Set, from tokenSource) accesstoken.Apps {
 
 // app returns before if it can be used for one as it is, and else an app that knows
 // what before knows. before may be nil.
-func (w *world) app(before *app, one apps.App, from tokenSource) *app {
+func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	if before != nil && before.app.Secret.Equal(one.Secret) && before.app.Classic == one.Classic && before.in == from.store {
 		return before
 	}
@@ -155,7 +154,7 @@ func (w *world) app(before *app, one apps.App, from tokenSource) *app {
 }
 
 // verifiers returns a Verifier for each app of set, which asks at hosts.
-func (w *world) verifiers(set apps.Set, hosts *upstream.Hosts) byApp {
+func (w *world) verifiers(set appSet, hosts *upstream.Hosts) byApp {
 	all := byApp{}
 	for _, appID := range set.IDs() {
 		app := w.apps[appID]

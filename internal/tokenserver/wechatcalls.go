@@ -1,4 +1,4 @@
-package accesstoken
+package tokenserver
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/apps"
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -41,14 +41,14 @@ type credentials struct {
 	StaleToken secret.Text `json:"stale_token"`
 	// Doubt, another, says why that token may be good all the same: it is replaced if
 	// there is another one already, and nothing is forced.
-	Doubt Doubt `json:"doubt"`
+	Doubt accesstoken.Doubt `json:"doubt"`
 }
 
-func (h *Handler) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
 	return h.give(ctx, fromQuery(asked.HTTP.URL.Query()))
 }
 
-func (h *Handler) stable(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) stable(ctx context.Context, asked openapi.Asked) openapi.Result {
 	presented, refused := fromBody(asked)
 	if refused != nil {
 		return openapi.Refused(refused)
@@ -76,17 +76,17 @@ func fromBody(asked openapi.Asked) (credentials, *openapi.Error) {
 }
 
 // give answers a client that may have the token with it.
-func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
+func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
 	source, client, log, refused := h.admit(ctx, c)
 	if refused != nil {
 		return openapi.Refused(refused, log...)
 	}
-	var token Token
+	var token accesstoken.Token
 	var err error
 	switch {
 	case !c.StaleToken.IsZero():
 		token, err = source.Claim(ctx, c.StaleToken, c.Doubt)
-		if c.Doubt != "" && errors.Is(err, ErrStale) {
+		if c.Doubt != "" && errors.Is(err, accesstoken.ErrStale) {
 			token, err = source.Token(ctx)
 		}
 	case c.ForceRefresh:
@@ -117,7 +117,7 @@ func (h *Handler) give(ctx context.Context, c credentials) openapi.Result {
 // whether there is such an app or not, and nothing that happens before it depends on
 // that: the apps are looked at for a client with a right to this one. Only who may
 // have the tokens of all apps is told that there is none of that name.
-func (h *Handler) admit(ctx context.Context, c credentials) (Managed, *apps.Client, []slog.Attr, *openapi.Error) {
+func (h *Server) admit(ctx context.Context, c credentials) (Managed, *Client, []slog.Attr, *openapi.Error) {
 	// The secret will prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():
@@ -131,7 +131,7 @@ func (h *Handler) admit(ctx context.Context, c credentials) (Managed, *apps.Clie
 	case c.Secret == "":
 		return nil, nil, nil, noSecret
 	}
-	h.index.Do(func() { h.bySecret = apps.BySecret(h.Clients) })
+	h.index.Do(func() { h.bySecret = clientsBySecret(h.Clients) })
 	client, known := h.bySecret.Find(c.Secret)
 	if !known {
 		return nil, nil, []slog.Attr{slog.String("reason", "no client has this secret")}, badSecret

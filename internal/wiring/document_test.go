@@ -1,4 +1,4 @@
-package apps_test
+package wiring
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/apps"
+	"sotercall/internal/secret"
 )
 
 const (
@@ -29,8 +29,8 @@ const document = `{
   }
 }`
 
-func TestParse(t *testing.T) {
-	set, err := apps.Parse([]byte(document))
+func TestParseApps(t *testing.T) {
+	set, err := parseApps([]byte(document))
 	require.NoError(t, err)
 	assert.Equal(t, []string{game, shop}, set.IDs(), "in their order")
 	assert.Equal(t, []bool{true, false}, []bool{set.Apps[0].Classic, set.Apps[1].Classic})
@@ -39,24 +39,24 @@ func TestParse(t *testing.T) {
 
 	limited, all := set.Clients[0], set.Clients[1]
 	assert.Equal(t, []string{"shop", "reports"}, []string{limited.Name, all.Name})
-	assert.Equal(t, []bool{true, false}, []bool{limited.IsLimited(), all.IsLimited()})
-	index := apps.BySecret(set.Clients)
-	has := func(c apps.Client, presented string) bool {
-		found, ok := index.Find(presented)
-		return ok && found.Name == c.Name
-	}
-	assert.True(t, has(limited, client))
+	assert.Equal(t, []string{client}, revealed(limited.Secrets))
 	assert.True(t, limited.May(shop))
 	assert.False(t, limited.May(game))
-	assert.False(t, has(limited, reporter))
-	assert.False(t, has(limited, ""))
-	assert.True(t, has(all, reporter) && has(all, "report-0123456789abcdef-new-4567"), "both, while they are changed")
+	assert.Equal(t, []string{reporter, "report-0123456789abcdef-new-4567"}, revealed(all.Secrets), "both, while they are changed")
 	assert.True(t, all.May(game))
+	assert.Nil(t, all.Apps, "not a list")
 
-	set, err = apps.Parse([]byte(`{"apps":{"wx0123456789abcdef":{"secret":"s","mode":"stable"}}}`))
+	set, err = parseApps([]byte(`{"apps":{"wx0123456789abcdef":{"secret":"s","mode":"stable"}}}`))
 	require.NoError(t, err, "clients may be left out")
 	assert.Empty(t, set.Clients)
 	assert.False(t, set.Apps[0].Classic)
+}
+
+func revealed(secrets []secret.Text) (all []string) {
+	for _, s := range secrets {
+		all = append(all, s.Reveal())
+	}
+	return all
 }
 
 func TestMistakesAreNamedByTheirPlace(t *testing.T) {
@@ -90,7 +90,7 @@ func TestMistakesAreNamedByTheirPlace(t *testing.T) {
 		{"no name", `"shop": {`, `"": {`, "/clients/#1 must have a name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := apps.Parse([]byte(strings.Replace(document, c.old, c.new, 1)))
+			_, err := parseApps([]byte(strings.Replace(document, c.old, c.new, 1)))
 			require.ErrorContains(t, err, c.says)
 			for _, hidden := range []string{shopSecret, gameSecret, client, reporter} {
 				assert.NotContains(t, err.Error(), hidden[:8])
@@ -116,7 +116,7 @@ func TestSecretInThePlaceOfANameIsNotPrinted(t *testing.T) {
 		`{"apps":{"wx1":{"secret":"s"}},"clients":{"c":{"secrets":"` + hidden + `","apps":["*"]}}}`:    "/clients/c/secrets has a value of the wrong kind",
 		`{"apps":{"wx1":{"secret":"s"}},"clients":{"c":{"secrets":["` + hidden + `},"apps":["*"]}}} "`: "is not valid JSON",
 	} {
-		_, err := apps.Parse([]byte(document))
+		_, err := parseApps([]byte(document))
 		require.ErrorContains(t, err, says, document)
 		assert.NotContains(t, err.Error(), hidden[:8], document)
 	}
@@ -127,29 +127,29 @@ func TestFewMistakesAreToldOfMany(t *testing.T) {
 	for _, last := range "abcdef0" {
 		all = append(all, fmt.Sprintf(`"wx000000000000000%c":{}`, last))
 	}
-	_, err := apps.Parse([]byte(`{"apps":{` + strings.Join(all, ",") + `}}`))
-	invalid := new(apps.Invalid)
+	_, err := parseApps([]byte(`{"apps":{` + strings.Join(all, ",") + `}}`))
+	invalid := new(invalidDocument)
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "/apps/wx000000000000000a/secret is missing", invalid.Problems[0])
 	assert.Equal(t, "and 2 more", invalid.Problems[len(invalid.Problems)-1])
 	assert.Len(t, invalid.Problems, 6)
 
-	_, err = apps.Parse([]byte(strings.Repeat(" ", apps.MaxDocument) + document))
+	_, err = parseApps([]byte(strings.Repeat(" ", maxDocument) + document))
 	assert.ErrorContains(t, err, "is longer than 1048576 bytes")
 }
 
-// FuzzParse: whatever stands there, what is taken has a secret for each app and
+// FuzzParseApps: whatever stands there, what is taken has a secret for each app and
 // rights for each client, and no message holds more than 31 bytes of it in a row.
-func FuzzParse(f *testing.F) {
+func FuzzParseApps(f *testing.F) {
 	f.Add([]byte(document))
 	f.Add([]byte(`{"apps":{"wx1":{"secret":"s"}}}`))
 	f.Add([]byte(`{"apps":{"\ud800":{}}}`))
 	f.Add([]byte("\xff"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		set, err := apps.Parse(text)
+		set, err := parseApps(text)
 		if err != nil {
-			for i := 0; i+apps.MinClientSecret <= len(text); i++ {
-				piece := string(text[i : i+apps.MinClientSecret])
+			for i := 0; i+minClientSecret <= len(text); i++ {
+				piece := string(text[i : i+minClientSecret])
 				require.False(t, strings.Contains(err.Error(), piece) && !strings.ContainsAny(piece, " /"), "%q", piece)
 			}
 			return
@@ -161,12 +161,10 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, c := range set.Clients {
 			require.NotEmpty(t, c.Secrets)
-			require.True(t, !c.IsLimited() || len(c.Apps) > 0)
+			require.True(t, c.Apps == nil || len(c.Apps) > 0)
 		}
-		index := apps.BySecret(set.Clients)
-		for _, app := range set.Apps {
-			_, found := index.Find(app.Secret.Reveal())
-			require.False(t, found)
+		for _, s := range revealed(appSecrets(set)) {
+			require.NotContains(t, revealed(clientSecrets(set.Clients)), s)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package accesstoken_test
+package tokenserver_test
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
-	"sotercall/internal/apps"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/tokenserver"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -64,17 +64,17 @@ func backend(t testing.TB) context.Context {
 }
 
 // direct is the answer to a direct event.
-func direct(ctx context.Context, h *accesstoken.Handler, event string) string {
+func direct(ctx context.Context, h *tokenserver.Server, event string) string {
 	call := h.Calls()[0]
 	return string(call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(event)})))
 }
 
 // serve answers a request as the function does.
-func serve(h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serve(h *tokenserver.Server, r *http.Request) *httptest.ResponseRecorder {
 	return serveFor(adapter.Invocation{Platform: adapter.HTTP}, h, r)
 }
 
-func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serveFor(i adapter.Invocation, h *tokenserver.Server, r *http.Request) *httptest.ResponseRecorder {
 	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
 		return function.Function{Calls: h.Calls()}, nil
 	}
@@ -83,10 +83,10 @@ func serveFor(i adapter.Invocation, h *accesstoken.Handler, r *http.Request) *ht
 	return w
 }
 
-func newHandler(s *source) *accesstoken.Handler {
-	return &accesstoken.Handler{
-		Apps:    map[string]accesstoken.Managed{"wxAPP": s},
-		Clients: []apps.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
+func newSingle(s *source) *tokenserver.Server {
+	return &tokenserver.Server{
+		Apps:    map[string]tokenserver.Managed{"wxAPP": s},
+		Clients: []tokenserver.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
 		Now:     func() time.Time { return now },
 	}
 }
@@ -100,7 +100,7 @@ func TestDirect(t *testing.T) {
 		`{"staleToken":"OLD"}`:                   `{"accessToken":"TOKEN-refresh","expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`,
 	} {
 		s := new(source)
-		assert.Equal(t, want, direct(backend(t), newHandler(s), event))
+		assert.Equal(t, want, direct(backend(t), newSingle(s), event))
 		if s.asked == "refresh" {
 			assert.Equal(t, "OLD", s.staled)
 		}
@@ -138,7 +138,7 @@ func TestDirectRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &source{err: c.err}
-			answer := direct(c.ctx, newHandler(s), c.event)
+			answer := direct(c.ctx, newSingle(s), c.event)
 			assert.Contains(t, answer, c.code)
 			assert.NotContains(t, answer, "TOKEN")
 			assert.NotContains(t, answer, "a detail")
@@ -149,7 +149,7 @@ func TestDirectRefusals(t *testing.T) {
 
 func TestTimerRenewsAndTellsNoToken(t *testing.T) {
 	s := new(source)
-	call := newHandler(s).Calls()[0]
+	call := newSingle(s).Calls()[0]
 	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Answer(call.Timer(t.Context()))))
 	assert.Equal(t, "token", s.asked)
 }
@@ -184,7 +184,7 @@ func TestHTTP(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := new(source)
-			w := serve(newHandler(s), httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+			w := serve(newSingle(s), httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
 			assert.Equal(t, 200, w.Code)
 			assert.Equal(t, c.answer, w.Body.String())
 			assert.Equal(t, c.asked, s.asked)
@@ -197,7 +197,7 @@ func TestHTTP(t *testing.T) {
 func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 	for _, presented := range []string{"", "client-one", "anything"} {
 		s := new(source)
-		h := newHandler(s)
+		h := newSingle(s)
 		h.Clients = nil
 		w := serve(h, httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret="+presented, nil))
 		assert.Contains(t, w.Body.String(), `"errcode":-604101`)
@@ -209,7 +209,7 @@ func TestHTTPIsClosedWithoutClientSecrets(t *testing.T) {
 func TestHTTPOddities(t *testing.T) {
 	s := new(source)
 	for _, path := range []string{"/elsewhere", "/", "/v1/cgi-bin/token", "/cgi-bin/token//", "/cgi-bin/tokens"} {
-		w := serve(newHandler(s), httptest.NewRequest("GET", path, nil))
+		w := serve(newSingle(s), httptest.NewRequest("GET", path, nil))
 		inWeChatsWords := strings.HasPrefix(path, "/cgi-bin/")
 		assert.Equal(t, map[bool]int{true: 200, false: 404}[inWeChatsWords], w.Code, path)
 		if inWeChatsWords {
@@ -221,14 +221,14 @@ func TestHTTPOddities(t *testing.T) {
 
 	// A page cannot dress up as an HTTP client.
 	r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid=wxAPP&secret=client-one", nil)
-	w := serveFor(adapter.Invocation{Platform: adapter.SCF, Authorized: true, Environment: map[string]string{"WX_OPENID": "oUser"}}, newHandler(s), r)
+	w := serveFor(adapter.Invocation{Platform: adapter.SCF, Authorized: true, Environment: map[string]string{"WX_OPENID": "oUser"}}, newSingle(s), r)
 	assert.Contains(t, w.Body.String(), `-604104`)
 	assert.Empty(t, s.asked)
 }
 
 func TestLogLearnsWhy(t *testing.T) {
 	cause := errors.New("connection refused")
-	h := newHandler(&source{err: cause})
+	h := newSingle(&source{err: cause})
 	r := h.Calls()[0].Serve(backend(t), openapi.Asked{Event: []byte(`{}`)})
 	require.ErrorIs(t, r.Err, cause)
 	assert.Equal(t, openapi.CodeSystem, r.Err.Code)
@@ -244,7 +244,7 @@ func FuzzHTTP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		w := serve(newHandler(new(source)), r)
+		w := serve(newSingle(new(source)), r)
 		var answer map[string]any
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
 		if answer["access_token"] != nil {

@@ -1,4 +1,7 @@
-package accesstoken
+// Package tokenserver is the call surface of the token function, the central token
+// server: it gives the access_tokens of [accesstoken.Cache] to clients, each of which
+// has rights to some apps.
+package tokenserver
 
 import (
 	"context"
@@ -13,8 +16,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
 
-	"sotercall/internal/apps"
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -22,24 +26,18 @@ import (
 // CallName is the name of the call that gives a token to a direct event.
 const CallName = "openapi.auth.getAccessToken"
 
-// Paths of WeChat's own two calls over HTTP.
-const (
-	ClassicPath = "/cgi-bin/token"
-	StablePath  = "/cgi-bin/stable_token"
-)
-
-// Managed is a Source of which the token function gives tokens.
+// Managed is an [accesstoken.Source] of which the token function gives tokens.
 type Managed interface {
-	Source
+	accesstoken.Source
 	// Force replaces the current token within the budget of forced refreshes.
-	Force(ctx context.Context) (Token, error)
+	Force(ctx context.Context) (accesstoken.Token, error)
 	// Claim replaces a token that a client says WeChat has refused.
-	Claim(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error)
+	Claim(ctx context.Context, refused secret.Text, doubt accesstoken.Doubt) (accesstoken.Token, error)
 	// Status tells how the token is.
-	Status(ctx context.Context) Status
+	Status(ctx context.Context) accesstoken.Status
 }
 
-// Handler is the call surface of the token function, the one place that fetches
+// Server is the call surface of the token function, the one place that fetches
 // access_tokens for all others.
 //
 // Over HTTP it speaks WeChat's own two calls, getAccessToken and
@@ -55,12 +53,12 @@ type Managed interface {
 // camelCase and can compare and refresh.
 //
 // Its fields are set before the first use and not changed after.
-type Handler struct {
+type Server struct {
 	// Apps are what tokens are given of, by AppID.
 	Apps map[string]Managed
 	// Clients are let in over HTTP, each for its apps. None means that nobody is.
-	Clients []apps.Client
-	// Operators lets in over HTTP who may ask for the [StatusCall]; nil means nobody.
+	Clients []Client
+	// Operators lets in over HTTP who may call getTokenStatus; nil means nobody.
 	Operators openapi.Gate
 	Now       func() time.Time
 	// Log is told of clients that do not store their token; nil means nobody is.
@@ -69,11 +67,11 @@ type Handler struct {
 	repeats repeats
 
 	index    sync.Once // sets the next
-	bySecret *secret.Index[*apps.Client]
+	bySecret *secret.Index[*Client]
 }
 
 // Calls are the direct call, WeChat's own two, and the one for operators.
-func (h *Handler) Calls() []openapi.Call {
+func (h *Server) Calls() []openapi.Call {
 	// Who may ask over HTTP is known when the request has been read.
 	open := func(r *http.Request) (openapi.Caller, *openapi.Error) { return openapi.CallerFrom(r.Context()), nil }
 	operators := h.Operators
@@ -82,14 +80,30 @@ func (h *Handler) Calls() []openapi.Call {
 	}
 	return []openapi.Call{
 		{Name: CallName, Style: openapi.CloudCall, Direct: true, Serve: h.direct, Timer: h.renew},
-		{Name: CallName, Style: openapi.HTTPSCall, Path: ClassicPath, Gate: open, Serve: h.classic},
-		{Name: CallName, Style: openapi.HTTPSCall, Path: StablePath, Method: http.MethodPost, Gate: open, Serve: h.stable},
+		{Name: CallName, Style: openapi.HTTPSCall, Path: accesstoken.ClassicPath, Gate: open, Serve: h.classic},
+		{Name: CallName, Style: openapi.HTTPSCall, Path: accesstoken.StablePath, Method: http.MethodPost, Gate: open, Serve: h.stable},
 		{Name: StatusName, Direct: true, Path: StatusPath, Method: http.MethodPost, Gate: operators, Serve: h.status},
 	}
 }
 
+// atOnce is how many apps are looked after at a time.
+const atOnce = 16
+
+// eachOf calls do with each of the apps, some at a time, and returns when all are done.
+func (h *Server) eachOf(ids []string, do func(i int, app Managed)) {
+	var all errgroup.Group
+	all.SetLimit(atOnce)
+	for i, id := range ids {
+		all.Go(func() error {
+			do(i, h.Apps[id])
+			return nil
+		})
+	}
+	_ = all.Wait() // none fails
+}
+
 // ids are the AppIDs, sorted.
-func (h *Handler) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
+func (h *Server) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
 
 // question is what a direct event may ask.
 type question struct {
@@ -109,7 +123,7 @@ type question struct {
 // where there are several. Nothing else is answered with a token, since an event of
 // any other form was meant for somebody else. Only a backend gets one: with it a
 // user could act for the whole app.
-func (h *Handler) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
 	caller := openapi.CallerFrom(ctx)
 	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
@@ -142,11 +156,11 @@ const maxNamed = 10
 
 // renew renews the tokens that are due, so that no caller has to wait for it. The
 // answer, which platforms keep, does not hold a token.
-func (h *Handler) renew(ctx context.Context) openapi.Result {
+func (h *Server) renew(ctx context.Context) openapi.Result {
 	ids := h.ids()
-	tokens, errs := make([]Token, len(ids)), make([]error, len(ids))
-	some(len(ids), func(i int) { tokens[i], errs[i] = h.Apps[ids[i]].Token(ctx) })
-	var first Token
+	tokens, errs := make([]accesstoken.Token, len(ids)), make([]error, len(ids))
+	h.eachOf(ids, func(i int, app Managed) { tokens[i], errs[i] = app.Token(ctx) })
+	var first accesstoken.Token
 	var failed []string
 	var failure error
 	for i, id := range ids {
@@ -172,7 +186,7 @@ func (h *Handler) renew(ctx context.Context) openapi.Result {
 }
 
 // told is the answer to a direct event.
-func (h *Handler) told(token Token, err error, log ...slog.Attr) openapi.Result {
+func (h *Server) told(token accesstoken.Token, err error, log ...slog.Attr) openapi.Result {
 	if err != nil {
 		return openapi.Refused(callError(err), log...)
 	}
@@ -186,14 +200,14 @@ func (h *Handler) told(token Token, err error, log ...slog.Attr) openapi.Result 
 
 // callError words why there is no token.
 func callError(err error) *openapi.Error {
-	var refusal *Refusal
+	var refusal *accesstoken.Refusal
 	if e, ok := errors.AsType[*openapi.Error](err); ok {
 		return e
 	}
 	switch {
 	case errors.As(err, &refusal):
 		return openapi.Upstream(refusal.ErrCode, refusal.ErrMsg)
-	case errors.Is(err, ErrStale):
+	case errors.Is(err, accesstoken.ErrStale):
 		return openapi.Upstream(openapi.CodeDayQuota, "WeChat still gives the stale token, and the forced refreshes are used up for now")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not give a token in time", err)
@@ -203,7 +217,7 @@ func callError(err error) *openapi.Error {
 }
 
 // expiresIn is what is left of a token's life in whole seconds, at least 1.
-func (h *Handler) expiresIn(token Token) int64 {
+func (h *Server) expiresIn(token accesstoken.Token) int64 {
 	return max(1, int64(token.Expires.Sub(h.Now())/time.Second))
 }
 

@@ -1,4 +1,4 @@
-package accesstoken
+package tokenserver
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 )
 
@@ -18,13 +19,13 @@ import (
 //	  "lastFailure":{"at":"2026-11-25T10:00:00Z","errCode":45011,"errMsg":"…"}}],
 //	 "errCode":0,"errMsg":"openapi.auth.getTokenStatus:ok"}
 //
-// appid in the question asks for one app. No token is in the answer. See [Status].
+// appid in the question asks for one app. No token is in the answer. See [accesstoken.Status].
 const StatusName = "openapi.auth.getTokenStatus"
 
 // StatusPath is where it stands over HTTP.
 const StatusPath = "/openapi/auth/getTokenStatus"
 
-// appStatus is a Status in the answer.
+// appStatus is an [accesstoken.Status] in the answer.
 type appStatus struct {
 	AppID               string       `json:"appid"`
 	FetchedAt           time.Time    `json:"fetchedAt,omitzero"`
@@ -42,7 +43,7 @@ type lastFailure struct {
 }
 
 // status answers [StatusName], to the developer's own people only.
-func (h *Handler) status(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) status(ctx context.Context, asked openapi.Asked) openapi.Result {
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
@@ -68,7 +69,7 @@ func (h *Handler) status(ctx context.Context, asked openapi.Asked) openapi.Resul
 		ids = []string{q.AppID}
 	}
 	all := make([]appStatus, len(ids))
-	some(len(ids), func(i int) { all[i] = statusOf(ids[i], h.Apps[ids[i]].Status(ctx)) })
+	h.eachOf(ids, func(i int, app Managed) { all[i] = statusOf(ids[i], app.Status(ctx)) })
 	return given(nil, struct {
 		Apps    []appStatus `json:"apps"`
 		ErrCode int         `json:"errCode"`
@@ -76,8 +77,8 @@ func (h *Handler) status(ctx context.Context, asked openapi.Asked) openapi.Resul
 	}{all, 0, StatusName + ":ok"})
 }
 
-// statusOf is a Status as an operator reads it: in whole seconds of UTC.
-func statusOf(appID string, s Status) appStatus {
+// statusOf is an [accesstoken.Status] as an operator reads it: in whole seconds of UTC.
+func statusOf(appID string, s accesstoken.Status) appStatus {
 	a := appStatus{
 		AppID: appID, FetchedAt: seconds(s.Fetched), ExpiresAt: seconds(s.Expires),
 		ForcedRefreshesLeft: s.ForcedLeft, StoreFailed: s.OfInstance,

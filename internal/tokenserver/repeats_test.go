@@ -1,4 +1,4 @@
-package accesstoken_test
+package tokenserver_test
 
 import (
 	"bytes"

@@ -1,64 +1,121 @@
-package apps
+package wiring
 
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/secret"
+	"sotercall/internal/tokenserver"
 )
 
-// Invalid says what is wrong with a document: for each mistake its place and what
+const (
+	// maxDocument is how long a document may be, in bytes: some thousand apps.
+	maxDocument = 1 << 20
+	// minClientSecret is how long a client's secret is at least, in bytes: 128 bits,
+	// in the poorest alphabet that a generator writes. No name in the document is as
+	// long, so that a secret in the place of a name is refused and not printed.
+	minClientSecret = 32
+)
+
+// appSet is what the document of WECHAT_APPS says: which Mini Programs and Official
+// Accounts a deployment works for, and which clients may have the tokens of which:
+//
+//	{
+//	  "apps": {
+//	    "wx0123456789abcdef": {"secret": "…"},
+//	    "wxfedcba9876543210": {"secret": "…", "mode": "classic"}
+//	  },
+//	  "clients": {
+//	    "shop": {"secrets": ["…"], "apps": ["wx0123456789abcdef"]},
+//	    "reports": {"secrets": ["…", "…"], "apps": ["*"]}
+//	  }
+//	}
+//
+// secret is the AppSecret; where tokens come from a token function, it is a secret
+// of one of that function's clients. mode is stable (getStableAccessToken, the
+// default) or classic (getAccessToken). A client has one secret, or several while
+// they are changed, and the apps that it may have tokens of; "*" stands for all.
+//
+// parseApps is strict: a member that it does not know, a duplicate name and a
+// value that cannot work are refused, each with its place in the document, as a JSON
+// pointer (RFC 6901). No message holds a value, nor a name that is long enough to be
+// a secret.
+type appSet struct {
+	Apps    []listedApp // in the document's order; at least one
+	Clients []tokenserver.Client
+}
+
+// IDs are the AppIDs, in the document's order.
+func (s appSet) IDs() []string {
+	ids := make([]string, 0, len(s.Apps))
+	for _, app := range s.Apps {
+		ids = append(ids, app.ID)
+	}
+	return ids
+}
+
+// listedApp is one Mini Program or Official Account.
+type listedApp struct {
+	ID     string
+	Secret secret.Text
+	// Classic fetches tokens by getAccessToken instead of getStableAccessToken.
+	Classic bool
+}
+
+// invalidDocument says what is wrong with a document: for each mistake its place and what
 // should be there. No secret is in it.
-type Invalid struct{ Problems []string }
+type invalidDocument struct{ Problems []string }
 
 // maxProblems is how many mistakes are told: the error is an answer of the function,
 // too.
 const maxProblems = 5
 
 // Error implements error.
-func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
+func (e *invalidDocument) Error() string { return strings.Join(e.Problems, "; ") }
 
-// Parse reads a document. The error is an *Invalid.
-func Parse(document []byte) (Set, error) {
-	if len(document) > MaxDocument {
-		return Set{}, &Invalid{[]string{fmt.Sprintf("is longer than %d bytes", MaxDocument)}}
+// parseApps reads a document. The error is an *invalidDocument.
+func parseApps(document []byte) (appSet, error) {
+	if len(document) > maxDocument {
+		return appSet{}, &invalidDocument{[]string{fmt.Sprintf("is longer than %d bytes", maxDocument)}}
 	}
 	var d struct {
-		Apps    members[app]    `json:"apps"`
-		Clients members[client] `json:"clients"`
+		Apps    members[appMember]    `json:"apps"`
+		Clients members[clientMember] `json:"clients"`
 	}
 	if err := json.Unmarshal(document, &d, json.RejectUnknownMembers(true)); err != nil {
-		return Set{}, &Invalid{[]string{misread(err)}}
+		return appSet{}, &invalidDocument{[]string{misread(err)}}
 	}
 	if jsontext.Value(document).Kind() != '{' {
-		return Set{}, &Invalid{[]string{"must be a JSON object"}}
+		return appSet{}, &invalidDocument{[]string{"must be a JSON object"}}
 	}
 	var p problems
-	set := Set{Apps: p.apps(d.Apps)}
+	set := appSet{Apps: p.apps(d.Apps)}
 	set.Clients = p.clients(d.Clients, set.Apps)
 	if len(p) > maxProblems {
 		p = append(p[:maxProblems], fmt.Sprintf("and %d more", len(p)-maxProblems))
 	}
 	if len(p) > 0 {
-		return Set{}, &Invalid{p}
+		return appSet{}, &invalidDocument{p}
 	}
 	return set, nil
 }
 
-// app and client are members of a document as they stand there.
+// appMember and clientMember are members of a document as they stand there.
 type (
-	app struct {
+	appMember struct {
 		Secret secret.Text `json:"secret"`
 		Mode   string      `json:"mode"`
 	}
-	client struct {
+	clientMember struct {
 		Secrets []secret.Text `json:"secrets"`
 		Apps    []string      `json:"apps"`
 	}
@@ -93,14 +150,14 @@ type problems []string
 
 func (p *problems) add(at, should string) { *p = append(*p, at+" "+should) }
 
-func (p *problems) apps(all members[app]) []App {
+func (p *problems) apps(all members[appMember]) []listedApp {
 	if len(all) == 0 {
 		p.add("/apps", "is missing: it names each app and its secret")
 	}
-	var apps []App
+	var apps []listedApp
 	for i, m := range all {
-		at := place("/apps", i, m.name, mistyped().MatchString)
-		if !IsAppID(m.name) {
+		at := place("/apps", i, m.name, mistypedAppID().MatchString)
+		if !isAppID(m.name) {
 			p.add(at, "must have an AppID as its name: wx and 16 of the characters 0-9 and a-f")
 		}
 		switch text := m.value.Secret.Reveal(); {
@@ -112,13 +169,13 @@ func (p *problems) apps(all members[app]) []App {
 		if mode := m.value.Mode; mode != "" && mode != "stable" && mode != "classic" {
 			p.add(at+"/mode", "must be one of stable, classic")
 		}
-		apps = append(apps, App{ID: m.name, Secret: m.value.Secret, Classic: m.value.Mode == "classic"})
+		apps = append(apps, listedApp{ID: m.name, Secret: m.value.Secret, Classic: m.value.Mode == "classic"})
 	}
 	return apps
 }
 
-func (p *problems) clients(all members[client], apps []App) []Client {
-	var clients []Client
+func (p *problems) clients(all members[clientMember], apps []listedApp) []tokenserver.Client {
+	var clients []tokenserver.Client
 	ids, owners := map[string]bool{}, map[string]int{} // by AppID; by secret, which client has it, -1 for an app
 	for _, app := range apps {
 		ids[app.ID], owners[app.Secret.Reveal()] = true, -1
@@ -126,7 +183,7 @@ func (p *problems) clients(all members[client], apps []App) []Client {
 	for i, m := range all {
 		at := place("/clients", i, m.name, clientName().MatchString)
 		if !clientName().MatchString(m.name) {
-			p.add(at, fmt.Sprintf("must have a name of letters, digits and -_. with fewer than %d characters", MinClientSecret))
+			p.add(at, fmt.Sprintf("must have a name of letters, digits and -_. with fewer than %d characters", minClientSecret))
 		}
 		if len(m.value.Secrets) == 0 {
 			p.add(at+"/secrets", "is missing")
@@ -134,7 +191,7 @@ func (p *problems) clients(all members[client], apps []App) []Client {
 		for n, s := range m.value.Secrets {
 			p.clientSecret(fmt.Sprintf("%s/secrets/%d", at, n), s, i, owners)
 		}
-		clients = append(clients, Client{Name: m.name, Secrets: m.value.Secrets, Apps: p.rights(at+"/apps", m.value.Apps, ids)})
+		clients = append(clients, tokenserver.Client{Name: m.name, Secrets: m.value.Secrets, Apps: p.rights(at+"/apps", m.value.Apps, ids)})
 	}
 	return clients
 }
@@ -142,8 +199,8 @@ func (p *problems) clients(all members[client], apps []App) []Client {
 // clientSecret checks a secret of a client. owners has those that were seen before.
 func (p *problems) clientSecret(at string, s secret.Text, client int, owners map[string]int) {
 	text := s.Reveal()
-	if len(text) < MinClientSecret || strings.TrimSpace(text) != text {
-		p.add(at, fmt.Sprintf("must be a secret of at least %d bytes without blanks around it", MinClientSecret))
+	if len(text) < minClientSecret || strings.TrimSpace(text) != text {
+		p.add(at, fmt.Sprintf("must be a secret of at least %d bytes without blanks around it", minClientSecret))
 		return
 	}
 	switch owner, known := owners[text]; {
@@ -212,7 +269,7 @@ func pointer(p jsontext.Pointer) string {
 			above = name
 			ok = name == "apps" || name == "clients"
 		case 1:
-			ok = above == "apps" && mistyped().MatchString(name) || above == "clients" && clientName().MatchString(name)
+			ok = above == "apps" && mistypedAppID().MatchString(name) || above == "clients" && clientName().MatchString(name)
 		case 2:
 			ok = slices.Contains([]string{"secret", "mode", "secrets", "apps"}, name)
 		default:
@@ -230,3 +287,15 @@ func pointer(p jsontext.Pointer) string {
 	}
 	return b.String()
 }
+
+// isAppID reports whether a text looks like an AppID of WeChat: wx and 16 hex digits in
+// small letters.
+func isAppID(text string) bool { return weChatAppID().MatchString(text) }
+
+// What names look like. mistypedAppID has the AppIDs that a message may show: it is shorter
+// than any secret. Compiled on first use.
+var (
+	mistypedAppID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`) })
+	weChatAppID   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9a-f]{16}$`) })
+	clientName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z_.-]{1,31}$`) })
+)

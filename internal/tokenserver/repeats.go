@@ -1,10 +1,9 @@
-package accesstoken
+package tokenserver
 
 import (
 	"sync"
 	"time"
 
-	"sotercall/internal/apps"
 	"sotercall/internal/secret"
 )
 
@@ -25,7 +24,7 @@ type repeats struct {
 }
 
 type repeatKey struct {
-	client *apps.Client
+	client *Client
 	appID  string
 }
 
@@ -39,7 +38,7 @@ type repeat struct {
 
 // add counts a request that is answered with token. It returns how many requests of
 // the client for that token came before, and whether to warn about it now.
-func (r *repeats) add(client *apps.Client, appID string, token secret.Text, now time.Time) (count int, warn bool) {
+func (r *repeats) add(client *Client, appID string, token secret.Text, now time.Time) (count int, warn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := repeatKey{client, appID}
