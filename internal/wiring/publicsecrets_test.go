@@ -11,8 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/function"
 	"sotercall/internal/secret"
 )
+
+// builders are the functions that read the apps.
+var builders = map[string]function.Builder{"verify": Verify, "token": Token, "service": Service}
 
 func read(t *testing.T, file string) string {
 	text, err := os.ReadFile(file)

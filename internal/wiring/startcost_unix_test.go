@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"sotercall/internal/function"
 	"sotercall/internal/test/hosted"
 )
 
@@ -38,9 +37,6 @@ func cpuTime(t *testing.T) time.Duration {
 	require.NoError(t, unix.Getrusage(unix.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
-
-// builders are the functions that read the apps.
-var builders = map[string]function.Builder{"verify": Verify, "token": Token, "service": Service}
 
 // Ten times the apps and clients take about ten times as long to start with, and not a
 // hundred times: no two of them are compared with each other. CPU time counts, which a busy
