@@ -67,8 +67,8 @@ const steps = {
     if (answer.isOk === true && answer.errCode === 0) {
       // This one write is the payment. It happens only if the order is still as it was
       // verified: for one caller, whoever else tries at the same time.
-      const { _id, quantity, amount } = order
-      const { stats } = await orders().where({ _id, owner, state: 'open', quantity, amount }).update({
+      const { _id, name, quantity, amount } = order
+      const { stats } = await orders().where({ _id, owner, state: 'open', name, quantity, amount }).update({
         data: { state: 'paid', result: answer, evidence: { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() } },
       })
       if (stats.updated === 1) return answer
