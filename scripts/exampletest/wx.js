@@ -17,6 +17,7 @@
 //   replays            the last result is given again
 //   old                the base library knows no biometric authentication
 //   loses              challenge, verify or order: the question arrives, its answer does not
+//   drops              verify: the question does not arrive either
 //   hears              {challenge, verify or order: the text that comes in place of the answer}
 const cloud = require('./cloud')
 
@@ -37,7 +38,7 @@ module.exports = (urls, phone, calls, orders = []) => {
   }
   // travels is the way to a function: what is asked, and what goes wrong on the way back.
   const travels = async (what, request) => {
-    const reply = await request()
+    const reply = phone.drops === what ? {} : await request()
     if (phone.loses === what) throw { errMsg: what + ':fail timeout' }
     if (phone.hears && what in phone.hears) return { ...reply, status: 200, text: phone.hears[what] }
     return reply
