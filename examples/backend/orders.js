@@ -3,7 +3,10 @@
 const { randomUUID } = require('node:crypto')
 
 // What is sold, with its price in fen. A page names an item and never a price.
-const CATALOGUE = { longjing: { name: 'Longjing 50 g', price: 4200 }, set: { name: 'Tea set', price: 42000 } }
+const CATALOGUE = {
+  longjing: { name: 'Longjing 50 g', price: 4200 },
+  set: { name: 'Tea set', price: 42000 },
+}
 const CURRENCY = 'CNY'
 const PAYEE = 'Tea House'
 const MAX_QUANTITY = 99
@@ -18,14 +21,15 @@ const purposeOf = ({ id, name, quantity, amount }) =>
 
 const money = (amount) => `${(amount / 100).toFixed(2)} ${CURRENCY}`
 
-const possible = (item, quantity) =>
-  Object.hasOwn(CATALOGUE, String(item)) && Number.isInteger(quantity) && quantity >= 1 && quantity <= MAX_QUANTITY
+const possible = (item, quantity) => Object.hasOwn(CATALOGUE, String(item)) &&
+  Number.isInteger(quantity) && quantity >= 1 && quantity <= MAX_QUANTITY
 
 // INSERT INTO orders …
 function create(owner, item, quantity) {
   if (!possible(item, quantity)) return undefined
   const { name, price } = CATALOGUE[item]
-  const order = { id: randomUUID(), owner, item, name, quantity, amount: price * quantity, version: 1, state: 'open' }
+  const amount = price * quantity
+  const order = { id: randomUUID(), owner, item, name, quantity, amount, version: 1, state: 'open' }
   orders.set(order.id, order)
   return { ...order }
 }
@@ -40,8 +44,10 @@ function find(owner, id) {
 // WHERE id = ? AND owner = ? AND state = 'open'
 function change(owner, id, quantity) {
   const order = orders.get(id)
-  if (!order || order.owner !== owner || order.state !== 'open' || !possible(order.item, quantity)) return false
-  Object.assign(order, { quantity, amount: CATALOGUE[order.item].price * quantity, version: order.version + 1 })
+  if (!order || order.owner !== owner || order.state !== 'open') return false
+  if (!possible(order.item, quantity)) return false
+  const amount = CATALOGUE[order.item].price * quantity
+  Object.assign(order, { quantity, amount, version: order.version + 1 })
   return true
 }
 
@@ -52,14 +58,16 @@ function change(owner, id, quantity) {
 // true for one caller, whoever else tries at the same time.
 function pay({ id, owner, version }, result, evidence) {
   const order = orders.get(id)
-  if (!order || order.owner !== owner || order.state !== 'open' || order.version !== version) return false
+  if (!order || order.owner !== owner) return false
+  if (order.state !== 'open' || order.version !== version) return false
   Object.assign(order, { state: 'paid', result, evidence })
   return true
 }
 
 // What the owner's page may see. "purpose" is what will be signed.
-const shown = (order) => ({
-  id: order.id, name: order.name, quantity: order.quantity, price: money(order.amount), state: order.state, purpose: purposeOf(order),
-})
+const shown = (order) => {
+  const { id, name, quantity, amount, state } = order
+  return { id, name, quantity, price: money(amount), state, purpose: purposeOf(order) }
+}
 
 module.exports = { create, find, change, pay, purposeOf, shown }

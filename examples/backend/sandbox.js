@@ -21,13 +21,18 @@ function isLoopback(url) {
 function problem(urls, appSecret) {
   if (!urls.every(isLoopback)) return 'SANDBOX_OPENID is for functions on loopback'
   // Whoever has an AppSecret has users.
-  if (appSecret || process.env.NODE_ENV === 'production') return 'SANDBOX_OPENID is for development, without WECHAT_APPSECRET'
+  if (appSecret || process.env.NODE_ENV === 'production') {
+    return 'SANDBOX_OPENID is for development, without WECHAT_APPSECRET'
+  }
   return ''
 }
 
 // What proxies add. One that adds nothing and names this host cannot be told from a
 // program on this computer: hence problem.
-const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'x-wx-openid', 'cf-connecting-ip']
+const FORWARDED = [
+  'forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip',
+  'x-wx-openid', 'cf-connecting-ip',
+]
 
 /**
  * isOwn says whether a request comes from this computer: by its connection, by the host
@@ -37,8 +42,8 @@ const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x
  */
 function isOwn(request) {
   const from = String(request.socket.remoteAddress)
-  return (from === '::1' || /^(::ffff:)?127\./.test(from)) && isLoopback('http://' + request.headers.host) &&
-    !FORWARDED.some((name) => name in request.headers)
+  return (from === '::1' || /^(::ffff:)?127\./.test(from)) &&
+    isLoopback('http://' + request.headers.host) && !FORWARDED.some((name) => name in request.headers)
 }
 
 module.exports = { problem, isOwn }

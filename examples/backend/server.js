@@ -53,7 +53,9 @@ const routes = {
       if (!order) throw new Refusal(400, 'there is no such item, or not so many')
       return answerWith(order)
     }
-    if (body.quantity !== undefined && !orders.change(openid, body.order, body.quantity)) throw new Refusal(409, 'the order cannot be changed')
+    if (body.quantity !== undefined && !orders.change(openid, body.order, body.quantity)) {
+      throw new Refusal(409, 'the order cannot be changed')
+    }
     return answerWith(orderOf(openid, body))
   },
   'POST /soter/challenge': async ({ openid, body }) => {
@@ -74,7 +76,8 @@ async function pay(openid, body) {
   // User, order, amount and purpose are ours. Of the page's, only what the phone made.
   const { jsonString, jsonSignature } = body
   const purpose = orders.purposeOf(order)
-  const answer = await ask(SOTER_URL + '/openapi/soter/verifySignature', { openid, purpose, jsonString, jsonSignature })
+  const question = { openid, purpose, jsonString, jsonSignature }
+  const answer = await ask(SOTER_URL + '/openapi/soter/verifySignature', question)
   const evidence = { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() }
   if (answer.isOk === true && orders.pay(order, answer, evidence)) return answer
   // Where several processes share the store, another one may have paid meanwhile.

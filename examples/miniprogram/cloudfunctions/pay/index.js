@@ -16,8 +16,14 @@ const cloud = require('wx-server-sdk')
 cloud.init({ env: cloud.DYNAMIC_CURRENT_ENV })
 
 // What is sold, with its price in fen. A page names an item and never a price.
-const CATALOGUE = { longjing: { name: 'Longjing 50 g', price: 4200 }, set: { name: 'Tea set', price: 42000 } }
+const CATALOGUE = {
+  longjing: { name: 'Longjing 50 g', price: 4200 },
+  set: { name: 'Tea set', price: 42000 },
+}
 const MAX_QUANTITY = 99
+
+const possible = (item, quantity) => Object.hasOwn(CATALOGUE, String(item)) &&
+  Number.isInteger(quantity) && quantity >= 1 && quantity <= MAX_QUANTITY
 
 const money = (amount) => (amount / 100).toFixed(2) + ' CNY'
 
@@ -25,6 +31,11 @@ const money = (amount) => (amount / 100).toFixed(2) + ' CNY'
 // byte for byte, so one function builds it for both calls.
 const purposeOf = ({ _id, name, quantity, amount }) =>
   `pay order ${_id}, ${money(amount)}, for ${quantity} x ${name}, to Tea House`
+
+const shown = (order) => {
+  const { _id, name, quantity, amount, state } = order
+  return { id: _id, name, quantity, price: money(amount), state, purpose: purposeOf(order) }
+}
 
 const orders = () => cloud.database().collection('orders')
 const failed = (errCode, errMsg) => ({ isOk: false, errCode, errMsg })
@@ -39,15 +50,14 @@ async function find(owner, id) {
 const steps = {
   async order(owner, { order: id, item, quantity }) {
     if (id === undefined) {
-      const sold = Object.hasOwn(CATALOGUE, String(item)) && Number.isInteger(quantity) && quantity >= 1 && quantity <= MAX_QUANTITY
-      if (!sold) return failed(-400, 'there is no such item, or not so many')
+      if (!possible(item, quantity)) return failed(-400, 'there is no such item, or not so many')
       const { name, price } = CATALOGUE[item]
-      id = (await orders().add({ data: { owner, item, name, quantity, amount: price * quantity, state: 'open' } }))._id
+      const data = { owner, item, name, quantity, amount: price * quantity, state: 'open' }
+      id = (await orders().add({ data }))._id
     }
     const order = await find(owner, id)
     if (!order) return failed(-404, 'there is no such order')
-    const { name, quantity: number, amount, state } = order
-    return { order: { id, name, quantity: number, price: money(amount), state, purpose: purposeOf(order) }, errCode: 0, errMsg: 'ok' }
+    return { order: shown(order), errCode: 0, errMsg: 'ok' }
   },
 
   async challenge(owner, { order: id }) {
@@ -68,12 +78,14 @@ const steps = {
       // This one write is the payment. It happens only if the order is still as it was
       // verified: for one caller, whoever else tries at the same time.
       const { _id, name, quantity, amount } = order
-      const { stats } = await orders().where({ _id, owner, state: 'open', name, quantity, amount }).update({
-        data: { state: 'paid', result: answer, evidence: { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() } },
-      })
+      const evidence = { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() }
+      const { stats } = await orders()
+        .where({ _id, owner, state: 'open', name, quantity, amount })
+        .update({ data: { state: 'paid', result: answer, evidence } })
       if (stats.updated === 1) return answer
       const now = await find(owner, id)
-      return now && now.state === 'paid' ? now.result : failed(-409, 'the order was changed after it was signed')
+      if (now && now.state === 'paid') return now.result
+      return failed(-409, 'the order was changed after it was signed')
     }
     return await firstResult(owner, id, answer)
   },

@@ -15,8 +15,14 @@ Component({
     busy: false,
     outcome: /** @type {import('../../utils/soter').Outcome | null} */ (null),
     words: zh
-      ? { pay: '指纹支付', password: '使用密码', order: '查看订单', signs: '将要签名的内容', paid: '已支付', missing: '无法读取订单，请重试。', again: '重试' }
-      : { pay: 'Pay with fingerprint', password: 'Use the password', order: 'See the order', signs: 'You sign', paid: 'Paid', missing: 'The order cannot be read. Try again.', again: 'Try again' },
+      ? {
+          pay: '指纹支付', password: '使用密码', order: '查看订单', signs: '将要签名的内容',
+          paid: '已支付', missing: '无法读取订单，请重试。', again: '重试',
+        }
+      : {
+          pay: 'Pay with fingerprint', password: 'Use the password', order: 'See the order', signs: 'You sign',
+          paid: 'Paid', missing: 'The order cannot be read. Try again.', again: 'Try again',
+        },
   },
 
   lifetimes: {
