@@ -99,7 +99,7 @@ async function firstResult(owner, id, answer) {
     if (now && now.state === 'paid') return now.result
     await new Promise((done) => setTimeout(done, 200))
   }
-  return answer
+  return { ...answer, isOk: false }
 }
 
 exports.main = async (event) => {
