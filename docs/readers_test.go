@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // fields are what a reader returns, in the order in which the harnesses print them.

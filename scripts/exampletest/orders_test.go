@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // shops are the two servers of the examples that take payments: the backend, and the cloud
@@ -82,10 +82,10 @@ func TestSignatureIsGoodForItsOrderOnly(t *testing.T) {
 			})
 			t.Run("a challenge for a login", func(t *testing.T) {
 				made := alice.buys(t, "longjing")
-				_, answer := hostedtest.Post(t, w.doors+"/openapi/soter/issueChallenge", hostedtest.JSON(t, object{"openid": user}),
+				_, answer := hosted.Post(t, w.doors+"/openapi/soter/issueChallenge", hosted.JSON(t, object{"openid": user}),
 					http.Header{"Authorization": {"Bearer " + bearerToken}})
 				assert.False(t, pays(alice, made.ID, w.signs(t, user, answer)))
-				_, answer = hostedtest.Post(t, w.doors+"/openapi/soter/issueChallenge", hostedtest.JSON(t, object{"openid": user, "purpose": made.Purpose}),
+				_, answer = hosted.Post(t, w.doors+"/openapi/soter/issueChallenge", hosted.JSON(t, object{"openid": user, "purpose": made.Purpose}),
 					http.Header{"Authorization": {"Bearer " + bearerToken}})
 				assert.True(t, pays(alice, made.ID, w.signs(t, user, answer)), "the twin: who fetched the challenge makes no difference")
 			})
