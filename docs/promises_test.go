@@ -53,6 +53,13 @@ import (
 //	In a message, every run of 16 or more characters | redact.TestSecretsOfAllAppsAreMaskedInEveryForm redact.TestRecordedMessagesPassUnchanged
 //	Your own secrets that this rule would miss | redact.TestTheOperatorsSecretsAreLookedForWhole
 //
+//	docs/walkthrough.md
+//	A signature for one order does not pay another | exampletest.TestSignatureIsGoodForItsOrderOnly exampletest.TestNoWrongPayment
+//	an order that changes after it was signed stays unpaid | exampletest.TestOrderThatChangesWhileWeChatIsAsked
+//	A second submission of a paid order gets the result of the first | exampletest.TestSecondSubmissionGetsTheFirstResult
+//	the backend starts with it only if the functions are on loopback | exampletest.TestBackendForTheSandbox
+//	The phone is asked to sign only if the challenge is for the same purpose | exampletest.TestMiniProgram exampletest.TestPage
+//
 //	docs/callers.md
 //	It gives the least to a caller that it does not know | function.TestOnlyAnAuthorizedInvocationIsABackends openapi.TestWhoCalls
 //	Such a call is answered `-604104`, and the message says what is missing | trigger.TestRefusalNamesTheSource openapi.TestUnknownCallersBodyIsNotRead

@@ -2,37 +2,44 @@
 // asks the functions with a bearer token that no page ever sees, and does what is
 // protected in the very request that has verified. Node.js 18 or later, no packages.
 //
-//   POST /login           {"code"} of wx.login        {"session"}
-//   POST /soter/challenge {}                          the answer of openapi.soter.issueChallenge
+//   POST /login           {"code"} of wx.login             {"session"}
+//   POST /order           {"item","quantity"}              a new order; the price is ours
+//                         {"order"}                        an order, and what will be signed
+//                         {"order","quantity"}             the same, changed while it is open
+//   POST /soter/challenge {"order"}                        the answer of issueChallenge, and "purpose"
 //   POST /pay             {"order","jsonString","jsonSignature"}   the answer of verifySignature
-//   GET  /orders/ID                                   {"paid":true}
 //
-// All but /login want the header X-Session.
+// All but /login want the header X-Session. Where CHALLENGE_SECRET is not set at the
+// functions, no payment is possible: they refuse the purpose.
 //
 //   SOTER_URL            base URL of the functions' HTTP doors
 //   SOTER_CHALLENGE_URL  the same of the challenge function, if it has its own
 //   SOTER_BEARER_TOKEN   one of their HTTP_BEARER_TOKENS
 //   WECHAT_APPID, WECHAT_APPSECRET, WECHAT_API_BASE   for wx.login
-//   SANDBOX_OPENID       every login is this user; only with functions on loopback
+//   SANDBOX_OPENID       every login is this user; on a laptop only, see sandbox.js
 //   PORT                 3000
 const http = require('node:http')
 const { randomBytes } = require('node:crypto')
+const orders = require('./orders')
+const sandbox = require('./sandbox')
 
 const {
   SOTER_URL = '', SOTER_CHALLENGE_URL = SOTER_URL, SOTER_BEARER_TOKEN = '', SANDBOX_OPENID = '',
   WECHAT_APPID = '', WECHAT_APPSECRET = '', WECHAT_API_BASE = 'https://api.weixin.qq.com', PORT = '3000',
 } = process.env
 
-const loopback = (url) => ['127.0.0.1', 'localhost'].includes(new URL(url).hostname)
 if (!SOTER_URL) fail('SOTER_URL is missing')
-if (SANDBOX_OPENID && !(loopback(SOTER_URL) && loopback(SOTER_CHALLENGE_URL))) fail('SANDBOX_OPENID is for functions on loopback')
+if (SANDBOX_OPENID) {
+  const problem = sandbox.problem([SOTER_URL, SOTER_CHALLENGE_URL], WECHAT_APPSECRET)
+  if (problem) fail(problem)
+}
 
 const SESSION_LIFE = 2 * 60 * 60 * 1000
 const sessions = new Map() // session: { openid, expires }; a store that all instances share, in yours
-const paid = new Set() // openid and order; your database
 
 const routes = {
-  'POST /login': async ({ body }) => {
+  'POST /login': async ({ body, request }) => {
+    if (SANDBOX_OPENID && !sandbox.isOwn(request)) throw new Refusal(403, 'SANDBOX_OPENID is for this computer')
     const openid = SANDBOX_OPENID || await openidOf(String(body.code))
     const session = randomBytes(32).toString('base64url')
     const now = Date.now()
@@ -40,15 +47,64 @@ const routes = {
     sessions.set(session, { openid, expires: now + SESSION_LIFE })
     return { session }
   },
-  'POST /soter/challenge': async ({ openid }) => ask(SOTER_CHALLENGE_URL + '/openapi/soter/issueChallenge', { openid }),
-  'POST /pay': async ({ openid, body }) => {
-    // The user is the session's, whatever the body says.
-    const { order, jsonString, jsonSignature } = body
-    const answer = await ask(SOTER_URL + '/openapi/soter/verifySignature', { openid, jsonString, jsonSignature })
-    if (answer.isOk === true) paid.add(openid + ' ' + order)
-    return answer
+  'POST /order': async ({ openid, body }) => {
+    if (body.order === undefined) {
+      const order = orders.create(openid, body.item, body.quantity)
+      if (!order) throw new Refusal(400, 'there is no such item, or not so many')
+      return answerWith(order)
+    }
+    if (body.quantity !== undefined && !orders.change(openid, body.order, body.quantity)) {
+      throw new Refusal(409, 'the order cannot be changed')
+    }
+    return answerWith(orderOf(openid, body))
   },
-  'GET /orders': async ({ openid, order }) => ({ paid: paid.has(openid + ' ' + order) }),
+  'POST /soter/challenge': async ({ openid, body }) => {
+    const order = orderOf(openid, body)
+    if (order.state !== 'open') throw new Refusal(409, 'the order is paid')
+    const purpose = orders.purposeOf(order)
+    const answer = await ask(SOTER_CHALLENGE_URL + '/openapi/soter/issueChallenge', { openid, purpose })
+    return { ...answer, purpose }
+  },
+  // One submission of an order after the other: when a page sends twice, the second finds
+  // the first one's result. What decides is the conditional write, in any case.
+  'POST /pay': ({ openid, body }) => inTurn(orderOf(openid, body).id, () => pay(openid, body)),
+}
+
+async function pay(openid, body) {
+  const order = orderOf(openid, body)
+  if (order.state === 'paid') return order.result
+  // User, order, amount and purpose are ours. Of the page's, only what the phone made.
+  const { jsonString, jsonSignature } = body
+  const purpose = orders.purposeOf(order)
+  const question = { openid, purpose, jsonString, jsonSignature }
+  const answer = await ask(SOTER_URL + '/openapi/soter/verifySignature', question)
+  const evidence = { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() }
+  if (answer.isOk === true && orders.pay(order, answer, evidence)) return answer
+  // Where several processes share the store, another one may have paid meanwhile.
+  const now = orderOf(openid, body)
+  if (now.state === 'paid') return now.result
+  if (answer.isOk === true) throw new Refusal(409, 'the order was changed after it was signed')
+  return answer
+}
+
+// orderOf finds an order of this user. Another user's is answered like one that is not.
+function orderOf(openid, body) {
+  const order = orders.find(openid, body.order)
+  if (!order) throw new Refusal(404, 'there is no such order')
+  return order
+}
+
+const answerWith = (order) => ({ order: orders.shown(order), errCode: 0, errMsg: 'ok' })
+
+const turns = new Map()
+
+// inTurn runs one after the other what has the same key.
+function inTurn(key, run) {
+  const turn = (turns.get(key) || Promise.resolve()).then(run, run)
+  turns.set(key, turn)
+  const leave = () => { if (turns.get(key) === turn) turns.delete(key) }
+  turn.then(leave, leave)
+  return turn
 }
 
 // ask puts a question to a function, once. What is no answer of a function becomes one
@@ -60,7 +116,8 @@ async function ask(url, question) {
       headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + SOTER_BEARER_TOKEN },
     })
     const answer = await response.json()
-    if (Number.isInteger(answer.errCode)) return answer
+    // isOk without a code of 0 is no verdict.
+    if (Number.isInteger(answer.errCode)) return answer.errCode === 0 ? answer : { ...answer, isOk: false }
   } catch (err) {
     console.error('asking the function:', err.message)
   }
@@ -87,7 +144,6 @@ class Refusal extends Error {
 }
 
 async function read(request) {
-  if (request.method === 'GET') return {}
   const chunks = []
   let size = 0
   for await (const chunk of request) {
@@ -103,12 +159,11 @@ async function read(request) {
 
 async function answer(request) {
   const path = new URL(request.url, 'http://backend').pathname
-  const [, name, order] = /^(\/orders)\/(.+)$/.exec(path) || [null, path]
-  const route = Object.hasOwn(routes, request.method + ' ' + name) && routes[request.method + ' ' + name]
-  if (!route) throw new Refusal(404, 'there is no such path')
+  const name = request.method + ' ' + path
+  if (!Object.hasOwn(routes, name)) throw new Refusal(404, 'there is no such path')
   const session = sessions.get(request.headers['x-session'])
-  if (name !== '/login' && !(session && session.expires > Date.now())) throw new Refusal(401, 'log in first')
-  return route({ openid: session && session.openid, body: await read(request), order })
+  if (path !== '/login' && !(session && session.expires > Date.now())) throw new Refusal(401, 'log in first')
+  return routes[name]({ openid: session && session.openid, body: await read(request), request })
 }
 
 const server = http.createServer(async (request, response) => {

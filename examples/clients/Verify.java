@@ -11,7 +11,8 @@ import java.time.Duration;
  *
  * <pre>SOTER_URL=https://… SOTER_BEARER_TOKEN=… java Verify.java question.json</pre>
  *
- * question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+ * question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+ * purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
  */
 class Verify {
     private static final String GENUINE = "{\"isOk\":true,\"errMsg\":\"openapi.soter.verifySignature:ok\",\"errCode\":0}";

@@ -2,7 +2,8 @@
 //
 //	go build verify.go && SOTER_URL=https://… SOTER_BEARER_TOKEN=… ./verify question.json
 //
-// question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+// purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
 package main
 
 import (
@@ -24,8 +25,7 @@ func verify(file string) (genuine bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("SOTER_BEARER_TOKEN"))
+	request.Header = http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + os.Getenv("SOTER_BEARER_TOKEN")}}
 	client := http.Client{Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
 	if err != nil {

@@ -3,18 +3,19 @@
 //
 //   SOTER_URL=https://… SOTER_BEARER_TOKEN=… node verify.mjs question.json
 //
-// question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+// purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
 import { readFile } from 'node:fs/promises'
 
 const { SOTER_URL, SOTER_BEARER_TOKEN } = process.env
 
 // verify throws when the question was not answered; that is no refusal. jsonString is
 // resultJSON as the phone gave it: text, not parsed.
-async function verify({ openid, jsonString, jsonSignature }) {
+async function verify({ openid, purpose, jsonString, jsonSignature }) {
   const response = await fetch(SOTER_URL + '/openapi/soter/verifySignature', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + SOTER_BEARER_TOKEN },
-    body: JSON.stringify({ openid, jsonString, jsonSignature }),
+    body: JSON.stringify({ openid, purpose, jsonString, jsonSignature }),
     redirect: 'error',
     signal: AbortSignal.timeout(15_000),
   })

@@ -2,7 +2,8 @@
 
     SOTER_URL=https://… SOTER_BEARER_TOKEN=… python3 verify.py question.json
 
-question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
 """
 import json
 import os
@@ -18,14 +19,17 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def verify(openid, json_string, json_signature):
+def verify(openid, json_string, json_signature, purpose=None):
     """Raises when the question was not answered; that is no refusal.
 
     json_string is resultJSON as the phone gave it: text, not parsed.
     """
+    question = {"openid": openid, "jsonString": json_string, "jsonSignature": json_signature}
+    if purpose is not None:
+        question["purpose"] = purpose
     request = urllib.request.Request(
         os.environ["SOTER_URL"] + "/openapi/soter/verifySignature",
-        json.dumps({"openid": openid, "jsonString": json_string, "jsonSignature": json_signature}).encode(),
+        json.dumps(question).encode(),
         {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["SOTER_BEARER_TOKEN"]},
     )
     try:
@@ -42,7 +46,7 @@ def main():
     try:
         with open(sys.argv[1], encoding="utf-8") as file:
             question = json.load(file)
-        genuine = verify(question["openid"], question["jsonString"], question["jsonSignature"])
+        genuine = verify(question["openid"], question["jsonString"], question["jsonSignature"], question.get("purpose"))
     except Exception as err:  # whatever it is, it is no verdict
         print("no verdict:", repr(err), file=sys.stderr)
         return 2

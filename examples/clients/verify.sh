@@ -3,7 +3,8 @@
 #
 #   SOTER_URL=https://… SOTER_BEARER_TOKEN=… sh verify.sh question.json
 #
-# question.json: {"openid":"…","jsonString":"…","jsonSignature":"…"}
+# question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+# purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
 # The token goes to curl through a file descriptor, so that no list of processes shows it.
 set -u
 : "${SOTER_URL:?}" "${SOTER_BEARER_TOKEN:?}" "${1:?the file with the question}"

@@ -2,6 +2,7 @@ package exampletest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,6 +35,12 @@ var clients = map[string]client{
 	"verify.py":   {program: "python3", command: []string{"python3", "verify.py"}},
 	"Verify.java": {program: "javac", large: true, command: []string{"java", "Verify.java"}, compile: []string{"javac", "-d"}, binary: []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ".", "Verify"}},
 }
+
+// Two purposes that differ in a digit.
+const (
+	order42 = "pay order 2026-0042, 42.00 CNY, to Tea House 茶馆"
+	order43 = "pay order 2026-0043, 42.00 CNY, to Tea House 茶馆"
+)
 
 const clientsFolder = "../../examples/clients"
 
@@ -111,20 +118,22 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		require.NoError(t, os.WriteFile(file, question, 0o600))
 		return r.ask(t, url, token, file)
 	}
-	signed := func(t *testing.T, holder string) sandbox.Signed {
+	// question is what a client is to ask about a signature that was made for a purpose;
+	// "" is none.
+	question := func(t *testing.T, holder, purpose string) object {
 		t.Helper()
-		status, challenge := hosted.Post(t, w.doors+"/openapi/soter/issueChallenge", hosted.JSON(t, object{"openid": user}),
+		q := object{"openid": user}
+		if purpose != "" {
+			q["purpose"] = purpose
+		}
+		status, answer := hosted.Post(t, w.doors+"/openapi/soter/issueChallenge", hosted.JSON(t, q),
 			http.Header{"Authorization": {"Bearer " + bearerToken}})
-		require.Equal(t, http.StatusOK, status, challenge)
-		_, challenge, _ = strings.Cut(challenge, `"challenge":"`)
-		challenge, _, _ = strings.Cut(challenge, `"`)
-		phone, err := w.sandbox.Phone(holder, sandbox.Android)
-		require.NoError(t, err)
-		s, err := phone.Sign(challenge)
-		require.NoError(t, err)
-		s.OpenID = user
-		return s
+		require.Equal(t, http.StatusOK, status, answer)
+		s := w.signs(t, holder, answer)
+		q["jsonString"], q["jsonSignature"] = s.JSONString, s.JSONSignature
+		return q
 	}
+	signed := func(t *testing.T, holder string) object { return question(t, holder, order42) }
 
 	t.Run("genuine", func(t *testing.T) {
 		status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, signed(t, user)))
@@ -138,6 +147,27 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, signed(t, stranger)))
 		assert.Equal(t, refused, status, stderr)
 		assert.Equal(t, "refused\n", stdout)
+	})
+	t.Run("no purpose", func(t *testing.T) {
+		status, _, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, question(t, user, "")))
+		assert.Equal(t, genuine, status, stderr)
+	})
+	for name, purpose := range map[string]any{"another order": order43, "a purpose is missing": nil} {
+		t.Run(name, func(t *testing.T) {
+			q := question(t, user, order42)
+			if q["purpose"] = purpose; purpose == nil {
+				delete(q, "purpose")
+			}
+			status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, q))
+			assert.Equal(t, refused, status, stderr)
+			assert.Equal(t, "refused\n", stdout)
+		})
+	}
+	t.Run("a purpose is added", func(t *testing.T) {
+		q := question(t, user, "")
+		q["purpose"] = order42
+		status, _, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, q))
+		assert.Equal(t, refused, status, stderr)
 	})
 	t.Run("WeChat refuses the call", func(t *testing.T) {
 		require.NoError(t, w.sandbox.Inject(sandbox.Fault{Path: verifyFault, Kind: sandbox.FaultErrCode, ErrCode: 48001}))
@@ -236,7 +266,10 @@ func (r runner) trust(t *testing.T) {
 }
 
 func says(status int, answer string) http.HandlerFunc {
-	return func(rw http.ResponseWriter, _ *http.Request) {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		// With HTTP/2, a response before the end of the request resets the stream, which
+		// curl takes for an error.
+		_, _ = io.Copy(io.Discard, r.Body)
 		rw.WriteHeader(status)
 		_, _ = rw.Write([]byte(answer))
 	}

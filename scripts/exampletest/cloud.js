@@ -1,10 +1,31 @@
 // Runs cloudfunctions/pay of the example with a stand-in for wx-server-sdk: the user is
 // the one that the platform names, its calls go to the functions on SCF, and the
-// database is a list.
+// database is a list of documents.
 const path = require('node:path')
 const Module = require('node:module')
 
-module.exports = (urls, openid, payments) => {
+// collection has what the example uses of a collection of CloudBase: one statement is
+// atomic, and what it returns is a copy.
+const collection = (documents) => ({
+  async add({ data }) {
+    const _id = 'order-' + (documents.length + 1)
+    documents.push(structuredClone({ _id, ...data }))
+    return { _id }
+  },
+  where(query) {
+    const found = () => documents.filter((one) => Object.entries(query).every(([name, value]) => one[name] === value))
+    return {
+      get: async () => ({ data: structuredClone(found()) }),
+      async update({ data }) {
+        const all = found()
+        for (const one of all) Object.assign(one, structuredClone(data))
+        return { stats: { updated: all.length } }
+      },
+    }
+  },
+})
+
+module.exports = (urls, openid, documents) => {
   const sdk = {
     DYNAMIC_CURRENT_ENV: Symbol('the environment of this function'),
     init() {},
@@ -16,7 +37,7 @@ module.exports = (urls, openid, payments) => {
       })
       return { result: await response.json() }
     },
-    database: () => ({ collection: (name) => ({ add: async ({ data }) => payments.push({ name, ...data }) }) }),
+    database: () => ({ collection: () => collection(documents) }),
   }
   const file = path.join(__dirname, '../../examples/miniprogram/cloudfunctions/pay/index.js')
   const load = Module._load

@@ -10,13 +10,14 @@ for (const name of ['window', 'document', 'Event', 'CustomEvent', 'Node', 'HTMLE
 const path = require('node:path')
 const miniprogram = path.join(__dirname, '../../examples/miniprogram')
 
-async function show(urls, { phone, presses }) {
+async function show(urls, { phone, presses, changes }) {
   const calls = []
-  global.wx = standIn(urls, phone, calls)
+  const orders = []
+  global.wx = standIn(urls, phone, calls, orders)
   const simulate = require('miniprogram-simulate')
   const config = require(miniprogram + '/config')
   const soter = require(miniprogram + '/utils/soter')
-  config.transport = soter.cloudFunctions()
+  config.transport = soter.cloudFunctions({ pay: 'pay' })
   const id = simulate.load(miniprogram + '/pages/pay/pay', { compiler: 'simulate', rootPath: miniprogram })
   const page = simulate.render(id)
   page.attach(document.body)
@@ -24,10 +25,16 @@ async function show(urls, { phone, presses }) {
     const part = page.querySelector(selector)
     return part ? part.dom.textContent.trim() : ''
   }
-  const all = () => ({ pay: seen('.pay'), password: seen('.fallback'), order: seen('.order'), outcome: seen('.outcome') })
+  const all = () => ({
+    pay: seen('.pay'), password: seen('.fallback'), order: seen('.order'), outcome: seen('.outcome'),
+    amount: seen('.amount'), purpose: seen('.purpose'), paid: seen('.paid'), missing: seen('.missing'), again: seen('.again'),
+  })
+  await simulate.sleep(5)
+  while (page.data.busy) await simulate.sleep(5)
   const before = all()
+  if (changes) Object.assign(orders[0], changes)
   const button = page.querySelector('.pay')
-  for (let i = 0; i < presses; i++) button.dispatchEvent('tap')
+  for (let i = 0; button && i < presses; i++) button.dispatchEvent('tap')
   await simulate.sleep(5)
   while (page.data.busy) await simulate.sleep(5)
   const after = all()
@@ -37,7 +44,7 @@ async function show(urls, { phone, presses }) {
   }
   await simulate.sleep(5)
   page.detach()
-  return { before, after, calls }
+  return { before, after, calls, paid: orders.filter(({ state }) => state === 'paid').length }
 }
 
 async function main() {

@@ -6,13 +6,13 @@ const session = require('../../examples/miniprogram/utils/session')
 
 async function run(urls, { transport, phone, options, fault, twice }) {
   const calls = []
-  const payments = []
-  global.wx = standIn(urls, phone, calls, payments)
+  const orders = []
+  global.wx = standIn(urls, phone, calls, orders)
   // An app opens its session once and keeps it; here each case is an app.
   const open = session.open(urls.backend)
   const transports = {
     callFunction: () => soter.cloudFunctions(),
-    pay: () => soter.cloudFunctions({ verify: 'pay' }),
+    pay: () => soter.cloudFunctions({ pay: 'pay' }),
     callContainer: () => soter.cloudHosting({ env: 'prod-1', service: 'service' }),
     request: () => soter.backend({
       url: urls.backend,
@@ -20,13 +20,19 @@ async function run(urls, { transport, phone, options, fault, twice }) {
     }),
   }
   const control = (method, body) => fetch(urls.sandbox + '/sandbox/faults', { method, body: body && JSON.stringify(body) })
-  const authenticate = () => soter.authenticate({ transport: transports[transport](), data: { order: phone.order }, ...options })
+  const way = transports[transport]()
+  // Where there are orders, each authentication is for one of its own.
+  const authenticate = async () => {
+    let data = {}
+    if (way.order && transport !== 'callContainer') data = { order: (await way.order({ item: 'longjing', quantity: 1 })).order.id }
+    calls.length = 0
+    return soter.authenticate({ transport: way, data, ...options })
+  }
   if (twice) await authenticate()
   if (fault) await control('POST', fault)
   try {
-    calls.length = 0
     const outcome = await authenticate()
-    return { outcome, calls, payments: payments.map(({ openid, order }) => openid + ' ' + order) }
+    return { outcome, calls, payments: orders.filter(({ state }) => state === 'paid').map(({ owner }) => owner) }
   } catch (err) {
     return { outcome: { result: 'rejects', detail: err.message }, calls }
   } finally {

@@ -5,12 +5,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/emulator"
@@ -117,13 +120,19 @@ func code2Session(w http.ResponseWriter, r *http.Request) {
 func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 	t.Helper()
 	need.Program(t, "node")
-	command := exec.Command("node", "../../examples/backend/server.js")
 	all := map[string]string{
 		"PATH": os.Getenv("PATH"), "PORT": "0", "SOTER_URL": w.doors, "SOTER_BEARER_TOKEN": bearerToken,
 		"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret,
 		"WECHAT_API_BASE": serve(t, http.HandlerFunc(code2Session)),
 	}
-	for name, value := range hosted.With(all, variables) {
+	return w.startNode(t, "../../examples/backend/server.js", hosted.With(all, variables))
+}
+
+// startNode runs a server until the test ends, and returns the URL that it prints.
+func (w *world) startNode(t *testing.T, script string, variables map[string]string) string {
+	t.Helper()
+	command := exec.Command("node", script)
+	for name, value := range variables {
 		command.Env = append(command.Env, name+"="+value)
 	}
 	command.Stderr = w.log
@@ -137,4 +146,28 @@ func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err, w.log.String())
 	return strings.TrimSpace(line)
+}
+
+// forward passes requests on to url.
+func forward(t *testing.T, address string) http.Handler {
+	t.Helper()
+	target, err := url.Parse(address)
+	require.NoError(t, err)
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+}
+
+// isVerify reports whether a request asks verify, over HTTP or by SCF's Invoke API.
+func isVerify(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, "/verifySignature") || strings.HasSuffix(r.URL.Path, "/verify/invocations")
+}
+
+// challengeIn is the challenge in an answer of issueChallenge.
+func challengeIn(t *testing.T, answer string) string {
+	t.Helper()
+	var issued struct {
+		Challenge string `json:"challenge"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &issued), answer)
+	require.NotEmpty(t, issued.Challenge, answer)
+	return issued.Challenge
 }

@@ -16,11 +16,12 @@
 //   changes            a part of the result that is changed after signing: jsonString or jsonSignature
 //   replays            the last result is given again
 //   old                the base library knows no biometric authentication
-//   loses              challenge or verify: the question arrives, its answer does not
-//   hears              {challenge or verify: the text that comes in place of the answer}
+//   loses              challenge, verify or order: the question arrives, its answer does not
+//   drops              verify: the question does not arrive either
+//   hears              {challenge, verify or order: the text that comes in place of the answer}
 const cloud = require('./cloud')
 
-module.exports = (urls, phone, calls, payments = []) => {
+module.exports = (urls, phone, calls, orders = []) => {
   let last
   const openid = phone.openid
 
@@ -37,12 +38,12 @@ module.exports = (urls, phone, calls, payments = []) => {
   }
   // travels is the way to a function: what is asked, and what goes wrong on the way back.
   const travels = async (what, request) => {
-    const reply = await request()
+    const reply = phone.drops === what ? {} : await request()
     if (phone.loses === what) throw { errMsg: what + ':fail timeout' }
     if (phone.hears && what in phone.hears) return { ...reply, status: 200, text: phone.hears[what] }
     return reply
   }
-  const whatIs = (name) => (/challenge/i.test(name) ? 'challenge' : 'verify')
+  const whatIs = (name) => (/challenge/i.test(name) ? 'challenge' : /order/.test(name) ? 'order' : 'verify')
 
   const api = (name, run) => (options = {}) => {
     calls.push(name)
@@ -108,7 +109,11 @@ module.exports = (urls, phone, calls, payments = []) => {
       // SCF's platform tells the function in the environment of this one invocation who calls.
       callFunction: api('cloud.callFunction', async ({ name, data }) => {
         calls.push(name)
-        if (name === 'pay') return { result: await cloud(urls, openid, payments).main(data) }
+        if (name === 'pay') {
+          calls.push('pay ' + data.step)
+          const { text } = await travels(whatIs(data.step), async () => ({ text: JSON.stringify(await cloud(urls, openid, orders).main(data)) }))
+          return { result: parsed(text) }
+        }
         const environment = { WX_OPENID: openid, WX_APPID: urls.appid, TCB_SOURCE: 'wx_client', WX_CONTEXT_KEYS: 'WX_OPENID,WX_APPID' }
         const { status, text, header } = await travels(whatIs(name), () => post(
           urls.functions + '/scf/functions/' + name + '/invocations', data, { 'X-Scf-Environment': JSON.stringify(environment) }))

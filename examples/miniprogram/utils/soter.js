@@ -7,6 +7,9 @@
 // What happens: is it supported, is a finger enrolled, fetch a challenge, the phone
 // signs it, the backend verifies. Whatever goes wrong, the result is not 'passed'.
 //
+// For a payment, name the order in data. The server builds the purpose from its own
+// order, both when it issues the challenge and when it verifies.
+//
 // The page only shows the result. What is protected (a payment, a change of the
 // password) must be done by the server that has asked verify, in the same request:
 // a page can be made to say anything.
@@ -37,6 +40,7 @@
  * @typedef {object} Transport
  * @property {(question: object) => Promise<unknown>} challenge
  * @property {(question: object) => Promise<unknown>} verify
+ * @property {(question: object) => Promise<any>} [order] what your server has about an order
  */
 
 /** @typedef {{ result: Result, fallback: boolean, retry: boolean, en: string, zh: string }} Words */
@@ -55,6 +59,11 @@ const WORDS = {
   failed: {
     result: 'unanswered', fallback: true, retry: true,
     en: 'The service could not verify this. Try again, or use your password.', zh: '未能得到验证结果，请重试或使用密码。',
+  },
+  // Nothing was signed: the server would have it signed for something else than was shown.
+  changed: {
+    result: 'unanswered', fallback: false, retry: true,
+    en: 'The order has changed. Look at it again.', zh: '订单已变更，请重新确认。',
   },
   // The question was sent and the answer got lost: it may have succeeded.
   lost: {
@@ -124,7 +133,10 @@ const PHONE = {
  * @param {Transport} options.transport cloudFunctions(), cloudHosting() or backend()
  * @param {Mode[]} [options.modes] in the order in which you want them; ['fingerPrint'] if left out
  * @param {string} [options.authContent] what the dialog says, at most 42 characters
- * @param {object} [options.data] goes along with the question to verify, such as { order }
+ * @param {object} [options.data] goes along with both questions, such as { order }
+ * @param {string} [options.purpose] what the page has shown to the user; the phone signs only if
+ *   the server says that the challenge is for this. The signature is bound to the server's
+ *   purpose, with or without this option
  * @param {'en' | 'zh'} [options.language] of the message; WeChat's own if left out
  * @param {SandboxPhone} [options.sandbox] signs in the developer tools, which have no sensor
  * @returns {Promise<Outcome>}
@@ -139,9 +151,12 @@ async function authenticate(options) {
   const possible = inTools && options.sandbox ? /** @type {Possible} */ ({ mode: 'fingerPrint' }) : await check(options.modes)
   if (!possible.mode) return outcome(PHONE[possible.code], possible.code, possible.detail, language)
 
-  const issued = await ask(() => options.transport.challenge({}))
+  const issued = await ask(() => options.transport.challenge(Object.assign({}, options.data)))
   if (!issued.answer || typeof issued.answer.challenge !== 'string' || issued.answer.challenge === '') {
     return outcome(WORDS.noChallenge, issued.code, issued.detail, language)
+  }
+  if (options.purpose !== undefined && issued.answer.purpose !== options.purpose) {
+    return outcome(WORDS.changed, 0, 'the challenge is for: ' + issued.answer.purpose, language)
   }
 
   const signed = inTools && options.sandbox
@@ -275,33 +290,36 @@ function isLoopback(url) {
  * The functions, deployed in CloudBase. The platform names the user, so no openid is
  * sent.
  *
- * verify may be a function of your own, which asks verify and then does what is
- * protected; cloudfunctions/pay is one.
+ * pay is a function of your own, which knows the orders, asks challenge and verify, and
+ * pays; cloudfunctions/pay is one. Without it the page asks challenge and verify itself,
+ * which binds a signature to no purpose and tells nobody but the page.
  *
- * @param {{ challenge?: string, verify?: string }} [names]
+ * @param {{ challenge?: string, verify?: string, pay?: string }} [names]
  * @returns {Transport}
  */
 function cloudFunctions(names) {
-  const { challenge = 'challenge', verify = 'verify' } = names || {}
-  /** @type {(name: string) => (data: object) => Promise<unknown>} */
-  const call = (name) => async (data) => (await wx.cloud.callFunction({ name, data })).result
+  const { challenge = 'challenge', verify = 'verify', pay = '' } = names || {}
+  /** @type {(name: string, step?: string) => (data: object) => Promise<any>} */
+  const call = (name, step) => async (data) =>
+    (await wx.cloud.callFunction({ name, data: step ? Object.assign({}, data, { step }) : data })).result
+  if (pay) return { order: call(pay, 'order'), challenge: call(pay, 'challenge'), verify: call(pay, 'pay') }
   return { challenge: call(challenge), verify: call(verify) }
 }
 
 /**
  * The functions as a service in WeChat Cloud Hosting (base library 2.23.0 or later).
- * The platform names the user.
+ * The platform names the user. The paths may be those of a service of your own.
  *
- * @param {{ env: string, service: string, challengePath?: string, verifyPath?: string }} options
+ * @param {{ env: string, service: string, challengePath?: string, verifyPath?: string, orderPath?: string }} options
  * @returns {Transport}
  */
 function cloudHosting(options) {
-  const { challengePath = '/openapi/soter/issueChallenge', verifyPath = '/openapi/soter/verifySignature' } = options
-  /** @type {(path: string) => (data: object) => Promise<unknown>} */
+  const { challengePath = '/openapi/soter/issueChallenge', verifyPath = '/openapi/soter/verifySignature', orderPath = '/order' } = options
+  /** @type {(path: string) => (data: object) => Promise<any>} */
   const call = (path) => async (data) => (await wx.cloud.callContainer({
     config: { env: options.env }, path, method: 'POST', header: { 'X-WX-SERVICE': options.service }, data,
   })).data
-  return { challenge: call(challengePath), verify: call(verifyPath) }
+  return { order: call(orderPath), challenge: call(challengePath), verify: call(verifyPath) }
 }
 
 /**
@@ -315,10 +333,11 @@ function cloudHosting(options) {
  *   that the backend does not take the last one any more
  * @param {string} [options.challengePath]
  * @param {string} [options.verifyPath]
+ * @param {string} [options.orderPath]
  * @returns {Transport}
  */
 function backend(options) {
-  const { challengePath = '/soter/challenge', verifyPath = '/pay' } = options
+  const { challengePath = '/soter/challenge', verifyPath = '/pay', orderPath = '/order' } = options
   /** @type {(path: string, data: object, renew: boolean) => Promise<any>} */
   const post = async (path, data, renew) => {
     const session = await options.session(renew)
@@ -328,7 +347,9 @@ function backend(options) {
     if (!ok) throw res
     return res.statusCode === 401 && !renew ? post(path, data, true) : res.data
   }
-  return { challenge: (data) => post(challengePath, data, false), verify: (data) => post(verifyPath, data, false) }
+  /** @type {(path: string) => (data: object) => Promise<any>} */
+  const call = (path) => (data) => post(path, data, false)
+  return { order: call(orderPath), challenge: call(challengePath), verify: call(verifyPath) }
 }
 
 /**

@@ -80,11 +80,11 @@ func (s stage) Line(ctx context.Context, requestID string) []byte {
 }
 
 // IssuedAt implements [playground.World].
-func (stage) IssuedAt(openid string, at time.Time) (string, error) {
+func (stage) IssuedAt(openid, purpose string, at time.Time) (string, error) {
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeSecret)}, challenge.DefaultTTL, func() time.Time { return at })
 	if err != nil {
 		return "", err
 	}
-	c, err := issuer.Issue(openid, sandbox.DefaultAppID)
+	c, err := issuer.IssueFor(openid, sandbox.DefaultAppID, purpose)
 	return c.Text, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -99,26 +100,35 @@ func TestPlayground(t *testing.T) {
 	)
 	for _, c := range []struct {
 		mistake       string
-		with, without string // verdict and reason
+		with, without string // verdict and reason, with challenges and without
 		code          int
+		plain         string // with challenges that have no purpose, where that differs
 	}{
-		{"", genuine, genuine, 0},
-		{"change-byte", refused + ": " + wrong, refused + ": " + wrong, 0},
-		{"stringify-twice", "unanswered", "unanswered", -501007},
-		{"swap", "unanswered", "unanswered", -501007},
-		{"another-user", refused + ": the challenge was issued to another user", refused + ": " + wrong, 0},
-		{"foreign-user", "unanswered", "unanswered", 40003},
-		{"replay", refused + ": the challenge was used before", genuine, 0},
-		{"expired", refused + ": the challenge has expired", genuine, 0},
-		{"made-up", refused + ": the challenge is not one that we issued", genuine, 0},
-		{"busy", "unanswered", "unanswered", -1},
-		{"revoked", genuine, genuine, 0},
-		{"cut", "unanswered", "unanswered", -604103},
-		{"", genuine, genuine, 0}, // nothing of it stays
+		{"", genuine, genuine, 0, ""},
+		{"change-byte", refused + ": " + wrong, refused + ": " + wrong, 0, ""},
+		{"stringify-twice", "unanswered", "unanswered", -501007, ""},
+		{"swap", "unanswered", "unanswered", -501007, ""},
+		{"another-user", refused + ": the challenge was issued to another user", refused + ": " + wrong, 0, ""},
+		{"foreign-user", "unanswered", "unanswered", 40003, ""},
+		{"replay", refused + ": the challenge was used before", genuine, 0, ""},
+		{"another-order", refused + ": the challenge was issued for another purpose", genuine, 0, genuine},
+		{"expired", refused + ": the challenge has expired", genuine, 0, ""},
+		{"made-up", refused + ": the challenge is not one that we issued", genuine, 0, ""},
+		{"busy", "unanswered", "unanswered", -1, ""},
+		{"revoked", genuine, genuine, 0, ""},
+		{"cut", "unanswered", "unanswered", -604103, ""},
+		{"", genuine, genuine, 0, ""}, // nothing of it stays
 	} {
 		for _, platform := range playground.Platforms {
-			for challenges, want := range map[bool]string{true: c.with, false: c.without} {
-				q := playground.Question{Device: "huawei", User: "bob", Platform: platform, Challenges: challenges, Mistake: c.mistake}
+			for _, bound := range []struct {
+				challenges, purpose bool
+				want                string
+			}{{true, true, c.with}, {true, false, cmp.Or(c.plain, c.with)}, {false, true, c.without}} {
+				challenges, want := bound.challenges, bound.want
+				q := playground.Question{
+					Device: "huawei", User: "bob", Platform: platform, Order: "set",
+					Challenges: challenges, Purpose: bound.purpose, Mistake: c.mistake,
+				}
 				r := press(t, base, q)
 				got := r.last()
 				said := got.Verdict
@@ -139,7 +149,10 @@ func TestPlayground(t *testing.T) {
 				}
 				assert.False(t, secrets.MatchString(r.raw), "%+v: %s", q, secrets.FindString(r.raw))
 				changed := slices.Contains([]string{"change-byte", "stringify-twice", "swap", "another-user", "foreign-user"}, c.mistake)
+				changed = changed || c.mistake == "another-order" && challenges && bound.purpose
 				assert.Equal(t, changed, !maps.Equal(r.sent, r.signed), "%+v", q)
+				_, named := r.sent["purpose"]
+				assert.Equal(t, challenges && bound.purpose, named, "a purpose is sent where it is bound: %+v", q)
 			}
 		}
 	}
@@ -160,6 +173,10 @@ func TestTheWay(t *testing.T) {
 	assert.Equal(t, "challenge phone wechat function wechat function", way("replay", true))
 	assert.Equal(t, "phone function", way("expired", true), "WeChat is not asked about what is refused before")
 	assert.Equal(t, "phone function", way("made-up", true))
+	q.Purpose = true
+	assert.Equal(t, "challenge phone function", way("another-order", true))
+	q.Purpose = false
+	assert.Equal(t, "challenge phone wechat function", way("another-order", true), "the twin: for no purpose, WeChat is asked")
 	assert.Contains(t, way("revoked", true), "wechat wechat token wechat function", "refused, a new token, asked again")
 	way("", false) // its function fetches a token, too
 	assert.Equal(t, "phone wechat function", way("", false))

@@ -37,7 +37,7 @@ var words = map[string]map[string]string{
 var verdicts = map[string]string{
 	"change-byte": "refused", "stringify-twice": "unanswered", "swap": "unanswered",
 	"another-user": "refused", "foreign-user": "unanswered",
-	"replay": "refused", "expired": "refused", "made-up": "refused",
+	"replay": "refused", "another-order": "refused", "expired": "refused", "made-up": "refused",
 	"busy": "unanswered", "slow": "unanswered", "revoked": "genuine", "cut": "unanswered",
 }
 
@@ -210,20 +210,23 @@ func TestKeyboardOnly(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{
-		"skip", "en", "zh-CN", "theme", "device", "user", "platform", "challenges", "sensor", "SUMMARY", "tab-event", "panel",
-		"change-byte", "stringify-twice", "swap", "another-user", "foreign-user", "replay", "expired", "made-up", "busy", "slow", "revoked", "cut",
+		"skip", "en", "zh-CN", "theme", "attack", "device", "user", "order", "platform", "challenges", "purpose", "sensor", "SUMMARY", "tab-event", "panel",
+		"change-byte", "stringify-twice", "swap", "another-user", "foreign-user", "replay", "another-order", "expired", "made-up", "busy", "slow", "revoked", "cut",
 	}, order)
 
 	tab.do(chromedp.Focus(chromedp.CSS("#theme")))
 	keys(" ")
 	assert.Equal(t, "dark", value[string](tab, `document.documentElement.dataset.theme`))
 	assert.Equal(t, "true", value[string](tab, `document.getElementById("theme").getAttribute("aria-pressed")`))
-	keys(kb.Tab + kb.Tab)
+	keys(kb.Tab + kb.Tab + kb.Tab)
 	assert.Equal(t, "user", focus())
 	keys(kb.ArrowRight)
 	keys(kb.Tab)
 	keys(kb.ArrowRight)
-	assert.Equal(t, "bob scf", value[string](tab, `["user", "platform"].map((n) => document.querySelector("[name=" + n + "]:checked").value).join(" ")`))
+	assert.Equal(t, "¥420.00", tab.text("#amount"), "the phone shows the order")
+	keys(kb.Tab)
+	keys(kb.ArrowRight)
+	assert.Equal(t, "bob set scf", value[string](tab, `["user", "order", "platform"].map((n) => document.querySelector("[name=" + n + "]:checked").value).join(" ")`))
 	keys(kb.Tab)
 	keys(" ")
 	keys(kb.Tab)
@@ -240,7 +243,7 @@ func TestKeyboardOnly(t *testing.T) {
 	assert.Contains(t, tab.text("#panel"), `"platform": "scf"`)
 	keys(kb.ArrowRight)
 	assert.Equal(t, "tab-challenge", focus())
-	assert.Equal(t, "pay-42.00", tab.text("#panel"))
+	assert.Equal(t, "pay-420.00", tab.text("#panel"))
 	tab.do(chromedp.Focus(chromedp.CSS(`[data-mistake="swap"]`)))
 	tab.whenDone(chromedp.KeyEvent(" "))
 	assert.Contains(t, tab.text("#live"), "Could not be answered.")

@@ -15,7 +15,9 @@ type mistake struct {
 
 	// challenge makes what the phone signs; nil leaves that to the challenge
 	// function, or to the page where there is none.
-	challenge func(w World, openid string) (string, error)
+	challenge func(w World, openid, purpose string) (string, error)
+	// otherOrder has the backend pay another order than the one that was signed.
+	otherOrder bool
 	// foreign sends everything in the name of a user whom WeChat does not know.
 	foreign bool
 	// change changes the event before it is sent; other is another user's openid.
@@ -55,10 +57,11 @@ var mistakes = []mistake{
 	{Name: "foreign-user", Group: "user", foreign: true},
 
 	{Name: "replay", Group: "challenge", twice: true},
-	{Name: "expired", Group: "challenge", challenge: func(w World, openid string) (string, error) {
-		return w.IssuedAt(openid, time.Now().Add(-old))
+	{Name: "another-order", Group: "challenge", otherOrder: true},
+	{Name: "expired", Group: "challenge", challenge: func(w World, openid, purpose string) (string, error) {
+		return w.IssuedAt(openid, purpose, time.Now().Add(-old))
 	}},
-	{Name: "made-up", Group: "challenge", challenge: func(World, string) (string, error) { return "123456", nil }},
+	{Name: "made-up", Group: "challenge", challenge: func(World, string, string) (string, error) { return "123456", nil }},
 
 	{Name: "busy", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: -1})},
 	{Name: "slow", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: int((2 * Timeout).Milliseconds())})},

@@ -111,7 +111,7 @@ func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	p.page.write(w, "index.html", lang, map[string]any{
 		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": links,
-		"Devices": sandbox.Devices(), "Users": users, "Platforms": Platforms, "Groups": groups(),
+		"Devices": sandbox.Devices(), "Users": users, "Orders": orders, "Platforms": Platforms, "Groups": groups(),
 	})
 }
 

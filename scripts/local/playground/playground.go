@@ -42,9 +42,9 @@ type World interface {
 	// may come a moment after the answer; nil if there is none.
 	Line(ctx context.Context, requestID string) []byte
 
-	// IssuedAt returns a challenge for a user such as the challenge function issues
-	// them, issued at a time of the past.
-	IssuedAt(openid string, at time.Time) (string, error)
+	// IssuedAt returns a challenge for a user and a purpose, "" for none, such as the
+	// challenge function issues them, issued at a time of the past.
+	IssuedAt(openid, purpose string, at time.Time) (string, error)
 }
 
 // Function is one function, as the playground hosts it.

@@ -116,7 +116,7 @@ func (brokenWorld) Start(context.Context, string, Function) (emulator.Runtime, e
 
 func (brokenWorld) Line(context.Context, string) []byte { return nil }
 
-func (brokenWorld) IssuedAt(string, time.Time) (string, error) { return "", assert.AnError }
+func (brokenWorld) IssuedAt(string, string, time.Time) (string, error) { return "", assert.AnError }
 
 func TestAFunctionThatDoesNotStartIsTold(t *testing.T) {
 	p := newPlayground(t)
@@ -136,6 +136,7 @@ func TestWrongQuestionsAreNamed(t *testing.T) {
 		`device \"nokia\"`:        strings.Replace(question, "ios", "nokia", 1),
 		`no user \"eve\"`:         strings.Replace(question, "alice", "eve", 1),
 		`platform \"azure\"`:      strings.Replace(question, "scf", "azure", 1),
+		`no order \"house\"`:      strings.Replace(question, "{", `{"order":"house",`, 1),
 		`no mistake \"typo\"`:     strings.Replace(question, "replay", "typo", 1),
 		`request body too large`:  strings.Replace(question, "replay", strings.Repeat("x", 5000), 1),
 		`"message":"want {`:       `not JSON`,

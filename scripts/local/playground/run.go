@@ -21,7 +21,9 @@ type Question struct {
 	Device     string `json:"device"`
 	User       string `json:"user"`
 	Platform   string `json:"platform"`
+	Order      string `json:"order"` // "" is the first
 	Challenges bool   `json:"challenges"`
+	Purpose    bool   `json:"purpose"` // whether challenges are issued for the order
 	Mistake    string `json:"mistake"` // "" if nothing goes wrong
 }
 
@@ -34,8 +36,17 @@ var users = []struct{ Name, OpenID string }{
 // foreignUser is one of another Mini Program: WeChat has no key under this openid.
 const foreignUser = "oPlay-OfAnotherApp_000000003"
 
-// fixedChallenge is what is signed where nobody issues challenges.
-const fixedChallenge = "pay-42.00"
+// shopOrder is what a user can be about to pay.
+type shopOrder struct {
+	Name    string // that the page has for it
+	Purpose string // that the backend builds from it
+	Fixed   string // what is signed where nobody issues challenges
+}
+
+var orders = []shopOrder{
+	{"longjing", "pay order 2026-0042, 42.00 CNY, to Tea House", "pay-42.00"},
+	{"set", "pay order 2026-0043, 420.00 CNY, to Tea House", "pay-420.00"},
+}
 
 // choice is a Question that can be run.
 type choice struct {
@@ -44,6 +55,11 @@ type choice struct {
 	platform      string
 	challenges    bool
 	mistake       mistake
+	fixed         string // what is signed without challenges
+
+	// signedFor is the purpose that challenges are issued for, and paidFor the one that
+	// verify is told; "" for none.
+	signedFor, paidFor string
 }
 
 func (q Question) choice() (choice, error) {
@@ -65,6 +81,17 @@ func (q Question) choice() (choice, error) {
 	if !slices.Contains(Platforms, q.Platform) {
 		return choice{}, fmt.Errorf("platform %q, want one of %s", q.Platform, strings.Join(Platforms, ", "))
 	}
+	order := 0
+	if q.Order != "" {
+		order = slices.IndexFunc(orders, func(o shopOrder) bool { return o.Name == q.Order })
+	}
+	if order < 0 {
+		return choice{}, fmt.Errorf("there is no order %q", q.Order)
+	}
+	c.fixed = orders[order].Fixed
+	if q.Challenges && q.Purpose {
+		c.signedFor, c.paidFor = orders[order].Purpose, orders[order].Purpose
+	}
 	if q.Mistake == "" {
 		return c, nil
 	}
@@ -73,6 +100,9 @@ func (q Question) choice() (choice, error) {
 		return choice{}, fmt.Errorf("there is no mistake %q", q.Mistake)
 	}
 	c.mistake = mistakes[i]
+	if c.mistake.otherOrder && c.paidFor != "" {
+		c.paidFor = orders[(order+1)%len(orders)].Purpose
+	}
 	return c, nil
 }
 
@@ -116,10 +146,10 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	}
 	way.end(span, "ok", "resultJSON, resultJSONSignature")
 
-	sent := signed
+	sent := verifyEvent{signed, c.paidFor}
 	sent.OpenID = sender
 	if c.mistake.change != nil {
-		if err := c.mistake.change(&sent, c.other); err != nil {
+		if err := c.mistake.change(&sent.Signed, c.other); err != nil {
 			return err
 		}
 	}
@@ -127,7 +157,7 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	if err != nil {
 		return err
 	}
-	out.send("event", map[string]any{"sent": sent, "signed": signed})
+	out.send("event", map[string]any{"sent": sent, "signed": verifyEvent{signed, c.signedFor}})
 
 	if c.mistake.strike != nil {
 		defer p.sandbox.ClearFaults()
@@ -148,6 +178,12 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	return nil
 }
 
+// verifyEvent is what verify is asked.
+type verifyEvent struct {
+	sandbox.Signed
+	Purpose string `json:"purpose,omitzero"`
+}
+
 func (c choice) function(name string) Function {
 	return Function{Name: name, Platform: c.platform, Challenges: c.challenges && name == "verify"}
 }
@@ -155,12 +191,16 @@ func (c choice) function(name string) Function {
 // challenge gets what the phone is to sign.
 func (p *Playground) challenge(ctx context.Context, c choice, openid string, way *record) (string, error) {
 	if c.mistake.challenge != nil {
-		return c.mistake.challenge(p.world, openid)
+		return c.mistake.challenge(p.world, openid, c.signedFor)
 	}
 	if !c.challenges {
-		return fixedChallenge, nil
+		return c.fixed, nil
 	}
-	question, err := json.Marshal(map[string]string{"openid": openid})
+	asked := map[string]string{"openid": openid}
+	if c.signedFor != "" {
+		asked["purpose"] = c.signedFor
+	}
+	question, err := json.Marshal(asked, json.Deterministic(true))
 	if err != nil {
 		return "", err
 	}

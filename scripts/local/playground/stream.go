@@ -93,7 +93,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 func (p *Playground) serveRun(w http.ResponseWriter, r *http.Request) {
 	var q Question
 	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, 4<<10), &q, json.RejectUnknownMembers(true)); err != nil {
-		refuse(w, http.StatusBadRequest, fmt.Errorf(`want {"device":"android","user":"alice","platform":"lambda","challenges":true,"mistake":""}: %w`, err))
+		refuse(w, http.StatusBadRequest, fmt.Errorf(`want {"device":"android","user":"alice","platform":"lambda","order":"longjing","challenges":true,"purpose":true,"mistake":""}: %w`, err))
 		return
 	}
 	choice, err := q.choice()

@@ -56,6 +56,10 @@ func TestEveryNameHasItsTexts(t *testing.T) {
 		for _, user := range users {
 			has("user." + user.Name)
 		}
+		for _, order := range orders {
+			has("item." + order.Name)
+			has("amount." + order.Name)
+		}
 		for _, platform := range Platforms {
 			has("platform." + platform)
 		}
@@ -103,11 +107,14 @@ func TestEveryTextIsUsed(t *testing.T) {
 		add(string(device.Device), "device.*", "signs.*")
 	}
 	for _, m := range mistakes {
-		add(m.Name, "mistake.*", "happened.*", "happened.*.off", "do.*")
+		add(m.Name, "mistake.*", "happened.*", "happened.*.off", "happened.*.plain", "do.*")
 		add(m.Group, "group.*")
 	}
 	for _, user := range users {
 		add(user.Name, "user.*")
+	}
+	for _, order := range orders {
+		add(order.Name, "item.*", "amount.*")
 	}
 	for _, link := range links {
 		add(link.Name, "read.*")
@@ -162,7 +169,7 @@ func TestChineseAdviceIsThatOfTheDocument(t *testing.T) {
 }
 
 func TestReasonsAreTranslated(t *testing.T) {
-	for _, reason := range []string{challenge.ErrNotOurs.Error(), challenge.ErrOtherUser.Error(), challenge.ErrExpired.Error(), challenge.ErrTooManyFailures.Error()} {
+	for _, reason := range []string{challenge.ErrNotOurs.Error(), challenge.ErrOtherUser.Error(), challenge.ErrExpired.Error(), challenge.ErrTooManyFailures.Error(), challenge.ErrOtherPurpose.Error(), challenge.ErrPurposeAdded.Error(), challenge.ErrNoPurpose.Error()} {
 		assert.Contains(t, inChinese.Reasons, reason)
 	}
 	for reason, text := range inChinese.Reasons {

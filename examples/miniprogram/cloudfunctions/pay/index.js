@@ -1,17 +1,111 @@
-// The function that moves the money: it asks verify itself, for the user that the
-// platform names, and pays in the same call. The page cannot say "verified" here.
-// verify asks WeChat by HTTPS: a function that is called from here can make no Cloud Call.
+// The function that moves the money. The order, its owner and its amount are in the
+// database, the user is the one that the platform names, and the page sends an order's id
+// and what the phone has signed. A page can be made to say anything else.
+//
+//   { step: 'order', item, quantity }   a new order; the price is ours
+//   { step: 'order', order }            an order, and what will be signed
+//   { step: 'challenge', order }        the answer of issueChallenge, and "purpose"
+//   { step: 'pay', order, jsonString, jsonSignature }   the answer of verifySignature
+//
+// The collection "orders" must be closed to pages: in the console, "no access for users"
+// (a page that may write an order sets its price). challenge and verify need
+// CHALLENGE_SECRET; without it they refuse the purpose. verify asks WeChat by HTTPS: a
+// function that is called from here can make no Cloud Call.
 const cloud = require('wx-server-sdk')
 
 cloud.init({ env: cloud.DYNAMIC_CURRENT_ENV })
 
-exports.main = async ({ order, jsonString, jsonSignature }) => {
-  const { OPENID } = cloud.getWXContext()
-  const { result } = await cloud.callFunction({ name: 'verify', data: { openid: OPENID, jsonString, jsonSignature } })
-  if (result.isOk === true) await pay(OPENID, order)
-  return result
+// What is sold, with its price in fen. A page names an item and never a price.
+const CATALOGUE = {
+  longjing: { name: 'Longjing 50 g', price: 4200 },
+  set: { name: 'Tea set', price: 42000 },
+}
+const MAX_QUANTITY = 99
+
+const possible = (item, quantity) => Object.hasOwn(CATALOGUE, String(item)) &&
+  Number.isInteger(quantity) && quantity >= 1 && quantity <= MAX_QUANTITY
+
+const money = (amount) => (amount / 100).toFixed(2) + ' CNY'
+
+// purposeOf is what the user authorizes: all that the payment depends on. verify takes it
+// byte for byte, so one function builds it for both calls.
+const purposeOf = ({ _id, name, quantity, amount }) =>
+  `pay order ${_id}, ${money(amount)}, for ${quantity} x ${name}, to Tea House`
+
+const shown = (order) => {
+  const { _id, name, quantity, amount, state } = order
+  return { id: _id, name, quantity, price: money(amount), state, purpose: purposeOf(order) }
 }
 
-async function pay(openid, order) {
-  await cloud.database().collection('payments').add({ data: { openid, order, at: new Date() } })
+const orders = () => cloud.database().collection('orders')
+const failed = (errCode, errMsg) => ({ isOk: false, errCode, errMsg })
+const call = async (name, data) => (await cloud.callFunction({ name, data })).result
+
+async function find(owner, id) {
+  if (typeof id !== 'string' || id === '') return undefined // {} would be a query of its own
+  const { data } = await orders().where({ _id: id, owner }).get()
+  return data[0]
+}
+
+const steps = {
+  async order(owner, { order: id, item, quantity }) {
+    if (id === undefined) {
+      if (!possible(item, quantity)) return failed(-400, 'there is no such item, or not so many')
+      const { name, price } = CATALOGUE[item]
+      const data = { owner, item, name, quantity, amount: price * quantity, state: 'open' }
+      id = (await orders().add({ data }))._id
+    }
+    const order = await find(owner, id)
+    if (!order) return failed(-404, 'there is no such order')
+    return { order: shown(order), errCode: 0, errMsg: 'ok' }
+  },
+
+  async challenge(owner, { order: id }) {
+    const order = await find(owner, id)
+    if (!order) return failed(-404, 'there is no such order')
+    if (order.state !== 'open') return failed(-409, 'the order is paid')
+    const purpose = purposeOf(order)
+    return { ...await call('challenge', { openid: owner, purpose }), purpose }
+  },
+
+  async pay(owner, { order: id, jsonString, jsonSignature }) {
+    const order = await find(owner, id)
+    if (!order) return failed(-404, 'there is no such order')
+    if (order.state === 'paid') return order.result
+    const purpose = purposeOf(order)
+    const answer = await call('verify', { openid: owner, purpose, jsonString, jsonSignature })
+    if (answer.isOk === true && answer.errCode === 0) {
+      // This one write is the payment. It happens only if the order is still as it was
+      // verified: for one caller, whoever else tries at the same time.
+      const { _id, name, quantity, amount } = order
+      const evidence = { purpose, jsonString, jsonSignature, verdict: answer, at: new Date() }
+      const { stats } = await orders()
+        .where({ _id, owner, state: 'open', name, quantity, amount })
+        .update({ data: { state: 'paid', result: answer, evidence } })
+      if (stats.updated === 1) return answer
+      const now = await find(owner, id)
+      if (now && now.state === 'paid') return now.result
+      return failed(-409, 'the order was changed after it was signed')
+    }
+    return await firstResult(owner, id, answer)
+  },
+}
+
+// firstResult answers a submission that is not genuine. If the page has sent the same one
+// twice, the other has used the challenge up and is about to write: its result counts.
+async function firstResult(owner, id, answer) {
+  for (let looks = 0; looks < 3; looks++) {
+    const now = await find(owner, id)
+    if (now && now.state === 'paid') return now.result
+    await new Promise((done) => setTimeout(done, 200))
+  }
+  return { ...answer, isOk: false }
+}
+
+exports.main = async (event) => {
+  const { OPENID } = cloud.getWXContext()
+  // A timer or another function calls for no user.
+  if (!OPENID) return failed(-401, 'there is no user')
+  const step = event && Object.hasOwn(steps, String(event.step)) && steps[event.step]
+  return step ? step(OPENID, event) : failed(-400, 'there is no such step')
 }

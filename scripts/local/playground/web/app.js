@@ -9,6 +9,7 @@ import * as way from "./way.js";
 const at = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const buttons = [...document.querySelectorAll(".mistake")];
+const pressable = [at("sensor"), at("attack"), ...buttons];
 
 const pace = 95; // milliseconds between two lines that are shown
 let ready = false;
@@ -19,21 +20,27 @@ let running = false;
 function question(mistake) {
   const form = new FormData(at("choices"));
   return {
-    device: form.get("device"), user: form.get("user"), platform: form.get("platform"),
-    challenges: at("challenges").checked, mistake,
+    device: form.get("device"), user: form.get("user"), order: form.get("order"), platform: form.get("platform"),
+    challenges: at("challenges").checked, purpose: at("purpose").checked, mistake,
   };
 }
 
 function showChoices() {
-  const { device, challenges } = question("");
+  const { device, order, challenges, purpose } = question("");
   at("signs").textContent = t("choice.signs", { signs: t("signs." + device) });
   at("challenges-text").textContent = t(challenges ? "choice.challenges.on" : "choice.challenges.off");
+  at("purpose-text").textContent = t(!challenges ? "choice.purpose.never" : purpose ? "choice.purpose.on" : "choice.purpose.off");
+  at("purpose").disabled = !challenges; // the functions refuse a purpose that nothing binds
+  at("item").textContent = t("item." + order);
+  at("amount").textContent = t("amount." + order);
 }
 
-at("choices").addEventListener("change", () => {
+function chosen() {
   showChoices();
   keep("choices", question(""));
-});
+}
+
+at("choices").addEventListener("change", chosen);
 
 // --- what is kept for this tab, so that another language shows the same
 
@@ -172,6 +179,16 @@ async function press(mistake) {
 at("sensor").addEventListener("click", () => press(""));
 for (const button of buttons) button.addEventListener("click", () => press(button.dataset.mistake));
 
+// The attack that every system without challenges is open to: a recorded signature, sent
+// again. Challenges stay off, so that the page can be tried like that, too.
+at("attack").addEventListener("click", () => {
+  if (ready && !running) {
+    at("challenges").checked = false;
+    chosen();
+  }
+  press("replay");
+});
+
 // --- the state of the functions
 
 watchState((state) => {
@@ -180,7 +197,7 @@ watchState((state) => {
   at("state-text").textContent = t("state." + state);
   const more = element("span", ...rich(t(`state.${state}.more`)));
   at("sensor-state").replaceChildren(...(ready ? [more] : [sentence(t("state." + state)), " ", more]));
-  for (const button of [at("sensor"), ...buttons]) {
+  for (const button of pressable) {
     if (ready) button.removeAttribute("aria-disabled");
     else button.setAttribute("aria-disabled", "true");
   }
@@ -206,11 +223,12 @@ showTheme();
 const choices = kept("choices");
 if (choices) {
   at("device").value = choices.device;
-  for (const name of ["user", "platform"]) {
+  for (const name of ["user", "order", "platform"]) {
     const radio = document.querySelector(`[name=${name}][value="${CSS.escape(choices[name])}"]`);
     if (radio) radio.checked = true;
   }
   at("challenges").checked = choices.challenges;
+  at("purpose").checked = choices.purpose;
 }
 showChoices();
 const last = kept("run");

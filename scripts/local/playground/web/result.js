@@ -36,19 +36,20 @@ export function show(answer, question) {
 
 // judge is the verdict, but "careful" where it is genuine and should not be: nobody
 // has asked for that signature.
-export function judge({ verdict }, { mistake, challenges }) {
-  const asked = challenges || !["replay", "expired", "made-up"].includes(mistake);
+export function judge({ verdict }, { mistake, challenges, purpose }) {
+  const asked = mistake === "another-order" ? challenges && purpose : challenges || !["replay", "expired", "made-up"].includes(mistake);
   return verdict === "genuine" && !asked ? "careful" : verdict;
 }
 
-function happened({ mistake, challenges }) {
+function happened({ mistake, challenges, purpose }) {
   const key = "happened." + (mistake || "genuine");
-  return t(!challenges && has(key + ".off") ? key + ".off" : key);
+  const form = !challenges ? ".off" : purpose ? "" : ".plain";
+  return t(has(key + form) ? key + form : key);
 }
 
 function whatToDo(answer, question, text) {
   const { verdict, code } = answer;
-  if (judge(answer, question) === "careful") return [t("do.careful")];
+  if (judge(answer, question) === "careful") return [t(question.challenges ? "do.careful.purpose" : "do.careful")];
   const own = "do." + question.mistake;
   const lines = has(own) ? [t(own)] : [];
   if (verdict === "unanswered") {
