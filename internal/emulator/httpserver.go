@@ -107,6 +107,7 @@ func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
 	for name, value := range call.Environment {
 		header, ok := userHeaders[name]
 		if !ok {
+			containerVariable.Refuse()
 			return Answer{}, fmt.Errorf("emulator: function %s: a container is not told %s", s.function.Name, name)
 		}
 		r.Header.Set(header, value)

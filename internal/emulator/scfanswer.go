@@ -38,6 +38,7 @@ func scfAnswer(requestID string, response *messages.InvokeResponse) Answer {
 		})
 	}
 	if len(response.Payload) > maxSCFAnswer {
+		scfAnswerSize.Refuse()
 		return scfFailure(scfError{
 			Code: -1, Message: "The size of response exceeds the upper limit (6MB)", RequestID: requestID, Status: scfAnswerTooLarge,
 		})
@@ -61,6 +62,7 @@ func scfExit(requestID string) Answer {
 // scfInitFailure is about a process that did not become ready. The words for its time-out are ours.
 func scfInitFailure(requestID string, cause error) Answer {
 	if errors.Is(cause, errNotReady) {
+		scfInit.Refuse()
 		return scfFailure(scfError{Code: -1, Message: "Initialization timed out", RequestID: requestID, Status: scfTimedOut})
 	}
 	return scfExit(requestID)
