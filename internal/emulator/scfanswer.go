@@ -62,7 +62,6 @@ func scfExit(requestID string) Answer {
 // scfInitFailure is about a process that did not become ready. The words for its time-out are ours.
 func scfInitFailure(requestID string, cause error) Answer {
 	if errors.Is(cause, errNotReady) {
-		scfInit.Refuse()
 		return scfFailure(scfError{Code: -1, Message: "Initialization timed out", RequestID: requestID, Status: scfTimedOut})
 	}
 	return scfExit(requestID)
