@@ -18,6 +18,9 @@ const (
 // ticket is the variable in which CloudBase hands an invocation the ticket for its Cloud Calls.
 const ticket = "WX_API_TOKEN"
 
+// Ticket is the ticket that invocations get here. The sandbox takes Cloud Calls with it.
+const Ticket = "ticket-of-the-emulator"
+
 const (
 	// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text.
 	maxCloudBaseEvent = 100 << 10
@@ -73,7 +76,7 @@ func addTicket(variables map[string]string) {
 	if !hasTicket(variables[callerVariable]) || variables[ticket] != "" {
 		return
 	}
-	variables[ticket] = "ticket-of-the-emulator"
+	variables[ticket] = Ticket
 	if keys := variables["WX_CONTEXT_KEYS"]; keys != "" {
 		variables["WX_CONTEXT_KEYS"] = keys + "," + ticket
 	}
