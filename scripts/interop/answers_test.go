@@ -16,6 +16,7 @@ import (
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/need"
 	"sotercall/internal/openapi"
+	"sotercall/internal/sandbox"
 )
 
 // world has the sandboxes of all cases, each open once.
@@ -57,7 +58,7 @@ func gatewayAt(url string) map[string]string {
 		"TENCENTCLOUD_SECRETID":  secretID,
 		"TENCENTCLOUD_SECRETKEY": secretKey,
 		"WX_CONTEXT_KEYS":        "WX_API_TOKEN",
-		"WX_API_TOKEN":           "interop-api-token",
+		"WX_API_TOKEN":           sandbox.DefaultTicket,
 	}
 }
 
