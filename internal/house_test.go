@@ -16,7 +16,8 @@ import (
 var storeys = []string{
 	"secret journal jsonobject scfguard loopback gobuild nodemodules tlstest rule",
 	"soter openapi redact tools rule/ruletest",
-	"apps redis trigger upstream emulator need",
+	"apps trigger upstream emulator need",
+	"redis",
 	"adapter config awssdk moto",
 	"dynamodb secretsmanager",
 	"accesstoken authkeys challenge cloudcall function",
