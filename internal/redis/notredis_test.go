@@ -99,25 +99,12 @@ func TestCertificateOfRedisIsExplained(t *testing.T) {
 	server := redistest.Start(t)
 	password := ":" + redistest.Password + "@"
 	host := terminateTLS(t, server.Addr())
-	_, port, err := net.SplitHostPort(host)
-	require.NoError(t, err)
 	const untrusted = "REDIS_URL: the certificate of the server is not trusted: this machine has no CA roots for it (SSL_CERT_FILE), " +
 		"the server does not send its intermediate certificate, or a proxy inspects TLS"
-	for name, c := range map[string]struct {
-		host  string
-		roots *x509.CertPool
-		want  string
-	}{
-		"no roots":     {host, x509.NewCertPool(), untrusted},
-		"other roots":  {host, tlstest.New().Pool(), untrusted},
-		"another name": {"127.0.0.2:" + port, tlstest.Own().Pool(), ""},
-	} {
-		if c.want == "" { // the listener is on 127.0.0.1 alone
-			continue
-		}
-		connected, used := connected(t, "rediss://"+password+c.host, c.roots)
-		assert.EqualError(t, connected, c.want, name)
-		assert.EqualError(t, used, c.want, name)
+	for name, roots := range map[string]*x509.CertPool{"no roots": x509.NewCertPool(), "other roots": tlstest.New().Pool()} {
+		connected, used := connected(t, "rediss://"+password+host, roots)
+		assert.EqualError(t, connected, untrusted, name)
+		assert.EqualError(t, used, untrusted, name)
 	}
 	connected, used := connected(t, "rediss://"+password+host, tlstest.Own().Pool())
 	assert.NoError(t, connected, "the twin")

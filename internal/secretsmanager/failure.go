@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"sotercall/internal/awssdk"
+	"sotercall/internal/upstream"
 )
 
 // Failure says why a secret could not be read, in words of ours that a stranger may
@@ -40,7 +41,11 @@ func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
 	case ctx.Err() != nil:
 		return "Secrets Manager did not answer in time", ""
 	}
-	return "Secrets Manager could not be asked", awssdk.Words(ctx, err, &s.redact)
+	kind = "Secrets Manager could not be asked"
+	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+		kind += ": " + obstacle.Sentence()
+	}
+	return kind, awssdk.Words(ctx, err, &s.redact)
 }
 
 // kindOf words a refusal, without its message.
