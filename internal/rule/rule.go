@@ -8,7 +8,7 @@ package rule
 import (
 	"regexp"
 	"strings"
-	"sync"
+	"sync/atomic"
 )
 
 // Rule is one thing that a vendor forbids. Book.Documented and Book.Own make it.
@@ -22,8 +22,7 @@ type Rule struct {
 	// Reason is why the stand-in refuses what no document forbids; else empty.
 	Reason string
 
-	mu      sync.Mutex
-	refused int // guarded by mu
+	refused atomic.Int64
 }
 
 // Book lists the rules of one stand-in.
@@ -70,14 +69,8 @@ func (r *Rule) Refuse() {
 	if r == nil {
 		panic("rule: a refusal without a rule")
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refused++
+	r.refused.Add(1)
 }
 
 // Refused returns how often the stand-in has refused something by r.
-func (r *Rule) Refused() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.refused
-}
+func (r *Rule) Refused() int { return int(r.refused.Load()) }
