@@ -15,8 +15,8 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal jsonobject upstream adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
-	"soter openapi secret/redact dev/loopback test/tools",
-	"store/redis trigger upstream/awssdk dev/emulator test/need",
+	"soter openapi secret/redact dev/loopback dev/rule test/tools",
+	"store/redis trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter store/dynamodb secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function",
 	"tokenserver wechat dev/sandbox",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"sotercall/internal/upstream"
 	"sotercall/internal/upstream/awssdk"
 )
 
@@ -40,7 +41,11 @@ func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
 	case ctx.Err() != nil:
 		return "Secrets Manager did not answer in time", ""
 	}
-	return "Secrets Manager could not be asked", awssdk.Words(ctx, err, &s.redact)
+	kind = "Secrets Manager could not be asked"
+	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+		kind += ": " + obstacle.Sentence()
+	}
+	return kind, awssdk.Words(ctx, err, &s.redact)
 }
 
 // kindOf words a refusal, without its message.

@@ -21,6 +21,7 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 // CallName is the name of the call that gives a token to a direct event.
@@ -212,7 +213,11 @@ func callError(err error) *openapi.Error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not give a token in time", err)
 	default:
-		return openapi.NewError(openapi.CodeSystem, "WeChat could not be asked for a token", err)
+		message := "WeChat could not be asked for a token"
+		if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+			message += ": " + obstacle.Sentence()
+		}
+		return openapi.NewError(openapi.CodeSystem, message, err)
 	}
 }
 

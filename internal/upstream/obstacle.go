@@ -91,7 +91,7 @@ func sentenceFor(err error) string {
 		return fmt.Sprintf("the proxy of HTTPS_PROXY answers CONNECT with %d", proxy.status)
 	}
 	ofProxy := isProxyConnect(err)
-	if sentence := certificateSentence(err); sentence != "" {
+	if sentence := CertificateSentence(err); sentence != "" {
 		if ofProxy {
 			return "the proxy of HTTPS_PROXY: " + sentence
 		}
@@ -120,7 +120,9 @@ func isProxyConnect(err error) bool {
 	return errors.As(err, &operation) && operation.Op == "proxyconnect"
 }
 
-func certificateSentence(err error) string {
+// CertificateSentence says outside why a client does not trust the certificate of a
+// server; "" if that is not what err is about.
+func CertificateSentence(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "the certificate of the server is for another name"
 	}

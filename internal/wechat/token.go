@@ -133,11 +133,22 @@ func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) ac
 		grant, err := c.stable(ctx, base, credentials, stale, force, true)
 		var status *badStatus
 		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
-			return c.classic(ctx, base, credentials)
+			grant, err = c.classic(ctx, base, credentials)
+		}
+		if err != nil {
+			err = &tokenFunctionError{err}
 		}
 		return grant, err
 	})
 }
+
+// tokenFunctionError says that the token function, and not WeChat, did not give a token.
+type tokenFunctionError struct{ err error }
+
+func (e *tokenFunctionError) Error() string { return e.err.Error() }
+
+// Unwrap returns why.
+func (e *tokenFunctionError) Unwrap() error { return e.err }
 
 type endpoint func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error)
 

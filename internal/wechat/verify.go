@@ -186,6 +186,9 @@ func asCallError(err error) error {
 	}
 	message := "WeChat could not be asked"
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+		if _, ok := errors.AsType[*tokenFunctionError](err); ok {
+			message = "the token function (WECHAT_TOKEN_BASE) could not be asked"
+		}
 		message += ": " + obstacle.Sentence()
 	}
 	return openapi.NewError(openapi.CodeSystem, message, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
@@ -57,7 +58,7 @@ func gatewayAt(url string) map[string]string {
 		"TENCENTCLOUD_SECRETID":  secretID,
 		"TENCENTCLOUD_SECRETKEY": secretKey,
 		"WX_CONTEXT_KEYS":        "WX_API_TOKEN",
-		"WX_API_TOKEN":           "interop-api-token",
+		"WX_API_TOKEN":           sandbox.DefaultTicket,
 	}
 }
 

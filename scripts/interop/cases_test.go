@@ -88,7 +88,7 @@ func cases(t *testing.T) []testCase {
 		"TENCENTCLOUD_SESSIONTOKEN": "interop-session-token",
 		"TCB_CONTEXT_KEYS":          "TCB_ENV,TCB_SEQID,TCB_TRACELOG,TCB_SOURCE,TCB_SESSIONTOKEN", "TCB_ENV": "demo-env-1a2b3c",
 		"TCB_SEQID": "demo-sequence", "TCB_TRACELOG": "On:demo", "TCB_SOURCE": "wx_client", "TCB_SESSIONTOKEN": "interop-tcb-token",
-		"WX_CONTEXT_KEYS": "WX_API_TOKEN,WX_OPENID", "WX_API_TOKEN": "interop-api-token", "WX_OPENID": signed.OpenID,
+		"WX_CONTEXT_KEYS": "WX_API_TOKEN,WX_OPENID", "WX_API_TOKEN": sandbox.DefaultTicket, "WX_OPENID": signed.OpenID,
 	}
 
 	const wrong = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`

@@ -10,7 +10,8 @@
 // as on the platform: that call gets the platform's own error document, and the next call starts a new process.
 //
 // In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [SCFAPI] for the SDKs of
-// Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
+// Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, [FunctionURL] and [RESTAPI] for the other ways to a Lambda function by HTTP,
+// and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
 // on loopback, behind [sotercall/internal/dev/loopback.Only].
 //
 // Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to

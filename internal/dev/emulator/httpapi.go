@@ -1,11 +1,9 @@
 package emulator
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,8 +12,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of an HTTP API: Amazon API Gateway developer guide, page "Quotas for configuring and running an HTTP API",
-// docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html.
 const (
 	maxHTTPAPIHead     = 10_240 // the request line and the values of the headers
 	maxHTTPAPIBody     = 10 << 20
@@ -31,61 +27,30 @@ const (
 // integration that takes 30 s is 503; a body above 10 MB, and an event above Lambda's 6 MiB, is 413. A request line and
 // header values of more than 10,240 bytes together are 431; the page does not say with which status they are refused.
 func HTTPAPI(rt Runtime) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requestID := newHTTPAPIRequestID()
-		w.Header().Set("Apigw-Requestid", requestID)
-		if headSize(r) > maxHTTPAPIHead {
-			gatewayError(w, http.StatusRequestHeaderFieldsTooLarge)
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxHTTPAPIBody)
-		event, err := HTTPAPIEvent(r, requestID, time.Now())
-		tooLarge := (*http.MaxBytesError)(nil)
-		if errors.As(err, &tooLarge) || len(event) > maxSyncPayload {
-			gatewayError(w, http.StatusRequestEntityTooLarge)
-			return
-		}
-		if err != nil {
-			gatewayError(w, http.StatusBadRequest)
-			return
-		}
-
-		ctx, cancel := context.WithTimeout(r.Context(), integrationTimeout)
-		defer cancel()
-		answer, err := rt.Invoke(ctx, Call{Payload: event})
-		if err != nil {
-			gatewayError(w, http.StatusServiceUnavailable)
-			return
-		}
-		if answer.FunctionError != "" {
-			gatewayError(w, http.StatusInternalServerError)
-			return
-		}
-		reply, err := parseHTTPAPIReply(answer.Payload)
-		if err != nil {
-			gatewayError(w, http.StatusInternalServerError)
-			return
-		}
-		reply.write(w)
-	})
+	return front{
+		runtime: rt, idHeader: "Apigw-Requestid",
+		headSize: headSize, maxHead: maxHTTPAPIHead, headRule: httpAPIHead,
+		maxBody: maxHTTPAPIBody, bodyRule: httpAPIBody, eventRule: httpAPIEvent6MB,
+		timeout: integrationTimeout, timeoutRule: httpAPITimeout, timeoutStatus: http.StatusServiceUnavailable,
+		event: HTTPAPIEvent, reply: func(answer []byte) (httpAPIReply, error) { return parseHTTPAPIReply(answer, false) },
+		replyRule: httpAPIReplyForm, brokenStatus: http.StatusInternalServerError,
+	}
 }
 
 // headSize is the size of the request line and of the values of the headers.
 func headSize(r *http.Request) int {
-	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + len(r.Host)
+	return len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + headerSize(r)
+}
+
+// headerSize is the size of the values of the headers.
+func headerSize(r *http.Request) int {
+	size := len(r.Host)
 	for _, values := range r.Header {
 		for _, value := range values {
 			size += len(value)
 		}
 	}
 	return size
-}
-
-// gatewayError is an answer of the gateway itself.
-func gatewayError(w http.ResponseWriter, status int) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `{"message":"`+http.StatusText(status)+`"}`)
 }
 
 // httpAPIReply is what the gateway sends to the client.
@@ -107,8 +72,9 @@ func (reply httpAPIReply) write(w http.ResponseWriter) {
 	_, _ = w.Write(reply.body)
 }
 
-// parseHTTPAPIReply interprets a function's answer in payload format 2.0. A failed parse returns nothing.
-func parseHTTPAPIReply(answer []byte) (httpAPIReply, error) {
+// parseHTTPAPIReply interprets a function's answer in payload format 2.0. Without a statusCode, the answer is the body, of
+// which a JSON string loses its quotes unless they are kept. A failed parse returns nothing.
+func parseHTTPAPIReply(answer []byte, keepsQuotes bool) (httpAPIReply, error) {
 	if !jsontext.Value(answer).IsValid() {
 		return httpAPIReply{}, errors.New("emulator: the function's answer is not JSON")
 	}
@@ -122,7 +88,7 @@ func parseHTTPAPIReply(answer []byte) (httpAPIReply, error) {
 		return explicitReply(answer)
 	}
 	body := answer
-	if jsontext.Value(answer).Kind() == '"' {
+	if jsontext.Value(answer).Kind() == '"' && !keepsQuotes {
 		var text string
 		if err := json.Unmarshal(answer, &text); err != nil {
 			return httpAPIReply{}, fmt.Errorf("emulator: the function's answer: %w", err)

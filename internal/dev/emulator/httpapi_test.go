@@ -119,7 +119,7 @@ func FuzzHTTPAPIReply(f *testing.F) {
 		f.Add([]byte(answer))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		reply, err := parseHTTPAPIReply(answer)
+		reply, err := parseHTTPAPIReply(answer, false)
 		if err != nil {
 			assert.Zero(t, reply, "a failed parse returns nothing")
 			return

@@ -66,6 +66,11 @@ type httpAPIContextHTTP struct {
 // the headers. The body is text when its type is text/*, JSON, JavaScript or XML, and base64 otherwise, or when it is
 // compressed or no valid UTF-8. The domain is that of the API, whatever host the client asked for.
 func HTTPAPIEvent(r *http.Request, requestID string, at time.Time) ([]byte, error) {
+	return payload2Event(r, requestID, at, httpAPIID, httpAPIDomain)
+}
+
+// payload2Event is the event in payload format 2.0 of the API, or the function URL, with that id and domain.
+func payload2Event(r *http.Request, requestID string, at time.Time, id, domain string) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: request body: %w", err)
@@ -85,9 +90,9 @@ func HTTPAPIEvent(r *http.Request, requestID string, at time.Time) ([]byte, erro
 		QueryStringParameters: eventQuery(r),
 		RequestContext: httpAPIContext{
 			AccountID:    awsAccount,
-			APIID:        httpAPIID,
-			DomainName:   httpAPIDomain,
-			DomainPrefix: httpAPIID,
+			APIID:        id,
+			DomainName:   domain,
+			DomainPrefix: id,
 			HTTP: httpAPIContextHTTP{
 				Method:    r.Method,
 				Path:      r.URL.EscapedPath(),

@@ -87,6 +87,18 @@ var userHeaders = map[string]string{
 	"WX_FROM_OPENID": "X-WX-FROM-OPENID", "WX_FROM_APPID": "X-WX-FROM-APPID", "WX_FROM_UNIONID": "X-WX-FROM-UNIONID",
 }
 
+func setUserHeaders(headers http.Header, environment map[string]string) error {
+	for name, value := range environment {
+		header, ok := userHeaders[name]
+		if !ok {
+			containerVariable.Refuse()
+			return fmt.Errorf("a container is not told %s", name)
+		}
+		headers.Set(header, value)
+	}
+	return nil
+}
+
 // Invoke implements [Runtime]: the event is the body of a POST to /, and of the
 // Environment, what names a user becomes the headers of Cloud Hosting. Whatever the
 // status, the body is the answer.
@@ -104,12 +116,8 @@ func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
 	}
 	r.Header.Set("X-Request-Id", id)
 	r.Header.Set("Content-Type", "application/json")
-	for name, value := range call.Environment {
-		header, ok := userHeaders[name]
-		if !ok {
-			return Answer{}, fmt.Errorf("emulator: function %s: a container is not told %s", s.function.Name, name)
-		}
-		r.Header.Set(header, value)
+	if err := setUserHeaders(r.Header, call.Environment); err != nil {
+		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	logged, begin := s.process.log.position(), time.Now()
 	resp, err := s.client.Do(r)

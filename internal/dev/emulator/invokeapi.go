@@ -11,12 +11,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/dev/rule"
 )
 
-// Limits of the Invoke API: AWS Lambda API reference, page "Invoke".
 const (
-	maxSyncPayload  = 6 << 20
-	maxAsyncPayload = 1 << 20
+	maxSyncPayload   = 6 << 20
+	maxAsyncPayload  = 1 << 20
+	maxClientContext = 3583 // bytes of base64
 )
 
 // InvokeAPIPaths are the patterns of http.ServeMux that [InvokeAPI] serves.
@@ -48,7 +50,7 @@ func InvokeAPI(functions map[string]Runtime) http.Handler {
 				if qualifier != "" {
 					arn += ":" + qualifier
 				}
-				refuseInvoke(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+arn)
+				refuseInvoke(w, invokeName, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+arn)
 				return
 			}
 			serve(w, r, name, function)
@@ -62,11 +64,11 @@ func InvokeAPI(functions map[string]Runtime) http.Handler {
 		writeInvokeJSON(w, configurationOf(name, function))
 	})
 	handle("POST /2021-11-15/functions/{name}/response-streaming-invocations", func(w http.ResponseWriter, _ *http.Request, _ string, _ Runtime) {
-		refuseInvoke(w, http.StatusBadRequest, "InvalidRequestContentException", "The emulator does not stream answers: use Invoke")
+		refuseInvoke(w, invokeStream, http.StatusBadRequest, "InvalidRequestContentException", "The emulator does not stream answers: use Invoke")
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amzn-RequestId", newRequestID())
-		refuseInvoke(w, http.StatusNotFound, "UnknownOperationException",
+		refuseInvoke(w, invokeOperation, http.StatusNotFound, "UnknownOperationException",
 			"The emulator has no such operation of Lambda: "+r.Method+" "+r.URL.Path)
 	})
 	return mux
@@ -75,7 +77,13 @@ func InvokeAPI(functions map[string]Runtime) http.Handler {
 func serveInvoke(w http.ResponseWriter, r *http.Request, _ string, function Runtime) {
 	call, failure := invokeCall(w, r)
 	if failure != nil {
-		refuseInvoke(w, failure.status, failure.code, failure.message)
+		refuseInvoke(w, failure.rule, failure.status, failure.code, failure.message)
+		return
+	}
+	logType := r.Header.Get("X-Amz-Log-Type")
+	if logType != "" && logType != "None" && logType != "Tail" {
+		refuseInvoke(w, invokeLogType, http.StatusBadRequest, "InvalidParameterValueException",
+			fmt.Sprintf("X-Amz-Log-Type %q is none of None, Tail", logType))
 		return
 	}
 	call.RequestID = w.Header().Get("X-Amzn-RequestId")
@@ -84,17 +92,17 @@ func serveInvoke(w http.ResponseWriter, r *http.Request, _ string, function Runt
 	case "", "RequestResponse":
 		answer, err := function.Invoke(r.Context(), call)
 		if err != nil {
-			refuseInvoke(w, http.StatusInternalServerError, "ServiceException", err.Error())
+			writeInvokeError(w, http.StatusInternalServerError, "ServiceException", err.Error())
 			return
 		}
-		writeInvokeAnswer(w, answer, r.Header.Get("X-Amz-Log-Type") == "Tail")
+		writeInvokeAnswer(w, answer, logType == "Tail")
 	case "Event":
 		go func() { _, _ = function.Invoke(context.WithoutCancel(r.Context()), call) }()
 		w.WriteHeader(http.StatusAccepted)
 	case "DryRun":
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException",
+		refuseInvoke(w, invokeType, http.StatusBadRequest, "InvalidParameterValueException",
 			fmt.Sprintf("X-Amz-Invocation-Type %q is none of RequestResponse, Event, DryRun", invocationType))
 	}
 }
@@ -140,32 +148,38 @@ func writeInvokeJSON(w http.ResponseWriter, v any) {
 }
 
 type invokeFailure struct {
+	rule          *rule.Rule
 	status        int
 	code, message string
 }
 
 func invokeCall(w http.ResponseWriter, r *http.Request) (Call, *invokeFailure) {
-	limit := int64(maxSyncPayload)
+	limit, size := int64(maxSyncPayload), invokeSize
 	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
-		limit = maxAsyncPayload
+		limit, size = maxAsyncPayload, invokeAsyncSize
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return Call{}, &invokeFailure{http.StatusRequestEntityTooLarge, "RequestTooLargeException",
+		return Call{}, &invokeFailure{size, http.StatusRequestEntityTooLarge, "RequestTooLargeException",
 			fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 	}
 	if err != nil {
-		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException", "Could not read the request body"}
+		return Call{}, &invokeFailure{invokeJSON, http.StatusBadRequest, "InvalidRequestContentException", "Could not read the request body"}
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
 	if !isJSON(payload) {
-		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json"}
+		return Call{}, &invokeFailure{invokeJSON, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json"}
 	}
-	clientContext, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context"))
+	context := r.Header.Get("X-Amz-Client-Context")
+	if len(context) > maxClientContext {
+		return Call{}, &invokeFailure{invokeContextSize, http.StatusBadRequest, "InvalidRequestContentException",
+			"Client context must be no more than 3583 bytes when encoded."}
+	}
+	clientContext, err := base64.StdEncoding.DecodeString(context)
 	if err != nil || len(clientContext) > 0 && !isJSONObject(clientContext) {
-		return Call{}, &invokeFailure{http.StatusBadRequest, "InvalidRequestContentException",
+		return Call{}, &invokeFailure{invokeContext, http.StatusBadRequest, "InvalidRequestContentException",
 			"Client context must be a valid Base64-encoded JSON object."}
 	}
 	return Call{Payload: payload, ClientContext: clientContext, TraceID: r.Header.Get("X-Amzn-Trace-Id")}, nil
@@ -193,7 +207,12 @@ func writeInvokeAnswer(w http.ResponseWriter, answer Answer, withLog bool) {
 	_, _ = w.Write(answer.Payload)
 }
 
-func refuseInvoke(w http.ResponseWriter, status int, code, message string) {
+func refuseInvoke(w http.ResponseWriter, r *rule.Rule, status int, code, message string) {
+	r.Refuse()
+	writeInvokeError(w, status, code, message)
+}
+
+func writeInvokeError(w http.ResponseWriter, status int, code, message string) {
 	side := "User"
 	if status >= http.StatusInternalServerError {
 		side = "Service"

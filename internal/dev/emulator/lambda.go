@@ -66,9 +66,10 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 // after answering, without asking, has failed it, unless its answer was an error already.
 func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if len(call.Environment) > 0 {
+		lambdaCallVariables.Refuse()
 		return Answer{}, errors.New("emulator: Lambda has no per-invocation environment")
 	}
-	if err := checkEventSize(call.Payload, maxSyncPayload); err != nil {
+	if err := checkEventSize(call.Payload, maxSyncPayload, lambdaEvent); err != nil {
 		return Answer{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -170,6 +171,7 @@ func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Ti
 	var exit *exitError
 	switch {
 	case errors.Is(cause, errTimedOut):
+		lambdaTime.Refuse()
 		answer.Payload = lambdaError("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds",
 			invocation.requestID, l.function.Timeout.Seconds()))
 	case errors.As(cause, &exit):
@@ -231,6 +233,9 @@ func newEnvironment(f Function) (*environment, error) {
 // initialise waits for the first request for an invocation.
 func (s *environment) initialise(ctx context.Context) error {
 	if err := s.wait(ctx, s.api.ready); err != nil {
+		if errors.Is(err, errNotReady) {
+			lambdaInit.Refuse()
+		}
 		if document := s.api.reportedInitError(); document != nil {
 			return fmt.Errorf("%w: %s", err, document)
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sotercall/internal/dev/rule"
 )
 
 // limits are what a platform takes as the configuration of a function.
@@ -19,22 +21,20 @@ type limits struct {
 	reservedPrefixes []string
 	memory           func(mb int) bool
 	memoryInWords    string
+	rules            configurationRules
 }
 
+// configurationRules are the rules by which a configuration is refused.
+type configurationRules struct{ name, timeout, memory, variable, reserved, variablesSize *rule.Rule }
+
 const (
-	// maxEnvironment bounds the names and values of a function's variables together, on both platforms: AWS Lambda
-	// developer guide, docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Tencent Cloud, SCF,
-	// cloud.tencent.com/document/product/583/11637.
+	// maxEnvironment bounds the names and values of a function's variables together, on both platforms.
 	maxEnvironment = 4 << 10
 
-	// maxTimeout is the longest limit of a function, on both platforms, in whole seconds: AWS, the same page; Tencent
-	// Cloud, SCF, CreateFunction, cloud.tencent.com/document/api/583/18586.
+	// maxTimeout is the longest limit of a function, on both platforms, in whole seconds.
 	maxTimeout = 900 * time.Second
 )
 
-// lambdaLimits are in the AWS Lambda API reference, docs.aws.amazon.com/lambda/latest/api: CreateFunction (a name alone
-// has 64 characters at most; 128 to 10,240 MB) and Environment (the pattern of a key); and in the developer guide,
-// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, defined runtime environment variables.
 var lambdaLimits = limits{
 	platform:     "Lambda",
 	functionName: regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`),
@@ -48,12 +48,11 @@ var lambdaLimits = limits{
 	},
 	memory:        func(mb int) bool { return mb >= 128 && mb <= 10_240 },
 	memoryInWords: "128 to 10240 MB",
+	rules:         configurationRules{lambdaName, lambdaTimeout, lambdaMemory, lambdaVariable, lambdaReserved, lambdaVariables},
 }
 
-// scfLimits are in Tencent Cloud's API documentation, SCF, CreateFunction (cloud.tencent.com/document/api/583/18586): the
-// name and the memory; on its page on variables (cloud.tencent.com/document/product/583/14570): the name of a variable;
-// and in CloudBase's (docs.cloudbase.net/cloud-function/function-configuration/env): the prefixes. The page on variables
-// wants values of the same form as names; its own pages show others, and so that is no rule here.
+// scfLimits are the rules of Tencent SCF. Its page on variables wants values of the same form as names; other pages of its
+// own show others, and so that is no rule here.
 var scfLimits = limits{
 	platform:         "SCF",
 	functionName:     regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,58}[a-zA-Z0-9]$`),
@@ -61,21 +60,23 @@ var scfLimits = limits{
 	reservedPrefixes: []string{"SCF_", "QCLOUD_", "TENCENTCLOUD_"},
 	memory:           func(mb int) bool { return mb == 64 || mb >= 128 && mb <= 3072 && mb%128 == 0 },
 	memoryInWords:    "64 MB, or 128 to 3072 MB in steps of 128",
+	rules:            configurationRules{scfName, scfTimeoutRule, scfMemory, scfVariable, scfReserved, scfVariablesSize},
 }
 
 // check refuses what the platform would not deploy.
 func (l limits) check(f Function) error {
-	refuse := func(format string, a ...any) error {
+	refuse := func(r *rule.Rule, format string, a ...any) error {
+		r.Refuse()
 		return fmt.Errorf("emulator: function %s: "+format, append([]any{f.Name}, a...)...)
 	}
 	if !l.functionName.MatchString(f.Name) {
-		return refuse("%s takes no function of this name: want %s", l.platform, l.functionName)
+		return refuse(l.rules.name, "%s takes no function of this name: want %s", l.platform, l.functionName)
 	}
 	if f.Timeout > maxTimeout || f.Timeout%time.Second != 0 {
-		return refuse("timeout %s: %s takes whole seconds, 1 to %d", f.Timeout, l.platform, maxTimeout/time.Second)
+		return refuse(l.rules.timeout, "timeout %s: %s takes whole seconds, 1 to %d", f.Timeout, l.platform, maxTimeout/time.Second)
 	}
 	if !l.memory(f.MemoryMB) {
-		return refuse("%d MB: %s takes %s", f.MemoryMB, l.platform, l.memoryInWords)
+		return refuse(l.rules.memory, "%d MB: %s takes %s", f.MemoryMB, l.platform, l.memoryInWords)
 	}
 	size := 0
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
@@ -83,14 +84,14 @@ func (l limits) check(f Function) error {
 		reserved := slices.Contains(l.reservedNames, name) ||
 			slices.ContainsFunc(l.reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 		if reserved {
-			return refuse("variable %s is reserved by %s", name, l.platform)
+			return refuse(l.rules.reserved, "variable %s is reserved by %s", name, l.platform)
 		}
 		if !l.variableName.MatchString(name) {
-			return refuse("variable %s: %s takes names like %s", name, l.platform, l.variableName)
+			return refuse(l.rules.variable, "variable %s: %s takes names like %s", name, l.platform, l.variableName)
 		}
 	}
 	if size > maxEnvironment {
-		return refuse("the variables have %d bytes, %s takes %d", size, l.platform, maxEnvironment)
+		return refuse(l.rules.variablesSize, "the variables have %d bytes, %s takes %d", size, l.platform, maxEnvironment)
 	}
 	return nil
 }
@@ -98,8 +99,9 @@ func (l limits) check(f Function) error {
 // errEventTooLarge says that the platform hands no event of this size over.
 var errEventTooLarge = errors.New("emulator: the event is too large")
 
-func checkEventSize(event []byte, limit int) error {
+func checkEventSize(event []byte, limit int, r *rule.Rule) error {
 	if len(event) > limit {
+		r.Refuse()
 		return fmt.Errorf("%w: %d bytes, at most %d", errEventTooLarge, len(event), limit)
 	}
 	return nil

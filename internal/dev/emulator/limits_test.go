@@ -98,6 +98,6 @@ func TestLambdaTakesNoLargerEvents(t *testing.T) {
 	require.Len(t, large, maxSyncPayload+1)
 	_, err := l.Invoke(t.Context(), Call{Payload: large})
 	require.ErrorIs(t, err, errEventTooLarge)
-	require.NoError(t, checkEventSize(large[1:], maxSyncPayload), "the twin")
+	require.NoError(t, checkEventSize(large[1:], maxSyncPayload, lambdaEvent), "the twin")
 	requireEcho(t, l)
 }

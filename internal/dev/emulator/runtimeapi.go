@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/rule"
 )
 
 // maxLambdaAnswer is the limit of a synchronous answer as the Runtime API states it: 6 MiB and 100 bytes.
@@ -83,7 +84,7 @@ func (a *runtimeAPI) close() {
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	if !a.complete() {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the current invocation has not been answered")
+		refuse(w, runtimeNext, http.StatusForbidden, "InvalidStateTransition", "the current invocation has not been answered")
 		return
 	}
 	select {
@@ -134,19 +135,19 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 		const errorType = "Function.ResponseSizeTooLarge"
 		message := fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxLambdaAnswer)
 		if a.answer(w, r, lambdaError(errorType, message), true) {
-			refuse(w, http.StatusRequestEntityTooLarge, errorType, message)
+			refuse(w, runtimeSize, http.StatusRequestEntityTooLarge, errorType, message)
 		}
 		return
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "InvalidRequest", "the response could not be read")
+		unreadable(w)
 		return
 	}
 	// A runtime that fails half-way through its answer says so behind it.
 	failed := r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != ""
 	if failed {
 		if body, err = base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err != nil {
-			refuse(w, http.StatusBadRequest, "InvalidRequest", "the error trailer is not base64")
+			refuse(w, runtimeTrailer, http.StatusBadRequest, "InvalidRequest", "the error trailer is not base64")
 			return
 		}
 	}
@@ -158,7 +159,7 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 func (a *runtimeAPI) error(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLambdaAnswer))
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "InvalidRequest", "the error could not be read")
+		unreadable(w)
 		return
 	}
 	if a.answer(w, r, body, true) {
@@ -171,11 +172,11 @@ func (a *runtimeAPI) answer(w http.ResponseWriter, r *http.Request, payload []by
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.current == nil || a.current.requestID != r.PathValue("id") {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		refuse(w, runtimeID, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return false
 	}
 	if a.current.answered {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the invocation has been answered already")
+		refuse(w, runtimeTwice, http.StatusForbidden, "InvalidStateTransition", "the invocation has been answered already")
 		return false
 	}
 	a.current.answered, a.current.failed, a.current.answer = true, failed, payload
@@ -185,7 +186,7 @@ func (a *runtimeAPI) answer(w http.ResponseWriter, r *http.Request, payload []by
 func (a *runtimeAPI) failInit(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxLambdaAnswer))
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "InvalidRequest", "the error could not be read")
+		unreadable(w)
 		return
 	}
 	a.mu.Lock()
@@ -214,7 +215,13 @@ func accept(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
 }
 
-func refuse(w http.ResponseWriter, status int, errorType, message string) {
+// unreadable answers a request whose body breaks off: it is no rule that this is refused.
+func unreadable(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusBadRequest)
+}
+
+func refuse(w http.ResponseWriter, r *rule.Rule, status int, errorType, message string) {
+	r.Refuse()
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(lambdaError(errorType, message))

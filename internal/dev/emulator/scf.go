@@ -18,8 +18,6 @@ const (
 	scfAppID     = "1250000000"
 	scfUin       = "100000000001"
 
-	// maxSCFAnswer bounds what a function answers: Tencent Cloud documentation, SCF, page "Quota Limits"
-	// (cloud.tencent.com/document/product/583/11637).
 	maxSCFAnswer = 6 << 20
 )
 
@@ -120,7 +118,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 
 	logged := i.process.log.position()
 	started := time.Now()
-	limit := s.timeOf(call)
+	limit, timeRule := s.timeOf(call)
 	ctx, cancel := context.WithDeadlineCause(s.life, started.Add(limit), errTimedOut)
 	defer cancel()
 	var response messages.InvokeResponse
@@ -133,6 +131,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 		i.process.log.sync()
 		answer = scfAnswer(call.RequestID, &response)
 	case errors.Is(err, errTimedOut):
+		timeRule.Refuse()
 		i.destroy()
 		answer = scfTimeout(call.RequestID, limit)
 	case errors.Is(err, errDisconnected):

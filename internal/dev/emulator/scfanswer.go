@@ -38,6 +38,7 @@ func scfAnswer(requestID string, response *messages.InvokeResponse) Answer {
 		})
 	}
 	if len(response.Payload) > maxSCFAnswer {
+		scfAnswerSize.Refuse()
 		return scfFailure(scfError{
 			Code: -1, Message: "The size of response exceeds the upper limit (6MB)", RequestID: requestID, Status: scfAnswerTooLarge,
 		})

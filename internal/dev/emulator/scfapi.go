@@ -10,17 +10,22 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/dev/rule"
 )
 
 const (
 	scfAPIVersion    = "2018-04-16"
 	scfDefaultAlias  = "$DEFAULT" // points to $LATEST
-	maxSCFAPIRequest = 10 << 20   // Tencent Cloud API documentation, page "Request Structure": with TC3-HMAC-SHA256
-	maxSCFAsyncEvent = 128 << 10  // cloud.tencent.com/document/product/583/42611, status 406
+	maxSCFAPIRequest = 10 << 20
+	maxSCFAsyncEvent = 128 << 10
 )
 
 // scfAPIError is an error of API 3.0, which has status 200 like every answer.
-type scfAPIError struct{ Code, Message string }
+type scfAPIError struct {
+	rule          *rule.Rule
+	Code, Message string
+}
 
 // IsSCFAPI reports whether a request is one of Tencent Cloud's API 3.0, whose path is always /.
 func IsSCFAPI(r *http.Request) bool { return r.Header.Get("X-TC-Action") != "" }
@@ -42,6 +47,7 @@ func SCFAPI(functions map[string]Runtime, key TC3Key) http.Handler {
 		}
 		invocation, refusal := readSCFInvocation(w, r, functions, key)
 		if refusal != nil {
+			refusal.rule.Refuse()
 			writeSCFRefusal(w, requestID, refusal.Code, refusal.Message)
 			return
 		}
@@ -84,24 +90,24 @@ func readSCFInvocation(w http.ResponseWriter, r *http.Request, functions map[str
 	none := scfInvocation{}
 	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if r.Method != http.MethodPost || !strings.EqualFold(strings.TrimSpace(mediaType), "application/json") {
-		return none, &scfAPIError{"UnsupportedProtocol", "The emulator takes POST with application/json only."}
+		return none, &scfAPIError{scfAPIProtocol, "UnsupportedProtocol", "The emulator takes POST with application/json only."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSCFAPIRequest))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return none, &scfAPIError{"RequestSizeLimitExceeded", "The request is larger than 10 MB."}
+		return none, &scfAPIError{scfAPISize, "RequestSizeLimitExceeded", "The request is larger than 10 MB."}
 	}
 	if err != nil {
-		return none, &scfAPIError{"InvalidParameter", "The request could not be read."}
+		return none, &scfAPIError{scfAPIForm, "InvalidParameter", "The request could not be read."}
 	}
 	if refusal := key.verify(r, body, time.Now()); refusal != nil {
 		return none, refusal
 	}
 	if version := r.Header.Get("X-TC-Version"); version != scfAPIVersion {
-		return none, &scfAPIError{"NoSuchVersion", "The API version " + version + " does not exist; there is " + scfAPIVersion + "."}
+		return none, &scfAPIError{scfAPIVersionRule, "NoSuchVersion", "The API version " + version + " does not exist; there is " + scfAPIVersion + "."}
 	}
 	var p scfAPIParameters
 	if err := json.Unmarshal(body, &p, json.RejectUnknownMembers(true)); err != nil {
-		return none, &scfAPIError{"InvalidParameter", "The parameters are not those of Invoke or InvokeFunction: " + err.Error()}
+		return none, &scfAPIError{scfAPIForm, "InvalidParameter", "The parameters are not those of Invoke or InvokeFunction: " + err.Error()}
 	}
 	event := p.Event
 	switch action := r.Header.Get("X-TC-Action"); action {
@@ -110,7 +116,7 @@ func readSCFInvocation(w http.ResponseWriter, r *http.Request, functions map[str
 	case "Invoke":
 		event = p.ClientContext
 	default:
-		return none, &scfAPIError{"InvalidAction", "The emulator has no action " + action + "; it has Invoke and InvokeFunction."}
+		return none, &scfAPIError{scfAPIAction, "InvalidAction", "The emulator has no action " + action + "; it has Invoke and InvokeFunction."}
 	}
 	return p.invocation(functions, event)
 }
@@ -119,33 +125,36 @@ func readSCFInvocation(w http.ResponseWriter, r *http.Request, functions map[str
 func (p scfAPIParameters) invocation(functions map[string]Runtime, event string) (scfInvocation, *scfAPIError) {
 	none := scfInvocation{}
 	if p.FunctionName == "" {
-		return none, &scfAPIError{"MissingParameter", "The parameter FunctionName is missing."}
+		return none, &scfAPIError{scfAPIMissing, "MissingParameter", "The parameter FunctionName is missing."}
 	}
 	if p.Namespace != "" && p.Namespace != scfNamespace {
-		return none, &scfAPIError{"ResourceNotFound.Namespace", "There is no namespace " + p.Namespace + "."}
+		return none, &scfAPIError{scfAPINamespace, "ResourceNotFound.Namespace", "There is no namespace " + p.Namespace + "."}
 	}
 	function, ok := functions[p.FunctionName]
 	if !ok {
-		return none, &scfAPIError{"ResourceNotFound.Function", "There is no function " + p.FunctionName + "."}
+		return none, &scfAPIError{scfAPIFunction, "ResourceNotFound.Function", "There is no function " + p.FunctionName + "."}
 	}
 	if p.Qualifier != "" && p.Qualifier != latestVersion && p.Qualifier != scfDefaultAlias {
-		return none, &scfAPIError{"ResourceNotFound.Qualifier", "There is no version or alias " + p.Qualifier + "."}
+		return none, &scfAPIError{scfAPIQualifier, "ResourceNotFound.Qualifier", "There is no version or alias " + p.Qualifier + "."}
 	}
 	invocation := scfInvocation{function: function, event: []byte(event), async: p.InvocationType == "Event", withLog: p.LogType == "Tail"}
-	limit := maxSyncPayload
+	if p.LogType != "" && p.LogType != "None" && p.LogType != "Tail" {
+		return none, &scfAPIError{scfAPILogType, "InvalidParameterValue", "LogType is None or Tail."}
+	}
+	limit, size := maxSyncPayload, scfAPIEvent
 	switch {
 	case invocation.async:
-		limit = maxSCFAsyncEvent
+		limit, size = maxSCFAsyncEvent, scfAPIAsyncEvent
 	case p.InvocationType != "" && p.InvocationType != "RequestResponse":
-		return none, &scfAPIError{"InvalidParameterValue", "InvocationType is RequestResponse or Event."}
+		return none, &scfAPIError{scfAPIType, "InvalidParameterValue", "InvocationType is RequestResponse or Event."}
 	}
 	if len(event) > limit {
-		return none, &scfAPIError{"RequestSizeLimitExceeded", "The event is too large."}
+		return none, &scfAPIError{size, "RequestSizeLimitExceeded", "The event is too large."}
 	}
 	if event == "" {
 		invocation.event = []byte("{}")
 	} else if !isJSON(invocation.event) {
-		return none, &scfAPIError{"InvalidParameterValue", "The event is not JSON."}
+		return none, &scfAPIError{scfAPIJSON, "InvalidParameterValue", "The event is not JSON."}
 	}
 	return invocation, nil
 }
@@ -195,5 +204,5 @@ func writeSCFRefusal(w io.Writer, requestID, code, message string) {
 		Error     scfAPIError
 		RequestID string `json:"RequestId"`
 	}
-	_ = json.MarshalWrite(w, struct{ Response response }{response{scfAPIError{code, message}, requestID}}, allowInvalidUTF8)
+	_ = json.MarshalWrite(w, struct{ Response response }{response{scfAPIError{Code: code, Message: message}, requestID}}, allowInvalidUTF8)
 }

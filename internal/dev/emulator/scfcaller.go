@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"sotercall/internal/dev/rule"
 )
 
 // What CloudBase says of an invocation: the variable that names its caller, and two of the callers.
@@ -16,13 +18,14 @@ const (
 // ticket is the variable in which CloudBase hands an invocation the ticket for its Cloud Calls.
 const ticket = "WX_API_TOKEN"
 
+// Ticket is the ticket that invocations get here. The sandbox takes Cloud Calls with it.
+const Ticket = "ticket-of-the-emulator"
+
 const (
-	// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text: CloudBase,
-	// docs.cloudbase.net/error-code/EXCEED_MAX_PAYLOAD_SIZE.
+	// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text.
 	maxCloudBaseEvent = 100 << 10
 
-	// httpAPITime is how long a function may take that invokeCloudFunction has called: WeChat,
-	// developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
+	// httpAPITime is how long a function may take that invokeCloudFunction has called.
 	httpAPITime = 5 * time.Second
 )
 
@@ -37,17 +40,18 @@ var (
 // checkCaller refuses what the platform never says of an invocation, and events that it does not pass on.
 func checkCaller(call Call) error {
 	source := call.Environment[callerVariable]
-	limit := maxSyncPayload
+	limit, size := maxSyncPayload, scfEvent
 	if source != "" {
-		limit = maxCloudBaseEvent
+		limit, size = maxCloudBaseEvent, tcbEvent
 	}
-	if err := checkEventSize(call.Payload, limit); err != nil {
+	if err := checkEventSize(call.Payload, limit, size); err != nil {
 		return err
 	}
 	if call.Forged {
 		return nil
 	}
 	if call.Environment[ticket] != "" && !hasTicket(source) {
+		tcbTicket.Refuse()
 		return errTicket
 	}
 	if source != fromHTTPAPI {
@@ -55,6 +59,7 @@ func checkCaller(call Call) error {
 	}
 	for _, name := range userVariables {
 		if call.Environment[name] != "" {
+			wxHTTPUser.Refuse()
 			return fmt.Errorf("%w, but here is %s", errUser, name)
 		}
 	}
@@ -71,17 +76,17 @@ func addTicket(variables map[string]string) {
 	if !hasTicket(variables[callerVariable]) || variables[ticket] != "" {
 		return
 	}
-	variables[ticket] = "ticket-of-the-emulator"
+	variables[ticket] = Ticket
 	if keys := variables["WX_CONTEXT_KEYS"]; keys != "" {
 		variables["WX_CONTEXT_KEYS"] = keys + "," + ticket
 	}
 }
 
-// timeOf is how long an invocation may take. Whether the function is told of the five seconds of invokeCloudFunction is
+// timeOf is how long an invocation may take, and the rule that says so. Whether the function is told of the five seconds of invokeCloudFunction is
 // not documented: here it is not.
-func (s *SCF) timeOf(call Call) time.Duration {
-	if call.Environment[callerVariable] == fromHTTPAPI {
-		return min(s.function.Timeout, httpAPITime)
+func (s *SCF) timeOf(call Call) (time.Duration, *rule.Rule) {
+	if call.Environment[callerVariable] == fromHTTPAPI && httpAPITime < s.function.Timeout {
+		return httpAPITime, wxHTTPTime
 	}
-	return s.function.Timeout
+	return s.function.Timeout, scfTime
 }

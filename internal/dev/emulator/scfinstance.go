@@ -35,6 +35,9 @@ func startInstance(ctx context.Context, f Function) (*instance, error) {
 	defer cancel()
 	for {
 		i, err := tryInstance(ctx, f)
+		if errors.Is(err, errNotReady) {
+			scfInit.Refuse()
+		}
 		failed := (*initError)(nil)
 		if !errors.As(err, &failed) || !bytes.Contains(failed.log, []byte("address already in use")) {
 			return i, err

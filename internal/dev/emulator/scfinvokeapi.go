@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/dev/rule"
 )
 
 // SCFInvokeAPI invokes the given SCF functions, by name, over HTTP:
@@ -30,48 +32,52 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 		call := Call{RequestID: newRequestID()}
 		w.Header().Set("X-Scf-Request-Id", call.RequestID)
 		w.Header().Set("Content-Type", "application/json")
-		refuse := func(status int, code, message string) {
+		fail := func(status int, code, message string) {
 			w.WriteHeader(status)
 			writeSCFRefusal(w, call.RequestID, code, message)
+		}
+		refuse := func(r *rule.Rule, status int, code, message string) {
+			r.Refuse()
+			fail(status, code, message)
 		}
 
 		function, ok := functions[r.PathValue("name")]
 		if !ok {
-			refuse(http.StatusNotFound, "ResourceNotFound.Function", "no function of this name")
+			refuse(scfAPIFunction, http.StatusNotFound, "ResourceNotFound.Function", "no function of this name")
 			return
 		}
 		var err error
 		call.Payload, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxSyncPayload))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			refuse(http.StatusRequestEntityTooLarge, "RequestTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxSyncPayload))
+			refuse(scfAPIEvent, http.StatusRequestEntityTooLarge, "RequestTooLarge", fmt.Sprintf("the event is larger than %d bytes", maxSyncPayload))
 			return
 		}
 		if err != nil {
-			refuse(http.StatusBadRequest, "InvalidParameterValue", "the event could not be read")
+			fail(http.StatusBadRequest, "InvalidParameterValue", "the event could not be read")
 			return
 		}
 		if !isJSON(call.Payload) {
-			refuse(http.StatusBadRequest, "InvalidParameterValue", "the event is not JSON")
+			refuse(scfAPIJSON, http.StatusBadRequest, "InvalidParameterValue", "the event is not JSON")
 			return
 		}
 		if environment := r.Header.Get("X-Scf-Environment"); environment != "" {
 			if err := json.Unmarshal([]byte(environment), &call.Environment); err != nil {
-				refuse(http.StatusBadRequest, "InvalidParameterValue", "X-Scf-Environment is not a JSON object of strings")
+				refuse(scfEnvironment, http.StatusBadRequest, "InvalidParameterValue", "X-Scf-Environment is not a JSON object of strings")
 				return
 			}
 		}
 
-		switch err := checkCaller(call); {
+		switch err := checkCaller(call); { // which has its own rules
 		case errors.Is(err, errEventTooLarge):
-			refuse(http.StatusRequestEntityTooLarge, "EXCEED_MAX_PAYLOAD_SIZE", fmt.Sprintf("the event is larger than %d bytes", maxCloudBaseEvent))
+			fail(http.StatusRequestEntityTooLarge, "EXCEED_MAX_PAYLOAD_SIZE", fmt.Sprintf("the event is larger than %d bytes", maxCloudBaseEvent))
 			return
 		case err != nil:
-			refuse(http.StatusBadRequest, "InvalidParameterValue", err.Error())
+			fail(http.StatusBadRequest, "InvalidParameterValue", err.Error())
 			return
 		}
 		answer, err := function.Invoke(r.Context(), call)
 		if err != nil {
-			refuse(http.StatusInternalServerError, "InternalError", err.Error())
+			fail(http.StatusInternalServerError, "InternalError", err.Error())
 			return
 		}
 		if answer.FunctionError != "" {

@@ -15,16 +15,15 @@ import (
 // TC3Key is an API key of Tencent Cloud. The zero TC3Key stands for all of them: nothing is verified.
 type TC3Key struct{ SecretID, SecretKey string }
 
-// tc3MaxSkew is how far X-TC-Timestamp may be from the time: Tencent Cloud API documentation, common error codes,
-// AuthFailure.SignatureExpire.
+// tc3MaxSkew is how far X-TC-Timestamp may be from the time.
 const tc3MaxSkew = 5 * time.Minute
 
-// Refusals, in the words of the same page.
+// Refusals, in the words of the page of common error codes.
 var (
-	errTC3Authorization = &scfAPIError{"AuthFailure.InvalidAuthorization", "Authorization in the request header is invalid."}
-	errTC3SecretID      = &scfAPIError{"AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct."}
-	errTC3Expired       = &scfAPIError{"AuthFailure.SignatureExpire", "Signature expired. Timestamp and server time cannot differ by more than five minutes."}
-	errTC3Signature     = &scfAPIError{"AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct."}
+	errTC3Authorization = &scfAPIError{tc3Authorization, "AuthFailure.InvalidAuthorization", "Authorization in the request header is invalid."}
+	errTC3SecretID      = &scfAPIError{tc3SecretID, "AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct."}
+	errTC3Expired       = &scfAPIError{tc3Expired, "AuthFailure.SignatureExpire", "Signature expired. Timestamp and server time cannot differ by more than five minutes."}
+	errTC3Signature     = &scfAPIError{tc3Signature, "AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct."}
 )
 
 // verify checks a TC3-HMAC-SHA256 signature: Tencent Cloud API documentation, page "Signature v3". Two things differ from

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sotercall/internal/dev/rule"
 )
 
 // maxBody is the most bytes of a request that are read; a real verification
@@ -137,8 +139,17 @@ func (s *Sandbox) failure(r *http.Request, err error) failure {
 	var refusal *apiError
 	if !errors.As(err, &refusal) {
 		s.log.Error("sandbox cannot answer", slog.String("path", r.URL.Path), slog.Any("error", err))
-		refusal = &apiError{code: codeSystem}
+		return s.worded(r, &apiError{code: codeSystem})
 	}
+	by := apiRules[refusal.code]
+	if why, ok := r.Context().Value(noTokenKey{}).(*rule.Rule); ok && refusal.code == codeNoToken {
+		by = why
+	}
+	by.Refuse()
+	return s.worded(r, refusal)
+}
+
+func (s *Sandbox) worded(r *http.Request, refusal *apiError) failure {
 	return failure{ErrCode: refusal.code, ErrMsg: refusal.message(r.URL.Path) + s.rid()}
 }
 

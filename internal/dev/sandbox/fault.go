@@ -174,7 +174,7 @@ func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWr
 	}
 	switch f.Kind {
 	case FaultErrCode:
-		reply := s.failure(r, &apiError{code: f.ErrCode})
+		reply := s.worded(r, &apiError{code: f.ErrCode})
 		if f.ErrMsg != "" {
 			reply.ErrMsg = f.ErrMsg
 		}

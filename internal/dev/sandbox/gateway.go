@@ -13,13 +13,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/cloudcall"
+	"sotercall/internal/dev/rule"
 	"sotercall/internal/secret"
 )
 
-// Codes with which the platform refuses a call in place of WeChat's answer:
-// wx-server-sdk, src/config/error.config; WeChat,
-// developers.weixin.qq.com/miniprogram/dev/wxcloud/reference/errcode.html, which has
-// -604101 (no permission), -604102 (too late) and a system error.
+// Codes with which the platform refuses a call in place of WeChat's answer.
 const (
 	refusalNoSuchAPI    = -604100
 	refusalNoPermission = -604101
@@ -32,14 +30,15 @@ const (
 const upstreamPath = "/cgi-bin/soter/verify_signature"
 
 // gatewayPatienceMS is how a fault asks for the platform's "too late": with a delay of
-// more than that. It says nothing of the platform, which documents nowhere how long it
-// waits for WeChat.
+// more than that. It is no limit of the platform, which documents nowhere how long it
+// waits for WeChat: nothing but a fault is ever late here.
 const gatewayPatienceMS = 3000
 
 // gateway is CloudBase's gateway for Cloud Calls: wx-server-sdk comes here when
 // TCB_CONTEXT_CNFG={"URL":"http://127.0.0.1:…/admin"} is in its environment,
 // and so does package cloudcall.
 type gateway struct {
+	ticket      string
 	credentials cloudcall.Credentials // the zero ones let everybody in
 	permitted   bool
 }
@@ -51,6 +50,7 @@ func newGateway(o Options) (gateway, error) {
 	g := gateway{
 		credentials: cloudcall.Credentials{SecretID: secret.New(o.CloudSecretID), SecretKey: secret.New(o.CloudSecretKey)},
 		permitted:   true,
+		ticket:      o.CloudTicket,
 	}
 	if o.FunctionConfig == nil {
 		return g, nil
@@ -63,7 +63,6 @@ func newGateway(o Options) (gateway, error) {
 	if err := json.Unmarshal(o.FunctionConfig, &config); err != nil {
 		return gateway{}, fmt.Errorf("%w: FunctionConfig: %w", ErrArgument, err)
 	}
-	// docs.cloudbase.net/faq/knowledge/cloud-call-604101-permission-error: what config.json does not list is -604101.
 	g.permitted = slices.Contains(config.Permissions.OpenAPI, cloudcall.API)
 	return g, nil
 }
@@ -73,6 +72,7 @@ func newGateway(o Options) (gateway, error) {
 // it; the zero Fault is none.
 func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	if r.Method != http.MethodPost {
+		gatewayMethod.Refuse()
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "a Cloud Call is a POST", http.StatusMethodNotAllowed)
 		return
@@ -82,7 +82,7 @@ func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fau
 		s.refuseCall(w, r, refusal)
 		return
 	}
-	if response.ErrorCode != 0 {
+	if response.ErrorCode != 0 { // its rule has been counted
 		s.log.Info("sandbox refused", slog.String("path", r.URL.Path), slog.Int("errorCode", int(response.ErrorCode)))
 	}
 	action.answer(w, response)
@@ -112,10 +112,13 @@ var actions = map[string]action{
 }
 
 // cloudCall reads and judges a call. It must carry the ticket of an invocation
-// ([cloudcall.Ticket]), any text, or the app's own cloudbase_access_token, which the
-// SDKs send in its place. The order of the checks is not documented.
+// ([cloudcall.Ticket]), which is Options.CloudTicket, or the app's own
+// cloudbase_access_token, which the SDKs send in its place. The order of the checks is
+// not documented. To a ticket that is not valid the platform has been seen to answer
+// INVALID_PARAM "Invalid wxCloudApiToken", too: play that with a fault.
 func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Response, *cloudcall.GatewayError) {
-	refuse := func(code, message string) (action, cloudcall.Response, *cloudcall.GatewayError) {
+	refuse := func(r *rule.Rule, code, message string) (action, cloudcall.Response, *cloudcall.GatewayError) {
+		r.Refuse()
 		return action{}, cloudcall.Response{}, &cloudcall.GatewayError{Code: code, Message: message}
 	}
 	body, err := io.ReadAll(r.Body) // in memory since observed
@@ -124,22 +127,25 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 	}
 	form, err := readForm(r.Header.Get("Content-Type"), body)
 	if err != nil {
-		return refuse("INVALID_COMMON_PARAM", err.Error())
+		return refuse(gatewayForm, "INVALID_COMMON_PARAM", err.Error())
 	}
 	if err := s.checkSignature(r, form); err != nil {
-		return refuse("SIGN_PARAM_INVALID", err.Error())
+		return refuse(gatewaySignature, "SIGN_PARAM_INVALID", err.Error())
 	}
 	asked, ok := actions[string(form.Get(cloudcall.FieldAction))]
+	ticket, token := string(form.Get(cloudcall.FieldAPIToken)), string(form.Get(cloudcall.FieldAccessToken))
 	switch {
 	case !ok:
-		return refuse("INVALID_PARAM", "action is neither "+cloudcall.Action+" nor "+legacyAction)
-	case len(form.Get(cloudcall.FieldAPIToken)) == 0 && len(form.Get(cloudcall.FieldAccessToken)) == 0:
-		return refuse("INVALID_PARAM", "missing "+cloudcall.FieldAPIToken)
-	case len(form.Get(cloudcall.FieldAPIToken)) == 0 && !s.app.tokens.good(string(form.Get(cloudcall.FieldAccessToken))):
-		return refuse("INVALID_WX_ACCESS_TOKEN", "invalid wx access token")
+		return refuse(gatewayAction, "INVALID_PARAM", "action is neither "+cloudcall.Action+" nor "+legacyAction)
+	case ticket == "" && token == "":
+		return refuse(gatewayNoTicket, "INVALID_PARAM", "missing "+cloudcall.FieldAPIToken)
+	case ticket != "" && ticket != s.gateway.ticket, ticket == "" && !s.app.tokens.good(token):
+		return refuse(gatewayTicket, "INVALID_WX_ACCESS_TOKEN", "invalid wx openapi access_token")
 	case string(form.Get(cloudcall.FieldAPI)) != cloudcall.API:
+		gatewayAPI.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:
+		gatewayPermission.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
 	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
@@ -163,11 +169,11 @@ func readForm(contentType string, body []byte) (cloudcall.Form, error) {
 }
 
 func invalidParam(message string) *cloudcall.GatewayError {
+	gatewayParameters.Refuse()
 	return &cloudcall.GatewayError{Code: "INVALID_PARAM", Message: message}
 }
 
-// checkSignature refuses as CloudBase does: docs.cloudbase.net/error-code/SIGN_PARAM_INVALID
-// (no such secret id, expired, no signature). The words are those that it is seen to use
+// checkSignature refuses as CloudBase does. The words are those that it is seen to use
 // ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK makes
 // -501001 of that code, as of all that it does not know.
 func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
@@ -232,6 +238,7 @@ func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) clou
 		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath && f.concerns(s.app.id) })
 	}
 	if fault.DelayMS > gatewayPatienceMS {
+		gatewayLate.Refuse()
 		return cloudcall.Response{ErrorCode: refusalTimeout}
 	}
 	reply := captureStruck(func(w http.ResponseWriter) {
@@ -243,6 +250,7 @@ func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) clou
 		s.strikeConnection(fault, upstream, w, r)
 	})
 	if reply == nil || reply.status != http.StatusOK {
+		gatewayBroken.Refuse()
 		return cloudcall.Response{ErrorCode: refusalSystem}
 	}
 	return cloudcall.Response{Data: reply.body, ContentType: reply.header.Get("Content-Type")}

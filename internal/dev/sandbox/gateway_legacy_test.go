@@ -24,7 +24,7 @@ func legacyCall(t testing.TB, changes ...string) map[string]any {
 	t.Helper()
 	signed := demoSigned(t)
 	call := map[string]any{
-		"action": legacyAction, "apiName": cloudcall.API, "envName": "local", cloudcall.FieldAPIToken: "a-ticket", "eventId": "1_1", "timestamp": 1763890112000,
+		"action": legacyAction, "apiName": cloudcall.API, "envName": "local", cloudcall.FieldAPIToken: DefaultTicket, "eventId": "1_1", "timestamp": 1763890112000,
 		"requestData": jsonOf(t, map[string]any{
 			"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature}),
 	}

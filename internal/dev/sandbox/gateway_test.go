@@ -33,7 +33,7 @@ func (c *client) cloudCaller(now func() time.Time, variables map[string]string) 
 		"TCB_CONTEXT_CNFG":       `{"URL":"` + c.url + `/admin"}`,
 		"TENCENTCLOUD_SECRETID":  cloudID,
 		"TENCENTCLOUD_SECRETKEY": cloudKey,
-		cloudcall.Ticket:         "a-ticket",
+		cloudcall.Ticket:         DefaultTicket,
 	}
 	for name, value := range variables {
 		environment[name] = value
@@ -123,7 +123,10 @@ func TestGatewayDemandsTheTicketOfTheInvocation(t *testing.T) {
 		changes       []string
 		code, message string
 	}{
-		"none":          {[]string{cloudcall.FieldAPIToken, ""}, "INVALID_PARAM", "missing wxCloudApiToken"},
+		"none":             {[]string{cloudcall.FieldAPIToken, ""}, "INVALID_PARAM", "missing wxCloudApiToken"},
+		"a made-up ticket": {[]string{cloudcall.FieldAPIToken, "x"}, "INVALID_WX_ACCESS_TOKEN", "invalid wx openapi access_token"},
+		"a made-up ticket, and a token": {[]string{cloudcall.FieldAPIToken, "x", cloudcall.FieldAccessToken, c.s.app.CloudbaseAccessToken()},
+			"INVALID_WX_ACCESS_TOKEN", ""},
 		"a wrong token": {[]string{cloudcall.FieldAPIToken, "", cloudcall.FieldAccessToken, "x"}, "INVALID_WX_ACCESS_TOKEN", ""},
 	} {
 		_, _, text := c.send("POST", adminPath, cloudForm(t, tt.changes...), "Content-Type", cloudFormType)
@@ -204,7 +207,7 @@ func cloudForm(t testing.TB, changes ...string) string {
 	values := map[string]string{
 		cloudcall.FieldAction:      cloudcall.Action,
 		cloudcall.FieldAPI:         cloudcall.API,
-		cloudcall.FieldAPIToken:    "a-ticket",
+		cloudcall.FieldAPIToken:    DefaultTicket,
 		cloudcall.KeyOpenID:        jsonOf(t, signed.OpenID),
 		cloudcall.KeyJSONString:    jsonOf(t, signed.JSONString),
 		cloudcall.KeyJSONSignature: jsonOf(t, signed.JSONSignature),
@@ -370,7 +373,7 @@ func TestGatewayFaultsOfItsOwn(t *testing.T) {
 
 func TestGatewayLogsNoSecret(t *testing.T) {
 	var log bytes.Buffer
-	s := newSandbox(t, Options{CloudSecretID: cloudID, CloudSecretKey: cloudKey, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := newSandbox(t, Options{CloudSecretID: cloudID, CloudSecretKey: cloudKey, CloudTicket: "demo-api-token", Log: slog.New(slog.NewTextHandler(&log, nil))})
 	c := serve(t, s)
 	variables := map[string]string{"WX_API_TOKEN": "demo-api-token", "TENCENTCLOUD_SESSIONTOKEN": "demo-session"}
 	question := demoQuestion(t)

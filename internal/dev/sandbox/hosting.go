@@ -26,15 +26,14 @@ import (
 // openAPISeqID is the header of an answer that came through the open API service.
 const openAPISeqID = "X-Openapi-Seqid"
 
-// Limits of callContainer: development/call and its faq. A
-// request of text has 100 KiB at most, a response 1,000 KiB, both together 15 s.
+// Limits of callContainer.
 const (
 	maxContainerBody     = 100 << 10
 	maxContainerResponse = 1000 << 10
 	containerTime        = 15 * time.Second
 )
 
-// The platform's errCodes for them: the same pages.
+// The platform's errCodes for them.
 const (
 	containerTimeout = "errCode: 102002: the container did not answer within 15 s"
 	containerMethod  = "errCode: 102005: the method is none of GET, POST, PUT and DELETE"
@@ -98,6 +97,13 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	works := len(o.permitted) > 0 && o.started.Load()
+	if !works {
+		why := hostingOff
+		if !o.started.Load() {
+			why = hostingStart
+		}
+		r = r.WithContext(context.WithValue(r.Context(), noTokenKey{}, why))
+	}
 	if !works || tokenOf(r.URL.Query()) != "" || path == classicPath || path == stablePath {
 		o.app.sandbox.ServeHTTP(w, r)
 		return
@@ -110,6 +116,9 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(openAPISeqID, fmt.Sprintf("%016x", rand.Uint64()))
 	o.answered.ServeHTTP(w, r)
 }
+
+// noTokenKey is under which a request carries the *rule.Rule by which it gets no token.
+type noTokenKey struct{}
 
 // appKey is under which a request carries the *App that it comes from.
 type appKey struct{}
@@ -147,6 +156,7 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 	}}
 	return http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(containerMethods, r.Method) {
+			hostingMethod.Refuse()
 			http.Error(w, containerMethod, http.StatusMethodNotAllowed)
 			return
 		}
@@ -175,14 +185,17 @@ func limitResponse(r *http.Response) error {
 func (a *App) containerFailed(w http.ResponseWriter, r *http.Request, err error) {
 	a.sandbox.log.Error("sandbox cannot reach the container", slog.String("path", r.URL.Path), slog.Any("error", err))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		hostingRequest.Refuse()
 		http.Error(w, requestTooLarge, http.StatusRequestEntityTooLarge)
 		return
 	}
 	switch {
 	case errors.Is(err, errResponseTooBig):
+		hostingResponse.Refuse()
 		http.Error(w, responseTooLarge, http.StatusBadGateway)
 		return
 	case errors.Is(err, context.DeadlineExceeded):
+		hostingTime.Refuse()
 		http.Error(w, containerTimeout, http.StatusGatewayTimeout)
 		return
 	}

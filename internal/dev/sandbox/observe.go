@@ -81,6 +81,7 @@ func (s *Sandbox) observed(next http.Handler) http.Handler {
 func refuseBody(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
+		bodySize.Refuse()
 		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
 		return
 	}

@@ -39,6 +39,8 @@ import (
 const (
 	DefaultAppID     = "wx5a4db0c55a4db0c5"
 	DefaultAppSecret = "sandbox-is-no-secret-sandbox-000"
+	// DefaultTicket is the one that the stand-in for SCF (package emulator) hands out.
+	DefaultTicket = "ticket-of-the-emulator"
 )
 
 const defaultExpiresIn = 7200 * time.Second
@@ -83,6 +85,11 @@ type Options struct {
 	// Call may be signed. Without them its Authorization is not looked at, so that
 	// the SDK runs with any.
 	CloudSecretID, CloudSecretKey string
+
+	// CloudTicket is the ticket ([cloudcall.Ticket]) with which Cloud Calls are taken,
+	// DefaultTicket if empty. Another one is refused, as the platform refuses what it did
+	// not hand to an invocation.
+	CloudTicket string
 
 	// FunctionConfig is the content of the config.json of the function that makes
 	// Cloud Calls: they are refused with -604101 unless permissions.openapi lists
@@ -137,6 +144,9 @@ func New(o Options) (*Sandbox, error) {
 	}
 	if o.AppSecret == "" {
 		o.AppSecret = DefaultAppSecret
+	}
+	if o.CloudTicket == "" {
+		o.CloudTicket = DefaultTicket
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -21,6 +21,13 @@ const (
 
 var errReply = errors.New("the server's reply is not one of Redis, or too large")
 
+// kinds are the bytes with which replies begin.
+const (
+	lineKinds = "+-:_,#("
+	sizeKinds = "$!=*~>%|"
+	kinds     = lineKinds + sizeKinds
+)
+
 // dial opens a connection whose replies are bounded. go-redis makes room for as much as
 // a reply declares, before it has come.
 func dial(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
@@ -56,11 +63,18 @@ func configFor(config *tls.Config, address string) *tls.Config {
 type bounded struct {
 	net.Conn
 	raw     syscall.Conn
+	begun   bool
 	replies replies
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
+	if n > 0 && !b.begun {
+		b.begun = true
+		if err := foreign(p[:n]); err != nil {
+			return 0, err
+		}
+	}
 	if scanErr := b.replies.scan(p[:n]); scanErr != nil {
 		return 0, scanErr
 	}
@@ -120,10 +134,10 @@ func (r *replies) header() error {
 	}
 	kind := text[0]
 	switch {
-	case strings.IndexByte("+-:_,#(", kind) >= 0:
+	case strings.IndexByte(lineKinds, kind) >= 0:
 		r.element()
 		return nil
-	case strings.IndexByte("$!=*~>%|", kind) < 0:
+	case strings.IndexByte(sizeKinds, kind) < 0:
 		return errReply
 	}
 	n, err := strconv.Atoi(text[1:])

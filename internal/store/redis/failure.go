@@ -10,7 +10,32 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"sotercall/internal/upstream"
 )
+
+const sentenceNotRedis = "the server at this address is not Redis: "
+
+// notRedis says that the first bytes of a connection are not Redis's.
+type notRedis struct{ sentence string }
+
+func (e *notRedis) Error() string { return e.sentence }
+
+// foreign returns what sends bytes with which no reply of Redis begins; nil if one may.
+func foreign(first []byte) error {
+	text := string(first)
+	switch {
+	case len(first) == 0, strings.IndexByte(kinds, first[0]) >= 0:
+		return nil
+	case strings.HasPrefix(text, "HTTP/"):
+		return &notRedis{sentenceNotRedis + "it answers in HTTP"}
+	case strings.HasPrefix(text, "\x00\x00") && len(first) > 3 && first[3] == 4: // a SETTINGS frame (RFC 9113, section 3.4)
+		return &notRedis{sentenceNotRedis + "it answers in HTTP/2"}
+	case strings.HasPrefix(text, "\x15\x03"): // an alert (RFC 8446, section 5.1)
+		return &notRedis{"the server speaks TLS: the address begins with redis://, and should with rediss://"}
+	}
+	return &notRedis{sentenceNotRedis + "it answers in another protocol"}
+}
 
 // isReply reports whether a server has answered, with an error.
 func isReply(err error) bool {
@@ -104,8 +129,17 @@ func (s *Store) reasonOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "the server's certificate is not trusted, or not one for this host"
+	if sentence := upstream.CertificateSentence(err); sentence != "" {
+		return sentence
+	}
+	if foreign, ok := errors.AsType[*notRedis](err); ok {
+		return foreign.sentence
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "the server does not speak TLS: the address begins with rediss://, and should with redis://, or is not one of Redis"
+	}
+	if strings.Contains(err.Error(), "tls: no application protocol") { // crypto/tls has no type for alert 120
+		return sentenceNotRedis + "it refuses a TLS connection without a protocol that it knows (ALPN), as HTTP/2 servers do"
 	}
 	reply, ok := errors.AsType[redis.Error](err)
 	if !ok {

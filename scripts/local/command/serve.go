@@ -93,7 +93,7 @@ WeChat's own API (the sandbox):
   curl -s %[1]s/cgi-bin/stable_token -d '{"grant_type":"client_credential","appid":"wx5a4db0c55a4db0c5","secret":"sandbox-is-no-secret-sandbox-000"}'
 
 The Cloud Call gateway, for a Node function with wx-server-sdk (README, "Moving over from Node"):
-  export TCB_CONTEXT_CNFG='{"URL":"%[1]s/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any WX_CONTEXT_KEYS=WX_API_TOKEN WX_API_TOKEN=any
+  export TCB_CONTEXT_CNFG='{"URL":"%[1]s/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any WX_CONTEXT_KEYS=WX_API_TOKEN WX_API_TOKEN=ticket-of-the-emulator
 
 What goes wrong at WeChat, on request:
   curl -s %[1]s/sandbox/faults -d '{"path":"/cgi-bin/soter/verify_signature","kind":"errcode","errcode":-1,"times":2}'

@@ -1,0 +1,31 @@
+package accesstoken_test
+
+import (
+	"crypto/x509"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/test/tlstest"
+	"sotercall/internal/upstream"
+)
+
+// A token function whose WeChat is behind a certificate that it does not trust says so.
+func TestWhatKeepsAFetchFromWeChatIsNamed(t *testing.T) {
+	server := tlstest.Own().Serve(http.NotFoundHandler(), tlstest.Common...)
+	defer server.Close()
+	client := upstream.New(time.Minute, time.Now)
+	client.TrustOnly(x509.NewCertPool())
+	defer client.CloseIdle()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	require.NoError(t, err)
+	_, err = client.RoundTrip(request)
+	require.Error(t, err)
+	answer := direct(backend(t), newHandler(&source{err: err}), `{}`)
+	assert.Contains(t, answer, "WeChat could not be asked for a token: the certificate of the server is not trusted")
+
+	assert.Contains(t, direct(backend(t), newHandler(&source{err: assert.AnError}), `{}`), `WeChat could not be asked for a token"`, "the twin")
+}
