@@ -54,7 +54,7 @@ func TestMistakesInWorkflowsAreFound(t *testing.T) {
 		{"timeout-minutes: 30", "timeout-hours: 1", `unexpected key "timeout-hours"`, actionlint},
 		{"$GITHUB_WORKSPACE", "${{ github.head_ref }}", "template-injection", zizmor},
 		{"        with:\n          persist-credentials: false\n", "", "artipacked", zizmor},
-		{"permissions:\n  contents: read\n", "permissions: write-all\n", "excessive-permissions", zizmor},
+		{"  pull_request:\n", "  pull_request_target:\n", "dangerous-triggers", zizmor},
 	} {
 		broken := bytes.Replace(sound, []byte(c.before), []byte(c.after), 1)
 		require.NotEqual(t, sound, broken, c.before)
