@@ -53,7 +53,7 @@ func newTCCLIWorld(t *testing.T) *tccliWorld {
 	require.NoError(t, os.WriteFile(filepath.Join(python, "authority.pem"), tlstest.Own().PEM, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(python, "sitecustomize.py"),
 		[]byte("import certifi\ncertifi.where = lambda: __file__.replace('sitecustomize.py', 'authority.pem')\n"), 0o600))
-	w.environment = append(os.Environ(), "HOME="+home, "PYTHONPATH="+python, "PYTHONDONTWRITEBYTECODE=1",
+	w.environment = append(os.Environ(), "HOME="+home, "PYTHONPATH="+python,
 		"PATH="+filepath.Dir(need.Python(t, "tccli"))+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"TENCENTCLOUD_SECRET_ID="+w.key.SecretID, "TENCENTCLOUD_SECRET_KEY="+w.key.SecretKey, "TENCENTCLOUD_REGION=ap-guangzhou")
 	w.run(t, "tccli configure set scf.endpoint "+strings.TrimPrefix(server.URL, "https://"))
