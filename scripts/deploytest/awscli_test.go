@@ -7,7 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-json-experiment/json"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -40,27 +44,35 @@ func documentedAWS(t *testing.T) []string {
 
 // TestDocumentedAWSCommands runs them with the AWS CLI, in front of moto.
 func TestDocumentedAWSCommands(t *testing.T) {
+	url := moto.Start(t)
 	environment := []string{
-		awsOnPath(t), "AWS_ENDPOINT_URL=" + moto.Start(t), "AWS_REGION=" + moto.Region, "AWS_DEFAULT_REGION=" + moto.Region,
+		awsOnPath(t), "AWS_ENDPOINT_URL=" + url, "AWS_REGION=" + moto.Region, "AWS_DEFAULT_REGION=" + moto.Region,
 		"AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey, "TableName=sotercall-StoreTable-1", "AWS_PAGER=",
 	}
-	run := func(line string) string {
-		return output(t.Context(), t, t.TempDir(), environment, "sh", "-c", line)
+	run := func(line string) {
+		t.Helper()
+		output(t.Context(), t, t.TempDir(), environment, "sh", "-c", line)
 	}
+	login := credentials.NewStaticCredentialsProvider(moto.AccessKey, moto.SecretKey, "")
+	secrets := secretsmanager.New(secretsmanager.Options{Region: moto.Region, BaseEndpoint: &url, Credentials: login})
+	tables := dynamodb.New(dynamodb.Options{Region: moto.Region, BaseEndpoint: &url, Credentials: login})
 	secret := func(name string) string {
-		var got struct{ SecretString string }
-		require.NoError(t, json.Unmarshal([]byte(run("aws secretsmanager get-secret-value --output json --secret-id sotercall/"+name)), &got))
-		return got.SecretString
+		t.Helper()
+		got, err := secrets.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("sotercall/" + name)})
+		require.NoError(t, err)
+		return *got.SecretString
 	}
-	table := at(t, load(t, "template.yaml"), "Resources", "StoreTable", "Properties").(object)
-	definition, err := json.Marshal(object{"TableName": "sotercall-StoreTable-1", "BillingMode": table["BillingMode"],
-		"AttributeDefinitions": table["AttributeDefinitions"], "KeySchema": table["KeySchema"]})
+	table := aws.String("sotercall-StoreTable-1")
+	_, err := tables.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+	})
 	require.NoError(t, err)
-	run("aws dynamodb create-table --cli-input-json '" + string(definition) + "'")
 
 	commands := documentedAWS(t)
 	require.Len(t, commands, 6)
-	const typed = "printf 'the secret that is typed\\n' | " // Enter, and Ctrl-D
+	const typed = "printf 'the secret that is typed\n' | " // Enter, and Ctrl-D
 	run(typed + commands[0])
 	assert.Equal(t, "the secret that is typed\n", secret("WECHAT_APPSECRET"))
 	run(commands[1])
@@ -70,12 +82,13 @@ func TestDocumentedAWSCommands(t *testing.T) {
 	assert.NotEqual(t, secret("CHALLENGE_SECRET"), secret("TOKEN_CLIENT_SECRETS"))
 
 	assert.Contains(t, commands[5], "put-secret-value")
-	run("printf 'the next secret\\n' | " + strings.ReplaceAll(commands[5], "…", "WECHAT_APPSECRET"))
+	run("printf 'the next secret\n' | " + strings.ReplaceAll(commands[5], "…", "WECHAT_APPSECRET"))
 	assert.Equal(t, "the next secret\n", secret("WECHAT_APPSECRET"))
 
-	assert.Contains(t, run("aws dynamodb list-tables"), "sotercall-StoreTable-1")
 	run(commands[3])
-	assert.NotContains(t, run("aws dynamodb list-tables"), "sotercall-StoreTable-1")
+	_, err = tables.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: table})
+	assert.ErrorContains(t, err, "ResourceNotFoundException")
 	run(commands[4])
-	assert.Contains(t, run("aws secretsmanager describe-secret --secret-id sotercall/WECHAT_APPSECRET"), "DeletedDate")
+	_, err = secrets.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("sotercall/WECHAT_APPSECRET")})
+	assert.ErrorContains(t, err, "marked deleted")
 }
