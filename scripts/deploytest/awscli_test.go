@@ -44,6 +44,7 @@ func documentedAWS(t *testing.T) []string {
 
 // TestDocumentedAWSCommands runs them with the AWS CLI, in front of moto.
 func TestDocumentedAWSCommands(t *testing.T) {
+	t.Parallel() // other people's programs take seconds to start
 	url := moto.Start(t)
 	environment := []string{
 		awsOnPath(t), "AWS_ENDPOINT_URL=" + url, "AWS_REGION=" + moto.Region, "AWS_DEFAULT_REGION=" + moto.Region,

@@ -19,6 +19,7 @@ import (
 
 	"sotercall/internal/emulator"
 	"sotercall/internal/gobuild"
+	"sotercall/internal/hostedtest"
 	"sotercall/internal/moto"
 	"sotercall/internal/sandbox"
 )
@@ -112,6 +113,7 @@ func actionsOnly(policies map[string][]any) map[string][]any {
 // TestFunctionsWorkWithTheirRoles runs verify and the token function with credentials of
 // the template's roles. They have all that they need, and each policy is needed.
 func TestFunctionsWorkWithTheirRoles(t *testing.T) {
+	t.Parallel() // other people's programs take seconds to start
 	token := actionsOnly(rights(t, object{"TokenClients": "yes"}, "Token"))
 	verify := actionsOnly(rights(t, nil, "Verify"))
 	require.Len(t, token, 3, "Log, Secrets, Table")
@@ -163,7 +165,7 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 			} else {
 				maps.Copy(variables, map[string]string{"HTTP_AUTH": "bearer", "COUNTER_POLICY": "enforce"})
 			}
-			log := new(strings.Builder)
+			log := new(hostedtest.Log)
 			function, err := emulator.StartHTTP(t.Context(), emulator.Function{Name: trial.function,
 				Binary: filepath.Join(folder, trial.function), Env: variables, Timeout: time.Minute, Log: log})
 			require.NoError(t, err)

@@ -95,6 +95,7 @@ func documentedTCCLI(t *testing.T) (deploy, update string) {
 // TestDocumentedTCCLI runs the commands of docs/scf.md with Tencent's own tccli, and
 // compares what it sends with what the Serverless Cloud Framework is told.
 func TestDocumentedTCCLI(t *testing.T) {
+	t.Parallel() // other people's programs take seconds to start
 	w := newTCCLIWorld(t)
 	deploy, update := documentedTCCLI(t)
 	w.run(t, deploy)

@@ -35,6 +35,7 @@ func resources(t *testing.T, template object, kind string) map[string]object {
 }
 
 func TestCFNLintFindsNothing(t *testing.T) {
+	t.Parallel() // other people's programs take seconds to start
 	output(t.Context(), t, ".", nil, need.Python(t, "cfn-lint"), "template.yaml") // its status tells
 }
 
