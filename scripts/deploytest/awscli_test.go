@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
 )
 
 // awsOnPath returns the variable PATH with the AWS CLI that scripts/tools pins in front.

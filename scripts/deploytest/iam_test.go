@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/moto"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/moto"
 )
 
 // account is an AWS account on moto, which checks signatures and refuses actions that no
@@ -165,7 +165,7 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 			} else {
 				maps.Copy(variables, map[string]string{"HTTP_AUTH": "bearer", "COUNTER_POLICY": "enforce"})
 			}
-			log := new(hostedtest.Log)
+			log := new(hosted.Log)
 			function, err := emulator.StartHTTP(t.Context(), emulator.Function{Name: trial.function,
 				Binary: filepath.Join(folder, trial.function), Env: variables, Timeout: time.Minute, Log: log})
 			require.NoError(t, err)

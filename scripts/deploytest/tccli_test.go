@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/need"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 // tccliWorld is where commands of docs/scf.md run: a copy of deploy, and a stand-in for

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 // functionsOf are the functions of template.yaml by logical id, and the folder
@@ -35,7 +35,7 @@ func resources(t *testing.T, template object, kind string) map[string]object {
 }
 
 func TestCFNLintFindsNothing(t *testing.T) {
-	t.Parallel() // other people's programs take seconds to start
+	t.Parallel()                                                                  // other people's programs take seconds to start
 	output(t.Context(), t, ".", nil, need.Python(t, "cfn-lint"), "template.yaml") // its status tells
 }
 

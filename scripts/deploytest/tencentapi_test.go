@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/need"
 )
 
 // tencentAPI is Tencent's published model of the API for SCF, which tccli brings along.

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 func pythonSDK(t *testing.T) *exec.Cmd {
@@ -105,7 +105,7 @@ func TestSDKsInAStorm(t *testing.T) {
 					assert.Equal(t, 1, app.Requests("/cgi-bin/stable_token"), "WeChat was asked once")
 				}
 				before := app.Requests("/cgi-bin/stable_token")
-				retired := hostedtest.StableToken(t, tokens, shop, secret)
+				retired := hosted.StableToken(t, tokens, shop, secret)
 				app.RotateTokens()
 				if central && sdk.told {
 					_, err = io.WriteString(input, "\n")

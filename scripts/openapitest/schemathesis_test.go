@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // schemathesis makes the requests that a document describes, and many that it forbids, to
@@ -24,10 +24,10 @@ import (
 func schemathesis(t *testing.T, document string, requests int) (said string, err error) {
 	t.Helper()
 	program := need.Python(t, "schemathesis")
-	weChat := hostedtest.NewSandbox(t, sandbox.Options{})
+	weChat := hosted.NewSandbox(t, sandbox.Options{})
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: &hostedtest.Log{},
-		Env: hostedtest.With(weChat.Variables(), map[string]string{
+		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: &hosted.Log{},
+		Env: hosted.With(weChat.Variables(), map[string]string{
 			"HTTP_BEARER_TOKENS": bearerToken, "TOKEN_CLIENT_SECRETS": clientSecret, "CHALLENGE_SECRET": strings.Repeat("c", 32),
 		}),
 	})
@@ -43,7 +43,7 @@ func schemathesis(t *testing.T, document string, requests int) (said string, err
 		"--workers", "2", "--no-color", "--generation-database", "none")
 	command.Dir = t.TempDir() // where it would leave its files
 	command.Env = append(os.Environ(), "BEARER="+bearerToken,
-		"ACCESS_TOKEN="+hostedtest.StableToken(t, service.URL, sandbox.DefaultAppID, clientSecret))
+		"ACCESS_TOKEN="+hosted.StableToken(t, service.URL, sandbox.DefaultAppID, clientSecret))
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
