@@ -57,28 +57,26 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hosted.San
 // TestSDKsTakeTheirTokenFromTheCentralServer runs SDKs of WeChat that know nothing of
 // this project, with the change that docs/central-token-server.md shows.
 func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
+	java := javaSDKs(t)
 	for name, program := range map[string]func(t *testing.T) *exec.Cmd{
-		"silenceper/wechat": goSDK,
-		"node-easywechat":   nodeSDK,
+		"silenceper/wechat":           goSDK,
+		"node-easywechat":             nodeSDK,
+		"wechatpy":                    pythonSDK,
+		"weixin-java-miniapp":         java("miniapp"),
+		"weixin-java-miniapp, naming": java("miniapp-naming"),
+		"weixin-java-mp":              java("mp"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, weChat := centralServer(t)
 			app, err := weChat.App(shop)
 			require.NoError(t, err)
-			phone, err := app.Phone("oUser-of-the-shop", sandbox.Huawei)
-			require.NoError(t, err)
-			signed, err := phone.Sign("a challenge")
-			require.NoError(t, err)
-			question := string(hosted.JSON(t, map[string]string{
-				"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature}))
-
 			run := func(appID string) string {
 				command := program(t)
-				command.Env = append(os.Environ(), "TOKEN_SERVER="+server.URL, "WECHAT_API="+weChat.URL, "APPID="+appID,
-					"SSL_CERT_FILE="+weChat.Variables()["SSL_CERT_FILE"], "NODE_EXTRA_CA_CERTS="+weChat.Variables()["SSL_CERT_FILE"],
-					"CLIENT_SECRET="+shopClient, "QUESTION="+question)
-				said, err := command.CombinedOutput()
-				require.NoError(t, err, "%s", said)
+				command.Env = sdkVariables(t, weChat, server.URL, appID, shopClient)
+				var errors strings.Builder
+				command.Stderr = &errors
+				said, err := command.Output()
+				require.NoError(t, err, "%s%s", said, &errors)
 				return string(said)
 			}
 			const genuine = `{"errcode":0,"errmsg":"ok","is_ok":true}` + "\n"
@@ -92,6 +90,22 @@ func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
 			assert.Zero(t, must(t, weChat, game).Requests(""))
 		})
 	}
+}
+
+// sdkVariables are the variables of a program with an SDK, with a genuine request of a user of
+// the shop. Each runtime has a variable of its own for the authority that it trusts; WxJava
+// trusts any.
+func sdkVariables(t *testing.T, weChat hosted.Sandbox, tokens, appID, secret string) []string {
+	t.Helper()
+	phone, err := must(t, weChat, shop).Phone("oUser-of-the-shop", sandbox.Huawei)
+	require.NoError(t, err)
+	signed, err := phone.Sign("a challenge")
+	require.NoError(t, err)
+	authority := weChat.Variables()["SSL_CERT_FILE"]
+	return append(os.Environ(), "TOKEN_SERVER="+tokens, "WECHAT_API="+weChat.URL, "APPID="+appID, "CLIENT_SECRET="+secret,
+		"SSL_CERT_FILE="+authority, "NODE_EXTRA_CA_CERTS="+authority, "REQUESTS_CA_BUNDLE="+authority,
+		"QUESTION="+string(hosted.JSON(t, map[string]string{
+			"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})))
 }
 
 func must(t *testing.T, s hosted.Sandbox, appID string) *sandbox.App {
@@ -231,15 +245,25 @@ func centralDocs(t *testing.T) string {
 // TestDocumentedSDKChangesAreTheOnesThatRun: what the document shows is a part of
 // what runs above.
 func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
-	for opening, file := range map[string]string{"```go\nserver :=": "central/go/central.go", "```js\nconst { MiniApp }": "central/node/central.js"} {
+	for opening, file := range map[string]string{
+		"```go\nserver :=":                      "central/go/central.go",
+		"```js\nconst { MiniApp }":              "central/node/central.js",
+		"```python\nimport os":                  "central/python/central.py",
+		"```java\nWxMaDefaultConfigImpl":        "central/java/CentralMiniApp.java",
+		"```java\nclass CentralOfficialAccount": "central/java/CentralOfficialAccount.java",
+	} {
 		source, err := os.ReadFile(file)
 		require.NoError(t, err)
-		begin := strings.Index(centralDocs(t), opening)
-		require.Positive(t, begin, opening)
-		_, block, _ := strings.Cut(centralDocs(t)[begin:], "\n")
-		block, _, _ = strings.Cut(block, "```")
-		for line := range strings.Lines(block) {
-			assert.Contains(t, string(source), strings.TrimSpace(line), file)
+		for _, language := range []string{"", "zh-CN/"} {
+			page, err := os.ReadFile("../../docs/" + language + "central-token-server.md")
+			require.NoError(t, err)
+			_, block, found := strings.Cut(string(page), opening)
+			require.True(t, found, "%s%s", language, opening)
+			_, block, _ = strings.Cut(block, "\n")
+			block, _, _ = strings.Cut(block, "```")
+			for line := range strings.Lines(block) {
+				assert.Contains(t, string(source), strings.TrimSpace(line), "%s%s", language, file)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -25,6 +26,14 @@ var (
 	errTC3Expired       = &scfAPIError{tc3Expired, "AuthFailure.SignatureExpire", "Signature expired. Timestamp and server time cannot differ by more than five minutes."}
 	errTC3Signature     = &scfAPIError{tc3Signature, "AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct."}
 )
+
+// Verify reports what is wrong with the signature of a request to Tencent Cloud's API.
+func (key TC3Key) Verify(r *http.Request, body []byte, now time.Time) error {
+	if refused := key.verify(r, body, now); refused != nil {
+		return errors.New(refused.Code + ": " + refused.Message)
+	}
+	return nil
+}
 
 // verify checks a TC3-HMAC-SHA256 signature: Tencent Cloud API documentation, page "Signature v3". Two things differ from
 // one SDK to the next as soon as the endpoint is not the platform's, and both are taken: the service in the scope is the
