@@ -53,7 +53,7 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 		"AWS_LAMBDA_FUNCTION_NAME=" + function, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_TIMEOUT=%.0f", math.Ceil(timeout.Seconds())),
 	}
-	for name, value := range forLambda(variables) {
+	for name, value := range definition(function, forLambda(variables), timeout, log).Env {
 		r.command.Env = append(r.command.Env, name+"="+value)
 	}
 	r.command.Stdout, r.command.Stderr = log, log
@@ -93,6 +93,10 @@ func (r *rie) Invoke(ctx context.Context, call emulator.Call) (emulator.Answer, 
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.address+"/2015-03-31/functions/function/invocations", bytes.NewReader(call.Payload))
 	if err != nil {
 		return emulator.Answer{}, err
+	}
+	req.Header.Set("X-Amzn-Trace-Id", call.TraceID)
+	if call.TraceID == "" { // Lambda makes one; the emulator does not
+		req.Header.Set("X-Amzn-Trace-Id", "Root=1-5e9f0c65-1de4d666d4dd26aced652b6c;Sampled=0")
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

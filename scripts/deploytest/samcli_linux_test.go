@@ -40,7 +40,10 @@ func newSAM(t *testing.T, folder string) sam {
 		t: t, root: filepath.Join(folder, "project"), python: python, authority: newAuthority(),
 		env: []string{
 			"PATH=" + filepath.Dir(python) + ":" + os.Getenv("PATH"), "SAM_CLI_TELEMETRY=0",
-			"AWS_DEFAULT_REGION=" + moto.Region, "AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey,
+			"PYTHONDONTWRITEBYTECODE=", // compiled at each start, the programs take seconds more
+			// SAM's pseudo parameter is AWS_REGION, its containers' region the other.
+			"AWS_REGION=" + moto.Region, "AWS_DEFAULT_REGION=" + moto.Region,
+			"AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey,
 			"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "ARCHITECTURE=" + architecture(),
 		},
 	}
@@ -95,10 +98,20 @@ func (c sam) documented(begins string) string {
 // run runs a command with the shell and returns what it prints.
 func (c sam) run(command string) string {
 	c.t.Helper()
+	shell := exec.CommandContext(c.t.Context(), "sh", "-c", command)
+	shell.Dir, shell.Env = c.root, append(os.Environ(), c.env...)
+	var stdout, stderr bytes.Buffer
+	shell.Stdout, shell.Stderr = &stdout, &stderr
 	begin := time.Now()
-	said := output(c.t.Context(), c.t, c.root, c.env, "sh", "-c", command)
-	c.t.Logf("%.1f s: %s", time.Since(begin).Seconds(), command)
-	return said
+	err := shell.Run()
+	took := time.Since(begin)
+	c.t.Cleanup(func() {
+		if c.t.Failed() {
+			c.t.Logf("%.1f s: %s\n%s%s", took.Seconds(), command, &stdout, &stderr)
+		}
+	})
+	require.NoError(c.t, err)
+	return stdout.String()
 }
 
 // local runs a command that starts a container.
