@@ -24,6 +24,9 @@ import (
 	"sotercall/internal/tlstest"
 )
 
+// region is what AWS::Region is for SAM, whatever AWS_REGION says.
+const region = "us-east-1"
+
 // sam runs commands of SAM CLI in a copy of the project.
 type sam struct {
 	t         *testing.T
@@ -37,13 +40,11 @@ func newSAM(t *testing.T, folder string) sam {
 	t.Helper()
 	python := need.Python(t, "python")
 	return sam{
-		t: t, root: filepath.Join(folder, "project"), python: python, authority: newAuthority(),
+		t: t, root: filepath.Join(folder, "project"), python: python, authority: tlstest.New(secretsHost, tableHost, weChatHost),
 		env: []string{
 			"PATH=" + filepath.Dir(python) + ":" + os.Getenv("PATH"), "SAM_CLI_TELEMETRY=0",
 			"PYTHONDONTWRITEBYTECODE=", // compiled at each start, the programs take seconds more
-			// SAM's pseudo parameter is AWS_REGION, its containers' region the other.
-			"AWS_REGION=" + moto.Region, "AWS_DEFAULT_REGION=" + moto.Region,
-			"AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey,
+			"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey,
 			"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "ARCHITECTURE=" + architecture(),
 		},
 	}

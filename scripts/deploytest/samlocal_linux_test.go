@@ -17,11 +17,17 @@ import (
 	"sotercall/internal/moto"
 	"sotercall/internal/need"
 	"sotercall/internal/sandbox"
-	"sotercall/internal/tlstest"
 )
 
 // directEvent is the event of the documented command.
 const directEvent = "deploy/events/direct.json"
+
+// The hosts of the template's variables, which lead to the test.
+const (
+	secretsHost = "secretsmanager." + region + ".amazonaws.com"
+	tableHost   = "dynamodb." + region + ".amazonaws.com"
+	weChatHost  = "api.weixin.qq.com"
+)
 
 // verified and refused are the responses to a genuine and to a changed event.
 var (
@@ -78,15 +84,14 @@ func (c sam) testDocumented() {
 // testTemplate is what a deployed stack does: verify reads the AppSecret in Secrets
 // Manager, fetches the token under the lease of the table, and asks WeChat behind TLS.
 func (c sam) testTemplate(s *sandbox.Sandbox, containers loopback.Containers) {
-	secrets, table := "secretsmanager."+moto.Region+".amazonaws.com", "dynamodb."+moto.Region+".amazonaws.com"
 	endpoint := moto.Start(c.t)
 	c.env = append(c.env, "AWS_ENDPOINT_URL="+endpoint)
 	c.run("aws dynamodb create-table --table-name StoreTable --billing-mode PAY_PER_REQUEST" +
 		" --attribute-definitions AttributeName=pk,AttributeType=S --key-schema AttributeName=pk,KeyType=HASH")
-	serveNames(c.t, containers, c.authority, map[string]string{secrets: endpoint, table: endpoint}, s)
+	serveNames(c.t, containers, c.authority, map[string]string{secretsHost: endpoint, tableHost: endpoint}, s)
 
 	options := " AppId=" + sandbox.DefaultAppID // completes --parameter-overrides
-	for _, host := range []string{secrets, table, "api.weixin.qq.com"} {
+	for _, host := range []string{secretsHost, tableHost, weChatHost} {
 		options += " --add-host " + host + ":host-gateway"
 	}
 	invoke := "sam local invoke VerifyFunction -e " + directEvent + " --parameter-overrides " + architectureParameter() + options
@@ -132,9 +137,4 @@ func (c sam) changedFile() string {
 	require.Contains(c.t, string(event), signed)
 	c.write("changed.json", bytes.Replace(event, []byte(signed), []byte(other), 1))
 	return "changed.json"
-}
-
-// newAuthority makes one that signs for the host names of AWS and WeChat.
-func newAuthority() tlstest.Authority {
-	return tlstest.New("secretsmanager."+moto.Region+".amazonaws.com", "dynamodb."+moto.Region+".amazonaws.com", "api.weixin.qq.com")
 }
