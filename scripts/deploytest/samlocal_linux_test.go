@@ -63,7 +63,7 @@ func TestSAMLocal(t *testing.T) {
 		s, containers, _ := serveSandbox(t)
 
 		t.Run("documented", func(t *testing.T) { c.on(t).testDocumented() })
-		t.Run("template", func(t *testing.T) { c.on(t).testTemplate(s, containers) })
+		t.Run("template", func(t *testing.T) { c.on(t).testTemplate(containers) })
 		t.Run("every event", func(t *testing.T) {
 			need.Long(t)
 			c.on(t).testEveryEvent(s)
@@ -83,14 +83,17 @@ func (c sam) testDocumented() {
 
 // testTemplate is what a deployed stack does: verify reads the AppSecret in Secrets
 // Manager, fetches the token under the lease of the table, and asks WeChat behind TLS.
-func (c sam) testTemplate(s *sandbox.Sandbox, containers loopback.Containers) {
+func (c sam) testTemplate(containers loopback.Containers) {
+	// Credentials that everybody can read are for this computer alone.
+	weChat, err := sandbox.New(sandbox.Options{AppID: "wx00000000000000a1", AppSecret: "the-AppSecret-of-the-SAM-test-00"})
+	require.NoError(c.t, err)
 	endpoint := moto.Start(c.t)
 	c.env = append(c.env, "AWS_ENDPOINT_URL="+endpoint)
 	c.run("aws dynamodb create-table --table-name StoreTable --billing-mode PAY_PER_REQUEST" +
 		" --attribute-definitions AttributeName=pk,AttributeType=S --key-schema AttributeName=pk,KeyType=HASH")
-	serveNames(c.t, containers, c.authority, map[string]string{secretsHost: endpoint, tableHost: endpoint}, s)
+	serveNames(c.t, containers, c.authority, map[string]string{secretsHost: endpoint, tableHost: endpoint}, weChat)
 
-	options := " AppId=" + sandbox.DefaultAppID // completes --parameter-overrides
+	options := " AppId=wx00000000000000a1" // completes --parameter-overrides
 	for _, host := range []string{secretsHost, tableHost, weChatHost} {
 		options += " --add-host " + host + ":host-gateway"
 	}
@@ -98,7 +101,7 @@ func (c sam) testTemplate(s *sandbox.Sandbox, containers loopback.Containers) {
 	unconfigured := c.invoke(invoke)
 	assert.False(c.t, unconfigured.IsOK)
 	assert.Contains(c.t, unconfigured.ErrMsg, "WECHAT_APPSECRET_ARN: Secrets Manager has no such secret")
-	c.run("printf %s " + sandbox.DefaultAppSecret + " | aws secretsmanager create-secret --name sotercall/WECHAT_APPSECRET --secret-string file:///dev/stdin")
+	c.run("printf %s the-AppSecret-of-the-SAM-test-00 | aws secretsmanager create-secret --name sotercall/WECHAT_APPSECRET --secret-string file:///dev/stdin")
 	assert.Equal(c.t, verified, c.invoke(invoke))
 	assert.Contains(c.t, c.run("aws dynamodb scan --table-name StoreTable"), "token")
 	assert.Equal(c.t, refused, c.invoke(strings.Replace(invoke, directEvent, c.changedFile(), 1)))
