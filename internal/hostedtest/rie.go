@@ -45,7 +45,8 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 	program := need.GoTool(t, riePackage)
 	address, api := freeAddress(t), freeAddress(t)
 	r := &rie{address: address, turn: make(chan struct{}, 1)}
-	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api, Binary(function))
+	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api,
+		"--log-level", "info", Binary(function)) // without, it takes the function's LOG_LEVEL for its own
 	r.command.Dir = filepath.Dir(Binary(function))
 	r.command.Env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=en_US.UTF-8", "TZ=:UTC", "_HANDLER=bootstrap",
@@ -66,6 +67,15 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 			return r
 		}
 		require.True(t, time.Now().Before(deadline), "%v\n%s", err, log)
+	}
+}
+
+// SkipOnRIE skips a test that AWS's emulator cannot serve, for the reason why, in a run
+// on that emulator.
+func SkipOnRIE(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv(lambdaVariable) == "rie" {
+		t.Skip("AWS's emulator " + why)
 	}
 }
 

@@ -73,7 +73,7 @@ func withEngine(t *testing.T, prepare, test func(folder string)) {
 		inside.Env = append(inside.Env, variable+"="+value)
 	}
 	said, err := inside.CombinedOutput()
-	if bytes.Contains(said, []byte("--- SKIP")) {
+	if bytes.Contains(said, []byte("--- SKIP: "+t.Name()+" ")) {
 		engineProblem(t, fmt.Errorf("no container can be started here\n%s", said))
 	}
 	require.NoError(t, err, "%s", said)

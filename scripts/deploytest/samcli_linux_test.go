@@ -2,6 +2,7 @@ package deploytest
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,11 +189,10 @@ func (c sam) write(file string, content []byte) {
 // requirePackagedBinaries requires that `sam build` makes the bytes of scripts/package.
 func (c sam) requirePackagedBinaries() {
 	c.t.Helper()
+	packed := c.t.TempDir()
+	require.NoError(c.t, gobuild.Functions(c.t.Context(), packed, slices.Collect(maps.Values(functionsOf))...))
 	for id, function := range functionsOf {
-		packed := filepath.Join(c.t.TempDir(), "bootstrap")
-		target := gobuild.Target{OS: "linux", Arch: runtime.GOARCH}
-		require.NoError(c.t, target.Program(c.t.Context(), "functions/"+function, packed))
-		want, err := os.ReadFile(packed)
+		want, err := os.ReadFile(filepath.Join(packed, function))
 		require.NoError(c.t, err)
 		assert.True(c.t, bytes.Equal(want, c.read(".aws-sam/build/"+id+"/bootstrap")), "%s differs from scripts/package's", id)
 	}
