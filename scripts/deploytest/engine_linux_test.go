@@ -26,16 +26,12 @@ import (
 // insideVariable tells a test's second process which folder to work in.
 const insideVariable = "SOTERCALL_DOCKER_TEST"
 
-// requireEngine names the variable that fails the tests where Docker's engine cannot
-// start, instead of skipping them.
-const requireEngine = "REQUIRE_ENGINE"
-
 // withEngine calls prepare with a folder to fill, and then test with the same folder in
 // a second process, where Docker's engine runs and DOCKER_HOST names it.
 //
 // The second process has its own network, mounts and processes. They end with it and
 // nothing of this computer changes. The engine needs Debian's docker.io, root, and a
-// kernel that permits namespaces: see [requireEngine].
+// kernel that permits namespaces: see [need.Engine].
 func withEngine(t *testing.T, prepare, test func(folder string)) {
 	t.Helper()
 	if folder := os.Getenv(insideVariable); folder != "" {
@@ -47,10 +43,10 @@ func withEngine(t *testing.T, prepare, test func(folder string)) {
 	need.Time(t)
 	for _, program := range []string{"dockerd", "containerd", "docker", "unshare", "ip", "mount", "tar"} {
 		_, err := need.Find(program)
-		engineProblem(t, err)
+		need.Engine(t, err)
 	}
 	if os.Getuid() != 0 {
-		engineProblem(t, errors.New("only root may start Docker's engine"))
+		need.Engine(t, errors.New("only root may start Docker's engine"))
 	}
 	folder := t.TempDir()
 	prepare(folder)
@@ -74,20 +70,10 @@ func withEngine(t *testing.T, prepare, test func(folder string)) {
 	}
 	said, err := inside.CombinedOutput()
 	if bytes.Contains(said, []byte("--- SKIP: "+t.Name()+" ")) {
-		engineProblem(t, fmt.Errorf("no container can be started here\n%s", said))
+		need.Engine(t, fmt.Errorf("no container can be started here\n%s", said))
 	}
 	require.NoError(t, err, "%s", said)
 	assert.Contains(t, string(said), "--- PASS: "+t.Name())
-}
-
-// engineProblem skips the test if problem says why Docker's engine cannot start, or
-// fails it: see [requireEngine].
-func engineProblem(t *testing.T, problem error) {
-	t.Helper()
-	if problem != nil && os.Getenv(requireEngine) != "" {
-		t.Fatalf("%s is set: %v", requireEngine, problem)
-	}
-	need.Optional(t, problem)
 }
 
 // serveSandbox serves a sandbox to containers, on the port of sam-local.json. serve
