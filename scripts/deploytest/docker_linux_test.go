@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/loopback"
 )
 
 // TestFunctionRunsInAContainer runs the function in a container with the variables of

@@ -19,11 +19,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/loopback"
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 // region is what AWS::Region is for SAM, whatever AWS_REGION says.

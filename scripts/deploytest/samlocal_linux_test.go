@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/loopback"
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
 )
 
 // directEvent is the event of the documented command.
@@ -115,7 +115,7 @@ func (c sam) testEveryEvent(s *sandbox.Sandbox) {
 	variables["VerifyFunction"].(object)["HTTP_BEARER_TOKENS"] = bearer
 	weChat := httptest.NewServer(s)
 	defer weChat.Close()
-	token := hostedtest.StableToken(c.t, weChat.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
+	token := hosted.StableToken(c.t, weChat.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
 	settings, err := json.Marshal(variables)
 	require.NoError(c.t, err)
 	c.write("variables.json", settings)
