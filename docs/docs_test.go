@@ -27,7 +27,7 @@ const (
 	account  = "needs an account"
 	installs = "installs a program"
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
-	samCLI   = "needs the SAM CLI, which no package registry here has"
+	samCLI   = "scripts/deploytest TestSAMLocal"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
 

@@ -30,19 +30,19 @@ type engine struct{ host []string }
 
 // startEngine finds a container engine: one that runs, or docker's own daemon,
 // which it starts for this test, without any network. Where there is none the test
-// is skipped, in CI too: it may run in a container itself, where none can be
+// is skipped, in CI too, unless [need.Engine] requires one: it may run in a container itself, where none can be
 // started, and TestInAnEmptyRoot stands in for it.
 func startEngine(t *testing.T) engine {
 	t.Helper()
 	_, err := need.Find("docker")
-	need.Optional(t, err)
+	need.Engine(t, err)
 	running := engine{os.Environ()}
 	if _, err := running.run(t.Context(), "version"); err == nil {
 		return running
 	}
 	daemon, err := exec.LookPath("dockerd")
 	if err != nil || os.Geteuid() != 0 {
-		need.Optional(t, errors.New("no container engine runs, and none can be started: that needs dockerd, and root"))
+		need.Engine(t, errors.New("no container engine runs, and none can be started: that needs dockerd, and root"))
 	}
 	folder, err := os.MkdirTemp("", "engine-") // not TempDir: the path of a socket is short
 	require.NoError(t, err)
@@ -74,11 +74,11 @@ func startEngine(t *testing.T) engine {
 		}
 		select {
 		case <-ended:
-			need.Optional(t, fmt.Errorf("dockerd does not start here\n%s", last(said.String())))
+			need.Engine(t, fmt.Errorf("dockerd does not start here\n%s", last(said.String())))
 		default:
 		}
 	}
-	need.Optional(t, errors.New("dockerd does not answer"))
+	need.Engine(t, errors.New("dockerd does not answer"))
 	return engine{}
 }
 
@@ -107,12 +107,12 @@ func (e engine) must(t *testing.T, args ...string) string {
 func (e engine) goImage(t *testing.T, name string, authority []byte) {
 	t.Helper()
 	shell, err := need.Find("busybox") // the shell of the image that builds
-	need.Optional(t, err)
+	need.Engine(t, err)
 	parsed, err := elf.Open(shell)
 	require.NoError(t, err)
 	defer parsed.Close()
 	if parsed.Section(".interp") != nil {
-		need.Optional(t, errors.New("busybox-static is not installed: busybox is linked dynamically"))
+		need.Engine(t, errors.New("busybox-static is not installed: busybox is linked dynamically"))
 	}
 	content, err := os.ReadFile(shell)
 	require.NoError(t, err)

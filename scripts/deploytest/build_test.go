@@ -1,7 +1,6 @@
 package deploytest
 
 import (
-	"debug/elf"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,13 +31,6 @@ func TestSAMBuild(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(root, file), content, 0o644))
 	}
 	t.Chdir(root)
-	foreign := t.TempDir() // for the template's other Architecture
-	output(t.Context(), t, root, []string{"ARCHITECTURE=x86_64", "ARTIFACTS_DIR=" + foreign}, make, "--makefile", "deploy/Makefile", "build-ChallengeFunction")
-	binary, err := elf.Open(filepath.Join(foreign, "bootstrap"))
-	require.NoError(t, err)
-	assert.Equal(t, elf.EM_X86_64, binary.Machine)
-	require.NoError(t, binary.Close())
-
 	base := filepath.Join(root, "deploy")
 	template := load(t, filepath.Join(base, "template.yaml"))
 	for id, function := range functionsOf {
@@ -51,6 +43,9 @@ func TestSAMBuild(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, filepath.IsLocal(inside), "SAM would build a copy, without go.mod")
 
+		if id != "ChallengeFunction" { // they differ by a name; the processor of this computer is TestSAMLocal's
+			continue
+		}
 		artifacts := t.TempDir()
 		output(t.Context(), t, working, []string{"ARTIFACTS_DIR=" + artifacts}, make, "--makefile", makefile, "build-"+id)
 		built, err := os.ReadFile(filepath.Join(artifacts, "bootstrap"))

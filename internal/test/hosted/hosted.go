@@ -172,7 +172,7 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 	for _, platform := range emulator.Platforms {
 		own := variables
 		if platform.Name == "lambda" {
-			if os.Getenv(lambdaVariable) == "rie" {
+			if OnRIE() {
 				all[platform.Name] = RIE(t, function, variables, timeout, log)
 				continue
 			}

@@ -45,7 +45,8 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 	program := need.GoTool(t, riePackage)
 	address, api := freeAddress(t), freeAddress(t)
 	r := &rie{address: address, turn: make(chan struct{}, 1)}
-	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api, Binary(function))
+	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api,
+		"--log-level", "info", Binary(function)) // without, it takes the function's LOG_LEVEL for its own
 	r.command.Dir = filepath.Dir(Binary(function))
 	r.command.Env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=en_US.UTF-8", "TZ=:UTC", "_HANDLER=bootstrap",
@@ -53,7 +54,7 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 		"AWS_LAMBDA_FUNCTION_NAME=" + function, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_TIMEOUT=%.0f", math.Ceil(timeout.Seconds())),
 	}
-	for name, value := range forLambda(variables) {
+	for name, value := range definition(function, forLambda(variables), timeout, log).Env {
 		r.command.Env = append(r.command.Env, name+"="+value)
 	}
 	r.command.Stdout, r.command.Stderr = log, log
@@ -66,6 +67,19 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 			return r
 		}
 		require.True(t, time.Now().Before(deadline), "%v\n%s", err, log)
+	}
+}
+
+// OnRIE reports whether [Both] hosts functions on AWS's emulator, which passes no trace
+// ID on to them, unlike Lambda.
+func OnRIE() bool { return os.Getenv(lambdaVariable) == "rie" }
+
+// SkipOnRIE skips a test that AWS's emulator cannot serve, for the reason why, in a run
+// on that emulator.
+func SkipOnRIE(t testing.TB, why string) {
+	t.Helper()
+	if OnRIE() {
+		t.Skip("AWS's emulator " + why)
 	}
 }
 

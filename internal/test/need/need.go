@@ -42,6 +42,20 @@ func Optional(t testing.TB, problem error) {
 	}
 }
 
+// RequireEngine names the variable that fails tests where Docker's engine cannot start.
+const RequireEngine = "REQUIRE_ENGINE"
+
+// Engine is Optional for what Docker's engine needs: many computers and CI systems
+// cannot start one. With the variable REQUIRE_ENGINE set, the test fails.
+func Engine(t testing.TB, problem error) {
+	t.Helper()
+	if problem != nil && os.Getenv(RequireEngine) != "" {
+		t.Fatal(RequireEngine+" is set:", problem)
+		return // in the tests of this package
+	}
+	Optional(t, problem)
+}
+
 // SkippedFile names the variable with the file to which each skipped test adds one
 // line: what is missing. scripts/test counts these lines.
 const SkippedFile = "SOTER_TEST_SKIPPED"

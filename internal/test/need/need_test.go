@@ -39,6 +39,27 @@ func TestWhatIsMissingSkipsAndFailsInCI(t *testing.T) {
 	}
 }
 
+func TestEngineIsRequiredOnlyIfAsked(t *testing.T) {
+	t.Setenv(SkippedFile, "")
+	t.Setenv("CI", "true")
+	problem := errors.New("dockerd is not installed")
+	for _, c := range []struct {
+		required string
+		problem  error
+		ended    string
+	}{
+		{"", nil, ""},
+		{"1", nil, ""},
+		{"", problem, "skipped"},
+		{"1", problem, "failed"},
+	} {
+		t.Setenv(RequireEngine, c.required)
+		var r recorder
+		Engine(&r, c.problem)
+		assert.Equal(t, c.ended, r.ended, "%s=%q, %v", RequireEngine, c.required, c.problem)
+	}
+}
+
 func TestEachSkippedTestIsWrittenDown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "skipped")
 	t.Setenv(SkippedFile, file)

@@ -35,10 +35,11 @@ type Authority struct {
 }
 
 // Own returns the authority of this process, which it makes once.
-var Own = sync.OnceValue(New)
+var Own = sync.OnceValue(func() Authority { return New() })
 
-// New makes another authority. It panics if that fails.
-func New() Authority {
+// New makes another authority, whose certificate is for the names as well. It panics if
+// that fails.
+func New(names ...string) Authority {
 	caKey, leafKey := newKey(), newKey()
 	now := time.Now()
 	ca := &x509.Certificate{
@@ -50,7 +51,7 @@ func New() Authority {
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost", "*.sotercall.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
+		DNSNames:    append([]string{"localhost", "*.sotercall.test"}, names...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
 	}
 	caDER := must(x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey))
 	leafDER := must(x509.CreateCertificate(rand.Reader, leaf, must(x509.ParseCertificate(caDER)), leafKey.Public(), caKey))
