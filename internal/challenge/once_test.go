@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"os"
 	"sync"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
 )
@@ -54,12 +54,9 @@ func (p phone) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, er
 }
 
 // Eight instances of the function share a ledger, and 200 submit one answer at the same
-// time, four times. LONG=1 makes 40 such storms.
+// time, twice. scripts/test -long makes 40 such storms.
 func TestOfManySimultaneousSubmissionsOneIsGenuine(t *testing.T) {
-	storms := 4
-	if os.Getenv("LONG") != "" {
-		storms = 40
-	}
+	storms := need.OrLong(2, 40)
 	phone := newPhone(t)
 	for name, open := range ledgers {
 		t.Run(name, func(t *testing.T) {
