@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,8 @@ func TestOneRunLinksAProgramOnce(t *testing.T) {
 	require.Len(t, first, 1)
 	assert.Equal(t, "0", build(Target{})["CGO_ENABLED"])
 	assert.Equal(t, first, programs(), "it is not linked again")
+	assert.Equal(t, "0", build(Target{OS: runtime.GOOS, Arch: runtime.GOARCH})["CGO_ENABLED"])
+	assert.Equal(t, first, programs(), "this computer, by its name")
 
 	assert.Equal(t, "arm64", build(Target{OS: "linux", Arch: "arm64"})["GOARCH"])
 	assert.Len(t, programs(), 2, "the twin: another target is another program")
