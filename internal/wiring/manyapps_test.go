@@ -145,9 +145,9 @@ const (
 	silenceLimit = time.Second     // after which a request is repeated (wechat)
 )
 
-// TestManyAppsFetchOnceEach: 200 apps, none of which has a token, and 50 calls for
-// each of them at the same moment. Under the race detector there are 10: the processor
-// time of more would be longer than a fetch may take.
+// TestManyAppsFetchOnceEach: 60 apps, none of which has a token, and 20 calls for each
+// of them at the same moment; with scripts/test -long 200 and 50. Under the race detector
+// there are 10 calls: the processor time of more would be longer than a fetch may take.
 //
 // What is promised: an app is fetched once, unless a fetch lasts longer than its limit.
 // Within a fetch, a request that is silent for too long is sent once more, three times at
@@ -155,8 +155,7 @@ const (
 // things requests are silent although WeChat has answered. So the requests are counted
 // exactly for each app whose slowest call was faster than that.
 func TestManyAppsFetchOnceEach(t *testing.T) {
-	const apps = 200
-	calls := 50
+	apps, calls := need.OrLong(60, 200), need.OrLong(20, 50)
 	if raced {
 		calls = 10
 	}
@@ -280,7 +279,8 @@ func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 // One app's token is revoked while all are in use: it is refreshed, once, and no
 // other.
 func TestRevokedAppIsRefreshedAlone(t *testing.T) {
-	const apps, calls = 10, 20
+	const apps = 10
+	calls := need.OrLong(8, 20)
 	m := newMany(t, Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
 	questions := map[string]string{}
 	for i, id := range m.ids {
