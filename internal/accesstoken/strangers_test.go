@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	needs "sotercall/internal/need"
 	"sotercall/internal/secret"
+	needs "sotercall/internal/test/need"
 )
 
 // manyApps are n apps at one WeChat, in one process.

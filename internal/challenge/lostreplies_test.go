@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/need"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/need"
 )
 
 // While every second reply of the table is lost, a challenge that 200 submit at the same

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/internal/test/need"
 )
 
 // phone signs as a device does, and is the verifier that holds its key.

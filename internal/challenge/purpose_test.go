@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/need"
 )
 
 const order = "pay order 2026-0042, 42.00 CNY, to Tea House"

@@ -15,9 +15,9 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/need"
 )
 
 // uncheckedOf has the reasons of a desk collected.

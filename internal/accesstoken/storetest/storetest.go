@@ -16,8 +16,8 @@ import (
 	"pgregory.net/rapid"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/need"
 	"sotercall/internal/secret"
+	"sotercall/internal/test/need"
 )
 
 // Open makes a new, empty place where tokens are kept. What it returns opens the

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 // Open makes a new, empty Ledger and returns so many instances that share it, each
