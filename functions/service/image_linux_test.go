@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -103,7 +104,8 @@ func (e engine) must(t *testing.T, args ...string) string {
 }
 
 // goImage makes an image that stands in the place of golang: Go as it is installed
-// here, the modules that it has, a shell, and our own authority.
+// here, the modules that it has, a shell, our own authority, and what is compiled of
+// the service already: in there it is linked, and not compiled once more.
 func (e engine) goImage(t *testing.T, name string, authority []byte) {
 	t.Helper()
 	shell, err := need.Find("busybox") // the shell of the image that builds
@@ -120,18 +122,15 @@ func (e engine) goImage(t *testing.T, name string, authority []byte) {
 	put(t, base, "bin/sh", content, 0o755)
 	put(t, base, dockerfile(t).roots, authority, 0o644)
 	require.NoError(t, os.Mkdir(filepath.Join(base, "tmp"), 0o755))
-	at := func(variable string) string {
-		out, err := exec.CommandContext(t.Context(), "go", "env", variable).Output()
-		require.NoError(t, err)
-		return strings.TrimSpace(string(out))
-	}
+	compiled(t, filepath.Join(base, "cache"))
+	at := goEnv(t)
 	pack := exec.CommandContext(t.Context(), "tar", "c", "--transform", "s,^\\./,,",
 		"-C", base, ".", "--exclude", "./test", "--exclude", "./doc", "--exclude", "./api",
 		"--transform", "s,^go-root,usr/local/go,", "--transform", "s,^modules,proxy,",
 		"-C", linked(t, "go-root", at("GOROOT")), "go-root/bin", "go-root/src", "go-root/pkg", "go-root/go.env", "go-root/VERSION",
 		"-C", linked(t, "modules", filepath.Join(at("GOMODCACHE"), "cache", "download")), "modules/.")
 	importing := exec.CommandContext(t.Context(), "docker", "import",
-		"--change", "ENV PATH=/usr/local/go/bin:/bin HOME=/tmp GOPROXY=file:///proxy GOTOOLCHAIN=local", "-", name)
+		"--change", "ENV PATH=/usr/local/go/bin:/bin HOME=/tmp GOCACHE=/cache GOFLAGS=-v GOPROXY=file:///proxy GOTOOLCHAIN=local", "-", name)
 	importing.Env = e.host
 	importing.Stdin, err = pack.StdoutPipe()
 	require.NoError(t, err)
@@ -141,6 +140,53 @@ func (e engine) goImage(t *testing.T, name string, authority []byte) {
 	said, err := importing.CombinedOutput()
 	require.NoError(t, err, string(said))
 	require.NoError(t, pack.Wait(), packing.String())
+}
+
+// goEnv returns a function that returns a variable of the go command.
+func goEnv(t *testing.T) func(variable string) string {
+	return func(variable string) string {
+		out, err := exec.CommandContext(t.Context(), "go", "env", variable).Output()
+		require.NoError(t, err)
+		return strings.TrimSpace(string(out))
+	}
+}
+
+// compiled fills a folder with the part of Go's cache that holds the packages of the
+// service. The cache has two files for each: NN-d is what was compiled, NN-a names that
+// one by its hash. With -trimpath, neither depends on the folder of the source.
+func compiled(t *testing.T, folder string) {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-export", "-f", "{{.Export}}"},
+		append(gobuild.Target{}.Packages(), "./functions/service")...)...)
+	list.Dir, list.Env = filepath.Join("..", ".."), append(os.Environ(), "CGO_ENABLED=0")
+	said, err := list.Output()
+	require.NoError(t, err)
+	exports := map[string]bool{}
+	for file := range strings.FieldsSeq(string(said)) {
+		exports[strings.TrimSuffix(filepath.Base(file), "-d")] = true
+	}
+	require.NotEmpty(t, exports)
+	cache := goEnv(t)("GOCACHE")
+	actions, err := filepath.Glob(filepath.Join(cache, "??", "*-a"))
+	require.NoError(t, err)
+	copied := 0
+	for _, action := range actions {
+		content, err := os.ReadFile(action)
+		if err != nil {
+			continue // others trim the cache
+		}
+		words := strings.Fields(string(content)) // v1, its own hash, the hash of what it names, ...
+		if len(words) < 3 || !exports[words[2]] {
+			continue
+		}
+		output := filepath.Join(words[2][:2], words[2]+"-d")
+		archive, err := os.ReadFile(filepath.Join(cache, output))
+		require.NoError(t, err)
+		put(t, folder, filepath.Join(filepath.Base(filepath.Dir(action)), filepath.Base(action)), content, 0o644)
+		put(t, folder, output, archive, 0o644)
+		copied++
+	}
+	t.Logf("%d packages, %d actions", len(exports), copied)
 }
 
 // linked is a folder in which target has a name of our choice.
@@ -187,9 +233,10 @@ func TestImage(t *testing.T) {
 	const goImage, image = "sotercall-go:test", "sotercall:test"
 	e.goImage(t, goImage, authority)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", goImage) })
-	e.must(t, documented(t, "build", map[string][]string{
+	said := e.must(t, documented(t, "build", map[string][]string{
 		"-f": {"--network", "none", "--build-arg", "GO_IMAGE=" + goImage, "-f"}, "sotercall": {image},
 	})...)
+	t.Logf("compiled in the container: %q", regexp.MustCompile(`(?m)^[\w.-]+(/[\w.-]+)*$`).FindAllString(said, -1))
 	t.Cleanup(func() { e.must(t, "rmi", "-f", image) })
 	assert.Equal(t, "65532:65532 [/function]", e.must(t, "inspect", "-f", "{{.Config.User}} {{.Config.Entrypoint}}", image))
 

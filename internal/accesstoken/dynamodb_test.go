@@ -2,6 +2,7 @@ package accesstoken
 
 import (
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,10 +135,12 @@ func TestDynamoDBLeaseIsTwoRequestsAndLoadIsOne(t *testing.T) {
 
 // The write is done, and its reply is lost: what is sent again recognizes it.
 func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]dynalite.Fault{
 		"cut": {Done: true, Cut: true}, "timeout": {Done: true}, "500": {Done: true, Code: "InternalServerError"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := dynalite.Start(t)
 			d := openDynamoDB(t, server)
 			fault.Action, fault.Times = "PutItem", 1
@@ -159,39 +162,53 @@ func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
 }
 
 func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
-	server := dynalite.Start(t)
-	d := openDynamoDB(t, server)
-	held, state := lease(t, d), stateOf("s3cret-token")
-	check := func(err error, what, why string) {
+	t.Parallel()
+	check := func(t *testing.T, err error, what, why string) {
 		t.Helper()
-		require.ErrorContains(t, err, what+" the token: dynamodb: ")
-		require.ErrorContains(t, err, why)
-		require.NotErrorIs(t, err, ErrLeased)
-		require.NotErrorIs(t, err, ErrOutrun)
+		if !assert.ErrorContains(t, err, what+" the token: dynamodb: ") {
+			return
+		}
+		assert.ErrorContains(t, err, why)
+		assert.NotErrorIs(t, err, ErrLeased)
+		assert.NotErrorIs(t, err, ErrOutrun)
 		assert.NotContains(t, err.Error(), "s3cret-token")
+		assert.Equal(t, why == "no answer in time", isTimeout(err))
 	}
 	for why, fault := range map[string]dynalite.Fault{
 		"access denied":     {Code: "AccessDeniedException"},
 		"there is no table": {Code: "ResourceNotFoundException"}, "throttled": {Code: "ThrottlingException"},
 		"cannot be reached": {Cut: true}, "no answer in time": {},
 	} {
-		server.Break(fault)
-		_, err := d.Load(t.Context())
-		check(err, "load", why)
-		_, _, err = d.Acquire(t.Context(), longLife, false)
-		check(err, "lease", why)
-		check(d.Save(t.Context(), held, state), "save", why)
-		check(d.Release(t.Context(), held), "release", why)
-		assert.Equal(t, why == "no answer in time", isTimeout(err))
-		fault.Action = "PutItem" // may be read
-		if fault.Code != "" {
-			fault.Message = `may not put {"access_token":"s3cret-token"}`
-		}
-		server.Break(fault)
-		check(d.Save(t.Context(), held, state), "save", why)
-		requireStored(t, State{}, d)
+		t.Run(why, func(t *testing.T) {
+			t.Parallel()
+			server := dynalite.Start(t)
+			d := openDynamoDB(t, server)
+			held, state := lease(t, d), stateOf("s3cret-token")
+			server.Break(fault)
+			var calls sync.WaitGroup // side by side: a server that is silent takes its time
+			calls.Go(func() {
+				_, err := d.Load(t.Context())
+				check(t, err, "load", why)
+			})
+			calls.Go(func() {
+				_, _, err := d.Acquire(t.Context(), longLife, false)
+				check(t, err, "lease", why)
+			})
+			calls.Go(func() { check(t, d.Save(t.Context(), held, state), "save", why) })
+			calls.Go(func() { check(t, d.Release(t.Context(), held), "release", why) })
+			calls.Wait()
+			fault.Action = "PutItem" // may be read
+			if fault.Code != "" {
+				fault.Message = `may not put {"access_token":"s3cret-token"}`
+			}
+			server.Break(fault)
+			check(t, d.Save(t.Context(), held, state), "save", why)
+			requireStored(t, State{}, d)
+		})
 	}
-	server.Mend()
+	server := dynalite.Start(t)
+	d := openDynamoDB(t, server)
+	held, state := lease(t, d), stateOf("s3cret-token")
 	require.NoError(t, d.Save(t.Context(), held, state), "the twin")
 	state.Current.Value = secret.New("s3cret-token\xff")
 	err := d.Save(t.Context(), held, state)

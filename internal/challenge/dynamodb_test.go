@@ -113,6 +113,7 @@ func TestDynamoDBWithAForeignItemIsAnError(t *testing.T) {
 // The table does what it is asked for, and its reply is lost: a genuine first
 // submission is not refused by its own second attempt, and the next one is.
 func TestReplyThatIsLostCostsNoAnswerAndLetsNobodyElseIn(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]dynalite.Fault{
 		"timeout after the write":     {Done: true, Times: 1},
 		"cut after the write":         {Done: true, Cut: true, Times: 1},
@@ -124,6 +125,7 @@ func TestReplyThatIsLostCostsNoAnswerAndLetsNobodyElseIn(t *testing.T) {
 	} {
 		for _, action := range []string{"PutItem", "UpdateItem"} {
 			t.Run(name+", "+action, func(t *testing.T) {
+				t.Parallel()
 				server := dynalite.Start(t)
 				d := newDesk(t, challenge.NewDynamoDB(openTable(t, server)))
 				d.Policy = challenge.EnforceCounter

@@ -3,7 +3,6 @@ package challenge_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,16 +12,15 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/need"
 )
 
 // While every second reply of the table is lost, a challenge that 200 submit at the same
 // time over 8 instances still counts exactly once: one that was first is recognized by
-// its nonce. LONG=1 makes 55 rounds of it.
+// its nonce. scripts/test -long makes 55 rounds of it.
 func TestHalfOfTheRepliesAreLost(t *testing.T) {
-	rounds := 4
-	if os.Getenv("LONG") != "" {
-		rounds = 55
-	}
+	t.Parallel()
+	rounds := need.OrLong(4, 55)
 	server := dynalite.Start(t)
 	var ledgers []challenge.Ledger
 	for range 8 {

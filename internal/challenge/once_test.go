@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"os"
 	"sync"
 	"testing"
 
@@ -18,6 +17,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/internal/test/need"
 )
 
 // phone signs as a device does, and is the verifier that holds its key.
@@ -53,13 +53,10 @@ func (p phone) Verify(_ context.Context, r openapi.Request) (openapi.Verdict, er
 	return openapi.Genuine(), nil
 }
 
-// Eight instances of the function share a ledger, and 200 submit one answer at the same
-// time, four times. LONG=1 makes 40 such storms.
+// Eight instances of the function share a ledger, and 64 submit one answer at the same
+// time, twice. scripts/test -long makes 40 such storms of 200.
 func TestOfManySimultaneousSubmissionsOneIsGenuine(t *testing.T) {
-	storms := 4
-	if os.Getenv("LONG") != "" {
-		storms = 40
-	}
+	storms, times := need.OrLong(2, 40), need.OrLong(64, 200)
 	phone := newPhone(t)
 	for name, open := range ledgers {
 		t.Run(name, func(t *testing.T) {
@@ -75,9 +72,9 @@ func TestOfManySimultaneousSubmissionsOneIsGenuine(t *testing.T) {
 
 			for storm := range storms {
 				r := phone.sign(t, alice, issue(t, instances[0].Issuer, alice), uint64(41+2*storm))
-				genuine, reasons := submit(t, 200, instances, r)
+				genuine, reasons := submit(t, times, instances, r)
 				assert.Equal(t, 1, genuine, "storm %d", storm)
-				assert.Equal(t, map[string]int{"the challenge was used before": 199}, reasons, "storm %d", storm)
+				assert.Equal(t, map[string]int{"the challenge was used before": times - 1}, reasons, "storm %d", storm)
 
 				verdict, err = instances[1].Verify(t.Context(), phone.sign(t, alice, issue(t, instances[1].Issuer, alice), uint64(42+2*storm)))
 				require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/need"
 )
 
 const order = "pay order 2026-0042, 42.00 CNY, to Tea House"
@@ -233,7 +234,7 @@ func TestStormsOfPurposes(t *testing.T) {
 				instances[n] = &challenge.Verifier{Issuer: newIssuer(t, nil), Next: phone, Ledger: ledger}
 			}
 			asked := []string{order, purposes["another order"], "", purposes["longer"]}
-			for storm := range 40 {
+			for storm := range need.OrLong(8, 40) {
 				issued := asked[storm%len(asked)]
 				r := phone.sign(t, alice, issueFor(t, instances[0].Issuer, alice, "", issued), uint64(storm+1))
 				var mu sync.Mutex

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -139,27 +140,41 @@ func sum(logs, name string) int {
 	return total
 }
 
-// TestManyAppsFetchOnceEach: 200 apps, none of which has a token, and 50 calls for
-// each of them at the same moment. Under the race detector there are 10: the processor
-// time of more would be longer than a fetch may take. A request is then often silent for
-// a second, because nobody has time to read its answer, and is sent once more: that is
-// no second decision to fetch, and the log tells the two apart.
+const (
+	fetchLimit   = 5 * time.Second // of one fetch of a token (accesstoken)
+	silenceLimit = time.Second     // after which a request is repeated (wechat)
+)
+
+// TestManyAppsFetchOnceEach: 60 apps, none of which has a token, and 20 calls for each
+// of them at the same moment; with scripts/test -long 200 and 50. Under the race detector
+// there are 10 calls: the processor time of more would be longer than a fetch may take.
+//
+// What is promised: an app is fetched once, unless a fetch lasts longer than its limit.
+// Within a fetch, a request that is silent for too long is sent once more, three times at
+// most; the log tells such repeats from fetches. On a machine that is busy with other
+// things requests are silent although WeChat has answered. So the requests are counted
+// exactly for each app whose slowest call was faster than that.
 func TestManyAppsFetchOnceEach(t *testing.T) {
-	const apps = 200
-	calls := 50
+	apps, calls := need.OrLong(60, 200), need.OrLong(20, 50)
 	if raced {
 		calls = 10
 	}
 	m := newMany(t, Token, apps, nil, nil)
 	var failed atomic.Int64
 	var running sync.WaitGroup
+	var began time.Time
 	start := make(chan struct{})
-	tokens := make([]sync.Map, apps)
+	tokens, slowest := make([]sync.Map, apps), make([]atomic.Int64, apps)
 	for i, id := range m.ids {
 		for range calls {
 			running.Go(func() {
 				<-start
 				token, answer := m.token(id, clientSecret, "")
+				for took := int64(time.Since(began)); ; {
+					if most := slowest[i].Load(); took <= most || slowest[i].CompareAndSwap(most, took) {
+						break
+					}
+				}
 				if token == "" && failed.Add(1) == 1 {
 					t.Error(answer)
 				}
@@ -167,21 +182,27 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 			})
 		}
 	}
+	began = time.Now()
 	close(start)
 	running.Wait()
+	took := time.Since(began)
 	assert.Zero(t, failed.Load())
 	decisions, attempts := sum(m.logs.String(), "token_fetches"), sum(m.logs.String(), "upstream_attempts")
-	assert.Equal(t, apps, decisions)
+	assert.GreaterOrEqual(t, decisions, apps)
+	assert.LessOrEqual(t, decisions, apps*(1+int(took/fetchLimit)), "in %v", took)
 	assert.LessOrEqual(t, m.Requests("/cgi-bin/stable_token"), attempts)
-	if !raced {
-		assert.Equal(t, apps, m.Requests("/cgi-bin/stable_token"))
-	}
+	exact := 0
 	for i, id := range m.ids {
+		if time.Duration(slowest[i].Load()) < silenceLimit {
+			assert.Equal(t, 1, m.fetched(t, id))
+			exact++
+		}
 		assert.Positive(t, m.fetched(t, id))
 		n := 0
 		tokens[i].Range(func(any, any) bool { n++; return true })
 		assert.Equal(t, 1, n, "all calls of an app get the same")
 	}
+	t.Logf("%v, %d apps fast enough to count exactly", took, exact)
 	require.Equal(t, apps*calls, strings.Count(m.logs.String(), `"msg":"invocation"`))
 }
 
@@ -258,7 +279,8 @@ func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 // One app's token is revoked while all are in use: it is refreshed, once, and no
 // other.
 func TestRevokedAppIsRefreshedAlone(t *testing.T) {
-	const apps, calls = 10, 20
+	const apps = 10
+	calls := need.OrLong(8, 20)
 	m := newMany(t, Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
 	questions := map[string]string{}
 	for i, id := range m.ids {

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/test/need"
 )
 
 // Open makes a new, empty Ledger and returns so many instances that share it, each
@@ -185,7 +186,7 @@ func simultaneousUses(t *testing.T, open Open) {
 	all := open(t, 8)
 	var first atomic.Int32
 	var running sync.WaitGroup
-	for n := range 200 {
+	for n := range need.OrLong(64, 200) {
 		running.Go(func() {
 			u := challenge.Use{Challenge: "a", Keep: time.Minute, Nonce: fmt.Sprint(n)}
 			if is, err := all[n%8].Consume(context.Background(), u); assert.NoError(t, err) && is {
@@ -198,7 +199,7 @@ func simultaneousUses(t *testing.T, open Open) {
 }
 
 func simultaneousReadings(t *testing.T, open Open) {
-	const many = 200
+	many := need.OrLong(64, 200)
 	all := open(t, 8)
 	var running sync.WaitGroup
 	var mu sync.Mutex

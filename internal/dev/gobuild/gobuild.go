@@ -4,6 +4,7 @@
 package gobuild
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -42,10 +44,16 @@ type Target struct {
 
 // flags are those for t.
 func (t Target) flags() []string {
+	all := slices.Clone(flags)
 	if t.Trial {
-		return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool { return flag == "-trimpath" })
+		return slices.DeleteFunc(all, func(flag string) bool { return flag == "-trimpath" })
 	}
-	return flags
+	return all
+}
+
+// Packages returns the flags of t that decide what a package compiles to.
+func (t Target) Packages() []string {
+	return slices.DeleteFunc(t.flags(), func(flag string) bool { return flag == "-ldflags" || flag == "-s -w" })
 }
 
 // cgo is the variable that says whether t uses C; nil leaves it to the go command.
@@ -79,6 +87,8 @@ func (t Target) Program(ctx context.Context, pkg, file string) error {
 
 // share copies a program from the shared folder, where the first who needs it links it.
 func (t Target) share(ctx context.Context, folder, root, pkg, file string) error {
+	// This computer, named or not, is one target.
+	t.OS, t.Arch = cmp.Or(t.OS, runtime.GOOS), cmp.Or(t.Arch, runtime.GOARCH)
 	// Tests package copies of the source: another root is another program.
 	name := sha256.Sum256(fmt.Appendf(nil, "%q %q %+v", root, pkg, t))
 	built := filepath.Join(folder, hex.EncodeToString(name[:]))

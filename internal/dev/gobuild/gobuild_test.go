@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,9 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, Target{Trial: true}.Programs(t.Context(), folder, "functions/token"))
 	got := settings(t, filepath.Join(folder, "token"))
-	assert.NotContains(t, got, "-trimpath")
+	own, err := exec.CommandContext(t.Context(), "go", "env", "GOFLAGS").Output()
+	require.NoError(t, err)
+	assert.Equal(t, strings.Contains(string(own), "-trimpath"), got["-trimpath"] == "true")
 	assert.Equal(t, "lambda.norpc", got["-tags"])
 	usual, err := exec.CommandContext(t.Context(), "go", "env", "CGO_ENABLED").Output()
 	require.NoError(t, err)
@@ -81,6 +84,8 @@ func TestOneRunLinksAProgramOnce(t *testing.T) {
 	require.Len(t, first, 1)
 	assert.Equal(t, "0", build(Target{})["CGO_ENABLED"])
 	assert.Equal(t, first, programs(), "it is not linked again")
+	assert.Equal(t, "0", build(Target{OS: runtime.GOOS, Arch: runtime.GOARCH})["CGO_ENABLED"])
+	assert.Equal(t, first, programs(), "this computer, by its name")
 
 	assert.Equal(t, "arm64", build(Target{OS: "linux", Arch: "arm64"})["GOARCH"])
 	assert.Len(t, programs(), 2, "the twin: another target is another program")

@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -59,10 +58,7 @@ func ledgers(t *testing.T, address secret.Text, instances int) (all []challenge.
 // storms has a challenge submitted 200 times at once to 8 instances, and once more for
 // each storm; each counts once.
 func storms(t *testing.T, address secret.Text) {
-	n := 4
-	if os.Getenv("LONG") != "" {
-		n = 40
-	}
+	n := need.OrLong(4, 40)
 	all := ledgers(t, address, 8)
 	for storm := range n {
 		var first, failed atomic.Int32

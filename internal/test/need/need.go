@@ -109,13 +109,26 @@ func Time(t testing.TB) {
 	}
 }
 
-// Long skips a test that takes minutes, unless the variable LONG is set, as
-// scripts/test -long does. Each has a short form that every run includes.
+// LongVariable is set where the tests may take long: scripts/test -long sets it, and
+// every night CI runs that.
+const LongVariable = "LONG"
+
+// Long skips a test that takes minutes, unless LongVariable is set. Each has a short
+// form that every run includes.
 func Long(t testing.TB) {
 	t.Helper()
-	if os.Getenv("LONG") == "" {
-		t.Skip("LONG is not set")
+	if os.Getenv(LongVariable) == "" {
+		t.Skip(LongVariable + " is not set")
 	}
+}
+
+// OrLong returns short in an ordinary run, and long where LongVariable is set. Both are
+// sizes of the same test: how many rounds, how many calls, for how long.
+func OrLong[T any](short, long T) T {
+	if os.Getenv(LongVariable) == "" {
+		return short
+	}
+	return long
 }
 
 // patience bounds one installation.

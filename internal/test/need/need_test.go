@@ -80,3 +80,15 @@ func TestEachSkippedTestIsWrittenDown(t *testing.T) {
 	const line = "no-such-program is not installed\n"
 	assert.Equal(t, line+"two\n"+line+line, string(written))
 }
+
+func TestLongFormsRunWhereTheyAreAskedFor(t *testing.T) {
+	t.Setenv(LongVariable, "")
+	assert.Equal(t, 4, OrLong(4, 40))
+	t.Run("short", func(t *testing.T) {
+		defer func() { assert.True(t, t.Skipped()) }()
+		Long(t)
+	})
+	t.Setenv(LongVariable, "1")
+	assert.Equal(t, 40, OrLong(4, 40))
+	t.Run("long", func(t *testing.T) { Long(t) })
+}
