@@ -150,12 +150,12 @@ func (a *attempts) alone(ctx context.Context, cancel context.CancelFunc) (_ outc
 	first := a.begin(false)
 	patience, since := a.patience(ctx), time.Now()
 	result := make(chan error, 1)
-	callOff := a.client.glances.afterFunc(patience/glances, func() {
+	glance := time.AfterFunc(patience/glances, func() {
 		result <- a.watch(ctx, silentSince(since, patience))
 		cancel()
 	})
 	o := a.send(ctx, first)
-	if callOff() {
+	if glance.Stop() {
 		return o, nil
 	}
 	late := o // o itself stays off the heap

@@ -41,9 +41,8 @@ type Client struct {
 	// Redact masks secrets in what servers say. Set it before the first use.
 	Redact *redact.Redactor
 
-	http    *upstream.Client
-	budget  *upstream.Budget
-	glances *sharedTimer // for the first glance of each call
+	http   *upstream.Client
+	budget *upstream.Budget
 	// strangers bounds what strangers can have all apps fetch.
 	strangers *accesstoken.Strangers
 	now       func() time.Time
@@ -53,7 +52,7 @@ type Client struct {
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
 	return &Client{
-		http: upstream.New(connectionLife, now), glances: new(sharedTimer), strangers: accesstoken.NewStrangers(now),
+		http: upstream.New(connectionLife, now), strangers: accesstoken.NewStrangers(now),
 		budget: upstream.NewBudget(now), now: now, pause: pause,
 	}
 }
