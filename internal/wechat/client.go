@@ -113,9 +113,9 @@ type request struct {
 
 func (r *request) name() string { return r.method + " " + r.path }
 
-// send sends r once, and returns the body of an HTTP 200.
-func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
-	u := *to.base
+// newRequest returns r as it is sent to base. The error holds no part of it.
+func (c *Client) newRequest(ctx context.Context, r *request, base *url.URL) (*http.Request, error) {
+	u := *base
 	u.Path += r.path
 	if u.RawPath != "" {
 		u.RawPath += r.path
@@ -138,7 +138,15 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 			req.Header.Set("X-Amzn-Trace-Id", trace)
 		}
 	}
+	return req, nil
+}
 
+// send sends r once, and returns the body of an HTTP 200.
+func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
+	req, err := c.newRequest(ctx, r, to.base)
+	if err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	defer func() {
 		journal.From(ctx).Count("upstream_attempts", 1)
@@ -156,7 +164,10 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", r.name(), c.Redact.Error(err))
 	case reply.Status != http.StatusOK:
-		return nil, &badStatus{call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter}
+		return nil, &badStatus{
+			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter,
+			throttled: reply.Status == http.StatusTooManyRequests || reply.Status == http.StatusServiceUnavailable && r.function,
+		}
 	}
 	return reply.Body, nil
 }
@@ -167,6 +178,7 @@ type badStatus struct {
 	call       string
 	status     int
 	retryAfter time.Duration
+	throttled  bool // the server only says that it is asked too often: repeating costs it little
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }

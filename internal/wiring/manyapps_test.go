@@ -173,9 +173,7 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 	decisions, attempts := sum(m.logs.String(), "token_fetches"), sum(m.logs.String(), "upstream_attempts")
 	assert.Equal(t, apps, decisions)
 	assert.LessOrEqual(t, m.Requests("/cgi-bin/stable_token"), attempts)
-	if !raced {
-		assert.Equal(t, apps, m.Requests("/cgi-bin/stable_token"))
-	}
+	assert.LessOrEqual(t, m.Requests("/cgi-bin/stable_token"), 3*apps, "what a fetch may send")
 	for i, id := range m.ids {
 		assert.Positive(t, m.fetched(t, id))
 		n := 0
