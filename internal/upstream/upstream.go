@@ -183,8 +183,9 @@ func (c *Client) CloseIdle() {
 // connection, unless that was done after since: of many that die at once, the first
 // closes the idle ones, and the others use those that were opened in their place.
 func (c *Client) CloseIdleSince(since time.Time) {
-	if c.lastClose.Load() <= since.UnixNano() {
-		c.CloseIdle()
+	last := c.lastClose.Load()
+	if last <= since.UnixNano() && c.lastClose.CompareAndSwap(last, c.now().UnixNano()) {
+		c.transport.CloseIdleConnections()
 	}
 }
 
