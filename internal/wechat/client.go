@@ -53,7 +53,7 @@ type Client struct {
 func New(now func() time.Time) *Client {
 	return &Client{
 		http: upstream.New(connectionLife, now), strangers: accesstoken.NewStrangers(now),
-		budget: upstream.NewBudget(now), now: now, pause: pause,
+		budget: upstream.NewBudget(now), now: now, pause: upstream.Sleep,
 	}
 }
 
@@ -75,17 +75,6 @@ func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
 		own[i].Path, own[i].RawPath = strings.TrimRight(own[i].Path, "/"), strings.TrimRight(own[i].RawPath, "/")
 	}
 	return upstream.NewHosts(c.now, own...)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // request is one question, to be sent as often as needed.
