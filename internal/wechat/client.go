@@ -52,7 +52,7 @@ type Client struct {
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
 	return &Client{
-		http: upstream.New(connectionLife, now), strangers: accesstoken.NewStrangers(now),
+		http: upstream.New(upstream.NewTransport(connectionLife, now), now), strangers: accesstoken.NewStrangers(now),
 		budget: upstream.NewBudget(now), now: now, pause: upstream.Sleep,
 	}
 }
