@@ -107,10 +107,11 @@ func TestHTTPBodyIsBounded(t *testing.T) {
 // the time of notice is answered, and says that the connection ends.
 func TestStopBreaksNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newHTTPServer(&serving{serve: func(_ context.Context, _ Invocation, w http.ResponseWriter, r *http.Request) {
+		echo := func(_ context.Context, _ Invocation, w http.ResponseWriter, r *http.Request) {
 			time.Sleep(5 * time.Millisecond)
 			_, _ = io.Copy(w, r.Body)
-		}}, time.Minute, idleTimeout)
+		}
+		s := newHTTPServer(&serving{serve: echo}, time.Minute, idleTimeout)
 		listener := newPipes()
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)

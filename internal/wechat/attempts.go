@@ -117,7 +117,8 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	}
 	a := &attempts{
 		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
-		route: r.hosts.Route(), outcomes: make(chan outcome, maxThrottled), failures: failures{hosts: r.hosts.Count()},
+		outcomes: make(chan outcome, maxThrottled), // no call makes more attempts
+		failures: failures{hosts: r.hosts.Count()}, route: r.hosts.Route(),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer a.end(cancel)
@@ -250,8 +251,10 @@ func (a *attempts) prepareNext(ctx context.Context, o outcome, err error) bool {
 	a.apart = next.apart
 	a.mu.Unlock()
 	wait := next.wait(ctx)
-	switch {
-	case next.stop, !leaves(ctx, wait), !a.mayGoOn(ctx, a.most(next.throttled)), !next.free && !a.client.budget.Take():
+	if next.stop || !leaves(ctx, wait) || !a.mayGoOn(ctx, a.most(next.throttled)) {
+		return false
+	}
+	if !next.free && !a.client.budget.Take() {
 		return false
 	}
 	return wait == 0 || a.client.pause(ctx, wait) == nil

@@ -52,8 +52,10 @@ type Client struct {
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
 	return &Client{
-		http: upstream.New(upstream.NewTransport(connectionLife, now), now), strangers: accesstoken.NewStrangers(now),
-		budget: upstream.NewBudget(now), now: now, pause: upstream.Sleep,
+		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),
+		budget:    upstream.NewBudget(now),
+		strangers: accesstoken.NewStrangers(now),
+		now:       now, pause: upstream.Sleep,
 	}
 }
 
@@ -155,7 +157,8 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 	case reply.Status != http.StatusOK:
 		return nil, &badStatus{
 			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter,
-			throttled: reply.Status == http.StatusTooManyRequests || reply.Status == http.StatusServiceUnavailable && r.function,
+			throttled: reply.Status == http.StatusTooManyRequests ||
+				reply.Status == http.StatusServiceUnavailable && r.function,
 		}
 	}
 	return reply.Body, nil
