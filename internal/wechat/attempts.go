@@ -82,28 +82,24 @@ type attempt struct {
 	began time.Time
 }
 
-// outcome is how an attempt ended.
-type outcome struct {
-	attempt
-	reply []byte
-	err   error
-}
-
 // attempts is one request while it is being answered. An attempt that stays silent
 // starts another one beside itself. The first good reply ends them all.
 type attempts struct {
 	client     *Client
 	request    *request
 	invocation *invocation
-	outcomes   chan outcome
-	running    sync.WaitGroup
 	failures   failures
+	beside     sync.WaitGroup     // attempts begun beside a silent one
+	cancel     context.CancelFunc // ends all attempts
 
 	mu       sync.Mutex
 	route    upstream.Route // guarded by mu, as is all that follows
 	inFlight int
-	extras   int  // begun beside a silent one
-	apart    bool // the next attempt gets a connection of its own
+	extras   int     // begun beside a silent one
+	apart    bool    // the next attempt gets a connection of its own
+	last     attempt // that has ended
+	err      error   // how last has ended
+	done     bool    // err is how the call ends
 }
 
 // call sends r until it has a reply that is worth keeping, or until another attempt
@@ -115,34 +111,44 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	case time.Since(i.began) >= countedFor:
 		ctx = beginAnew(ctx)
 	}
-	a := &attempts{
-		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
-		outcomes: make(chan outcome, maxThrottled), // no call makes more attempts
-		failures: failures{hosts: r.hosts.Count()}, route: r.hosts.Route(),
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer a.end(cancel)
-	a.start(ctx)
+	defer cancel()
+	a := &attempts{
+		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation), cancel: cancel,
+		route: r.hosts.Route(), failures: failures{hosts: r.hosts.Count()},
+	}
 	for {
-		if done, err := a.take(ctx, <-a.outcomes); done {
-			return err
+		a.run(ctx, a.begin())
+		a.beside.Wait()
+		// None is in flight now, and so none can start another one.
+		switch {
+		case a.done:
+			return a.err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
+		case a.prepareNext(ctx):
+			continue
+		case errors.Is(a.err, errBusy):
+			return nil // it is WeChat's answer all the same
 		}
+		return a.err
 	}
 }
 
-// end cancels what is in flight, and waits for it. No attempt starts afterwards.
-func (a *attempts) end(cancel context.CancelFunc) {
-	a.mu.Lock()
-	cancel()
-	a.mu.Unlock()
-	a.running.Wait()
-}
-
-// start makes the next attempt.
-func (a *attempts) start(ctx context.Context) {
+// begin returns the next attempt.
+func (a *attempts) begin() attempt {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.send(ctx, false)
+	return a.next(false)
+}
+
+// next counts an attempt and returns it. a.mu is held.
+func (a *attempts) next(extra bool) attempt {
+	a.invocation.count()
+	a.inFlight++
+	next := attempt{base: a.route.Base(), extra: extra, apart: a.apart, began: a.client.now()}
+	a.apart = false
+	return next
 }
 
 // startBeside makes an attempt beside one that has been silent, if there may be one.
@@ -156,60 +162,37 @@ func (a *attempts) startBeside(ctx context.Context) {
 	a.client.http.CloseIdle()
 	a.route.Leave()
 	a.extras++
-	a.send(ctx, true)
+	next := a.next(true)
+	a.beside.Go(func() { a.run(ctx, next) })
 }
 
-// send makes an attempt in a goroutine of its own. a.mu is held.
-func (a *attempts) send(ctx context.Context, extra bool) {
-	a.invocation.count()
-	a.inFlight++
-	this := attempt{base: a.route.Base(), extra: extra, apart: a.apart, began: a.client.now()}
-	a.apart = false
+// run makes an attempt, and cancels the others if the call ends with it.
+func (a *attempts) run(ctx context.Context, this attempt) {
 	silence := time.AfterFunc(a.patience(ctx), func() { a.startBeside(ctx) })
-	a.running.Go(func() {
-		reply, err := a.client.send(ctx, a.request, this)
-		silence.Stop()
-		a.outcomes <- outcome{attempt: this, reply: reply, err: err}
-	})
-}
-
-// take looks at how an attempt ended. It reports whether the call is done; if not, at
-// least one other attempt is in flight when it returns.
-func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
-	err = a.judge(o)
-	switch others := a.landed(); {
-	case err == nil:
-		a.settle(o)
-		return true, nil
-	case ctx.Err() != nil:
-		return true, fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
-	case a.request.isServiceDown(err), errors.Is(err, errServiceBroken):
-		return true, err
-	case others: // they may still answer
-		return false, nil
-	case a.prepareNext(ctx, o, err):
-		a.start(ctx)
-		return false, nil
-	case errors.Is(err, errBusy):
-		return true, nil // it is WeChat's answer all the same
-	}
-	return true, err
-}
-
-// landed counts an attempt that has ended. It reports whether others are in flight.
-func (a *attempts) landed() (others bool) {
+	reply, err := a.client.send(ctx, a.request, this)
+	silence.Stop()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
-	return a.inFlight > 0
+	if a.done {
+		return
+	}
+	if err == nil {
+		err = a.judge(reply)
+	}
+	a.last, a.err = this, err
+	if err == nil {
+		a.settle()
+	}
+	if err == nil || a.request.isServiceDown(err) || errors.Is(err, errServiceBroken) {
+		a.done = true
+		a.cancel()
+	}
 }
 
 // judge returns nil for a reply that is worth keeping.
-func (a *attempts) judge(o outcome) error {
-	if o.err != nil {
-		return o.err
-	}
-	errCode, err := a.request.read(o.reply)
+func (a *attempts) judge(reply []byte) error {
+	errCode, err := a.request.read(reply)
 	switch {
 	case errors.Is(err, errServiceBroken):
 		return fmt.Errorf("%s: %w", a.request.name(), errServiceBroken)
@@ -221,35 +204,31 @@ func (a *attempts) judge(o outcome) error {
 	return nil
 }
 
-// settle remembers who has answered.
-func (a *attempts) settle(o outcome) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	changed := a.route.Answered(o.base)
-	if o.extra {
+// settle remembers that the last attempt was answered. a.mu is held.
+func (a *attempts) settle() {
+	changed := a.route.Answered(a.last.base)
+	if a.last.extra {
 		a.client.budget.Return(a.extras)
 	}
-	if changed || o.extra {
+	if changed || a.last.extra {
 		// Those to a host that is not asked any more are kept for nothing, and those
 		// beside a dead one are not to be trusted.
 		a.client.http.CloseIdle()
 	}
 }
 
-// prepareNext does what [plan] says after an attempt that ended with err. It reports
-// whether there may be another one.
-func (a *attempts) prepareNext(ctx context.Context, o outcome, err error) bool {
+// prepareNext does what [plan] says after the last attempt has failed. It reports
+// whether there may be another one. None is in flight.
+func (a *attempts) prepareNext(ctx context.Context) bool {
 	var next step
-	next, a.failures = plan(err, a.failures)
+	next, a.failures = plan(a.err, a.failures)
 	if next.closeIdle {
-		a.client.http.CloseIdleSince(o.began)
+		a.client.http.CloseIdleSince(a.last.began)
 	}
-	a.mu.Lock()
 	if next.leave {
 		a.route.Leave()
 	}
 	a.apart = next.apart
-	a.mu.Unlock()
 	wait := next.wait(ctx)
 	if next.stop || !leaves(ctx, wait) || !a.mayGoOn(ctx, a.most(next.throttled)) {
 		return false

@@ -98,7 +98,7 @@ type request struct {
 	// spare is how many of the invocation's requests are kept for what comes after.
 	spare int
 	// read reads a reply (HTTP 200, whole). An error says that it is none of
-	// WeChat's. It is called by one goroutine, and what it read last counts.
+	// WeChat's. It is called by one goroutine at a time, and what it read last counts.
 	read func(reply []byte) (errCode int, err error)
 }
 
