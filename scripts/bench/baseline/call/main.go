@@ -31,7 +31,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"sotercall/internal/scfguard"
+	"sotercall/internal/adapter/scfguard"
 )
 
 func main() {
