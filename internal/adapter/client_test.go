@@ -49,6 +49,8 @@ type pipes struct {
 	dialed   atomic.Int64
 }
 
+func newPipes() *pipes { return &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})} }
+
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.accepted:
@@ -90,7 +92,7 @@ func TestProxyThatKeepsConnectionsForAnHour(t *testing.T) {
 					together.Wait() // so that each has a connection of its own
 					_, _ = io.WriteString(w, "answer")
 				}}, time.Minute, c.idle)
-				listener := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+				listener := newPipes()
 				done := make(chan error, 1)
 				go func() { done <- s.server.Serve(listener) }()
 				proxy := &http.Transport{DialContext: listener.dial, IdleConnTimeout: time.Hour, MaxIdleConnsPerHost: connections}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -54,9 +53,6 @@ const (
 	// noticeTime is how long a server that was told to stop still takes new
 	// connections: until those in front have noticed, by /healthz or otherwise.
 	noticeTime = 3 * time.Second
-	// settleTime is how long a connection that a client is just opening has to be
-	// accepted before the server listens no more, and then to send its request.
-	settleTime = 250 * time.Millisecond
 )
 
 // HealthPath answers 200 while the function is configured and not stopping, and
@@ -76,7 +72,7 @@ func startHTTP(h Handler, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return NotHosted
 	}
-	listener, err := listen(net.JoinHostPort(os.Getenv(hostVariable), os.Getenv(httpVariable)))
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv(hostVariable), os.Getenv(httpVariable)))
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", httpVariable, err)
 		return NotHosted
@@ -104,27 +100,16 @@ func duration(name string, standard, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// listen opens a listener that takeNoMore can close to new connections, which the
-// kernel does not offer for Multipath TCP, Go's default.
-func listen(address string) (net.Listener, error) {
-	var config net.ListenConfig
-	config.SetMultipathTCP(false)
-	return config.Listen(context.Background(), "tcp", address)
-}
-
 // httpServer is a Handler behind a port.
 type httpServer struct {
 	handler  Handler
 	timeout  time.Duration
 	stopping atomic.Bool
 	server   *http.Server
-
-	mu   sync.Mutex
-	busy map[net.Conn]http.ConnState // guarded by mu; the connections that are new or active
 }
 
 func newHTTPServer(h Handler, timeout, idle time.Duration) *httpServer {
-	s := &httpServer{handler: h, timeout: timeout, busy: map[net.Conn]http.ConnState{}}
+	s := &httpServer{handler: h, timeout: timeout}
 	s.server = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: readTimeout,
@@ -133,39 +118,13 @@ func newHTTPServer(h Handler, timeout, idle time.Duration) *httpServer {
 		WriteTimeout:   readTimeout + timeout + time.Second,
 		IdleTimeout:    idle,
 		MaxHeaderBytes: maxHeader,
-		ConnState:      s.track,
 	}
 	return s
 }
 
-// track keeps the connections that are neither idle nor gone.
-func (s *httpServer) track(c net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if state == http.StateNew || state == http.StateActive {
-		s.busy[c] = state
-	} else {
-		delete(s.busy, c)
-	}
-}
-
-// isBusy reports whether a request is under way, or expected on a new connection.
-func (s *httpServer) isBusy(expected bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, state := range s.busy {
-		if expected || state == http.StateActive {
-			return true
-		}
-	}
-	return false
-}
-
-// run serves until ctx ends, and then breaks nothing. For the time of notice it
-// still takes requests, each answered with Connection: close, so that nobody is
-// left with a connection that ends under a request. Then it listens no more, and
-// answers what has come in. Only then does it shut down: from that moment on
-// http.Server drops what it reads.
+// run serves until ctx ends. For the time of notice it then still takes requests, answers
+// each with Connection: close, and says at [HealthPath] that it is stopping, so that a
+// balancer in front sends no more. Then it listens no more, and answers what is under way.
 func (s *httpServer) run(ctx context.Context, listener net.Listener, notice time.Duration) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(listener) }()
@@ -182,17 +141,6 @@ func (s *httpServer) run(ctx context.Context, listener net.Listener, notice time
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout+time.Second)
 	defer cancel()
-	takeNoMore(listener)
-	time.Sleep(settleTime)
-	_ = listener.Close()
-	<-failed // it says that the listener is closed
-	closed := time.Now()
-	for s.isBusy(time.Since(closed) < settleTime) && ctx.Err() == nil {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-		}
-	}
 	return s.server.Shutdown(ctx)
 }
 

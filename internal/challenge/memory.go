@@ -26,8 +26,8 @@ var ErrFull = errors.New("too many consumed challenges to remember another")
 //
 // It holds at most 65,536 consumed challenges at a time and answers ErrFull
 // beyond. Of counters it holds those of the last 65,536 devices at least, and
-// forgets the devices that were silent longest. A call takes as long when it is
-// full as when it is nearly empty.
+// forgets the devices that were silent longest. While it is full, one call a second
+// takes some milliseconds to make room.
 type Memory struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -57,7 +57,7 @@ func (m *Memory) Consume(_ context.Context, u Use) (first bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if known := m.marks.find(u.Challenge, now); known != nil {
+	if known, found := m.marks.find(u.Challenge, now); found {
 		return known.nonce == u.Nonce, nil
 	}
 	if err := m.marks.add(u, now); err != nil {

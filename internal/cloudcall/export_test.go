@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"sotercall/internal/openapi"
+	"sotercall/internal/upstream"
 )
 
 // FixBoundary makes every form of v have this boundary.
@@ -13,13 +14,19 @@ func (v *Verifier) FixBoundary(boundary string) { v.boundary = func() string { r
 
 // DialOnly makes v connect to address whatever the URL says.
 func (v *Verifier) DialOnly(address string) {
-	v.client.DialWith(func(ctx context.Context, network, _ string) (net.Conn, error) {
+	transport := upstream.NewTransport(connectionLife, v.now)
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
-	})
+	}
+	v.client = upstream.New(transport, v.now)
 }
 
 // TrustOnly makes v trust these certificate authorities alone.
-func (v *Verifier) TrustOnly(roots *x509.CertPool) { v.client.TrustOnly(roots) }
+func (v *Verifier) TrustOnly(roots *x509.CertPool) {
+	transport := upstream.NewTransport(connectionLife, v.now)
+	transport.TLSClientConfig.RootCAs = roots
+	v.client = upstream.New(transport, v.now)
+}
 
 // Send sends what Verify would, with or without a ticket, as the SDK does.
 func (v *Verifier) Send(ctx context.Context, r openapi.Request) error {

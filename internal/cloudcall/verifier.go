@@ -59,7 +59,10 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // question would be asked in his name. Those that belong to the function
 // (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
-	return &Verifier{environment: environment, now: now, boundary: boundary, client: upstream.New(connectionLife, now)}
+	return &Verifier{
+		environment: environment, now: now, boundary: boundary,
+		client: upstream.New(upstream.NewTransport(connectionLife, now), now),
+	}
 }
 
 // boundary has the form that the SDK's form-data gives it.

@@ -55,9 +55,10 @@ func TestMuteAddressIsDialledLast(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(time.Now().UnixNano())
 	now := func() time.Time { return time.Unix(0, clock.Load()) }
-	client, d := New(30*time.Second, now), newDialer(now)
+	transport, d := NewTransport(30*time.Second, now), newDialer(now)
 	d.lookup = func(context.Context, string) ([]netip.Addr, error) { return addresses, nil }
-	client.DialWith(d.dial)
+	transport.DialContext = d.dial
+	client := New(transport, now)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
 	send := func(limit time.Duration) error {

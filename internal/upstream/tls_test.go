@@ -20,11 +20,17 @@ func sayProtocol(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(r.Proto + " " + r.TLS.NegotiatedProtocol))
 }
 
+// transport returns one that trusts these authorities instead of the system's.
+func transport(roots *x509.CertPool) *http.Transport {
+	transport := upstream.NewTransport(time.Minute, time.Now)
+	transport.TLSClientConfig.RootCAs = roots
+	return transport
+}
+
 // trusting returns a client that trusts the authority of the tests.
 func trusting(t *testing.T) *upstream.Client {
 	t.Helper()
-	client := upstream.New(time.Minute, time.Now)
-	client.TrustOnly(tlstest.Own().Pool())
+	client := upstream.New(transport(tlstest.Own().Pool()), time.Now)
 	t.Cleanup(client.CloseIdle)
 	return client
 }
@@ -80,8 +86,7 @@ func TestCertificatesThatAreNotTrustedAreExplained(t *testing.T) {
 	server := tlstest.Own().Serve(http.HandlerFunc(sayProtocol), tlstest.Common...)
 	defer server.Close()
 	for name, roots := range map[string]*x509.CertPool{"no roots": x509.NewCertPool(), "others": tlstest.New().Pool()} {
-		client := upstream.New(time.Minute, time.Now)
-		client.TrustOnly(roots)
+		client := upstream.New(transport(roots), time.Now)
 		_, err := get(t, client, server.URL+"/?secret=hush")
 		assertObstacle(t, err, sentenceTrust, name)
 		assert.ErrorContains(t, err, "certificate signed by unknown authority", "the chain is for the log")
@@ -89,9 +94,9 @@ func TestCertificatesThatAreNotTrustedAreExplained(t *testing.T) {
 	client := trusting(t)
 	_, err := get(t, client, server.URL)
 	require.NoError(t, err, "the twin")
-	client = trusting(t)
-	client.DialWith(dialTo(server))
-	_, err = get(t, client, "https://another.example/?secret=hush")
+	elsewhere := transport(tlstest.Own().Pool())
+	elsewhere.DialContext = dialTo(server)
+	_, err = get(t, upstream.New(elsewhere, time.Now), "https://another.example/?secret=hush")
 	assertObstacle(t, err, "the certificate of the server is for another name", "another name")
 }
 

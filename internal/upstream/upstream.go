@@ -9,12 +9,9 @@
 package upstream
 
 import (
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -44,16 +41,18 @@ type Client struct {
 	lastDeath atomic.Int64 // when a reused connection was last found dead, in the same
 }
 
-// New makes a Client whose idle connections live for so long; now is the clock.
-func New(life time.Duration, now func() time.Time) *Client {
-	return &Client{transport: newTransport(life, now), life: life, now: now}
+// New makes a Client that sends by transport, whose idle connections live for its
+// IdleConnTimeout by the clock now.
+func New(transport *http.Transport, now func() time.Time) *Client {
+	return &Client{transport: transport, life: transport.IdleConnTimeout, now: now}
 }
 
-// newTransport returns a transport with one HTTP/1.1 connection per concurrent
-// request, so that a dead connection is noticed at once. It is no clone of
-// http.DefaultTransport, whose TLS configuration offers HTTP/2: a server that
-// accepts the offer then gets HTTP/1.1 and cannot read it (golang/go issue 39302).
-func newTransport(life time.Duration, now func() time.Time) *http.Transport {
+// NewTransport returns a transport with one HTTP/1.1 connection per concurrent
+// request, so that a dead connection is noticed at once. Idle connections live for
+// life. It is no clone of http.DefaultTransport, whose TLS configuration offers HTTP/2:
+// a server that accepts the offer then gets HTTP/1.1 and cannot read it (golang/go
+// issue 39302).
+func NewTransport(life time.Duration, now func() time.Time) *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  proxyFor,
 		OnProxyConnectResponse: onProxyResponse,
@@ -70,16 +69,6 @@ func newTransport(life time.Duration, now func() time.Time) *http.Transport {
 	transport.Protocols.SetHTTP1(true)
 	return transport
 }
-
-// DialWith makes c connect by dial, for tests in which another server stands in
-// for a host. Call it before the first Send.
-func (c *Client) DialWith(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	c.transport.DialContext = dial
-}
-
-// TrustOnly makes c trust these certificate authorities in place of the system's,
-// for tests. Call it before the first Send.
-func (c *Client) TrustOnly(roots *x509.CertPool) { c.transport.TLSClientConfig.RootCAs = roots }
 
 // Reply is what came back, read whole.
 type Reply struct {
@@ -150,7 +139,7 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 func (c *Client) SendApart(req *http.Request) (Reply, error) {
 	transport := c.transport.Clone()
 	transport.DisableKeepAlives = true
-	return (&Client{transport: transport, life: c.life, now: c.now}).Send(req)
+	return New(transport, c.now).Send(req)
 }
 
 // RoundTrip implements [http.RoundTripper], for libraries that word their own requests.
@@ -183,8 +172,9 @@ func (c *Client) CloseIdle() {
 // connection, unless that was done after since: of many that die at once, the first
 // closes the idle ones, and the others use those that were opened in their place.
 func (c *Client) CloseIdleSince(since time.Time) {
-	if c.lastClose.Load() <= since.UnixNano() {
-		c.CloseIdle()
+	last := c.lastClose.Load()
+	if last <= since.UnixNano() && c.lastClose.CompareAndSwap(last, c.now().UnixNano()) {
+		c.transport.CloseIdleConnections()
 	}
 }
 

@@ -15,6 +15,10 @@ import (
 	"sotercall/internal/upstream"
 )
 
+func newClient(life time.Duration, now func() time.Time) *upstream.Client {
+	return upstream.New(upstream.NewTransport(life, now), now)
+}
+
 // serve runs a server that counts the connections it is reached by.
 func serve(t *testing.T, handler http.HandlerFunc) (url string, connections *atomic.Int32) {
 	t.Helper()
@@ -40,7 +44,7 @@ func get(t *testing.T, client *upstream.Client, url string) (upstream.Reply, err
 func TestConnectionIsKeptUntilItIsOld(t *testing.T) {
 	url, connections := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("here")) })
 	clock := time.Now()
-	client := upstream.New(30*time.Second, func() time.Time { return clock })
+	client := newClient(30*time.Second, func() time.Time { return clock })
 	for range 3 {
 		reply, err := get(t, client, url)
 		require.NoError(t, err)
@@ -62,7 +66,7 @@ func TestRedirectIsAReply(t *testing.T) {
 		assert.Equal(t, "/", r.URL.Path)
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	})
-	reply, err := get(t, upstream.New(time.Second, time.Now), url+"/")
+	reply, err := get(t, newClient(time.Second, time.Now), url+"/")
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusFound, reply.Status)
 }
@@ -70,7 +74,7 @@ func TestRedirectIsAReply(t *testing.T) {
 func TestHeadersAreBounded(t *testing.T) {
 	size := 60 << 10
 	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", strings.Repeat("x", size)) })
-	client := upstream.New(time.Second, time.Now)
+	client := newClient(time.Second, time.Now)
 	_, err := get(t, client, url)
 	require.NoError(t, err, "the twin that passes")
 	size = 65 << 10
@@ -83,7 +87,7 @@ func TestHeadersAreBounded(t *testing.T) {
 func TestReplyIsBounded(t *testing.T) {
 	size := 64 << 10
 	url, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", size))) })
-	client := upstream.New(time.Second, time.Now)
+	client := newClient(time.Second, time.Now)
 	reply, err := get(t, client, url)
 	require.NoError(t, err)
 	assert.Len(t, reply.Body, size)
@@ -102,7 +106,7 @@ func TestWhatWentWrongIsToldWithoutTheAddress(t *testing.T) {
 		}
 		panic(http.ErrAbortHandler)
 	})
-	client := upstream.New(time.Second, time.Now)
+	client := newClient(time.Second, time.Now)
 	var noReply *upstream.NoReply
 	_, err := get(t, client, url+"/none?secret=hush")
 	require.ErrorAs(t, err, &noReply)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -21,15 +19,9 @@ const (
 	maxAttempts = 4
 	// countedFor is as long as a fetch may take: the one after it is repeated again.
 	countedFor = 5 * time.Second
-	// maxCrowded bounds how often a server is asked that says that it is asked too
-	// much. Such an answer costs it little.
-	maxCrowded = 8
-
-	// firstBackoff is the pause before the second attempt; it doubles after.
-	firstBackoff = 100 * time.Millisecond
-	// crowdedBackoff is about the pause after HTTP 429 and 503. Those who were turned
-	// away together must not come back together.
-	crowdedBackoff = 400 * time.Millisecond
+	// maxThrottled bounds the same while a server only says that it is asked too much.
+	// Such an answer costs it little.
+	maxThrottled = 8
 
 	// maxPatience is how long an attempt may be silent before another begins beside
 	// it: a connection may be dead, and nothing tells. Of the time that is left it is
@@ -90,29 +82,24 @@ type attempt struct {
 	began time.Time
 }
 
-// outcome is how an attempt ended.
-type outcome struct {
-	attempt
-	reply []byte
-	err   error
-}
-
-// attempts is one request while it is being answered. The first attempt is made by
-// the goroutine of the call itself, as long as nothing speaks against it; only a
-// server that is silent makes it two goroutines, of which then one watches.
+// attempts is one request while it is being answered. An attempt that stays silent
+// starts another one beside itself. The first good reply ends them all.
 type attempts struct {
 	client     *Client
 	request    *request
 	invocation *invocation
-	route      upstream.Route
-	outcomes   chan *outcome // while one watches
-	running    sync.WaitGroup
-	inFlight   int
-	extras     int // begun beside a silent one
-	failures   int
-	dead       int  // reused connections that have died
-	left       int  // hosts that were left because they are none of the API's
-	apart      bool // the next attempt gets a connection of its own
+	failures   failures
+	beside     sync.WaitGroup     // attempts begun beside a silent one
+	cancel     context.CancelFunc // ends all attempts
+
+	mu       sync.Mutex
+	route    upstream.Route // guarded by mu, as is all that follows
+	inFlight int
+	extras   int     // begun beside a silent one
+	apart    bool    // the next attempt gets a connection of its own
+	last     attempt // that has ended
+	err      error   // how last has ended
+	done     bool    // err is how the call ends
 }
 
 // call sends r until it has a reply that is worth keeping, or until another attempt
@@ -124,136 +111,88 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	case time.Since(i.began) >= countedFor:
 		ctx = beginAnew(ctx)
 	}
-	a := &attempts{
-		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation),
-		route: r.hosts.Route(), outcomes: make(chan *outcome, maxCrowded),
-	}
-	// What is still under way when the answer is there ends with the call.
-	defer a.running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	a := &attempts{
+		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation), cancel: cancel,
+		route: r.hosts.Route(), failures: failures{hosts: r.hosts.Count()},
+	}
 	for {
-		o, watched := a.alone(ctx, cancel)
-		if watched != nil {
-			return <-watched
+		a.run(ctx, a.begin())
+		a.beside.Wait()
+		// None is in flight now, and so none can start another one.
+		switch {
+		case a.done:
+			return a.err
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", r.name(), context.Cause(ctx))
+		case a.prepareNext(ctx):
+			continue
+		case errors.Is(a.err, errBusy):
+			return nil // it is WeChat's answer all the same
 		}
-		if done, err := a.take(ctx, o); done {
-			return err
-		}
+		return a.err
 	}
 }
 
-// alone makes an attempt. Once the server has been silent for a while, another
-// goroutine watches and decides; how the call ends is then received from watched,
-// and cancel ends this attempt if it is no longer wanted.
-func (a *attempts) alone(ctx context.Context, cancel context.CancelFunc) (_ outcome, watched <-chan error) {
-	first := a.begin(false)
-	patience, since := a.patience(ctx), time.Now()
-	result := make(chan error, 1)
-	callOff := a.client.glances.afterFunc(patience/glances, func() {
-		result <- a.watch(ctx, silentSince(since, patience))
-		cancel()
-	})
-	o := a.send(ctx, first)
-	if callOff() {
-		return o, nil
-	}
-	late := o // o itself stays off the heap
-	a.outcomes <- &late
-	return outcome{}, result
+// begin returns the next attempt.
+func (a *attempts) begin() attempt {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.next(false)
 }
 
-// watch is with a call whose first attempt has been silent for a while: it begins
-// another one beside it, and returns how the call ends.
-func (a *attempts) watch(ctx context.Context, silence *silence) error {
-	defer silence.Stop()
-	for {
-		select {
-		case o := <-a.outcomes:
-			done, err := a.take(ctx, *o)
-			if done {
-				return err
-			}
-			if a.inFlight == 0 {
-				a.start(ctx, false)
-			}
-			silence.begin(a.patience(ctx))
-		case <-silence.C:
-			if !silence.isOver() {
-				continue
-			}
-			if a.mayRepeat(ctx, maxAttempts-a.request.spare) {
-				// Connections that have been idle as long may be as dead.
-				a.client.http.CloseIdle()
-				a.route.Leave()
-				a.start(ctx, true)
-			}
-			silence.begin(a.patience(ctx))
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
-		}
-	}
-}
-
-// begin counts an attempt, and returns the next one.
-func (a *attempts) begin(extra bool) attempt {
+// next counts an attempt and returns it. a.mu is held.
+func (a *attempts) next(extra bool) attempt {
 	a.invocation.count()
 	a.inFlight++
-	if extra {
-		a.extras++
-	}
 	next := attempt{base: a.route.Base(), extra: extra, apart: a.apart, began: a.client.now()}
 	a.apart = false
 	return next
 }
 
-func (a *attempts) send(ctx context.Context, next attempt) outcome {
-	reply, err := a.client.send(ctx, a.request, next)
-	return outcome{attempt: next, reply: reply, err: err}
+// startBeside makes an attempt beside one that has been silent, if there may be one.
+func (a *attempts) startBeside(ctx context.Context) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.inFlight == 0 || ctx.Err() != nil || !a.mayGoOn(ctx, a.most(false)) || !a.client.budget.Take() {
+		return
+	}
+	// Connections that have been idle as long may be as dead.
+	a.client.http.CloseIdle()
+	a.route.Leave()
+	a.extras++
+	next := a.next(true)
+	a.beside.Go(func() { a.run(ctx, next) })
 }
 
-// start makes an attempt in a goroutine of its own.
-func (a *attempts) start(ctx context.Context, extra bool) {
-	next := a.begin(extra)
-	a.running.Go(func() {
-		o := a.send(ctx, next)
-		a.outcomes <- &o
-	})
-}
-
-// take looks at how an attempt ended, and waits until the next one is of use. It
-// reports whether the call is done; if not, and nothing is in flight, the next one is
-// to be made.
-func (a *attempts) take(ctx context.Context, o outcome) (done bool, err error) {
+// run makes an attempt, and cancels the others if the call ends with it.
+func (a *attempts) run(ctx context.Context, this attempt) {
+	silence := time.AfterFunc(a.patience(ctx), func() { a.startBeside(ctx) })
+	reply, err := a.client.send(ctx, a.request, this)
+	silence.Stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.inFlight--
-	err = a.judge(o)
-	switch {
-	case err == nil:
-		a.settle(o)
-		return true, nil
-	case ctx.Err() != nil:
-		return true, fmt.Errorf("%s: %w", a.request.name(), context.Cause(ctx))
-	case a.request.isServiceDown(err), errors.Is(err, errServiceBroken):
-		return true, err
-	case a.inFlight > 0:
-		return false, nil // the others may still answer
+	if a.done {
+		return
 	}
-	a.failures++
-	if !a.prepareNext(ctx, o, err) {
-		if errors.Is(err, errBusy) {
-			return true, nil // it is WeChat's answer all the same
-		}
-		return true, err
+	if err == nil {
+		err = a.judge(reply)
 	}
-	return false, nil
+	a.last, a.err = this, err
+	if err == nil {
+		a.settle()
+	}
+	if err == nil || a.request.isServiceDown(err) || errors.Is(err, errServiceBroken) {
+		a.done = true
+		a.cancel()
+	}
 }
 
 // judge returns nil for a reply that is worth keeping.
-func (a *attempts) judge(o outcome) error {
-	if o.err != nil {
-		return o.err
-	}
-	errCode, err := a.request.read(o.reply)
+func (a *attempts) judge(reply []byte) error {
+	errCode, err := a.request.read(reply)
 	switch {
 	case errors.Is(err, errServiceBroken):
 		return fmt.Errorf("%s: %w", a.request.name(), errServiceBroken)
@@ -265,82 +204,47 @@ func (a *attempts) judge(o outcome) error {
 	return nil
 }
 
-// settle remembers who has answered.
-func (a *attempts) settle(o outcome) {
-	changed := a.route.Answered(o.base)
-	if o.extra {
+// settle remembers that the last attempt was answered. a.mu is held.
+func (a *attempts) settle() {
+	changed := a.route.Answered(a.last.base)
+	if a.last.extra {
 		a.client.budget.Return(a.extras)
 	}
-	if changed || o.extra {
+	if changed || a.last.extra {
 		// Those to a host that is not asked any more are kept for nothing, and those
 		// beside a dead one are not to be trusted.
 		a.client.http.CloseIdle()
 	}
 }
 
-// prepareNext waits as long as is good after an attempt that ended with err, and
-// chooses the host of the next. It reports whether there may be one.
-func (a *attempts) prepareNext(ctx context.Context, o outcome, err error) bool {
-	var noReply *upstream.NoReply
-	var status *badStatus
-	most, wait := maxAttempts-a.request.spare, firstBackoff<<min(a.failures-1, 4)
-	wait = wait/2 + rand.N(wait)
-	switch {
-	case errors.Is(err, errBusy): // in WeChat's own words: every host would say so
-	case errors.As(err, &noReply):
-		// Idle connections are as old as the dead one, and may be as dead.
-		a.client.http.CloseIdleSince(o.began)
-		if noReply.Reused && a.dead < maxDead {
-			return a.reconnect(ctx, most)
-		}
-		a.route.Leave()
-		if a.failures == 1 {
-			wait = 0
-		}
-	case errors.As(err, &status) && !isTransient(status.status):
-		// Another host is not asked more often for it than it would be as the first.
-		a.left++
-		a.route.Leave()
-		return a.left < a.request.hosts.Count() && a.mayGoOn(ctx, most)
-	case errors.As(err, &status) && status.isCrowded():
-		if status.status == http.StatusTooManyRequests || a.request.function {
-			most = maxCrowded
-		}
-		wait = crowdedBackoff/8 + rand.N(crowdedBackoff)
-		if leaves(ctx, status.retryAfter) { // else nobody is left to come back so late
-			wait = max(wait, status.retryAfter)
-		}
-		a.route.Leave()
-	default:
+// prepareNext does what [plan] says after the last attempt has failed. It reports
+// whether there may be another one. None is in flight.
+func (a *attempts) prepareNext(ctx context.Context) bool {
+	var next step
+	next, a.failures = plan(a.err, a.failures)
+	if next.closeIdle {
+		a.client.http.CloseIdleSince(a.last.began)
+	}
+	if next.leave {
 		a.route.Leave()
 	}
-	if !leaves(ctx, wait) || !a.mayRepeat(ctx, most) {
+	a.apart = next.apart
+	wait := next.wait(ctx)
+	if next.stop || !leaves(ctx, wait) || !a.mayGoOn(ctx, a.most(next.throttled)) {
+		return false
+	}
+	if !next.free && !a.client.budget.Take() {
 		return false
 	}
 	return wait == 0 || a.client.pause(ctx, wait) == nil
 }
 
-// maxDead is how many reused connections that died are replaced for nothing. The
-// second replacement is a connection of its own, so that there is no third.
-const maxDead = 2
-
-// reconnect prepares the attempt after a reused connection has died, and reports
-// whether there may be one. The death tells nothing about the server, so that the
-// budget is not asked. The pool's next connection may have been put there by another
-// call a moment ago, and be as dead: then comes one that no call has used. To repeat
-// is safe: verify_signature has no side effects, a second token fetch costs one of a
-// day's quota, and net/http repeats such a GET by itself (RFC 9110, section 9.2.2).
-func (a *attempts) reconnect(ctx context.Context, most int) bool {
-	a.dead++
-	a.failures--
-	a.apart = a.dead == maxDead
-	return a.mayGoOn(ctx, most)
-}
-
-// mayRepeat reports whether one more request may be sent, and takes it from the
-// budget.
-func (a *attempts) mayRepeat(ctx context.Context, most int) bool {
-	return a.mayGoOn(ctx, most) && a.client.budget.Take()
+// most returns how many requests the invocation may send for this one.
+func (a *attempts) most(throttled bool) int {
+	if throttled {
+		return maxThrottled
+	}
+	return maxAttempts - a.request.spare
 }
 
 // mayGoOn reports whether the call may send one more request.
@@ -372,15 +276,4 @@ func deadlineOf(ctx context.Context) time.Time {
 func leaves(ctx context.Context, d time.Duration) bool {
 	deadline := deadlineOf(ctx)
 	return deadline.IsZero() || time.Until(deadline) > d
-}
-
-// isTransient tells the HTTP statuses that pass: of a server in trouble, and of one
-// that is asked too much.
-func isTransient(status int) bool {
-	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
-}
-
-// isCrowded tells a server that is asked too much.
-func (e *badStatus) isCrowded() bool {
-	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
 }

@@ -41,9 +41,8 @@ type Client struct {
 	// Redact masks secrets in what servers say. Set it before the first use.
 	Redact *redact.Redactor
 
-	http    *upstream.Client
-	budget  *upstream.Budget
-	glances *sharedTimer // for the first glance of each call
+	http   *upstream.Client
+	budget *upstream.Budget
 	// strangers bounds what strangers can have all apps fetch.
 	strangers *accesstoken.Strangers
 	now       func() time.Time
@@ -53,8 +52,10 @@ type Client struct {
 // New makes a Client; now is the clock. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
 	return &Client{
-		http: upstream.New(connectionLife, now), glances: new(sharedTimer), strangers: accesstoken.NewStrangers(now),
-		budget: upstream.NewBudget(now), now: now, pause: pause,
+		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),
+		budget:    upstream.NewBudget(now),
+		strangers: accesstoken.NewStrangers(now),
+		now:       now, pause: upstream.Sleep,
 	}
 }
 
@@ -78,17 +79,6 @@ func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
 	return upstream.NewHosts(c.now, own...)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // request is one question, to be sent as often as needed.
 type request struct {
 	method string
@@ -108,15 +98,15 @@ type request struct {
 	// spare is how many of the invocation's requests are kept for what comes after.
 	spare int
 	// read reads a reply (HTTP 200, whole). An error says that it is none of
-	// WeChat's. It is called by one goroutine, and what it read last counts.
+	// WeChat's. It is called by one goroutine at a time, and what it read last counts.
 	read func(reply []byte) (errCode int, err error)
 }
 
 func (r *request) name() string { return r.method + " " + r.path }
 
-// send sends r once, and returns the body of an HTTP 200.
-func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
-	u := *to.base
+// newRequest returns r as it is sent to base. The error holds no part of it.
+func (c *Client) newRequest(ctx context.Context, r *request, base *url.URL) (*http.Request, error) {
+	u := *base
 	u.Path += r.path
 	if u.RawPath != "" {
 		u.RawPath += r.path
@@ -139,7 +129,15 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 			req.Header.Set("X-Amzn-Trace-Id", trace)
 		}
 	}
+	return req, nil
+}
 
+// send sends r once, and returns the body of an HTTP 200.
+func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
+	req, err := c.newRequest(ctx, r, to.base)
+	if err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	defer func() {
 		journal.From(ctx).Count("upstream_attempts", 1)
@@ -157,7 +155,11 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", r.name(), c.Redact.Error(err))
 	case reply.Status != http.StatusOK:
-		return nil, &badStatus{call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter}
+		return nil, &badStatus{
+			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter,
+			throttled: reply.Status == http.StatusTooManyRequests ||
+				reply.Status == http.StatusServiceUnavailable && r.function,
+		}
 	}
 	return reply.Body, nil
 }
@@ -168,6 +170,7 @@ type badStatus struct {
 	call       string
 	status     int
 	retryAfter time.Duration
+	throttled  bool // the server only says that it is asked too often: repeating costs it little
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }

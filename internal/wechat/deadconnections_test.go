@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -18,17 +19,16 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// cutter keeps the connections of a host, and resets them all at once.
+// cutter keeps the connections of a host, and cuts them all at once.
 type cutter struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
 }
 
-func (c *cutter) reset() {
+func (c *cutter) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for connection := range c.open {
-		_ = connection.(*net.TCPConn).SetLinger(0) // RST instead of FIN
 		_ = connection.Close()
 	}
 	clear(c.open)
@@ -50,48 +50,52 @@ func (c *cutter) watch(h *host) {
 	}
 }
 
-// A front end is replaced: all connections, each of which carries a request, are reset
+// A front end is replaced: all connections, each of which carries a request, are cut
 // at once. No call is refused, three times a minute, and the budget is not touched.
 func TestBurstOfDeadConnections(t *testing.T) {
 	for _, inFlight := range []int{8, 64, 256} {
 		t.Run(fmt.Sprint(inFlight), func(t *testing.T) {
-			s := newSandbox(t, sandbox.Options{})
-			var cut cutter
-			var hold atomic.Pointer[chan struct{}]
-			var arrived atomic.Int32
-			h := newUnstartedHost(s, func(_ http.ResponseWriter, r *http.Request) bool {
-				if release := hold.Load(); release != nil && r.URL.Path == verifyPath {
-					if arrived.Add(1) <= int32(inFlight) {
+			bubble(t, func(t *testing.T) {
+				s := newSandbox(t, sandbox.Options{})
+				var cutter cutter
+				var hold atomic.Pointer[chan struct{}]
+				var arrived atomic.Int32
+				h := newUnstartedHost(s, func(_ http.ResponseWriter, r *http.Request) bool {
+					if release := hold.Load(); release != nil && r.URL.Path == verifyPath {
+						arrived.Add(1)
 						<-*release
 					}
-				}
-				return false
-			})
-			cut.watch(h)
-			h.Start()
-			t.Cleanup(h.Close)
-			i := newInstance(t, time.Now, false, h)
-			require.NoError(t, i.verify(t, time.Minute))
-			round := func(during func()) {
-				release := make(chan struct{})
-				arrived.Store(0)
-				hold.Store(&release)
-				var calls sync.WaitGroup
-				calls.Go(func() {
-					assert.Zero(t, each(t, inFlight, func(int) error { return i.verify(t, time.Minute) }), "refused")
+					return false
 				})
-				require.Eventually(t, func() bool { return arrived.Load() >= int32(inFlight) }, time.Minute, time.Millisecond)
-				hold.Store(nil)
-				during()
-				close(release)
-				calls.Wait()
-			}
-			round(func() {}) // opens a connection for each call
-			for range 3 {
-				before := h.requests.Load()
-				round(cut.reset)
-				assert.LessOrEqual(t, h.requests.Load()-before, int32(3*inFlight))
-			}
+				cutter.watch(h)
+				listen(t, h.Server)
+				h.Start()
+				t.Cleanup(h.Close)
+				i := newInstance(t, time.Now, false, h)
+				require.NoError(t, i.verify(t, time.Minute))
+				round := func(during func()) {
+					release := make(chan struct{})
+					arrived.Store(0)
+					hold.Store(&release)
+					var calls sync.WaitGroup
+					calls.Go(func() {
+						assert.Zero(t, each(t, inFlight, func(int) error { return i.verify(t, time.Minute) }), "refused")
+					})
+					synctest.Wait()
+					require.EqualValues(t, inFlight, arrived.Load())
+					time.Sleep(time.Millisecond) // the clock of a bubble stands still otherwise
+					hold.Store(nil)
+					during()
+					close(release)
+					calls.Wait()
+				}
+				for range 3 {
+					round(func() {}) // opens a connection for each call
+					before := h.requests.Load()
+					round(cutter.cut)
+					assert.LessOrEqual(t, h.requests.Load()-before, int32(3*inFlight))
+				}
+			})
 		})
 	}
 }

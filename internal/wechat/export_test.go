@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"sotercall/internal/upstream"
 )
 
 // RecordPauses makes c pause without waiting, and returns how long it would have.
@@ -20,6 +22,8 @@ func (c *Client) RecordPauses() *[]time.Duration {
 // DialWith makes c connect by dial until t ends, and leaves no connection open then.
 // Call it before the first request.
 func (c *Client) DialWith(t *testing.T, dial func(ctx context.Context, network, address string) (net.Conn, error)) {
-	c.http.DialWith(dial)
+	transport := upstream.NewTransport(connectionLife, c.now)
+	transport.DialContext = dial
+	c.http = upstream.New(transport, c.now)
 	t.Cleanup(c.http.CloseIdle)
 }

@@ -200,6 +200,33 @@ func TestSlowIsNotSilent(t *testing.T) {
 	})
 }
 
+// Each silent attempt starts the next one beside itself, a second later, until the call
+// has sent what it may.
+func TestSilentAttemptsFollowOneAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSandbox(t, sandbox.Options{})
+		var mu sync.Mutex
+		var at []time.Duration
+		began := time.Now()
+		h := newHost(t, s, func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != verifyPath {
+				return false
+			}
+			mu.Lock()
+			at = append(at, time.Since(began).Round(time.Millisecond))
+			mu.Unlock()
+			return silent(r)
+		})
+		i := newInstance(t, time.Now, false, h)
+		assert.Error(t, i.verify(t, time.Minute))
+		assert.Equal(t, time.Minute, time.Since(began), "no attempt is cut off before")
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second}, at)
+		assert.EqualValues(t, 4, h.requests.Load(), "the token, and three")
+	})
+}
+
 func TestBrokenReplyIsAskedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSandbox(t, sandbox.Options{})

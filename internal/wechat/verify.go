@@ -57,6 +57,11 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, asCallError(err)
 	}
+	return v.verify(ctx, token, body)
+}
+
+// verify asks with token, and with others after it, until WeChat has accepted one.
+func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	for tokens, asked := 1, 1; ; asked++ {
 		v.seen.use(token.Value)
 		verdict, refusal := v.ask(ctx, token, body)
@@ -86,15 +91,21 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 				return openapi.Verdict{}, asCallError(err)
 			}
 		}
-		wait := repeat
-		if asked == 2 {
-			wait = firstRepeat
-		}
-		if !isNew || !leaves(ctx, wait) || v.client.pause(ctx, wait) != nil {
+		if !isNew || !v.waitUntilKnown(ctx, asked) {
 			return openapi.Verdict{}, refusal
 		}
 		v.client.http.CloseIdle()
 	}
+}
+
+// waitUntilKnown pauses after a token that is new was refused so often. It reports whether
+// the call has time left.
+func (v *Verifier) waitUntilKnown(ctx context.Context, refused int) bool {
+	wait := repeat
+	if refused == 2 {
+		wait = firstRepeat
+	}
+	return leaves(ctx, wait) && v.client.pause(ctx, wait) == nil
 }
 
 // replace brings another token than one that was refused, by force only if it cannot

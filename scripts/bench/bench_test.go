@@ -53,7 +53,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 		"exec to first answer, upstream takes 0 ms (Lambda)", "exec to first answer, upstream takes 20 ms (SCF)",
 		"warm invocation, wall (Lambda)", "warm invocation, CPU (SCF)", "resident memory after 40 invocations (Lambda)",
 		"exec to listening (HTTP), nothing to prepare", "exec to listening (HTTP), token and connection under way",
-		"warm invocation, CPU (HTTP)", "resident memory after 40 invocations (HTTP)",
+		"warm invocation, CPU (HTTP)", "warm invocation, CPU, beside no log line (HTTP)", "resident memory after 40 invocations (HTTP)",
 		"upstream requests per warm verification (SCF)", "zip", "local verification, event bytes to answer bytes",
 		"allocations of a local verification", "local verifications, 64 at once",
 	} {

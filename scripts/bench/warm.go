@@ -14,8 +14,9 @@ import (
 )
 
 // warm measures invocations of a function that is up, against the handler that
-// makes the one HTTPS call: time on the clock, time on the CPU, requests to the
-// upstream, and memory along the way.
+// makes the one HTTPS call and writes a log line: time on the clock, time on the CPU,
+// requests to the upstream, and memory along the way. The handler without a log line
+// is shown for comparison.
 func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	token, err := b.fetchToken(ctx)
 	if err != nil {
@@ -40,8 +41,10 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function string, variables map[string]string, token string) ([]Figure, error) {
 	ours := &warmFunction{program: function, variables: b.upstream.Variables()}
 	maps.Copy(ours.variables, variables)
-	call := &warmFunction{program: "call", variables: b.baselineVariables(token)}
-	calls, order := b.warmCalls, []*warmFunction{ours, call}
+	silent := &warmFunction{program: "call", variables: b.baselineVariables(token)}
+	logging := &warmFunction{program: "call", variables: maps.Clone(silent.variables)}
+	logging.variables["LOG_LINE"] = "1"
+	calls, order := b.warmCalls, []*warmFunction{ours, logging, silent}
 	for range b.warmRounds {
 		if err := b.warmRound(ctx, on, calls, order); err != nil {
 			return nil, err
@@ -49,10 +52,12 @@ func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function strin
 		calls = b.warmCalls / 4
 		slices.Reverse(order)
 	}
-	return ours.against(call, on.Title, b.warmCalls/b.warmSlice, b.warmCalls), nil
+	return append(
+		ours.against(logging, on.Title, b.warmCalls/b.warmSlice, b.warmCalls),
+		ours.compared(silent, on.Title)...), nil
 }
 
-// warmRound starts both sides, and has them answer so many calls, by slices in turns.
+// warmRound starts all sides, and has them answer so many calls, by slices in turns.
 func (b *bench) warmRound(ctx context.Context, on emulator.Platform, calls int, order []*warmFunction) (err error) {
 	for _, side := range order {
 		if err := side.start(ctx, b, on); err != nil {
@@ -142,7 +147,10 @@ func (w *warmFunction) megabytes() float64 {
 	return float64(bytes) / 1e6
 }
 
-const handlerWithCall = "bare handler with the HTTPS call"
+const (
+	handlerWithCall = "bare handler with the HTTPS call"
+	handlerWithLine = handlerWithCall + " and a log line"
+)
 
 // against makes the figures of a warm function, whose first round had so many slices
 // and so many calls.
@@ -154,11 +162,11 @@ func (w *warmFunction) against(base *warmFunction, platform string, long, calls 
 	baseAtEnd := base.resident[long-tenth : long]
 	figures := []Figure{
 		Figure{Name: "warm invocation, wall (" + platform + ")", Unit: Microseconds}.
-			against(handlerWithCall, w.wall, base.wall, Goal{AtMost, 1.15}),
+			against(handlerWithLine, w.wall, base.wall, Goal{AtMost, 1.15}),
 		Figure{Name: "warm invocation, CPU (" + platform + ")", Unit: Microseconds}.
-			against(handlerWithCall, w.cpu, base.cpu, Goal{AtMost, 1.15}),
+			against(handlerWithLine, w.cpu, base.cpu, Goal{AtMost, 1.15}),
 		Figure{Name: fmt.Sprintf("resident memory after %d invocations (%s)", calls, platform), Unit: Megabytes}.
-			against(handlerWithCall, atEnd, baseAtEnd, Goal{AtMost, 1.3}),
+			against(handlerWithLine, atEnd, baseAtEnd, Goal{AtMost, 1.3}),
 		Figure{Name: fmt.Sprintf("the same, flat (%s)", platform), Unit: Megabytes}.
 			against(fmt.Sprintf("after %d", calls/2), atEnd, atHalf, Goal{AtMost, 1.1}),
 		{
@@ -166,15 +174,34 @@ func (w *warmFunction) against(base *warmFunction, platform string, long, calls 
 			Ours: spreadOf(w.upstream), Goal: Goal{Exactly, 1},
 		},
 	}
+	w.markUnmeasured(base, figures[1:4])
+	return figures
+}
+
+// compared makes the figures against a handler that writes no log line. They are for
+// comparison with older tables.
+func (w *warmFunction) compared(silent *warmFunction, platform string) []Figure {
+	figures := []Figure{
+		Figure{Name: "warm invocation, wall, beside no log line (" + platform + ")", Unit: Microseconds}.
+			against(handlerWithCall, w.wall, silent.wall, Goal{Is: Informative}),
+		Figure{Name: "warm invocation, CPU, beside no log line (" + platform + ")", Unit: Microseconds}.
+			against(handlerWithCall, w.cpu, silent.cpu, Goal{Is: Informative}),
+	}
+	w.markUnmeasured(silent, figures[1:])
+	return figures
+}
+
+// markUnmeasured says of figures of CPU and memory that they are missing, if they could
+// not be measured on either side.
+func (w *warmFunction) markUnmeasured(base *warmFunction, figures []Figure) {
 	for _, side := range []*warmFunction{w, base} {
-		if side.unmeasured != nil {
-			for i := range figures[1:4] { // CPU and memory
-				f := &figures[1+i]
-				*f = Figure{Name: f.Name, Unit: f.Unit, Against: f.Against, Goal: f.Goal, Missing: side.unmeasured.Error()}
-			}
+		if side.unmeasured == nil {
+			continue
+		}
+		for i, f := range figures {
+			figures[i] = Figure{Name: f.Name, Unit: f.Unit, Against: f.Against, Goal: f.Goal, Missing: side.unmeasured.Error()}
 		}
 	}
-	return figures
 }
 
 func (b *bench) zip(context.Context) ([]Figure, error) {

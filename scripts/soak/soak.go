@@ -10,6 +10,7 @@ import (
 
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/upstream"
 	"sotercall/scripts/bench/hosting"
 )
 
@@ -215,10 +216,8 @@ func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error
 		if string(answer) == hosting.Verified {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
+		if err := upstream.Sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	f.mu.Lock()

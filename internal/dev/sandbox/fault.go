@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"sotercall/internal/cloudcall"
+	"sotercall/internal/upstream"
 )
 
 // FaultKind names what goes wrong.
@@ -219,17 +220,7 @@ func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWr
 
 // wait answers false when the client left first.
 func wait(r *http.Request, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	return d == 0 || upstream.Sleep(r.Context(), d) == nil
 }
 
 // reset closes the connection with an RST, where there is a TCP connection to

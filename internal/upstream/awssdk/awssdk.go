@@ -69,7 +69,7 @@ func (c *Client) Close() { c.connections.CloseIdle() }
 // endpoints"). An endpoint in the clear must be on this machine. It asks no server. The
 // errors name the variable, and hold no value.
 func New(environment map[string]string, service string, now func() time.Time) (*Client, error) {
-	c := &Client{connections: upstream.New(idleLife, now)}
+	c := &Client{connections: upstream.New(upstream.NewTransport(idleLife, now), now)}
 	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
 	switch onLambda := environment["AWS_LAMBDA_FUNCTION_NAME"] != ""; {
 	case id != "" && key != "":

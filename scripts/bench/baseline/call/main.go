@@ -1,7 +1,11 @@
 // Command call is the documented handler of soter.verifySignature in Go, and no
 // more than that: it takes the three fields, makes the one HTTPS call with
-// net/http, and hands back what WeChat answers. It has no doors, no retries, no
-// log and no limits.
+// net/http, and hands back what WeChat answers. It has no doors, no retries and no
+// limits.
+//
+// With LOG_LINE=1 it writes one line for each invocation by [slog.JSONHandler], as
+// handlers in production do, with as many fields as the functions write. Without, it
+// writes none.
 //
 // Its access_token is ACCESS_TOKEN. Without that it fetches one, once: before
 // the first invocation on Lambda, with it on SCF, where the variables come with
@@ -16,13 +20,16 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"sotercall/internal/adapter/scfguard"
 )
@@ -56,7 +63,41 @@ type answer struct {
 	ErrCode int    `json:"errCode"`
 }
 
+// Invoke implements lambda.Handler.
 func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	if os.Getenv("LOG_LINE") != "1" {
+		return h.verify(ctx, event, new(time.Duration))
+	}
+	begin := time.Now()
+	var upstream time.Duration
+	answer, err := h.verify(ctx, event, &upstream)
+	logLine(ctx, begin, upstream, err)
+	return answer, err
+}
+
+var logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
+
+// logLine writes the fields that a line of the functions has.
+func logLine(ctx context.Context, begin time.Time, upstream time.Duration, err error) {
+	var requestID string
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		requestID = invocation.AwsRequestID
+	}
+	outcome := "answered"
+	if err != nil {
+		outcome = err.Error()
+	}
+	logger.LogAttrs(ctx, slog.LevelInfo, "invocation",
+		slog.String("function", "call"), slog.String("request_id", requestID), slog.String("platform", "baseline"),
+		slog.Bool("cold", false), slog.String("door", "direct"), slog.Float64("token_ms", 0),
+		slog.Int("upstream_attempts", 1), slog.Float64("upstream_ms", milliseconds(upstream)),
+		slog.String("call", "verifySignature"), slog.Int("errCode", 0), slog.String("outcome", outcome),
+		slog.Float64("total_ms", milliseconds(time.Since(begin))))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (h *handler) verify(ctx context.Context, event []byte, upstream *time.Duration) ([]byte, error) {
 	var q question
 	if err := json.Unmarshal(event, &q); err != nil {
 		return nil, err
@@ -70,8 +111,10 @@ func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 		ErrMsg  string `json:"errmsg"`
 		IsOK    bool   `json:"is_ok"`
 	}
+	begin := time.Now()
 	err = post(ctx, "/cgi-bin/soter/verify_signature?access_token="+url.QueryEscape(token),
 		map[string]string{"openid": q.OpenID, "json_string": q.JSONString, "json_signature": q.JSONSignature}, &reply)
+	*upstream = time.Since(begin)
 	if err != nil {
 		return nil, err
 	}
