@@ -132,7 +132,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	}()
 	function := h.configure(ctx, invocation.Environment)
 	event := trigger.Read(payload)
-	journal.From(ctx).Set("door", string(event.Door))
+	journal.From(ctx).Set("door", event.Source.String())
 	ctx = openapi.WithCaller(ctx, caller(invocation))
 	return function.answer(ctx, event, payload), nil
 }
@@ -190,11 +190,11 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 
 func (f *Function) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
 	switch {
-	case event.Door.Timer():
+	case event.Source.IsTimer():
 		return f.timer(ctx)
-	case event.Door == trigger.Unknown:
+	case event.Source == trigger.Unknown:
 		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
-	case !event.Door.HTTP():
+	case !event.Source.IsHTTP():
 		call := f.direct(payload)
 		return call.Answer(f.serve(ctx, call, openapi.Asked{Event: payload}))
 	}

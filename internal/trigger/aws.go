@@ -12,29 +12,25 @@ import (
 
 // ALB is an AWS Application Load Balancer (Elastic Load Balancing guide, "Use
 // Lambda functions as targets").
-const ALB Door = "alb"
-
-var alb = source{
-	door: ALB,
-	is:   func(e event) bool { return e.context.object("elb").text("targetGroupArn") != "" },
-	request: &layout{
-		path: "path",
-		query: func(e event) (string, error) {
-			values, err := e.parameters()
-			if err != nil {
-				return "", err
-			}
-			return decodeOnce(values)
-		},
-		method: func(e event) string { return e.text("httpMethod") },
-		client: func(event, http.Header) string { return "" }, // only X-Forwarded-For names it
+var ALB = &Source{
+	name:    "alb",
+	matches: func(e event) bool { return e.context.object("elb").text("targetGroupArn") != "" },
+	path:    "path",
+	query: func(e event) (string, error) {
+		values, err := e.parameters()
+		if err != nil {
+			return "", err
+		}
+		return decodeOnce(values)
 	},
-	answer: func(a *response, header http.Header, multiValue bool) {
-		a.StatusDescription = strings.TrimSpace(fmt.Sprint(a.StatusCode, " ", http.StatusText(a.StatusCode)))
+	method: httpMethod,
+	client: func(event, http.Header) string { return "" }, // only X-Forwarded-For names it
+	setHeader: func(r *response, header http.Header, multiValue bool) {
+		r.StatusDescription = strings.TrimSpace(fmt.Sprint(r.StatusCode, " ", http.StatusText(r.StatusCode)))
 		if multiValue { // the load balancer then ignores headers
-			a.MultiValueHeaders = header
+			r.MultiValueHeaders = header
 		} else {
-			a.Headers = joined(header)
+			r.Headers = joined(header)
 		}
 	},
 }
@@ -59,120 +55,94 @@ func decodeOnce(encoded map[string][]string) (string, error) {
 	return decoded.Encode(), nil
 }
 
-// Payload format 2.0 is what an HTTP API and a Lambda function URL both send
-// (API Gateway guide, "Create AWS Lambda proxy integrations for HTTP APIs").
+// HTTPAPIv2 is an Amazon API Gateway HTTP API with payload format 2.0 (API Gateway
+// guide, "Create AWS Lambda proxy integrations for HTTP APIs").
+var HTTPAPIv2 = &Source{
+	name:    "http-api-v2",
+	members: []string{"version"},
+	// The guide's example of a function URL event has a routeKey and aws-lambda-go's
+	// recorded one has none, so that the domain name decides.
+	matches: func(e event) bool {
+		return isPayload2(e) && e.present("routeKey") && !strings.Contains(e.context.text("domainName"), ".lambda-url.")
+	},
+	path: "rawPath", stage: true, cookies: true,
+	query: rawQuery2, method: method2, client: client2, setHeader: setHeader2,
+}
 
+// FunctionURL is an AWS Lambda function URL (AWS Lambda Developer Guide, "Invoking
+// Lambda function URLs"), which has no stage.
+var FunctionURL = &Source{
+	name:    "lambda-function-url",
+	members: []string{"version"},
+	matches: isPayload2,
+	path:    "rawPath", cookies: true,
+	query: rawQuery2, method: method2, client: client2, setHeader: setHeader2,
+}
+
+// isPayload2 reports whether an event has payload format 2.0, which an HTTP API and a
+// function URL both send.
 func isPayload2(e event) bool {
 	return e.text("version") == "2.0" && e.kind("rawPath") == '"' && e.context.kind("http") == '{'
 }
 
-// payload2 is its layout. An HTTP API leaves its stage in front of the path; a
-// function URL has none.
-func payload2(stage bool) *layout {
-	return &layout{
-		path:    "rawPath",
-		stage:   stage,
-		cookies: true,
-		query: func(e event) (string, error) {
-			if e.present("rawQueryString") && e.kind("rawQueryString") != '"' {
-				return "", errors.New("rawQueryString is not a string")
-			}
-			return e.text("rawQueryString"), nil
-		},
-		method: func(e event) string { return e.context.object("http").text("method") },
-		client: func(e event, _ http.Header) string { return e.context.object("http").text("sourceIp") },
+func rawQuery2(e event) (string, error) {
+	if e.present("rawQueryString") && e.kind("rawQueryString") != '"' {
+		return "", errors.New("rawQueryString is not a string")
 	}
+	return e.text("rawQueryString"), nil
 }
 
-// answer2 is its answer, which has cookies by themselves.
-func answer2(a *response, header http.Header, _ bool) {
-	a.Cookies = header["Set-Cookie"]
+func method2(e event) string { return e.context.object("http").text("method") }
+
+func client2(e event, _ http.Header) string { return e.context.object("http").text("sourceIp") }
+
+// setHeader2 keeps cookies apart, as the format has it.
+func setHeader2(r *response, header http.Header, _ bool) {
+	r.Cookies = header["Set-Cookie"]
 	delete(header, "Set-Cookie")
-	a.Headers = joined(header)
+	r.Headers = joined(header)
 }
 
-// HTTPAPIv2 is an Amazon API Gateway HTTP API with payload format 2.0.
-const HTTPAPIv2 Door = "http-api-v2"
-
-var httpAPIv2 = source{
-	door:    HTTPAPIv2,
-	members: []string{"version"},
-	// The guide's example of a function URL event has a routeKey and aws-lambda-go's
-	// recorded one has none, so that the domain name decides.
-	is: func(e event) bool {
-		return isPayload2(e) && e.present("routeKey") && !strings.Contains(e.context.text("domainName"), ".lambda-url.")
-	},
-	request: payload2(true),
-	answer:  answer2,
+// HTTPAPIv1 is an Amazon API Gateway HTTP API with payload format 1.0. Unlike a REST
+// API, it leaves its stage in front of the path.
+var HTTPAPIv1 = &Source{
+	name:    "http-api-v1",
+	members: []string{"version", "resource"},
+	matches: func(e event) bool { return isPayload1(e) && e.text("version") == "1.0" },
+	path:    "path", stage: true,
+	query: encodedParameters, method: httpMethod, client: client1, setHeader: setHeader1,
 }
 
-// FunctionURL is an AWS Lambda function URL (AWS Lambda Developer Guide, "Invoking
-// Lambda function URLs").
-const FunctionURL Door = "lambda-function-url"
-
-var functionURL = source{
-	door:    FunctionURL,
-	members: []string{"version"},
-	is:      isPayload2,
-	request: payload2(false),
-	answer:  answer2,
+// RESTv1 is an Amazon API Gateway REST API (API Gateway guide, "Lambda proxy
+// integration").
+var RESTv1 = &Source{
+	name:    "rest-v1",
+	members: []string{"resource"},
+	matches: isPayload1,
+	path:    "path",
+	query:   encodedParameters, method: httpMethod, client: client1, setHeader: setHeader1,
 }
 
-// Payload format 1.0 is what a REST API sends, and an HTTP API that is told to
-// (API Gateway guide, "Lambda proxy integration").
-
+// isPayload1 reports whether an event has payload format 1.0, which a REST API sends,
+// and an HTTP API that is told to.
 func isPayload1(e event) bool {
 	return e.looksLikeRequest() && e.kind("resource") == '"' && e.context.present("stage") && e.context.present("identity")
 }
 
-// payload1 is its layout. An HTTP API leaves its stage in front of the path, a
-// REST API does not.
-func payload1(stage bool) *layout {
-	return &layout{
-		path:   "path",
-		stage:  stage,
-		query:  encodedParameters,
-		method: func(e event) string { return e.text("httpMethod") },
-		client: func(e event, _ http.Header) string { return e.context.object("identity").text("sourceIp") },
-	}
-}
+func client1(e event, _ http.Header) string { return e.context.object("identity").text("sourceIp") }
 
-// answer1 is its answer, which has headers of several values by themselves.
-func answer1(a *response, header http.Header, _ bool) {
-	a.MultiValueHeaders = several(header)
-	a.Headers = joined(header)
-}
-
-// HTTPAPIv1 is an Amazon API Gateway HTTP API with payload format 1.0.
-const HTTPAPIv1 Door = "http-api-v1"
-
-var httpAPIv1 = source{
-	door:    HTTPAPIv1,
-	members: []string{"version", "resource"},
-	is:      func(e event) bool { return isPayload1(e) && e.text("version") == "1.0" },
-	request: payload1(true),
-	answer:  answer1,
-}
-
-// RESTv1 is an Amazon API Gateway REST API.
-const RESTv1 Door = "rest-v1"
-
-var restV1 = source{
-	door:    RESTv1,
-	members: []string{"resource"},
-	is:      isPayload1,
-	request: payload1(false),
-	answer:  answer1,
+// setHeader1 keeps several values of a header apart, as the format has it.
+func setHeader1(r *response, header http.Header, _ bool) {
+	r.MultiValueHeaders = several(header)
+	r.Headers = joined(header)
 }
 
 // AWSSchedule is a rule of Amazon EventBridge, or its newer Scheduler.
-const AWSSchedule Door = "aws-schedule"
-
-var awsSchedule = source{
-	door:    AWSSchedule,
+var AWSSchedule = &Source{
+	name:    "aws-schedule",
 	timer:   true,
 	members: []string{"source"},
-	is: func(e event) bool {
+	matches: func(e event) bool {
 		sender := e.text("source")
 		return e.text("detail-type") == "Scheduled Event" && (sender == "aws.events" || sender == "aws.scheduler")
 	},
