@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"time"
 
@@ -250,12 +251,12 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 // backend's count.
 func withPlatformToken(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
-		calls[i].Serve = func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			if asked.HTTP != nil && openapi.CallerFrom(ctx).IsBackend() {
-				token := secret.New(asked.HTTP.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
-				ctx = accesstoken.WithCloudBase(ctx, token)
+		calls[i].Serve = func(r *http.Request) openapi.Result {
+			token := r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN")
+			if token != "" && openapi.CallerFrom(r.Context()).IsBackend() {
+				r = r.WithContext(accesstoken.WithCloudBase(r.Context(), secret.New(token)))
 			}
-			return call.Serve(ctx, asked)
+			return call.Serve(r)
 		}
 	}
 	return calls
