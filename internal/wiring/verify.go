@@ -175,7 +175,7 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 		}
 		return only.verifier, together(only.verifier.Warm, connecting)
 	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}),
+		return w.withoutApp(hosts, &accesstoken.CloudBase{OfInvocation: cloudBaseToken, File: accesstoken.CloudBaseFile}),
 			together(w.connecting(hosts), connecting)
 	}
 	return w.withoutApp(hosts, accesstoken.None{}), connecting
@@ -245,6 +245,16 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 	return environment
 }
 
+// cloudBaseToken returns the access_token that the platform gave with the invocation: in
+// the request, or in a variable (@cloudbase/node-sdk, utils/wxCloudToken).
+func cloudBaseToken(ctx context.Context) secret.Text {
+	invocation := adapter.InvocationFrom(ctx)
+	if !invocation.CloudBaseToken.IsZero() {
+		return invocation.CloudBaseToken
+	}
+	return secret.New(invocation.Environment["WX_CLOUDBASE_ACCESSTOKEN"])
+}
+
 // withPlatformToken makes the calls take the token that WeChat's gateway puts into
 // a request. An event that only has the shape of one did not come through that
 // gateway: its headers are the words of whoever invoked the function, and only a
@@ -254,7 +264,9 @@ func withPlatformToken(calls []openapi.Call) []openapi.Call {
 		calls[i].Serve = func(r *http.Request) openapi.Result {
 			token := r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN")
 			if token != "" && openapi.CallerFrom(r.Context()).IsBackend() {
-				r = r.WithContext(accesstoken.WithCloudBase(r.Context(), secret.New(token)))
+				invocation := adapter.InvocationFrom(r.Context())
+				invocation.CloudBaseToken = secret.New(token)
+				r = r.WithContext(adapter.WithInvocation(r.Context(), invocation))
 			}
 			return call.Serve(r)
 		}
