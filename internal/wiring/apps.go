@@ -10,7 +10,6 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/apps"
-	"sotercall/internal/config"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -30,7 +29,7 @@ func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File 
 
 // read reads the apps; none if there are none. What is wrong is told by the name of
 // the variable and the place in the document.
-func (s appsSettings) read(check *config.Check, environment map[string]string) apps.Set {
+func (s appsSettings) read(check *checker, environment map[string]string) apps.Set {
 	if !s.isDocument() {
 		if s.AppID == "" || s.AppSecret.IsZero() {
 			return apps.Set{}
@@ -64,7 +63,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 }
 
 // apart demands of secrets of a variable that none is an app's or a client's.
-func apart(check *config.Check, name string, secrets []secret.Text, set apps.Set) {
+func apart(check *checker, name string, secrets []secret.Text, set apps.Set) {
 	check.Apart(name, secrets, "an app", appSecrets(set))
 	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))
 }

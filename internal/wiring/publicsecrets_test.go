@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/apps"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 )
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/config"
 	"sotercall/internal/function"
 )
 
@@ -21,7 +20,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 	if err == nil {
 		level.Set(s.LogLevel)
 		w.redact.Learn(s.secrets()...)
-		w.warnOfCleartext(config.Cleartext(s.apiBases))
+		w.warnOfCleartext(cleartextHosts(s.apiBases))
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
 	return function.Function{BasePath: s.BasePath, Calls: tokenHandler(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err

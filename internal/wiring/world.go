@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/apps"
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redact"
+	"sotercall/internal/secret/redact"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )

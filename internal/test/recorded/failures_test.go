@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // always is how often a fault strikes until there are none.
@@ -43,7 +43,7 @@ func TestFailingVerifications(t *testing.T) {
 				{"without errcode", sandbox.Fault{Kind: sandbox.FaultBare, Times: always}},
 			},
 		} {
-			f.start(hostedtest.Ample, "verify")
+			f.start(hosted.Ample, "verify")
 			f.warm(verify)
 			for _, c := range instance {
 				c.fault.Path = verifyPath
@@ -64,9 +64,9 @@ func TestFailingTokens(t *testing.T) {
 			fault := sandbox.Fault{Path: "/cgi-bin/stable_token", Kind: sandbox.FaultErrCode, ErrCode: errCode, Times: always}
 			f.fault(fault)
 			delete(f.variables, "TOKEN_CLIENT_SECRETS")
-			f.start(hostedtest.Ample, "verify")
+			f.start(hosted.Ample, "verify")
 			f.set(map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret})
-			f.start(hostedtest.Ample, "token")
+			f.start(hosted.Ample, "token")
 			f.ask(fmt.Sprintf("%d: verify", errCode), verify, f.sample())
 			f.ask(fmt.Sprintf("%d: getAccessToken", errCode), token, `{}`)
 			f.request(fmt.Sprintf("%d: stable_token", errCode), "token", request{"POST", "/cgi-bin/stable_token", nil,
@@ -87,7 +87,7 @@ func TestWeChatIsAway(t *testing.T) {
 		f.fault(sandbox.Fault{})
 		if f.platform == onSCF { // where nothing is fetched before the call
 			f.set(map[string]string{"WECHAT_API_BASE": refusing()})
-			f.start(hostedtest.Ample, "verify")
+			f.start(hosted.Ample, "verify")
 			f.ask("nothing listens", verify, f.sample())
 		}
 	})
@@ -100,9 +100,9 @@ func TestStoreIsAway(t *testing.T) {
 			"HTTP_BEARER_TOKENS": bearer, "CHALLENGE_SECRET": challengeSecret, "COUNTER_POLICY": "enforce", "TOKEN_CLIENT_SECRETS": clientSecret,
 			"REDIS_URL": strings.Replace(refusing(), "http", "redis", 1),
 		})
-		f.start(hostedtest.Ample, "verify", "token")
+		f.start(hosted.Ample, "verify", "token")
 		f.variables = map[string]string{"CHALLENGE_SECRET": challengeSecret}
-		f.start(hostedtest.Ample, "challenge")
+		f.start(hosted.Ample, "challenge")
 		issued := f.member(f.ask("a challenge", issue, `{"openid":"`+alice+`"}`), "challenge")
 		f.ask("genuine", verify, f.signed(alice, issued, nil))
 		f.ask("getAccessToken", token, `{}`)
@@ -114,7 +114,7 @@ func TestStoreIsAway(t *testing.T) {
 func TestWrongConfiguration(t *testing.T) {
 	onEach(t, "configuration", everywhere, func(f *fleet) {
 		f.variables = map[string]string{"WECHAT_APPID": "your-appid", "HTTP_AUTH": "x", "CHALLENGE_SECRET": "short", "TOKEN_CLIENT_SECRETS": "short"}
-		f.start(hostedtest.Ample, "verify", "token", "challenge")
+		f.start(hosted.Ample, "verify", "token", "challenge")
 		f.ask("verify", verify, f.sample())
 		f.ask("getAccessToken", token, `{}`)
 		f.ask("issueChallenge", issue, `{}`)
@@ -131,19 +131,19 @@ func TestWrongConfiguration(t *testing.T) {
 func TestCallers(t *testing.T) {
 	onEach(t, "callers", []string{onSCF}, func(f *fleet) {
 		f.set(map[string]string{"HTTP_BEARER_TOKENS": bearer})
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 		f.set(map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret})
-		f.start(hostedtest.Ample, "token")
+		f.start(hosted.Ample, "token")
 		f.variables = map[string]string{"CHALLENGE_SECRET": challengeSecret}
-		f.start(hostedtest.Ample, "challenge")
+		f.start(hosted.Ample, "challenge")
 		f.warm(verify, token)
 		timer := `{"Type":"Timer","TriggerName":"renew","Time":"2026-11-22T00:00:00Z","Message":""}`
 		for _, c := range []struct {
 			name        string
 			environment map[string]string
 		}{
-			{"a page of the user", hostedtest.PageCaller(sandbox.DemoOpenID)},
-			{"a page of another user", hostedtest.PageCaller(alice)},
+			{"a page of the user", hosted.PageCaller(sandbox.DemoOpenID)},
+			{"a page of another user", hosted.PageCaller(alice)},
 			{"a page of another app", map[string]string{"WX_OPENID": sandbox.DemoOpenID, "WX_APPID": "wx0123456789abcdef", "TCB_SOURCE": "wx_client"}},
 			{"a function", map[string]string{"TCB_SOURCE": "scf"}},
 			{"a timer", map[string]string{"TCB_SOURCE": "wx_trigger"}},
@@ -165,7 +165,7 @@ func TestCallers(t *testing.T) {
 func TestCallersInHeaders(t *testing.T) {
 	onEach(t, "hosting", []string{onPort, onSCF}, func(f *fleet) {
 		f.set(map[string]string{"HTTP_BEARER_TOKENS": bearer, "HTTP_AUTH": "wechat", "CHALLENGE_SECRET": challengeSecret})
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 		sample := f.sample()
 		f.loosely(func() {
 			f.request("the user", "verify", request{"POST", "/", map[string]string{"X-WX-OPENID": sandbox.DemoOpenID}, sample})
@@ -181,8 +181,8 @@ func TestCallersInHeaders(t *testing.T) {
 func TestOtherVerifiers(t *testing.T) {
 	onEach(t, "verifiers", []string{onSCF}, func(f *fleet) {
 		f.variables = map[string]string{"SOTER_VERIFIER": "cloudcall", "SSL_CERT_FILE": f.variables["SSL_CERT_FILE"]}
-		f.start(hostedtest.Ample, "verify")
-		page := hostedtest.PageCaller(sandbox.DemoOpenID)
+		f.start(hosted.Ample, "verify")
+		page := hosted.PageCaller(sandbox.DemoOpenID)
 		page["TCB_CONTEXT_CNFG"] = `{"URL":"` + f.wechat.URL + `/admin"}`
 		page["TENCENTCLOUD_SECRETID"], page["TENCENTCLOUD_SECRETKEY"] = "any", "any"
 		f.loosely(func() {
@@ -195,7 +195,7 @@ func TestOtherVerifiers(t *testing.T) {
 
 		f.variables = map[string]string{"SOTER_VERIFIER": "local"}
 		contents := f.redis()
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 		f.ask("no such key", verify, f.sample())
 		f.ask("an enrolment that cannot be read", verify, `{"call":"openapi.soter.enrollAuthKey","openid":"o"}`)
 		contents()

@@ -11,10 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // What the functions are configured with, and who calls.
@@ -48,7 +48,7 @@ var everywhere = []string{onLambda, onSCF, onPort}
 type fleet struct {
 	*recorder
 	platform string
-	wechat   hostedtest.Sandbox
+	wechat   hosted.Sandbox
 	// variables are what each of its functions is told, beside what start adds.
 	variables map[string]string
 	on        map[string]*instance
@@ -62,7 +62,7 @@ func onEach(t *testing.T, name string, platforms []string, test func(f *fleet)) 
 			t.Parallel()
 			f := &fleet{
 				recorder: newRecorder(t), platform: platform, on: map[string]*instance{},
-				wechat: hostedtest.NewSandbox(t, sandbox.Options{FirstToken: sandbox.EventToken}),
+				wechat: hosted.NewSandbox(t, sandbox.Options{FirstToken: sandbox.EventToken}),
 			}
 			f.variables = f.wechat.Variables()
 			test(f)
@@ -75,15 +75,15 @@ func onEach(t *testing.T, name string, platforms []string, test func(f *fleet)) 
 func (f *fleet) start(limit time.Duration, functions ...string) {
 	f.t.Helper()
 	host := func(function string) *instance {
-		log := new(hostedtest.Log)
+		log := new(hosted.Log)
 		switch f.platform {
 		case onLambda:
-			return &instance{runtime: hostedtest.Lambda(f.t, function, f.variables, limit, log), log: log}
+			return &instance{runtime: hosted.Lambda(f.t, function, f.variables, limit, log), log: log}
 		case onSCF:
-			return &instance{runtime: hostedtest.SCF(f.t, function, f.variables, limit, log), log: log}
+			return &instance{runtime: hosted.SCF(f.t, function, f.variables, limit, log), log: log}
 		}
 		server, err := emulator.StartHTTP(f.t.Context(), emulator.Function{
-			Name: function, Binary: hostedtest.Binary(function), Env: f.variables, Timeout: limit, Log: log,
+			Name: function, Binary: hosted.Binary(function), Env: f.variables, Timeout: limit, Log: log,
 		})
 		require.NoError(f.t, err)
 		f.t.Cleanup(func() { require.NoError(f.t, server.Close()) })
@@ -151,7 +151,7 @@ func (f *fleet) signed(openid, challenge string, change func(event map[string]st
 	if change != nil {
 		change(event)
 	}
-	return string(hostedtest.JSON(f.t, event))
+	return string(hosted.JSON(f.t, event))
 }
 
 // member is a member of an answer that is a JSON object.
@@ -167,7 +167,7 @@ func (f *fleet) member(answer, name string) string {
 }
 
 // sample is the genuine question of deploy/events, in the words of either call.
-func (f *fleet) sample() string { return string(hostedtest.JSON(f.t, hostedtest.Sample(f.t))) }
+func (f *fleet) sample() string { return string(hosted.JSON(f.t, hosted.Sample(f.t))) }
 
 func snake(text string) string {
 	return strings.NewReplacer("jsonString", "json_string", "jsonSignature", "json_signature").Replace(text)

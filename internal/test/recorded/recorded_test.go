@@ -14,10 +14,10 @@ import (
 
 	"sotercall/deploy/events"
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/hosted"
 )
 
 const verifyPath = "/cgi-bin/soter/verify_signature"
@@ -37,11 +37,11 @@ func TestEvents(t *testing.T) {
 	onEach(t, "events", []string{onLambda, onSCF}, func(f *fleet) {
 		contents := f.redis()
 		f.set(map[string]string{"HTTP_BEARER_TOKENS": bearer})
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 		f.set(map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret})
-		f.start(hostedtest.Ample, "token")
+		f.start(hosted.Ample, "token")
 		f.variables = map[string]string{"CHALLENGE_SECRET": challengeSecret, "HTTP_BEARER_TOKENS": bearer}
-		f.start(hostedtest.Ample, "challenge")
+		f.start(hosted.Ample, "challenge")
 		f.warm(verify, token, issue)
 		files, err := fs.Glob(events.Files, "*.json")
 		require.NoError(f.t, err)
@@ -61,7 +61,7 @@ func TestEvents(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	onEach(t, "refusals", everywhere, func(f *fleet) {
 		f.set(map[string]string{"HTTP_BEARER_TOKENS": bearer})
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 		f.warm(verify)
 		sample := f.sample()
 		for _, c := range []struct{ name, event string }{
@@ -142,12 +142,12 @@ func challenges(f *fleet) {
 	f.set(map[string]string{"HTTP_BEARER_TOKENS": bearer, "CHALLENGE_SECRET": challengeSecret, "COUNTER_POLICY": "enforce"})
 	verifyAlone := f.variables
 	if f.platform == onPort {
-		f.start(hostedtest.Ample, "verify", "challenge")
+		f.start(hosted.Ample, "verify", "challenge")
 	} else {
 		f.variables = map[string]string{"HTTP_BEARER_TOKENS": bearer, "CHALLENGE_SECRET": challengeSecret}
-		f.start(hostedtest.Ample, "challenge")
+		f.start(hosted.Ample, "challenge")
 		f.variables = verifyAlone
-		f.start(hostedtest.Ample, "verify")
+		f.start(hosted.Ample, "verify")
 	}
 	f.loosely(func() { f.ask("a challenge that is not ours", verify, f.sample()) })
 	get := func(name, event string) string { return f.member(f.ask(name, issue, event), "challenge") }
@@ -194,7 +194,7 @@ func TestTokens(t *testing.T) {
 	onEach(t, "tokens", everywhere, func(f *fleet) {
 		contents := f.redis()
 		f.set(map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BEARER_TOKENS": bearer})
-		f.start(hostedtest.Ample, "token")
+		f.start(hosted.Ample, "token")
 		const stable, classic = "/cgi-bin/stable_token", "/cgi-bin/token"
 		give := func(appID, secret, more string) string {
 			return fmt.Sprintf(`{"grant_type":"client_credential","appid":%q,"secret":%q%s}`, appID, secret, more)
@@ -252,7 +252,7 @@ func TestTokens(t *testing.T) {
 func TestApps(t *testing.T) {
 	const shop, game = "wx0123456789abcdef", "wxfedcba9876543210"
 	onEach(t, "apps", everywhere, func(f *fleet) {
-		f.wechat = hostedtest.NewSandbox(f.t, sandbox.Options{Apps: []sandbox.Credentials{
+		f.wechat = hosted.NewSandbox(f.t, sandbox.Options{Apps: []sandbox.Credentials{
 			{AppID: shop, AppSecret: "the-AppSecret-of-the-shop-00001"}, {AppID: game, AppSecret: "the-AppSecret-of-the-game-00001"},
 		}})
 		ca := f.variables["SSL_CERT_FILE"]
@@ -262,7 +262,7 @@ func TestApps(t *testing.T) {
 				"clients":{"shop-backend":{"secrets":["the-client-secret-of-the-shop-backend"],"apps":[%q]}}}`, shop, game, shop),
 		}
 		contents := f.redis()
-		f.start(hostedtest.Ample, "verify", "token")
+		f.start(hosted.Ample, "verify", "token")
 		app, err := f.wechat.App(shop)
 		require.NoError(f.t, err)
 		phone, err := app.Phone(alice, sandbox.Huawei)
@@ -270,7 +270,7 @@ func TestApps(t *testing.T) {
 		signed, err := phone.Sign("challenge")
 		require.NoError(f.t, err)
 		about := func(appID string) string {
-			return `{"appid":"` + appID + `",` + string(hostedtest.JSON(f.t, signed))[1:]
+			return `{"appid":"` + appID + `",` + string(hosted.JSON(f.t, signed))[1:]
 		}
 		f.loosely(func() {
 			f.ask("the shop's user", verify, about(shop))
@@ -279,7 +279,7 @@ func TestApps(t *testing.T) {
 			f.request("the shop's token, for its client", "token", request{"POST", "/cgi-bin/stable_token", nil,
 				`{"grant_type":"client_credential","appid":"` + shop + `","secret":"the-client-secret-of-the-shop-backend"}`})
 		})
-		f.ask("no app", verify, string(hostedtest.JSON(f.t, signed)))
+		f.ask("no app", verify, string(hosted.JSON(f.t, signed)))
 		f.ask("an unknown app", verify, about("wx00000000000000000"))
 		f.request("the game's token, for the shop's client", "token", request{"POST", "/cgi-bin/stable_token", nil,
 			`{"grant_type":"client_credential","appid":"` + game + `","secret":"the-client-secret-of-the-shop-backend"}`})

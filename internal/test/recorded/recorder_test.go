@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/hosted"
 )
 
 var update = flag.Bool("update", false, "write the recordings anew")
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	hostedtest.Main(m, "verify", "token", "challenge", "service")
+	hosted.Main(m, "verify", "token", "challenge", "service")
 }
 
 // recorder writes the recording of one test.
@@ -96,7 +96,7 @@ type instance struct {
 	runtime emulator.Runtime
 	// url is where it takes requests; empty on the platforms that have events.
 	url string
-	log *hostedtest.Log
+	log *hosted.Log
 	// read is how much of log has been recorded.
 	read int
 }
@@ -221,7 +221,7 @@ func (q request) event(t *testing.T) []byte {
 	path, query, _ := strings.Cut(q.target, "?")
 	header := map[string]string{"host": "functions.example.com"}
 	maps.Copy(header, q.header)
-	return hostedtest.JSON(t, map[string]any{
+	return hosted.JSON(t, map[string]any{
 		"httpMethod": q.method, "path": path, "headers": header, "queryString": query, "body": q.body,
 	})
 }
