@@ -13,25 +13,12 @@ import (
 // for 30 (WeChat cloud hosting, "cloudcall").
 const CloudBaseFile = "/.tencentcloudbase/wx/cloudbase_access_token"
 
-// cloudBaseVariable is where the platform puts the token of one invocation of a
-// cloud function (@cloudbase/node-sdk, utils/wxCloudToken).
-const cloudBaseVariable = "WX_CLOUDBASE_ACCESSTOKEN"
-
-type cloudBaseKey struct{}
-
-// WithCloudBase returns a context whose invocation came with token, as the header
-// X-WX-CLOUDBASE-ACCESS-TOKEN of a request that WeChat's gateway has let through.
-// The header is a credential that anybody can write: it counts only behind a door
-// that is guarded.
-func WithCloudBase(ctx context.Context, token secret.Text) context.Context {
-	return context.WithValue(ctx, cloudBaseKey{}, token)
-}
-
 // CloudBase is the Source of the token that the platform itself gives to what it
 // runs. It needs no AppSecret: nothing is fetched.
 type CloudBase struct {
-	// Environment is what came with the invocation of a context.
-	Environment func(ctx context.Context) map[string]string
+	// OfInvocation returns the token that came with the invocation of a context; the zero
+	// Text if none did.
+	OfInvocation func(ctx context.Context) secret.Text
 	// File is read when the invocation brought none; usually CloudBaseFile.
 	File string
 }
@@ -43,10 +30,7 @@ var errNoCloudBase = errors.New("the platform gave no cloudbase_access_token: ne
 // Token implements [Source]. The file is read each time: the platform replaces it
 // when it likes.
 func (c *CloudBase) Token(ctx context.Context) (Token, error) {
-	if value, _ := ctx.Value(cloudBaseKey{}).(secret.Text); !value.IsZero() {
-		return Token{Value: value, CloudBase: true}, nil
-	}
-	if value := secret.New(c.Environment(ctx)[cloudBaseVariable]); !value.IsZero() {
+	if value := c.OfInvocation(ctx); !value.IsZero() {
 		return Token{Value: value, CloudBase: true}, nil
 	}
 	text, err := os.ReadFile(c.File)

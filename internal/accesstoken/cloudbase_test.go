@@ -14,10 +14,10 @@ import (
 )
 
 func TestCloudBaseTakesTheTokenThatCameNearest(t *testing.T) {
-	environment := map[string]string{}
+	var ofInvocation secret.Text
 	source := &accesstoken.CloudBase{
-		Environment: func(context.Context) map[string]string { return environment },
-		File:        filepath.Join(t.TempDir(), "cloudbase_access_token"),
+		OfInvocation: func(context.Context) secret.Text { return ofInvocation },
+		File:         filepath.Join(t.TempDir(), "cloudbase_access_token"),
 	}
 	_, err := source.Token(t.Context())
 	assert.ErrorContains(t, err, "the platform gave no cloudbase_access_token")
@@ -31,15 +31,14 @@ func TestCloudBaseTakesTheTokenThatCameNearest(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(source.File, []byte("of the file"), 0o600))
 	expect(t.Context(), "of the file")
-	environment["WX_CLOUDBASE_ACCESSTOKEN"] = "of the invocation"
+	ofInvocation = secret.New("of the invocation")
 	expect(t.Context(), "of the invocation")
-	expect(accesstoken.WithCloudBase(t.Context(), secret.New("of the request")), "of the request")
 }
 
 func TestCloudBaseLooksAgainForARefusedToken(t *testing.T) {
 	source := &accesstoken.CloudBase{
-		Environment: func(context.Context) map[string]string { return nil },
-		File:        filepath.Join(t.TempDir(), "cloudbase_access_token"),
+		OfInvocation: func(context.Context) secret.Text { return secret.Text{} },
+		File:         filepath.Join(t.TempDir(), "cloudbase_access_token"),
 	}
 	require.NoError(t, os.WriteFile(source.File, []byte("first"), 0o600))
 	_, err := source.Refresh(t.Context(), secret.New("first"))

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"sotercall/internal/secret"
 )
 
 // Platform is who runs the function.
@@ -44,6 +46,10 @@ type Invocation struct {
 	// the process environment and never clears that, so that os.Getenv may still
 	// tell the caller before.
 	Environment map[string]string
+	// CloudBaseToken is the access_token in the header X-WX-CLOUDBASE-ACCESS-TOKEN of a
+	// request that a backend has sent, through WeChat's gateway. Anybody can write the
+	// header: it is set once a gate has let the request in.
+	CloudBaseToken secret.Text
 }
 
 type invocationKey struct{}

@@ -55,12 +55,12 @@ func newWarm(t testing.TB) warm {
 			}
 		},
 		cloudCall: func() {
-			if answer := call.Serve(ctx, openapi.Asked{Event: event}).Body; string(answer[:12]) != `{"isOk":true` {
+			if answer := call.Serve(openapi.NewEvent(ctx, event)).Body; string(answer[:12]) != `{"isOk":true` {
 				t.Errorf("%s", answer)
 			}
 		},
 		handler: func() {
-			if answer := believing.Serve(ctx, openapi.Asked{Event: event}).Body; string(answer[:12]) != `{"isOk":true` {
+			if answer := believing.Serve(openapi.NewEvent(ctx, event)).Body; string(answer[:12]) != `{"isOk":true` {
 				t.Errorf("%s", answer)
 			}
 		},

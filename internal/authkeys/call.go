@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -40,8 +41,8 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 func EnrollCall(store Store) openapi.Call {
 	return openapi.Call{
 		Name: EnrollName, Direct: true,
-		Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			openid, e := enroll(ctx, store, asked)
+		Serve: func(r *http.Request) openapi.Result {
+			openid, e := enroll(store, r)
 			log := []slog.Attr{slog.String("openid", openapi.MaskOpenID(openid))}
 			if e != nil {
 				return openapi.Refused(e, log...)
@@ -52,11 +53,12 @@ func EnrollCall(store Store) openapi.Call {
 	}
 }
 
-func enroll(ctx context.Context, store Store, asked openapi.Asked) (openid string, e *openapi.Error) {
+func enroll(store Store, r *http.Request) (openid string, e *openapi.Error) {
+	ctx := r.Context()
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
 		return "", caller.Refused()
 	}
-	event, e := asked.Body()
+	event, e := openapi.ReadBody(r)
 	if e != nil {
 		return "", e
 	}

@@ -27,7 +27,7 @@ func backend(t testing.TB) context.Context {
 // enroll is what a store's call answers to an event, and how it ended.
 func enroll(ctx context.Context, store authkeys.Store, event string) (string, openapi.Result) {
 	call := authkeys.EnrollCall(store)
-	result := call.Serve(ctx, openapi.Asked{Event: []byte(event)})
+	result := call.Serve(openapi.NewEvent(ctx, []byte(event)))
 	return string(call.Answer(result)), result
 }
 

@@ -135,7 +135,7 @@ func TestChallengeIsIssuedInTheAppThatIsMeant(t *testing.T) {
 				ctx = page
 			}
 			call := challenge.IssueCall(issuer, nil, openapi.OptionalPurpose, c.served...)
-			result := call.Serve(ctx, openapi.Asked{Event: []byte(c.event)})
+			result := call.Serve(openapi.NewEvent(ctx, []byte(c.event)))
 			var answer struct {
 				Challenge string `json:"challenge"`
 				ErrCode   int    `json:"errCode"`

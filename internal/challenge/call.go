@@ -2,7 +2,6 @@ package challenge
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -34,8 +33,8 @@ const IssuePath = "/openapi/soter/issueChallenge"
 func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
-		Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			openid, appID, purpose, e := askedFor(ctx, asked, policy, served)
+		Serve: func(r *http.Request) openapi.Result {
+			openid, appID, purpose, e := askedFor(r, policy, served)
 			var log []slog.Attr
 			if appID != "" {
 				log = append(log, slog.String("appid", appID))
@@ -60,12 +59,12 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, 
 }
 
 // askedFor returns the user whom a challenge is for, the app, and the purpose.
-func askedFor(ctx context.Context, asked openapi.Asked, policy openapi.PurposePolicy, served []string) (openid, appID, purpose string, e *openapi.Error) {
-	caller := openapi.CallerFrom(ctx)
+func askedFor(r *http.Request, policy openapi.PurposePolicy, served []string) (openid, appID, purpose string, e *openapi.Error) {
+	caller := openapi.CallerFrom(r.Context())
 	if e = caller.CheckKnown(); e != nil {
 		return "", "", "", e
 	}
-	body, e := asked.Body()
+	body, e := openapi.ReadBody(r)
 	if e != nil {
 		return "", "", "", e
 	}

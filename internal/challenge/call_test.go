@@ -49,7 +49,7 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 				ErrCode   int    `json:"errCode"`
 				ErrMsg    string `json:"errMsg"`
 			}
-			require.NoError(t, json.Unmarshal(h.Answer(h.Serve(c.ctx, openapi.Asked{Event: []byte(c.event)})), &answer, json.RejectUnknownMembers(true)))
+			require.NoError(t, json.Unmarshal(h.Answer(h.Serve(openapi.NewEvent(c.ctx, []byte(c.event)))), &answer, json.RejectUnknownMembers(true)))
 			assert.Equal(t, 120, answer.ExpiresIn)
 			assert.Equal(t, 0, answer.ErrCode)
 			assert.Equal(t, "openapi.soter.issueChallenge:ok", answer.ErrMsg)
@@ -82,7 +82,7 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 		{"a page of nobody", openapi.WithCaller(t.Context(), openapi.Unknown("a page")), `{"openid":"oOther"}`, `"errCode":-604104`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			result := h.Serve(c.ctx, openapi.Asked{Event: []byte(c.event)})
+			result := h.Serve(openapi.NewEvent(c.ctx, []byte(c.event)))
 			answer := string(h.Answer(result))
 			assert.Contains(t, answer, c.says)
 			assert.NotContains(t, answer, `"challenge"`)
@@ -95,7 +95,7 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 func TestIssueOverHTTP(t *testing.T) {
 	h, _ := newCall(t)
 	r := httptest.NewRequest("POST", challenge.IssuePath, strings.NewReader(`{"openid":"oUser"}`)).WithContext(backend(t))
-	answer := string(h.Answer(h.Serve(r.Context(), openapi.Asked{HTTP: r})))
+	answer := string(h.Answer(h.Serve(r)))
 	assert.Contains(t, answer, `"errCode":0`)
 	assert.Contains(t, answer, `"challenge"`)
 	assert.Nil(t, h.Gate, "the one that was given")

@@ -3,6 +3,7 @@ package function_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -21,8 +22,8 @@ func BenchmarkInvoke(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer null.Close()
-	call := openapi.Call{Name: openapi.Name, Direct: true, Serve: func(ctx context.Context, _ openapi.Asked) openapi.Result {
-		entry := journal.From(ctx)
+	call := openapi.Call{Name: openapi.Name, Direct: true, Serve: func(r *http.Request) openapi.Result {
+		entry := journal.From(r.Context())
 		entry.Count("upstream_attempts", 1)
 		entry.Spend("upstream_ms", time.Millisecond)
 		return openapi.Result{Outcome: "genuine", Log: []slog.Attr{slog.Bool("isOk", true), slog.String("openid", "oABC***1234")}}

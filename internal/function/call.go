@@ -48,13 +48,13 @@ func named(event []byte) (call string) {
 	return call
 }
 
-// serve asks a call, unless the function is not configured, and notes how it
-// ended.
-func (f *Function) serve(ctx context.Context, call openapi.Call, asked openapi.Asked) openapi.Result {
+// serve has a call answer a request, unless the function is not configured, and logs
+// how it ended.
+func (f *Function) serve(call openapi.Call, r *http.Request) openapi.Result {
 	if f.err != nil {
-		return f.end(ctx, call, openapi.Refused(unconfigured(f.err)))
+		return f.end(r.Context(), call, openapi.Refused(unconfigured(f.err)))
 	}
-	return f.end(ctx, call, call.Serve(ctx, asked))
+	return f.end(r.Context(), call, call.Serve(r))
 }
 
 func unconfigured(err error) *openapi.Error {

@@ -132,7 +132,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	}()
 	function := h.configure(ctx, invocation.Environment)
 	event := trigger.Read(payload)
-	journal.From(ctx).Set("door", string(event.Door))
+	journal.From(ctx).Set("door", event.Source.String())
 	ctx = openapi.WithCaller(ctx, caller(invocation))
 	return function.answer(ctx, event, payload), nil
 }
@@ -149,7 +149,7 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	function = h.configure(ctx, nil)
 	journal.From(ctx).Set("door", string(invocation.Platform))
 	answer := recorder{header: w.Header(), status: http.StatusOK}
-	function.serveHTTP(openapi.WithCaller(ctx, caller(invocation)), &answer, r)
+	function.serveHTTP(&answer, r.WithContext(openapi.WithCaller(ctx, caller(invocation))))
 	if err := answer.send(w); err != nil || r.Context().Err() != nil {
 		journal.From(ctx).Set("client_gone", true)
 	}
@@ -190,19 +190,19 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 
 func (f *Function) answer(ctx context.Context, event trigger.Event, payload []byte) []byte {
 	switch {
-	case event.Door.Timer():
+	case event.Source.IsTimer():
 		return f.timer(ctx)
-	case event.Door == trigger.Unknown:
+	case event.Source == trigger.Unknown:
 		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
-	case !event.Door.HTTP():
+	case !event.Source.IsHTTP():
 		call := f.direct(payload)
-		return call.Answer(f.serve(ctx, call, openapi.Asked{Event: payload}))
+		return call.Answer(f.serve(call, openapi.NewEvent(ctx, payload)))
 	}
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	if event.Err != nil {
 		f.badRequest(ctx, &w, event.Err)
 	} else {
-		f.serveHTTP(ctx, &w, event.Request)
+		f.serveHTTP(&w, event.Request.WithContext(ctx))
 	}
 	return event.Respond(w.status, w.header, w.body)
 }

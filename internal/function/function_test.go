@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -36,8 +37,9 @@ func builds(calls []openapi.Call, err error) function.Builder {
 
 // doing is a call that answers direct events by what do returns.
 func doing(do func(ctx context.Context, event []byte) []byte) openapi.Call {
-	return openapi.Call{Name: "test.call", Direct: true, Serve: func(ctx context.Context, asked openapi.Asked) openapi.Result {
-		return openapi.Result{Body: do(ctx, asked.Event), Outcome: "ok"}
+	return openapi.Call{Name: "test.call", Direct: true, Serve: func(r *http.Request) openapi.Result {
+		event, _ := openapi.ReadBody(r)
+		return openapi.Result{Body: do(r.Context(), event), Outcome: "ok"}
 	}}
 }
 
@@ -45,11 +47,12 @@ func doing(do func(ctx context.Context, event []byte) []byte) openapi.Call {
 func saying(name string) openapi.Call {
 	return openapi.Call{
 		Name: name, Direct: true, Path: "/" + name, Gate: function.Platform,
-		Serve: func(_ context.Context, asked openapi.Asked) openapi.Result {
-			if asked.HTTP != nil {
-				return openapi.Result{Body: []byte(name + " over HTTP by " + asked.HTTP.Method)}
+		Serve: func(r *http.Request) openapi.Result {
+			if r.Method != http.MethodPost {
+				return openapi.Result{Body: []byte(name + " over HTTP by " + r.Method)}
 			}
-			return openapi.Result{Body: []byte(name + " for " + string(asked.Event))}
+			event, _ := openapi.ReadBody(r)
+			return openapi.Result{Body: []byte(name + " for " + string(event))}
 		},
 	}
 }
@@ -92,7 +95,7 @@ func TestTimerWithNothingToDo(t *testing.T) {
 func TestNotConfigured(t *testing.T) {
 	first := saying("first")
 	first.Timer = func(context.Context) openapi.Result { panic("it runs") }
-	first.Serve = func(context.Context, openapi.Asked) openapi.Result { panic("it runs") }
+	first.Serve = func(*http.Request) openapi.Result { panic("it runs") }
 	var log bytes.Buffer
 	h := function.New("verify", builds([]openapi.Call{first}, errors.New("WECHAT_APPID is not set")), &log)
 	require.EqualError(t, h.Configured(), "WECHAT_APPID is not set")
@@ -239,8 +242,8 @@ func TestBearer(t *testing.T) {
 
 // What CloudWatch takes as metrics must stand in the line that it points into.
 func TestLambdaLineHoldsMetrics(t *testing.T) {
-	h, log := newHandler(openapi.Call{Name: "test.call", Direct: true, Serve: func(ctx context.Context, _ openapi.Asked) openapi.Result {
-		journal.From(ctx).Count("upstream_attempts", 1)
+	h, log := newHandler(openapi.Call{Name: "test.call", Direct: true, Serve: func(r *http.Request) openapi.Result {
+		journal.From(r.Context()).Count("upstream_attempts", 1)
 		return openapi.Result{Outcome: "genuine", Log: []slog.Attr{slog.String("openid", "oABC***1234")}}
 	}})
 	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, nil)

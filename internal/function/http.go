@@ -13,9 +13,10 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// serveHTTP answers a request: it finds the call, asks its gate, and lets it
-// answer.
-func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+// serveHTTP answers a request, whose context is that of the invocation: it finds the
+// call, asks its gate, and lets it answer.
+func (f *Function) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
 	path := withoutBase(r.URL.EscapedPath(), f.BasePath)
 	call, found := f.at(path)
 	if !found && path == adapter.HealthPath {
@@ -27,11 +28,10 @@ func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http
 		return
 	}
 	var result openapi.Result
-	if caller, e := f.admit(ctx, call, r); e != nil {
+	if caller, e := f.admit(call, r); e != nil {
 		result = f.end(ctx, call, openapi.Refused(e))
 	} else {
-		ctx = openapi.WithCaller(ctx, caller)
-		result = f.serve(ctx, call, openapi.Asked{HTTP: r})
+		result = f.serve(call, r.WithContext(openapi.WithCaller(ctx, caller)))
 	}
 	status := call.Status(result)
 	switch status {
@@ -44,7 +44,7 @@ func (f *Function) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http
 }
 
 // admit says whom a request comes from, or why it may not ask.
-func (f *Function) admit(ctx context.Context, call openapi.Call, r *http.Request) (openapi.Caller, *openapi.Error) {
+func (f *Function) admit(call openapi.Call, r *http.Request) (openapi.Caller, *openapi.Error) {
 	switch {
 	case f.err != nil:
 		return openapi.Caller{}, unconfigured(f.err)
@@ -55,7 +55,7 @@ func (f *Function) admit(ctx context.Context, call openapi.Call, r *http.Request
 	case call.Gate == nil:
 		return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed", nil)
 	}
-	return call.Gate(r.WithContext(ctx))
+	return call.Gate(r)
 }
 
 // weChats are the families of paths that are WeChat's own: its SDKs, pointed at

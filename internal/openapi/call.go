@@ -1,14 +1,10 @@
 package openapi
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
-
-	"sotercall/internal/jsonobject"
 )
 
 // Call is one call that a function answers. A function is a list of them, and
@@ -31,8 +27,9 @@ type Call struct {
 	Method string
 	// Gate lets HTTP requests in; without one nobody is let in.
 	Gate Gate
-	// Serve answers. It may be called concurrently.
-	Serve func(ctx context.Context, asked Asked) Result
+	// Serve answers a request, whose context is that of the call: it has the [Caller]. A
+	// direct event is a request as well; see [NewEvent]. It may be called concurrently.
+	Serve func(r *http.Request) Result
 	// Timer, if set, answers a timer.
 	Timer func(ctx context.Context) Result
 	// Refuse words a refusal; nil for the words of the Style.
@@ -80,51 +77,6 @@ func (s Style) refusal(name string, e *Error) []byte {
 
 // Gate lets an HTTP request in by returning no error, and says whom it comes from.
 type Gate func(r *http.Request) (Caller, *Error)
-
-// Asked is how a call was asked: by a direct event, or over HTTP.
-type Asked struct {
-	Event []byte
-	// HTTP is nil for a direct event. Its context is not that of the call.
-	HTTP *http.Request
-}
-
-// maxParts bounds the members and elements of a body in all. Parameters are eight at
-// most; what else platforms and clients add to an event is passed over.
-const maxParts = 1024
-
-// Body returns the event, or the body of the request, of at most MaxBody bytes and
-// maxParts members.
-func (a Asked) Body() ([]byte, *Error) {
-	body, e := a.read()
-	text := bytes.TrimLeft(body, blank)
-	// A form is no JSON, and is refused with words of its own.
-	if e == nil && len(text) > 0 && (text[0] == '{' || text[0] == '[') && jsonobject.Exceeds(text, maxParts) {
-		return nil, invalid("the question has more than %d members", maxParts)
-	}
-	return body, e
-}
-
-func (a Asked) read() ([]byte, *Error) {
-	if a.HTTP == nil {
-		if len(a.Event) > MaxBody {
-			return nil, invalid("the question has %d bytes, at most %d are read", len(a.Event), MaxBody)
-		}
-		return a.Event, nil
-	}
-	if a.HTTP.Body == nil {
-		return nil, nil
-	}
-	// One buffer that holds it all, where the request says how long it is.
-	buffer := bytes.NewBuffer(make([]byte, 0, min(max(a.HTTP.ContentLength, 0), MaxBody)+bytes.MinRead))
-	_, err := buffer.ReadFrom(http.MaxBytesReader(nil, a.HTTP.Body, MaxBody))
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return nil, invalid("the body is longer than %d bytes", MaxBody).WithStatus(http.StatusRequestEntityTooLarge)
-	}
-	if err != nil {
-		return nil, NewError(CodeInvalidParam, "the body could not be read", err)
-	}
-	return buffer.Bytes(), nil
-}
 
 // Result is how a call ended: answered, or refused with Err.
 type Result struct {

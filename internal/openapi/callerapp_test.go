@@ -87,7 +87,7 @@ func TestQuestionIsAboutAnApp(t *testing.T) {
 	named := func(body, appID string) string { return strings.Replace(body, "{", `{"appid":"`+appID+`",`, 1) }
 
 	call := handler.Calls(nil, nil)[0]
-	r := call.Serve(backend(t), openapi.Asked{Event: []byte(named(cloudCall, "wxgame"))})
+	r := call.Serve(openapi.NewEvent(backend(t), []byte(named(cloudCall, "wxgame"))))
 	assert.Nil(t, r.Err)
 	assert.Equal(t, "wxgame", j.asked[0].AppID)
 	assert.Contains(t, r.Log[1].String(), "appid=wxgame")
@@ -100,7 +100,7 @@ func TestQuestionIsAboutAnApp(t *testing.T) {
 		named(named(cloudCall, "wxgame"), "wxgame"):                "parameter.appid is duplicated",
 		strings.Replace(cloudCall, "{", `{"appid":["wxgame"],`, 1): "parameter.appid must be a string",
 	} {
-		r := call.Serve(backend(t), openapi.Asked{Event: []byte(body)})
+		r := call.Serve(openapi.NewEvent(backend(t), []byte(body)))
 		if assert.NotNil(t, r.Err, body) {
 			assert.Equal(t, openapi.CodeInvalidParam, r.Err.Code)
 			assert.Contains(t, r.Err.Message, says)
@@ -115,7 +115,7 @@ func TestQuestionIsAboutAnApp(t *testing.T) {
 		caller, e := https.Gate(request)
 		require.Nil(t, e)
 		ctx := openapi.WithCaller(t.Context(), caller)
-		return https.Serve(ctx, openapi.Asked{HTTP: request.WithContext(ctx)})
+		return https.Serve(request.WithContext(ctx))
 	}
 	assert.Nil(t, ask(httpsCall).Err)
 	assert.Equal(t, "wxshop", j.asked[1].AppID)

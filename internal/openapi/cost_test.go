@@ -68,7 +68,7 @@ func (wrongAlways) Verify(context.Context, openapi.Request) (openapi.Verdict, er
 // ask asks both forms of the call, as a backend.
 func ask(ctx context.Context, calls []openapi.Call, body string) {
 	for _, call := range calls {
-		call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(body)}))
+		call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(body))))
 	}
 }
 
@@ -114,11 +114,11 @@ func TestUnknownCallersBodyIsNotRead(t *testing.T) {
 	for _, call := range calls {
 		for name, caller := range map[string]openapi.Caller{"zero": {}, "unknown": openapi.Unknown("why"), "nameless": openapi.Nameless("why")} {
 			r := httptest.NewRequest(http.MethodPost, "/", unread{t})
-			result := call.Serve(openapi.WithCaller(t.Context(), caller), openapi.Asked{HTTP: r})
+			result := call.Serve(r.WithContext(openapi.WithCaller(t.Context(), caller)))
 			assert.Equal(t, openapi.CodeIllegalSource, result.Err.Code, name)
 		}
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
-		result := call.Serve(openapi.WithCaller(t.Context(), openapi.User("o")), openapi.Asked{HTTP: r})
+		result := call.Serve(r.WithContext(openapi.WithCaller(t.Context(), openapi.User("o"))))
 		assert.Equal(t, openapi.CodeInvalidParam, result.Err.Code, "the twin")
 	}
 }

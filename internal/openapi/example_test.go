@@ -22,7 +22,7 @@ func ExampleHandler() {
 		`{"openid":"oUser","jsonString":"{\"raw\":\"challenge\"}","jsonSignature":"c2ln"}`,
 		`{"openid":"oUser","jsonString":{"raw":"challenge"},"jsonSignature":"c2ln"}`,
 	} {
-		result := call.Serve(ctx, openapi.Asked{Event: []byte(event)})
+		result := call.Serve(openapi.NewEvent(ctx, []byte(event)))
 		fmt.Printf("%s\n", call.Answer(result))
 	}
 	// Output:

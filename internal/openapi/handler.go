@@ -37,25 +37,26 @@ func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
 	return []Call{
 		{
 			Name: Name, Style: CloudCall, Direct: true, Path: CloudCallPath, Root: true, Method: http.MethodPost, Gate: gate,
-			Serve: func(ctx context.Context, asked Asked) Result {
-				return h.serve(ctx, asked, camelCase, Answer.CloudCall)
+			Serve: func(r *http.Request) Result {
+				return h.serve(r, camelCase, Answer.CloudCall)
 			},
 			Refuse: func(e *Error) []byte { return Answer{Err: e}.CloudCall() },
 		},
 		{
 			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: holding(tokens),
-			Serve: func(ctx context.Context, asked Asked) Result {
-				return h.serve(ctx, asked, snakeCase, Answer.HTTPSCall)
+			Serve: func(r *http.Request) Result {
+				return h.serve(r, snakeCase, Answer.HTTPSCall)
 			},
 		},
 	}
 }
 
-func (h *Handler) serve(ctx context.Context, asked Asked, s spelling, word func(Answer) []byte) Result {
+func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte) Result {
+	ctx := req.Context()
 	refused := CallerFrom(ctx).CheckKnown()
 	var body []byte
 	if refused == nil {
-		body, refused = asked.Body()
+		body, refused = ReadBody(req)
 	}
 	if refused != nil {
 		return Result{Err: refused, Log: []slog.Attr{slog.Bool("isOk", false)}}

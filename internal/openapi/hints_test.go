@@ -167,7 +167,7 @@ func TestTheLogSaysTheHint(t *testing.T) {
 			}
 			e := genuineEvent(names[0], names[1])
 			e[names[0]] += "\n"
-			r := (&openapi.Handler{Verifier: &j}).Calls(nil, nil)[n].Serve(backend(t), openapi.Asked{Event: e.bytes(t)})
+			r := (&openapi.Handler{Verifier: &j}).Calls(nil, nil)[n].Serve(openapi.NewEvent(backend(t), e.bytes(t)))
 			logged := slog.GroupValue(r.Log...).String()
 			assert.Equal(t, wrong, strings.Contains(logged, "hint=parameter."+names[0]+" has a blank"), logged)
 		}

@@ -248,7 +248,7 @@ func TestLogSeesEveryOutcome(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			call := (&openapi.Handler{Verifier: &c.judge}).Calls(nil, nil)[0]
-			r := call.Serve(backend(t), openapi.Asked{Event: []byte(c.body)})
+			r := call.Serve(openapi.NewEvent(backend(t), []byte(c.body)))
 			assert.Equal(t, c.outcome, r.Outcome)
 			assert.Equal(t, c.outcome == "", r.Err != nil)
 			assert.Equal(t, c.log, slog.GroupValue(r.Log...).String())

@@ -82,7 +82,7 @@ func TestPurposeIsNotLogged(t *testing.T) {
 	var k keeper
 	call := (&openapi.Handler{Verifier: &k, Purpose: openapi.OptionalPurpose}).Calls(nil, nil)[0]
 	body := []byte(`{"openid":"oUser","jsonString":"{\"raw\":\"1\"}","jsonSignature":"QUJD","purpose":"pay Alice"}`)
-	r := call.Serve(backend(t), openapi.Asked{Event: body})
+	r := call.Serve(openapi.NewEvent(backend(t), body))
 	assert.True(t, bytes.Contains(r.Body, []byte(`"isOk":true`)))
 	for _, attr := range r.Log {
 		assert.NotContains(t, attr.String(), "Alice")

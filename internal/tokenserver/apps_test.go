@@ -90,7 +90,7 @@ func TestLogSaysWhoAsksForWhat(t *testing.T) {
 		{shop, "wrong", "[reason=no client has this secret]"},
 	} {
 		r := httptest.NewRequest("GET", "/cgi-bin/token?grant_type=client_credential&appid="+c.appID+"&secret="+c.presented, nil)
-		assert.Equal(t, c.log, slog.GroupValue(h.Calls()[1].Serve(r.Context(), openapi.Asked{HTTP: r}).Log...).String())
+		assert.Equal(t, c.log, slog.GroupValue(h.Calls()[1].Serve(r).Log...).String())
 	}
 }
 
@@ -141,7 +141,7 @@ func TestStatus(t *testing.T) {
 		`"lastFailure":{"at":"2026-11-22T12:00:00Z","errCode":45009,"errMsg":"reach max api daily quota limit"}}`
 	ask := func(ctx context.Context, event string) string {
 		call := h.Calls()[3]
-		return string(call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(event)})))
+		return string(call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
 	}
 	all := `{"apps":[` + ofGame + `,` + ofShop + `],"errCode":0,"errMsg":"openapi.auth.getTokenStatus:ok"}`
 	for _, event := range []string{`{"call":"openapi.auth.getTokenStatus"}`, `{}`, ``} {

@@ -124,12 +124,13 @@ type question struct {
 // where there are several. Nothing else is answered with a token, since an event of
 // any other form was meant for somebody else. Only a backend gets one: with it a
 // user could act for the whole app.
-func (h *Server) direct(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) direct(r *http.Request) openapi.Result {
+	ctx := r.Context()
 	caller := openapi.CallerFrom(ctx)
 	if !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
-	body, refused := asked.Body()
+	body, refused := openapi.ReadBody(r)
 	if refused != nil {
 		return openapi.Refused(refused)
 	}

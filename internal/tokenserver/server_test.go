@@ -66,7 +66,7 @@ func backend(t testing.TB) context.Context {
 // direct is the answer to a direct event.
 func direct(ctx context.Context, h *tokenserver.Server, event string) string {
 	call := h.Calls()[0]
-	return string(call.Answer(call.Serve(ctx, openapi.Asked{Event: []byte(event)})))
+	return string(call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
 }
 
 // serve answers a request as the function does.
@@ -229,7 +229,7 @@ func TestHTTPOddities(t *testing.T) {
 func TestLogLearnsWhy(t *testing.T) {
 	cause := errors.New("connection refused")
 	h := newSingle(&source{err: cause})
-	r := h.Calls()[0].Serve(backend(t), openapi.Asked{Event: []byte(`{}`)})
+	r := h.Calls()[0].Serve(openapi.NewEvent(backend(t), []byte(`{}`)))
 	require.ErrorIs(t, r.Err, cause)
 	assert.Equal(t, openapi.CodeSystem, r.Err.Code)
 }

@@ -2,7 +2,7 @@ package tokenserver
 
 import (
 	"bytes"
-	"context"
+	"net/http"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,11 +43,12 @@ type lastFailure struct {
 }
 
 // status answers [StatusName], to the developer's own people only.
-func (h *Server) status(ctx context.Context, asked openapi.Asked) openapi.Result {
+func (h *Server) status(r *http.Request) openapi.Result {
+	ctx := r.Context()
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
 		return openapi.Refused(caller.Refused())
 	}
-	body, refused := asked.Body()
+	body, refused := openapi.ReadBody(r)
 	if refused != nil {
 		return openapi.Refused(refused)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 
 	"github.com/go-json-experiment/json"
@@ -44,24 +45,24 @@ type credentials struct {
 	Doubt accesstoken.Doubt `json:"doubt"`
 }
 
-func (h *Server) classic(ctx context.Context, asked openapi.Asked) openapi.Result {
-	return h.give(ctx, fromQuery(asked.HTTP.URL.Query()))
+func (h *Server) classic(r *http.Request) openapi.Result {
+	return h.give(r.Context(), fromQuery(r.URL.Query()))
 }
 
-func (h *Server) stable(ctx context.Context, asked openapi.Asked) openapi.Result {
-	presented, refused := fromBody(asked)
+func (h *Server) stable(r *http.Request) openapi.Result {
+	presented, refused := fromBody(r)
 	if refused != nil {
 		return openapi.Refused(refused)
 	}
-	return h.give(ctx, presented)
+	return h.give(r.Context(), presented)
 }
 
 func fromQuery(query url.Values) credentials {
 	return credentials{GrantType: query.Get("grant_type"), AppID: query.Get("appid"), Secret: query.Get("secret")}
 }
 
-func fromBody(asked openapi.Asked) (credentials, *openapi.Error) {
-	body, refused := asked.Body()
+func fromBody(r *http.Request) (credentials, *openapi.Error) {
+	body, refused := openapi.ReadBody(r)
 	switch {
 	case refused != nil, len(body) > maxBody:
 		return credentials{}, badBody

@@ -40,7 +40,7 @@ func TestAnEventOfManyMembersIsNotTakenApart(t *testing.T) {
 		`{"cookies":[` + strings.Repeat("0,", 1030) + `0]}`,
 	} {
 		e := trigger.Read([]byte(event))
-		assert.Equal(t, trigger.Unknown, e.Door)
+		assert.Equal(t, trigger.Unknown, e.Source)
 		assert.ErrorContains(t, e.Err, "more than 1024 members")
 	}
 }
@@ -51,10 +51,10 @@ func TestALongMemberIsNotKept(t *testing.T) {
 	require.NoError(t, e.Err, "the twin")
 	require.Len(t, e.Request.Header.Get("h"), len(long)-100)
 	e = trigger.Read(fmt.Appendf(nil, shell, `"h":"`+long+`"`, "", false, ""))
-	assert.Equal(t, trigger.Unknown, e.Door)
+	assert.Equal(t, trigger.Unknown, e.Source)
 	assert.ErrorContains(t, e.Err, "the member headers of the event is larger")
 	e = trigger.Read([]byte(`{"openid":"` + long + `"}`))
-	assert.Equal(t, trigger.Direct, e.Door, "what is not kept may be long")
+	assert.Equal(t, trigger.Direct, e.Source, "what is not kept may be long")
 }
 
 func TestALongQueryIsRefused(t *testing.T) {

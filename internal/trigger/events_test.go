@@ -22,7 +22,7 @@ import (
 // parsed is what testdata says Read makes of the event of the same name.
 // Header lists some headers, all values of each.
 type parsed struct {
-	Door       Door        `json:"door"`
+	Source     string      `json:"door"`
 	Method     string      `json:"method"`
 	Path       string      `json:"path"`
 	Query      url.Values  `json:"query"`
@@ -51,7 +51,7 @@ func TestEveryRecordedEventIsReadAsExpected(t *testing.T) {
 			want := load[parsed](t, file)
 			event := Read(recorded(t, filepath.Base(file)))
 
-			assert.Equal(t, want.Door, event.Door)
+			assert.Equal(t, want.Source, event.Source.String())
 			require.NoError(t, event.Err)
 			if want.Method == "" {
 				assert.Nil(t, event.Request)
@@ -100,22 +100,22 @@ func TestEveryRecordedCallCarriesTheSignedSample(t *testing.T) {
 	}
 }
 
-func TestReadmeNamesEveryEventAndItsDoor(t *testing.T) {
+func TestReadmeNamesEveryEventAndItsSource(t *testing.T) {
 	readme, err := os.ReadFile("../../deploy/events/README.md")
 	require.NoError(t, err)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, file := range files {
-		row := "| " + filepath.Base(file) + " | " + string(load[parsed](t, file).Door) + " |"
+		row := "| " + filepath.Base(file) + " | " + load[parsed](t, file).Source + " |"
 		assert.Contains(t, string(readme), row)
 	}
 }
 
-// AWS's own samples of every event it sends: those of our doors are recognised,
+// AWS's own samples of every event it sends: those of our sources are recognised,
 // and nothing else is mistaken for a request.
 func TestEventsRecordedByAWS(t *testing.T) {
-	doors := map[string]Door{
+	known := map[string]*Source{
 		"alb-lambda-target-request-headers-only.json":       ALB,
 		"alb-lambda-target-request-multivalue-headers.json": ALB,
 		"apigw-request.json":                                RESTv1,
@@ -136,18 +136,18 @@ func TestEventsRecordedByAWS(t *testing.T) {
 		payload, err := os.ReadFile(file)
 		require.NoError(t, err)
 		event := Read(payload)
-		want, ours := doors[filepath.Base(file)]
+		want, ours := known[filepath.Base(file)]
 		if !ours {
 			assert.Nil(t, event.Request, file)
-			assert.Contains(t, []Door{Direct, Unknown}, event.Door, file)
+			assert.Contains(t, []*Source{Direct, Unknown}, event.Source, file)
 			continue
 		}
-		delete(doors, filepath.Base(file))
-		assert.Equal(t, want, event.Door, file)
+		delete(known, filepath.Base(file))
+		assert.Equal(t, want, event.Source, file)
 		assert.NoError(t, event.Err, file)
 		assert.NotNil(t, event.Request, file)
 	}
-	assert.Empty(t, doors, "samples that are gone")
+	assert.Empty(t, known, "samples that are gone")
 }
 
 func recorded(tb testing.TB, name string) []byte {

@@ -16,12 +16,12 @@ func ExampleRead() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(event.Door, event.Request.Method, event.Request.URL.Path, string(body))
+	fmt.Println(event.Source, event.Request.Method, event.Request.URL.Path, string(body))
 
 	header := http.Header{"Content-Type": {"application/json"}}
 	fmt.Printf("%s\n", event.Respond(http.StatusOK, header, []byte(`{"isOk":true}`)))
 
-	fmt.Println(trigger.Read([]byte(`{"openid":"oUser"}`)).Door)
+	fmt.Println(trigger.Read([]byte(`{"openid":"oUser"}`)).Source)
 	// Output:
 	// scf-function-url POST /openapi/soter/verifySignature {}
 	// {"statusCode":200,"headers":{"Content-Type":"application/json"},"body":"{\"isOk\":true}","isBase64Encoded":false}

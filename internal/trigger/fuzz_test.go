@@ -31,9 +31,9 @@ func FuzzRead(f *testing.F) {
 		event := Read(payload)
 		require.Equal(t, before, payload, "the payload is left as it is")
 
-		if !event.Door.HTTP() {
+		if !event.Source.IsHTTP() {
 			require.Nil(t, event.Request)
-			require.Equal(t, event.Door == Unknown, event.Err != nil)
+			require.Equal(t, event.Source == Unknown, event.Err != nil)
 			require.Equal(t, payload, event.Respond(500, http.Header{"A": {"b"}}, payload))
 			return
 		}
@@ -67,12 +67,12 @@ func FuzzRespond(f *testing.F) {
 	f.Add(byte(1), -1, "\xff", "\xfe", "\xfd", []byte("\xff\xfe"))
 	f.Add(byte(2), 999, "set-cookie", "a=b\r\n", "", []byte("\u2028\x00"))
 
-	doors := []Event{
-		{Door: ALB}, {Door: ALB, multiValue: true}, {Door: FunctionURL}, {Door: HTTPAPIv2}, {Door: HTTPAPIv1},
-		{Door: RESTv1}, {Door: SCFAPIGateway}, {Door: CloudBaseHTTP}, {Door: SCFURL},
+	known := []Event{
+		{Source: ALB}, {Source: ALB, multiValue: true}, {Source: FunctionURL}, {Source: HTTPAPIv2}, {Source: HTTPAPIv1},
+		{Source: RESTv1}, {Source: SCFAPIGateway}, {Source: CloudBaseHTTP}, {Source: SCFURL},
 	}
-	f.Fuzz(func(t *testing.T, door byte, status int, name, first, second string, body []byte) {
-		event := doors[int(door)%len(doors)]
+	f.Fuzz(func(t *testing.T, source byte, status int, name, first, second string, body []byte) {
+		event := known[int(source)%len(known)]
 		header := http.Header{name: {first, second}, "\xff": {first}, "\xfe": {second}, "X-Sound": {"yes"}}
 
 		answer := roundTrips(t, event, status, body, header)

@@ -18,28 +18,20 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// layout says where an event has the parts of the HTTP request that it wraps, as
-// far as senders differ in that.
-type layout struct {
-	path    string // the member that holds the path
-	stage   bool   // whether the path may begin with the stage of requestContext
-	cookies bool   // whether cookies stand by themselves
-	query   func(e event) (encoded string, err error)
-	method  func(e event) string
-	client  func(e event, header http.Header) (address string)
-}
-
 // looksLikeRequest reports whether an event has the method and the path of a
 // request, as most senders name them.
-func (e event) looksLikeRequest() bool { return e.text("httpMethod") != "" && e.kind("path") == '"' }
+func (e event) looksLikeRequest() bool { return httpMethod(e) != "" && e.kind("path") == '"' }
 
-// read rebuilds the HTTP request.
-func (l *layout) read(e event) (*http.Request, error) {
-	location, err := l.location(e)
+// httpMethod returns the method of a request, as most senders name it.
+func httpMethod(e event) string { return e.text("httpMethod") }
+
+// readRequest rebuilds the HTTP request.
+func (s *Source) readRequest(e event) (*http.Request, error) {
+	location, err := s.location(e)
 	if err != nil {
 		return nil, err
 	}
-	header, err := l.header(e)
+	header, err := s.header(e)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +39,7 @@ func (l *layout) read(e event) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	method := l.method(e)
+	method := s.method(e)
 	if method == "" { // http.NewRequest would make it a GET
 		return nil, errors.New("the HTTP method is missing")
 	}
@@ -57,7 +49,7 @@ func (l *layout) read(e event) (*http.Request, error) {
 	}
 
 	r.URL = location
-	r.RemoteAddr = l.client(e, header)
+	r.RemoteAddr = s.client(e, header)
 	r.Host = header.Get("Host")
 	if r.Host == "" {
 		r.Host = e.context.text("domainName")
@@ -69,12 +61,12 @@ func (l *layout) read(e event) (*http.Request, error) {
 
 // location puts path and query together without parsing the whole as a URL,
 // where a path such as //host/x would turn into a host.
-func (l *layout) location(e event) (*url.URL, error) {
-	path, err := l.pathOf(e)
+func (s *Source) location(e event) (*url.URL, error) {
+	path, err := s.pathOf(e)
 	if err != nil {
 		return nil, err
 	}
-	query, err := l.query(e)
+	query, err := s.query(e)
 	if err != nil {
 		return nil, err
 	}
@@ -82,26 +74,26 @@ func (l *layout) location(e event) (*url.URL, error) {
 		return nil, errors.New("the query is longer than 32 KiB")
 	}
 	u := &url.URL{Path: path, RawQuery: query}
-	// Some doors hand the path over decoded, where a lone % is only a %.
+	// Some sources hand the path over decoded, where a lone % is only a %.
 	if decoded, err := url.PathUnescape(path); err == nil && decoded != path {
 		u.Path, u.RawPath = decoded, path
 	}
 	return u, nil
 }
 
-func (l *layout) pathOf(e event) (string, error) {
-	if e.kind(l.path) != '"' {
-		return "", fmt.Errorf("%s is not a string", l.path)
+func (s *Source) pathOf(e event) (string, error) {
+	if e.kind(s.path) != '"' {
+		return "", fmt.Errorf("%s is not a string", s.path)
 	}
-	path := e.text(l.path)
-	if l.stage {
+	path := e.text(s.path)
+	if s.stage {
 		path = withoutStage(path, e.context.text("stage"))
 	}
 	switch {
 	case path == "":
 		return "/", nil
 	case path[0] != '/':
-		return "", fmt.Errorf("%s does not begin with a slash", l.path)
+		return "", fmt.Errorf("%s does not begin with a slash", s.path)
 	}
 	return path, nil
 }
@@ -142,7 +134,7 @@ func encodedParameters(e event) (string, error) {
 
 // header merges headers and multiValueHeaders; where both name a header, the
 // second has all of its values.
-func (l *layout) header(e event) (http.Header, error) {
+func (s *Source) header(e event) (http.Header, error) {
 	single, err := lists("headers", e.object["headers"])
 	if err != nil {
 		return nil, err
@@ -153,7 +145,7 @@ func (l *layout) header(e event) (http.Header, error) {
 	}
 	header := canonical(single)
 	maps.Copy(header, canonical(multi))
-	if !l.cookies || !e.present("cookies") {
+	if !s.cookies || !e.present("cookies") {
 		return header, nil
 	}
 

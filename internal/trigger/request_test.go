@@ -13,7 +13,7 @@ import (
 
 // Each case spoils one member of a recorded event, and its twin puts something
 // else, but sound, in the same place.
-func TestBrokenRequestIsRefusedAtItsDoor(t *testing.T) {
+func TestBrokenRequestIsAnsweredToItsSource(t *testing.T) {
 	object := map[string]any{}
 	tests := []struct {
 		file, member string
@@ -51,16 +51,16 @@ func TestBrokenRequestIsRefusedAtItsDoor(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.file+" "+tt.member, func(t *testing.T) {
-			door := Read(recorded(t, tt.file)).Door
+			source := Read(recorded(t, tt.file)).Source
 
 			event := Read(edited(t, tt.file, tt.member, tt.broken))
-			assert.Equal(t, door, event.Door)
+			assert.Equal(t, source, event.Source)
 			assert.Nil(t, event.Request)
 			require.ErrorContains(t, event.Err, tt.reason)
 			assert.Contains(t, string(event.Respond(400, nil, nil)), `"statusCode":400`)
 
 			twin := Read(edited(t, tt.file, tt.member, tt.twin))
-			assert.Equal(t, door, twin.Door)
+			assert.Equal(t, source, twin.Source)
 			require.NoError(t, twin.Err)
 			assert.NotNil(t, twin.Request)
 		})

@@ -11,27 +11,26 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Respond wraps an HTTP answer into the object that the door of e expects. A
-// body that is not UTF-8 travels as base64. For a door that is not HTTP it
-// returns body, the answer object itself.
+// Respond wraps an HTTP response into the object that the source of e expects. A body
+// that is not UTF-8 travels as base64. For a source that is not HTTP it returns body,
+// the response object itself.
 //
-// A header with several values keeps them apart where the door can carry that
+// A header with several values keeps them apart where the source can carry that
 // (API Gateway; a load balancer with multi-value headers enabled) and is joined
-// by commas elsewhere. Set-Cookie cannot be joined: of several, do not set any
-// for the Tencent doors or a load balancer without that option.
+// by commas elsewhere. Set-Cookie cannot be joined: do not set several for Tencent's
+// sources or a load balancer without that option.
 //
 // Shapes: API Gateway guides, "Lambda proxy integration response"; Elastic Load
 // Balancing guide, "Use Lambda functions as targets"; Tencent Cloud document
 // 583/96099; scf-go-lib events.APIGatewayResponse.
 func (e Event) Respond(status int, header http.Header, body []byte) []byte {
-	from := of(e.Door)
-	if from == nil || from.request == nil {
+	if !e.Source.IsHTTP() {
 		return body
 	}
-	answer := response{StatusCode: status}
-	from.answer(&answer, sendable(header), e.multiValue)
-	answer.Body, answer.IsBase64Encoded = encode(body)
-	out, _ := json.Marshal(answer, json.Deterministic(true)) // only valid UTF-8 goes in, under distinct names
+	r := response{StatusCode: status}
+	e.Source.setHeader(&r, sendable(header), e.multiValue)
+	r.Body, r.IsBase64Encoded = encode(body)
+	out, _ := json.Marshal(r, json.Deterministic(true)) // only valid UTF-8 goes in, under distinct names
 	return out
 }
 
@@ -46,7 +45,7 @@ type response struct {
 }
 
 // sendable copies header under canonical names and makes it JSON-safe, since
-// bytes that are not UTF-8 would cost the whole answer.
+// bytes that are not UTF-8 would cost the whole response.
 func sendable(header http.Header) http.Header {
 	clean := make(http.Header, len(header))
 	for _, name := range slices.Sorted(maps.Keys(header)) {

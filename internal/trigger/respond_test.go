@@ -83,7 +83,7 @@ func TestTencentAnswerIsExactlyFourMembers(t *testing.T) {
 	}
 }
 
-func TestOtherDoorsAnswerWithTheBodyItself(t *testing.T) {
+func TestOtherSourcesAnswerWithTheBodyItself(t *testing.T) {
 	for _, file := range []string{"direct.json", "miniprogram.json", "scf-timer.json", "aws-schedule.json"} {
 		assert.Equal(t, answerBody, string(answer(t, file)), file)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"time"
 
@@ -174,7 +175,7 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 		}
 		return only.verifier, together(only.verifier.Warm, connecting)
 	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}),
+		return w.withoutApp(hosts, &accesstoken.CloudBase{OfInvocation: cloudBaseToken, File: accesstoken.CloudBaseFile}),
 			together(w.connecting(hosts), connecting)
 	}
 	return w.withoutApp(hosts, accesstoken.None{}), connecting
@@ -244,18 +245,30 @@ func cloudEnvironment(ctx context.Context) map[string]string {
 	return environment
 }
 
+// cloudBaseToken returns the access_token that the platform gave with the invocation: in
+// the request, or in a variable (@cloudbase/node-sdk, utils/wxCloudToken).
+func cloudBaseToken(ctx context.Context) secret.Text {
+	invocation := adapter.InvocationFrom(ctx)
+	if !invocation.CloudBaseToken.IsZero() {
+		return invocation.CloudBaseToken
+	}
+	return secret.New(invocation.Environment["WX_CLOUDBASE_ACCESSTOKEN"])
+}
+
 // withPlatformToken makes the calls take the token that WeChat's gateway puts into
 // a request. An event that only has the shape of one did not come through that
 // gateway: its headers are the words of whoever invoked the function, and only a
 // backend's count.
 func withPlatformToken(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
-		calls[i].Serve = func(ctx context.Context, asked openapi.Asked) openapi.Result {
-			if asked.HTTP != nil && openapi.CallerFrom(ctx).IsBackend() {
-				token := secret.New(asked.HTTP.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN"))
-				ctx = accesstoken.WithCloudBase(ctx, token)
+		calls[i].Serve = func(r *http.Request) openapi.Result {
+			token := r.Header.Get("X-WX-CLOUDBASE-ACCESS-TOKEN")
+			if token != "" && openapi.CallerFrom(r.Context()).IsBackend() {
+				invocation := adapter.InvocationFrom(r.Context())
+				invocation.CloudBaseToken = secret.New(token)
+				r = r.WithContext(adapter.WithInvocation(r.Context(), invocation))
 			}
-			return call.Serve(ctx, asked)
+			return call.Serve(r)
 		}
 	}
 	return calls

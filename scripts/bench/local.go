@@ -40,7 +40,7 @@ func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
 	verify := (&openapi.Handler{Verifier: authkeys.NewVerifier(keys)}).Calls(nil, nil)[0]
 	backend := openapi.WithCaller(ctx, openapi.Backend())
 	ours := func() error {
-		if answer := verify.Serve(backend, openapi.Asked{Event: b.event}); string(answer.Body) != hosting.Verified {
+		if answer := verify.Serve(openapi.NewEvent(backend, b.event)); string(answer.Body) != hosting.Verified {
 			return fmt.Errorf("a genuine signature was answered with %s", answer.Body)
 		}
 		return nil

@@ -35,13 +35,13 @@ type client struct {
 	body   string
 }
 
-// gateways unwrap an answer by the rules of each door, and refuse what the real
+// gateways unwrap an answer by the rules of each source, and refuse what the real
 // one answers with 502, or 403 on Tencent's side: members it does not know, a
 // value of another type. Sources: the response types of aws-lambda-go and
 // scf-go-lib; API Gateway guide, "Output format of a Lambda function for proxy
 // integration"; Elastic Load Balancing guide, "Use Lambda functions as targets";
 // Tencent Cloud documents 583/12513 and 583/96099.
-var gateways = map[trigger.Door]func(t *testing.T, answer []byte, event object) client{
+var gateways = map[*trigger.Source]func(t *testing.T, answer []byte, event object) client{
 	trigger.HTTPAPIv2: func(t *testing.T, answer []byte, _ object) client {
 		var r events.APIGatewayV2HTTPResponse
 		strictly(t, answer, &r)
@@ -141,7 +141,7 @@ var outcomes = map[string]struct {
 	status       int
 	cloudCall    string
 	httpsCall    string
-	authenticate string // of the camelCase doors
+	authenticate string // of the camelCase sources
 }{
 	"verified": {
 		verifier: says{verdict: openapi.Genuine()}, gate: function.Platform, status: 200,
@@ -173,7 +173,7 @@ var outcomes = map[string]struct {
 		cloudCall: `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. internal error, the log of the function says more","errCode":-604103}`,
 		httpsCall: `{"errcode":-604103,"errmsg":"-604103 call open API system error. internal error, the log of the function says more"}`,
 	},
-	"a door without a key": {
+	"a source without a key": {
 		verifier: says{verdict: openapi.Genuine()}, status: 401, authenticate: "Bearer",
 		gate: func(*http.Request) (openapi.Caller, *openapi.Error) {
 			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "no", nil).WithStatus(http.StatusUnauthorized)
@@ -183,26 +183,26 @@ var outcomes = map[string]struct {
 	},
 }
 
-// TestEveryGatewayDeliversTheSame asks through every HTTP door, and compares
+// TestEveryGatewayDeliversTheSame asks through every HTTP source, and compares
 // what a client gets behind it.
 func TestEveryGatewayDeliversTheSame(t *testing.T) {
 	files, err := filepath.Glob("events/*.json")
 	require.NoError(t, err)
-	seen := map[trigger.Door]bool{}
+	seen := map[*trigger.Source]bool{}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		content = bytes.ReplaceAll(content, []byte(sandbox.EventToken), []byte("GOOD_TOKEN"))
-		door := trigger.Read(content).Door
-		if !door.HTTP() || strings.HasSuffix(file, "-get.json") {
+		source := trigger.Read(content).Source
+		if !source.IsHTTP() || strings.HasSuffix(file, "-get.json") {
 			continue
 		}
-		seen[door] = true
+		seen[source] = true
 		var event object
 		require.NoError(t, json.Unmarshal(content, &event))
 		for name, want := range outcomes {
 			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
-				got := gateways[door](t, invoke(t, verify(want.verifier, want.gate), content), event)
+				got := gateways[source](t, invoke(t, verify(want.verifier, want.gate), content), event)
 				status, body, authenticate := want.status, want.cloudCall, want.authenticate
 				if strings.Contains(file, "https-call") {
 					status, body, authenticate = 200, want.httpsCall, "" // always 200, as at WeChat
@@ -215,8 +215,8 @@ func TestEveryGatewayDeliversTheSame(t *testing.T) {
 			})
 		}
 	}
-	for door := range gateways {
-		assert.True(t, seen[door], "no event of %s", door)
+	for source := range gateways {
+		assert.True(t, seen[source], "no event of %s", source)
 	}
 }
 
@@ -224,46 +224,46 @@ func TestEveryGatewayDeliversTheSame(t *testing.T) {
 // reached.
 func TestEveryGatewayDeliversRefusals(t *testing.T) {
 	f := verify(says{verdict: openapi.Genuine()}, function.Platform)
-	for door, unwrap := range gateways {
+	for source, unwrap := range gateways {
 		for name, change := range map[string]func(object){
 			"a body that something has parsed": func(e object) { e["body"] = object{} },
 			"headers that are no object":       func(e object) { delete(e, "multiValueHeaders"); e["headers"] = "x" },
 		} {
-			event := eventOf(t, door)
+			event := eventOf(t, source)
 			change(event)
 			content, err := json.Marshal(event)
 			require.NoError(t, err)
-			require.Equal(t, door, trigger.Read(content).Door, name)
+			require.Equal(t, source, trigger.Read(content).Source, name)
 			got := unwrap(t, invoke(t, f, content), event)
-			assert.Equal(t, 400, got.status, "%s: %s", door, name)
-			assert.Contains(t, got.body, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -501007`, "%s: %s", door, name)
+			assert.Equal(t, 400, got.status, "%s: %s", source, name)
+			assert.Contains(t, got.body, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -501007`, "%s: %s", source, name)
 		}
 	}
 }
 
-// eventOf is a camelCase event of a door.
-func eventOf(t *testing.T, door trigger.Door) (event object) {
+// eventOf is a camelCase event of a source.
+func eventOf(t *testing.T, source *trigger.Source) (event object) {
 	t.Helper()
 	files, err := filepath.Glob("events/*.json")
 	require.NoError(t, err)
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		if trigger.Read(content).Door == door && !strings.Contains(file, "https-call") {
+		if trigger.Read(content).Source == source && !strings.Contains(file, "https-call") {
 			require.NoError(t, json.Unmarshal(content, &event))
 			return event
 		}
 	}
-	t.Fatalf("no event of %s", door)
+	t.Fatalf("no event of %s", source)
 	return nil
 }
 
-// TestOtherDoorsGetTheAnswerItself: whoever invokes the function directly reads
+// TestOtherSourcesGetTheAnswerItself: whoever invokes the function directly reads
 // the object as it stands, with its members in wx-server-sdk's order.
-func TestOtherDoorsGetTheAnswerItself(t *testing.T) {
+func TestOtherSourcesGetTheAnswerItself(t *testing.T) {
 	for name, want := range outcomes {
 		if want.authenticate != "" {
-			continue // the gate stands before HTTP doors only
+			continue // the gate stands before HTTP sources only
 		}
 		for _, file := range []string{"direct.json", "miniprogram.json"} {
 			content, err := os.ReadFile(filepath.Join("events", file))

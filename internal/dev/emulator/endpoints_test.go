@@ -31,7 +31,7 @@ func seenBy(t *testing.T, endpoint func(Runtime) http.Handler, r *http.Request) 
 
 // The functions read the events of the stand-ins as those of the endpoints that they stand in for.
 func TestEventsAreThoseOfTheirEndpoint(t *testing.T) {
-	for door, c := range map[trigger.Door]struct {
+	for source, c := range map[trigger.Source]struct {
 		endpoint func(Runtime) http.Handler
 		recorded string
 		event    any
@@ -45,8 +45,8 @@ func TestEventsAreThoseOfTheirEndpoint(t *testing.T) {
 		seen := seenBy(t, c.endpoint, r)
 		recorded, err := os.ReadFile("../../deploy/events/" + c.recorded)
 		require.NoError(t, err)
-		assert.Equal(t, door, trigger.Read(recorded).Door)
-		assert.Equal(t, door, trigger.Read(seen).Door, "%s", seen)
+		assert.Equal(t, source, trigger.Read(recorded).Source)
+		assert.Equal(t, source, trigger.Read(seen).Source, "%s", seen)
 		require.NoError(t, json.Unmarshal(seen, c.event), door)
 	}
 	var rest events.APIGatewayProxyRequest

@@ -102,9 +102,9 @@ func TestGatewayMissesParametersInTheFunctionsWords(t *testing.T) {
 			spoil(&question)
 			said, code := outcome(verifier.Verify(t.Context(), question))
 			call := (&openapi.Handler{Verifier: verifier}).Calls(nil, nil)[0]
-			ours := call.Serve(openapi.WithCaller(t.Context(), openapi.Backend()), openapi.Asked{Event: []byte(jsonOf(t, map[string]string{
+			ours := call.Serve(openapi.NewEvent(openapi.WithCaller(t.Context(), openapi.Backend()), []byte(jsonOf(t, map[string]string{
 				"openid": question.OpenID, "jsonString": question.JSONString, "jsonSignature": question.JSONSignature,
-			}))})
+			}))))
 			assert.Equal(t, -501007, code)
 			assert.Regexp(t, `^-501007 invalid parameters\. parameter\.\w+ is missing$`, said)
 			require.NotNil(t, ours.Err)

@@ -35,7 +35,7 @@ func (e explanation) print(out io.Writer) error {
 	say := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", name, logline.Sanitize(fmt.Sprintf(format, args...), maxLine))
 	}
-	say("door", "%s", doorText(e.question.event))
+	say("door", "%s", sourceText(e.question.event))
 	if r := e.question.event.Request; r != nil {
 		say("request", "%s %s", r.Method, r.URL.EscapedPath())
 	}
@@ -54,18 +54,18 @@ func (e explanation) print(out io.Writer) error {
 	return err
 }
 
-func doorText(event trigger.Event) string {
+func sourceText(event trigger.Event) string {
 	switch {
-	case event.Door == trigger.Direct:
+	case event.Source == trigger.Direct:
 		return "direct: a direct invocation, or a page's wx.cloud.callFunction"
-	case event.Door == trigger.Unknown:
+	case event.Source == trigger.Unknown:
 		return "unknown: " + event.Err.Error()
-	case event.Door.Timer():
-		return string(event.Door) + ": a timer, which asks nothing"
+	case event.Source.IsTimer():
+		return event.Source.String() + ": a timer, which asks nothing"
 	case event.Err != nil:
-		return string(event.Door) + ", broken: " + event.Err.Error()
+		return event.Source.String() + ", broken: " + event.Err.Error()
 	}
-	return string(event.Door)
+	return event.Source.String()
 }
 
 func (e explanation) callerText() string {

@@ -48,7 +48,7 @@ func readQuestion(event trigger.Event, payload []byte, caller openapi.Caller) qu
 	case r != nil:
 		payload, _ = io.ReadAll(r.Body) // from memory
 		q.snake = strings.TrimPrefix(r.URL.Path, functionsBase) == openapi.HTTPSCallPath
-	case event.Door.HTTP():
+	case event.Source.IsHTTP():
 		return q // a broken request
 	}
 	q.members = membersOf(payload)

@@ -1,4 +1,4 @@
-package accesstoken_test
+package tokenserver_test
 
 import (
 	"crypto/x509"
@@ -17,15 +17,16 @@ import (
 func TestWhatKeepsAFetchFromWeChatIsNamed(t *testing.T) {
 	server := tlstest.Own().Serve(http.NotFoundHandler(), tlstest.Common...)
 	defer server.Close()
-	client := upstream.New(time.Minute, time.Now)
-	client.TrustOnly(x509.NewCertPool())
+	transport := upstream.NewTransport(time.Minute, time.Now)
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	client := upstream.New(transport, time.Now)
 	defer client.CloseIdle()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	require.NoError(t, err)
 	_, err = client.RoundTrip(request)
 	require.Error(t, err)
-	answer := direct(backend(t), newHandler(&source{err: err}), `{}`)
+	answer := direct(backend(t), newSingle(&source{err: err}), `{}`)
 	assert.Contains(t, answer, "WeChat could not be asked for a token: the certificate of the server is not trusted")
 
-	assert.Contains(t, direct(backend(t), newHandler(&source{err: assert.AnError}), `{}`), `WeChat could not be asked for a token"`, "the twin")
+	assert.Contains(t, direct(backend(t), newSingle(&source{err: assert.AnError}), `{}`), `WeChat could not be asked for a token"`, "the twin")
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestDoorIsToldByItsShape(t *testing.T) {
+func TestSourceIsRecognisedByItsShape(t *testing.T) {
 	const arn = `"elb":{"targetGroupArn":"arn:aws:x"}`
 	const get = `"httpMethod":"GET","path":"/"`
 	const http = `"http":{"method":"GET","path":"/"}`
 	tests := []struct {
 		name, payload string
-		want          Door
+		want          *Source
 	}{
 		{"load balancer", `{"requestContext":{` + arn + `},` + get + `}`, ALB},
 		{"load balancer before all others", `{"requestContext":{` + arn + `,` + http + `,"serviceId":"s","stage":"x","identity":{}},"version":"2.0","rawPath":"/","resource":"/",` + get + `,"headers":{}}`, ALB},
@@ -37,7 +37,7 @@ func TestDoorIsToldByItsShape(t *testing.T) {
 		{"CloudBase without headers", `{` + get + `,"requestContext":{}}`, Unknown},
 		{"SCF function URL", `{` + get + `,"headers":{}}`, SCFURL},
 		{"SCF function URL, context null", `{` + get + `,"headers":{},"requestContext":null}`, SCFURL},
-		{"no headers, no door", `{` + get + `}`, Unknown},
+		{"no headers, no source", `{` + get + `}`, Unknown},
 
 		{"timer", `{"Type":"Timer","TriggerName":"t","Time":"2019-08-17T05:26:00Z","Message":""}`, SCFTimer},
 		{"timer without a name", `{"Type":"Timer","Time":"2019-08-17T05:26:00Z"}`, Direct},
@@ -60,7 +60,7 @@ func TestDoorIsToldByItsShape(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			assert.Equal(t, tt.want, Read([]byte(tt.payload)).Door)
+			assert.Equal(t, tt.want, Read([]byte(tt.payload)).Source)
 		})
 	}
 }
@@ -79,7 +79,7 @@ func TestRequestsInNoKnownShapeAreUnknown(t *testing.T) {
 		"a null in a request's place":  `{"headers":null}`,
 	} {
 		event := Read([]byte(payload))
-		assert.Equal(t, Unknown, event.Door, name)
+		assert.Equal(t, Unknown, event.Source, name)
 		assert.Error(t, event.Err, name)
 		assert.Equal(t, "x", string(event.Respond(400, nil, []byte("x"))), name)
 	}
@@ -94,15 +94,15 @@ func TestEachMarkOfARequestIsEnough(t *testing.T) {
 		"request_body", "request_body_args", "request", "Records", "detail-type", "methodArn", "routeArn", "authorizationToken",
 	} {
 		event := Read([]byte(`{"jsonString":"s","` + name + `":"x"}`))
-		assert.Equal(t, Unknown, event.Door, name)
+		assert.Equal(t, Unknown, event.Source, name)
 		assert.ErrorContains(t, event.Err, "member "+name+",")
-		assert.Equal(t, Event{Door: Direct}, Read([]byte(`{"jsonString":"s","`+name+`s_":"x"}`)), "the twin")
+		assert.Equal(t, Event{Source: Direct}, Read([]byte(`{"jsonString":"s","`+name+`s_":"x"}`)), "the twin")
 	}
 }
 
 func TestWhatIsNotOneClearObjectIsDirect(t *testing.T) {
 	const good = `{"httpMethod":"GET","path":"/","headers":{"a":"b"}}`
-	assert.Equal(t, SCFURL, Read([]byte(good)).Door, "the twin that is fine")
+	assert.Equal(t, SCFURL, Read([]byte(good)).Source, "the twin that is fine")
 
 	for name, payload := range map[string]string{
 		"empty":                    "",
@@ -120,7 +120,7 @@ func TestWhatIsNotOneClearObjectIsDirect(t *testing.T) {
 		"lone surrogate":           strings.Replace(good, "b", `\ud800`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, Event{Door: Direct}, Read([]byte(payload)))
+			assert.Equal(t, Event{Source: Direct}, Read([]byte(payload)))
 		})
 	}
 }
@@ -128,9 +128,9 @@ func TestWhatIsNotOneClearObjectIsDirect(t *testing.T) {
 func TestPayloadAboveTheCapIsLeftUnread(t *testing.T) {
 	event := []byte(`{"httpMethod":"GET","path":"/","headers":{}}`)
 	full := append(event, bytes.Repeat([]byte(" "), MaxPayload-len(event))...)
-	assert.Equal(t, SCFURL, Read(full).Door)
-	assert.Equal(t, Event{Door: Unknown, Err: errTooLarge}, Read(append(full, ' ')))
+	assert.Equal(t, SCFURL, Read(full).Source)
+	assert.Equal(t, Event{Source: Unknown, Err: errTooLarge}, Read(append(full, ' ')))
 	direct := append([]byte("{}"), bytes.Repeat([]byte(" "), MaxPayload-2)...)
-	assert.Equal(t, Direct, Read(direct).Door)
-	assert.Equal(t, Unknown, Read(append(direct, ' ')).Door, "not a direct event either")
+	assert.Equal(t, Direct, Read(direct).Source)
+	assert.Equal(t, Unknown, Read(append(direct, ' ')).Source, "not a direct event either")
 }
