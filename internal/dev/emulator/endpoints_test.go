@@ -31,7 +31,7 @@ func seenBy(t *testing.T, endpoint func(Runtime) http.Handler, r *http.Request) 
 
 // The functions read the events of the stand-ins as those of the endpoints that they stand in for.
 func TestEventsAreThoseOfTheirEndpoint(t *testing.T) {
-	for source, c := range map[trigger.Source]struct {
+	for source, c := range map[*trigger.Source]struct {
 		endpoint func(Runtime) http.Handler
 		recorded string
 		event    any
@@ -47,7 +47,7 @@ func TestEventsAreThoseOfTheirEndpoint(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, source, trigger.Read(recorded).Source)
 		assert.Equal(t, source, trigger.Read(seen).Source, "%s", seen)
-		require.NoError(t, json.Unmarshal(seen, c.event), door)
+		require.NoError(t, json.Unmarshal(seen, c.event), source)
 	}
 	var rest events.APIGatewayProxyRequest
 	require.NoError(t, json.Unmarshal(seenBy(t, RESTAPI, httptest.NewRequest(http.MethodGet, "/a/b?x=1&x=2", nil)), &rest))
