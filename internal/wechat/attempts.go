@@ -217,7 +217,7 @@ func (a *attempts) settle() {
 	}
 }
 
-// prepareNext does what [plan] says after the last attempt has failed. It reports
+// prepareNext does what plan says after the last attempt has failed. It reports
 // whether there may be another one. None is in flight.
 func (a *attempts) prepareNext(ctx context.Context) bool {
 	var next step

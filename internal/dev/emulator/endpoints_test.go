@@ -43,7 +43,7 @@ func TestEventsAreThoseOfTheirEndpoint(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, "/openapi/soter/verifySignature?a=1&a=2", strings.NewReader(`{"openid":"o"}`))
 		r.Header.Set("Content-Type", "application/json")
 		seen := seenBy(t, c.endpoint, r)
-		recorded, err := os.ReadFile("../../deploy/events/" + c.recorded)
+		recorded, err := os.ReadFile("../../../deploy/events/" + c.recorded)
 		require.NoError(t, err)
 		assert.Equal(t, source, trigger.Read(recorded).Source)
 		assert.Equal(t, source, trigger.Read(seen).Source, "%s", seen)
