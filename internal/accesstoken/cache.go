@@ -57,7 +57,7 @@ type Cache struct {
 	mu      sync.Mutex
 	state   State         // guarded by mu, as all below: what this instance knows
 	past    []secret.Text // the last tokens that were current, the newest last
-	fetch   *fetch        // the one under way; nil if none
+	flight  *flight       // the one under way; nil if none
 	failure failure       // of the last fetch; zero if it succeeded
 	// lastFailure is failure, and is kept when a later fetch succeeds.
 	lastFailure failure
@@ -113,7 +113,7 @@ func (c *Cache) Token(ctx context.Context) (Token, error) {
 }
 
 // tokenOnce is Token with one fetch at most, which is returned if the token is its.
-func (c *Cache) tokenOnce(ctx context.Context) (Token, *fetch, error) {
+func (c *Cache) tokenOnce(ctx context.Context) (Token, *flight, error) {
 	c.mu.Lock()
 	now := c.clock()
 	current := c.state.Current

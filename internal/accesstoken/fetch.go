@@ -37,12 +37,12 @@ func (n need) hasLess(other need) bool {
 	return n.onRequest && !other.onRequest || n.claimed && !other.claimed || n.doubt != "" && other.doubt == ""
 }
 
-type fetchKey struct{}
+type flightKey struct{}
 
 // DoubtFrom tells an [Endpoint], by the context of Fetch, why the token that it is
 // to replace may be good all the same; empty if it is not.
 func DoubtFrom(ctx context.Context) Doubt {
-	if f, ok := ctx.Value(fetchKey{}).(*fetch); ok {
+	if f, ok := ctx.Value(flightKey{}).(*flight); ok {
 		return f.need.doubt
 	}
 	return ""
@@ -51,12 +51,12 @@ func DoubtFrom(ctx context.Context) Doubt {
 // IsForStranger tells an [Endpoint], by the context of Fetch, that nobody waits for
 // the token but a stranger. Then it sends no more than one request to WeChat.
 func IsForStranger(ctx context.Context) bool {
-	f, ok := ctx.Value(fetchKey{}).(*fetch)
+	f, ok := ctx.Value(flightKey{}).(*flight)
 	return ok && f.need.presented && !f.wanted.Load()
 }
 
-// fetch is one fetch, and what all who wait for it get.
-type fetch struct {
+// flight is one fetch, and what all who wait for it get.
+type flight struct {
 	need   need
 	began  time.Time
 	wanted atomic.Bool   // somebody waits who is no stranger
@@ -66,7 +66,7 @@ type fetch struct {
 }
 
 // wait returns what the fetch brings, or earlier if ctx ends.
-func (f *fetch) wait(ctx context.Context) (Token, error) {
+func (f *flight) wait(ctx context.Context) (Token, error) {
 	begin := time.Now()
 	defer func() { journal.From(ctx).Spend("token_ms", time.Since(begin)) }()
 	select {
@@ -80,7 +80,7 @@ func (f *fetch) wait(ctx context.Context) (Token, error) {
 // mayRepeat reports whether a call that has got err from the fetch joins the next one:
 // because the fetch ended by its own deadline, before that of the call, or was made for
 // a stranger before the call joined it. ctx is the call's.
-func (f *fetch) mayRepeat(ctx context.Context, err error) bool {
+func (f *flight) mayRepeat(ctx context.Context, err error) bool {
 	switch _, bounded := ctx.Deadline(); {
 	case ctx.Err() != nil:
 		return false
@@ -117,26 +117,26 @@ func (f failure) recent(now time.Time) bool {
 }
 
 // underWay returns the fetch under way; nil if there is none. c.mu is held.
-func (c *Cache) underWay(now time.Time) *fetch {
-	if c.fetch != nil && now.Sub(c.fetch.began).Abs() < joinTimeout {
-		return c.fetch
+func (c *Cache) underWay(now time.Time) *flight {
+	if c.flight != nil && now.Sub(c.flight.began).Abs() < joinTimeout {
+		return c.flight
 	}
 	return nil
 }
 
 // join returns the fetch under way, or begins one. It has a deadline of its own
 // and goes on when the one who began it leaves. c.mu is held.
-func (c *Cache) join(ctx context.Context, now time.Time, n need) *fetch {
+func (c *Cache) join(ctx context.Context, now time.Time, n need) *flight {
 	if f := c.underWay(now); f != nil {
 		if !n.presented {
 			f.wanted.Store(true)
 		}
 		return f
 	}
-	f := &fetch{need: n, began: now, done: make(chan struct{})}
-	c.fetch = f
+	f := &flight{need: n, began: now, done: make(chan struct{})}
+	c.flight = f
 	known := c.state
-	ctx = context.WithValue(ctx, fetchKey{}, f)
+	ctx = context.WithValue(ctx, flightKey{}, f)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
 	go func() {
 		defer cancel()
@@ -147,7 +147,7 @@ func (c *Cache) join(ctx context.Context, now time.Time, n need) *fetch {
 
 // run brings a token as f needs it: the store's, if another instance has been
 // faster, or one from the endpoint.
-func (c *Cache) run(ctx context.Context, f *fetch, known State) {
+func (c *Cache) run(ctx context.Context, f *flight, known State) {
 	lease, state, err := c.lease(ctx, known, f.need.stale)
 	switch {
 	case errors.Is(err, ErrLeased):
@@ -174,7 +174,7 @@ func (c *Cache) run(ctx context.Context, f *fetch, known State) {
 
 // finish gives what a fetch brought to all who wait for it. Called once more, it
 // only tells this instance of a token that is newer still.
-func (c *Cache) finish(f *fetch, state State, err error) {
+func (c *Cache) finish(f *flight, state State, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.clock()
@@ -188,10 +188,10 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 	}
 	f.token, f.err = state.Current, err
 	close(f.done)
-	if c.fetch != f {
+	if c.flight != f {
 		return // it was given up, another has begun since
 	}
-	c.fetch = nil
+	c.flight = nil
 	c.failure, c.kept = failure{}, secret.Text{}
 	if err == nil {
 		c.adopt(state, now)
@@ -215,7 +215,7 @@ func (c *Cache) finish(f *fetch, state State, err error) {
 // settle brings the store up to date and gives the lease back. It returns what is
 // to be used: next, or what stands in the store if that is newer. A store that
 // does not answer is asked again for as long as the lease lives.
-func (c *Cache) settle(ctx context.Context, f *fetch, lease Lease, before, next State, err error) State {
+func (c *Cache) settle(ctx context.Context, f *flight, lease Lease, before, next State, err error) State {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	spent := !slices.Equal(next.Forced, before.Forced) || !next.Spent.Equal(before.Spent)
@@ -239,7 +239,7 @@ func (c *Cache) settle(ctx context.Context, f *fetch, lease Lease, before, next 
 }
 
 // newer returns what stands in the store if that is newer than next, or next.
-func (c *Cache) newer(ctx context.Context, f *fetch, next State) State {
+func (c *Cache) newer(ctx context.Context, f *flight, next State) State {
 	stored, err := c.config.Store.Load(ctx)
 	c.storeDown(err)
 	if now := c.clock(); err == nil && stored.supersedes(next, f.need.stale, now) {

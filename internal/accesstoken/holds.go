@@ -80,7 +80,7 @@ func (c *Cache) holdsAfterFetch(ctx context.Context, presented secret.Digest) (b
 
 // fetchForStranger waits for the fetch under way, or for one of its own if there is none
 // and strangers may cause one.
-func (c *Cache) fetchForStranger(ctx context.Context, under *fetch) error {
+func (c *Cache) fetchForStranger(ctx context.Context, under *flight) error {
 	if under != nil {
 		_, err := under.wait(ctx)
 		return err
