@@ -53,7 +53,6 @@ type memory struct {
 	past    []secret.Text // the last tokens that were current, the newest last
 	adopted time.Time     // when the current one became known here
 	last    outcome       // of the last fetch; zero if it succeeded
-	failed  outcome       // of the last fetch that failed, whatever came after
 	named   time.Time     // when a token that is not known was last named to be replaced
 	looked  time.Time     // when another token was last looked for because of a presented one
 	// insisted is when tokens that are not known began to be presented; see hasInsisted.

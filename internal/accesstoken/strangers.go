@@ -77,5 +77,5 @@ func (s *Strangers) left() int {
 		s.spent = s.spent[1:]
 		<-s.taken
 	}
-	return strangersPerMinute - len(s.spent)
+	return cap(s.taken) - len(s.spent)
 }
