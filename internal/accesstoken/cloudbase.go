@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"sotercall/internal/secret"
 )
@@ -29,45 +30,49 @@ func WithCloudBase(ctx context.Context, token secret.Text) context.Context {
 
 // CloudBase is the Source of the token that the platform itself gives to what it
 // runs. It needs no AppSecret: nothing is fetched.
+//
+// Make it with [NewCloudBase].
 type CloudBase struct {
-	// Environment is what came with the invocation of a context.
-	Environment func(ctx context.Context) map[string]string
-	// File is read when the invocation brought none; usually CloudBaseFile.
-	File string
+	environment func(ctx context.Context) map[string]string
+	file        string
+	*tokenHealth
 }
 
 var _ Source = (*CloudBase)(nil)
+
+// NewCloudBase makes a CloudBase. environment returns what came with the invocation of a
+// context; file, usually CloudBaseFile, is read when the invocation brought no token; now is
+// the clock on the wall.
+func NewCloudBase(environment func(ctx context.Context) map[string]string, file string, now func() time.Time) *CloudBase {
+	return &CloudBase{environment: environment, file: file, tokenHealth: &tokenHealth{now: now}}
+}
 
 var errNoCloudBase = errors.New("the platform gave no cloudbase_access_token: neither with the invocation nor as a file")
 
 // Token implements [Source]. The file is read each time: the platform replaces it
 // when it likes.
 func (c *CloudBase) Token(ctx context.Context) (Token, error) {
-	if value, _ := ctx.Value(cloudBaseKey{}).(secret.Text); !value.IsZero() {
-		return Token{Value: value, CloudBase: true}, nil
+	value, _ := ctx.Value(cloudBaseKey{}).(secret.Text)
+	if value.IsZero() {
+		value = secret.New(c.environment(ctx)[cloudBaseVariable])
 	}
-	if value := secret.New(c.Environment(ctx)[cloudBaseVariable]); !value.IsZero() {
-		return Token{Value: value, CloudBase: true}, nil
+	if value.IsZero() {
+		text, err := os.ReadFile(c.file)
+		if err != nil || len(text) == 0 {
+			return Token{}, errNoCloudBase
+		}
+		value = secret.New(string(text)) // verbatim, as @cloudbase/node-sdk sends it
 	}
-	text, err := os.ReadFile(c.File)
-	if err != nil || len(text) == 0 {
-		return Token{}, errNoCloudBase
-	}
-	// Verbatim, as @cloudbase/node-sdk sends it.
-	return Token{Value: secret.New(string(text)), CloudBase: true}, nil
+	c.used(value)
+	return Token{Value: value, CloudBase: true}, nil
 }
 
-// Refresh implements [Source]: it looks again, and the platform may have put a new
+// Replace implements [Source]: it looks again, and the platform may have put a new
 // token there.
-func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
+func (c *CloudBase) Replace(ctx context.Context, stale secret.Text, _ Why) (Token, error) {
 	token, err := c.Token(ctx)
 	if err == nil && token.Value.Equal(stale) {
 		return Token{}, ErrStale
 	}
 	return token, err
-}
-
-// Renew implements [Source], as Refresh does.
-func (c *CloudBase) Renew(ctx context.Context, refused secret.Text, _ Doubt) (Token, error) {
-	return c.Refresh(ctx, refused)
 }

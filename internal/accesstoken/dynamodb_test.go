@@ -64,7 +64,7 @@ func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 	d := openDynamoDB(t, server)
 	frozen := lease(t, d)
 	server.Delete(tokenItem)
-	d.Now = func() time.Time { return time.Now().Add(time.Millisecond) }
+	d.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newer")))
 	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newest")))
@@ -74,8 +74,8 @@ func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	server := dynalite.Start(t)
 	ahead, behind := openDynamoDB(t, server), openDynamoDB(t, server)
-	ahead.Now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
-	behind.Now = func() time.Time { return time.Time{} }
+	ahead.now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
+	behind.now = func() time.Time { return time.Time{} }
 	var last Lease
 	for n, d := range []*DynamoDB{behind, ahead, behind, ahead, behind} {
 		next := lease(t, d)
@@ -91,7 +91,7 @@ func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	server, clock := dynalite.Start(t), new(clock)
 	d := openDynamoDB(t, server)
-	d.Now = clock.now
+	d.now = clock.now
 	expires := func() time.Duration {
 		return time.Unix(numberOf(server.Items()[tokenItem], "expires"), 0).Sub(clock.now())
 	}

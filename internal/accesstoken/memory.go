@@ -8,26 +8,37 @@ import (
 	"sotercall/internal/secret"
 )
 
-// why says why a token is asked for.
-type why int
+// Why is why a token is asked for.
+type Why int
 
 const (
-	anyToken  why = iota // a call needs one
+	anyToken  Why = iota // a call needs one
 	beforeUse            // no call needs one yet
 	presented            // somebody has presented a token that is not known
-	refused              // WeChat has refused ask.not
-	doubted              // WeChat has refused it, and has accepted it a moment ago
-	tooNew               // WeChat has refused it, and it is a moment old
-	onRequest            // a client wants another one, and WeChat has refused none
+
+	// Refused is the reason to replace a token that WeChat has refused.
+	Refused
+	// Doubted is Refused for a token that WeChat has accepted a moment ago. Not all of
+	// WeChat's front ends know at every moment which tokens are good, so it is replaced if
+	// there is another one, but none is made by force.
+	Doubted
+	// TooNew is Doubted for a token that is a moment old, and that WeChat has not accepted
+	// yet.
+	TooNew
+	// OnRequest is the reason to replace the current token because a client wants a new one.
+	OnRequest
 )
+
+// isDoubtful reports whether the token may be good although WeChat has refused it.
+func (w Why) isDoubtful() bool { return w == Doubted || w == TooNew }
 
 // ask is what a token is asked for.
 type ask struct {
 	// not must be another one than the token that is returned; zero: any will do.
 	not secret.Text
-	why why
+	why Why
 	// claimed says that a client claims that WeChat has refused not. Unless WeChat
-	// confirms it, the budget is that of onRequest.
+	// confirms it, the budget is that of OnRequest.
 	claimed bool
 	// several says that a presented token may belong to one of several apps.
 	several bool
@@ -53,6 +64,7 @@ type memory struct {
 	past    []secret.Text // the last tokens that were current, the newest last
 	adopted time.Time     // when the current one became known here
 	last    outcome       // of the last fetch; zero if it succeeded
+	failed  outcome       // of the last fetch that failed, whatever has come after
 	named   time.Time     // when a token that is not known was last named to be replaced
 	looked  time.Time     // when another token was last looked for because of a presented one
 	// insisted is when tokens that are not known began to be presented; see hasInsisted.
@@ -120,7 +132,7 @@ func (m *memory) decideReplacement(q ask, now time.Time) (action, error) {
 	another := m.Current.alive(now) && !m.Current.Value.Equal(q.not)
 	failure := m.last.remembered(now)
 	switch {
-	case q.why == onRequest && !m.mayForce(now, forcedOnRequest):
+	case q.why == OnRequest && !m.mayForce(now, forcedOnRequest):
 		return fail, ErrStale
 	case another && (failure != nil || !m.mayBeNewer(q.not, now)):
 		return give, nil
@@ -134,16 +146,28 @@ func (m *memory) decideReplacement(q ask, now time.Time) (action, error) {
 
 // decidePresented decides for a stranger, whose token is not known.
 func (m *memory) decidePresented(q ask, now time.Time) (action, error) {
-	alive, failure := m.Current.alive(now), m.last.recent(now)
+	failure := m.last.recent(now)
 	switch {
-	case !alive && m.classic && q.several:
-		return look, nil // a fetch would retire the token of an app that it may not belong to
-	case alive && (now.Before(m.Current.Renew) || failure != nil):
+	case m.mayOnlyLook(q, now):
+		return look, nil
+	case m.knowsEnough(now):
 		return m.lookFurther(now), nil
 	case failure != nil:
 		return fail, failure
 	}
 	return fetch, nil
+}
+
+// mayOnlyLook reports whether a fetch might retire the token of another app than the one that
+// the presented token belongs to.
+func (m *memory) mayOnlyLook(q ask, now time.Time) bool {
+	return m.classic && q.several && !m.Current.alive(now)
+}
+
+// knowsEnough reports whether a stranger is answered at once: a token is there, and nothing
+// is due.
+func (m *memory) knowsEnough(now time.Time) bool {
+	return m.Current.alive(now) && (now.Before(m.Current.Renew) || m.last.recent(now) != nil)
 }
 
 // lookFurther decides whether it is time to find out if there is a token that this instance
@@ -189,15 +213,63 @@ func (m *memory) mayBeNewer(stale secret.Text, now time.Time) bool {
 // a token, a new one is kept: front ends that do not know it yet would not know the next
 // one either.
 func (m *memory) isKept(q ask, now time.Time) bool {
-	if q.why == tooNew && m.classic && within(now, m.adopted, newFor) {
+	if q.why == TooNew && m.classic && within(now, m.adopted, newFor) {
 		return true
 	}
 	if !errors.Is(m.last.err, ErrStale) || !m.last.not.Equal(q.not) {
 		return false
 	}
-	if q.why == doubted || q.why == tooNew {
+	if q.why.isDoubtful() {
 		return within(now, m.last.at, recheckDoubtful)
 	}
 	mayForce := !m.classic && m.mayForce(now, forcedPerDay)
 	return !mayForce && within(now, m.last.at, recheck)
+}
+
+// owns reports whether a token is in force.
+func (m *memory) owns(presented secret.Digest, now time.Time) bool {
+	return m.Current.Value.HasDigest(presented) && m.Current.alive(now) ||
+		m.Previous.Value.HasDigest(presented) && m.Previous.alive(now)
+}
+
+// maxPast is how many tokens are recognised as ones that were current: those of
+// half a day, or of eight rotations.
+const maxPast = 8
+
+// adopt makes state what this instance knows.
+func (m *memory) adopt(state State, now time.Time) {
+	if value := state.Current.Value; !value.IsZero() && !value.Equal(m.Current.Value) {
+		m.past = append(m.past, value)
+		m.past = m.past[max(0, len(m.past)-maxPast):]
+		m.adopted = now
+	}
+	m.State = state
+}
+
+// learn adopts what another instance has stored, or a fetch has brought late, if it is
+// newer.
+func (m *memory) learn(state State, not secret.Text, now time.Time) {
+	if state.supersedes(m.State, not, now) {
+		m.adopt(state.with(m.State, now), now)
+	}
+}
+
+// note remembers how a fetch for q has ended. With an error, state has what was spent.
+func (m *memory) note(q ask, state State, err error, now time.Time) {
+	m.last = outcome{}
+	if err == nil {
+		m.adopt(state, now)
+		return
+	}
+	m.Forced, m.Spent = state.Forced, state.Spent
+	if errors.Is(err, errGood) {
+		return
+	}
+	m.last = outcome{ask: q, err: err, at: now}
+	if m.last.hasFailed() {
+		if !m.function && q.why != beforeUse { // a token function remembers failures itself
+			m.last.life = retryAfter(err)
+		}
+		m.failed = m.last
+	}
 }

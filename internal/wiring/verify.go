@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
@@ -54,7 +53,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 		p, err = w.assemble(s, environment)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served(), Purpose: s.purpose()}
-	calls := handler.Calls(p.gate, p.holders())
+	calls := handler.Calls(p.gate, p.owners())
 	if p.platformToken {
 		calls = withPlatformToken(calls)
 	}
@@ -83,8 +82,8 @@ type parts struct {
 	platformToken bool
 }
 
-// holders know whose token is presented at the HTTPS Call door; nil: nobody's is.
-func (p parts) holders() openapi.Tokens {
+// owners know whose token is presented at the HTTPS Call door; nil: nobody's is.
+func (p parts) owners() openapi.Tokens {
 	if p.caches == nil {
 		return nil
 	}
@@ -135,7 +134,7 @@ func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *stor
 
 func (w *world) cloudCall() openapi.Verifier {
 	if w.platform == nil {
-		gateway := cloudcall.New(cloudEnvironment, time.Now)
+		gateway := cloudcall.New(cloudEnvironment, wallClock)
 		gateway.Redact = w.redact
 		w.platform = gateway
 	}
@@ -174,10 +173,10 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 		}
 		return only.verifier, together(only.verifier.Warm, connecting)
 	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, &accesstoken.CloudBase{Environment: invocationEnvironment, File: accesstoken.CloudBaseFile}),
+		return w.withoutApp(hosts, accesstoken.NewCloudBase(invocationEnvironment, accesstoken.CloudBaseFile, wallClock)),
 			together(w.connecting(hosts), connecting)
 	}
-	return w.withoutApp(hosts, accesstoken.None{}), connecting
+	return w.withoutApp(hosts, accesstoken.NewNone(wallClock)), connecting
 }
 
 // withoutApp asks WeChat with tokens that are not fetched.
@@ -197,10 +196,10 @@ func (w *world) once(p *parts, s verifySettings, store *store) error {
 	v := &challenge.Verifier{
 		Next: p.verifier, Ledger: &w.memory, Policy: s.CounterPolicy,
 		SeveralApps:     len(s.served()) > 1,
-		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
+		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: wallClock,
 	}
 	if len(s.ChallengeSecret) > 0 {
-		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, time.Now)
+		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, wallClock)
 		if err != nil {
 			return err
 		}
