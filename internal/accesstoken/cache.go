@@ -156,7 +156,7 @@ func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 		if !current.alive(now) || current.Value.Equal(q.not) {
 			current = Token{}
 		}
-		token, err := c.await(ctx, f, current, now)
+		token, err := c.await(ctx, f, q, current)
 		switch {
 		case f.isToRepeat(ctx, q, token, err):
 		case err != nil:
@@ -168,13 +168,16 @@ func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 	}
 }
 
-// await returns what f brings. While there is a spare token, f is waited for with
-// patience, and the spare one is returned if that is in vain.
-func (c *Cache) await(ctx context.Context, f *flight, spare Token, now time.Time) (Token, error) {
+// await returns what f brings, or the spare token if that is in vain. A call that takes any
+// token waits with patience then.
+func (c *Cache) await(ctx context.Context, f *flight, q ask, spare Token) (Token, error) {
 	if spare.Value.IsZero() {
 		return f.wait(ctx)
 	}
-	patient, cancel := context.WithTimeout(ctx, patience-now.Sub(f.began))
+	patient, cancel := ctx, context.CancelFunc(func() {})
+	if q.why == anyToken {
+		patient, cancel = context.WithTimeout(ctx, patience-c.config.Now().Sub(f.began))
+	}
 	defer cancel()
 	token, err := f.wait(patient)
 	switch {

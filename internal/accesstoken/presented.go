@@ -183,7 +183,9 @@ func (c *Cache) judgeLater(ctx context.Context, s *search) (isOwner bool, err er
 	mayOnlyLook := c.memory.mayOnlyLook(s.ask, c.config.Now())
 	c.mu.Unlock()
 	if mayOnlyLook {
-		err = c.load(ctx)
+		if err := c.load(ctx); err != nil {
+			return false, err
+		}
 	} else {
 		err = c.fetchForStranger(ctx)
 	}
