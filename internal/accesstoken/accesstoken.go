@@ -4,7 +4,9 @@
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
 // WeChat's two token endpoints, or a token function) as seldom as possible, and
 // shares what it gets through a [Store] with all other instances of the function.
-// There is one Cache for each app, see [Apps].
+// There is one Cache for each app, see [Apps]. What it does for a call (give the token that
+// it has, fail, look into the store, fetch) is decided by memory.decide, without a clock or
+// I/O; all else carries that out.
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
 // fetch. A refused token is replaced by compare-and-refresh: whoever comes late

@@ -201,9 +201,10 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 // An instance that starts finds the token with one request, which writes nothing.
 func TestDynamoDBIsAskedOnceByAnInstanceThatStarts(t *testing.T) {
 	server, w := dynalite.Start(t), newWechat()
+	server.Requests()
 	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
 	w.requireFetches(t, 1, 0)
-	server.Requests()
+	assert.Equal(t, []string{"GetItem", "PutItem", "GetItem", "PutItem"}, server.Requests(), "for a fetch: two before it, and two to save")
 	late := w.cache(openDynamoDB(t, server))
 	assert.Zero(t, w.calls(t, 20, late))
 	w.requireFetches(t, 0, 0)

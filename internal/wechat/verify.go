@@ -84,16 +84,16 @@ func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []b
 				return openapi.Verdict{}, asCallError(err)
 			}
 		}
-		if !isNew || asked == maxAsked || !v.pause(ctx, asked) {
+		if !isNew || asked == maxAsked || !v.waitUntilKnown(ctx, asked) {
 			return openapi.Verdict{}, refusal
 		}
 		v.client.http.CloseIdle()
 	}
 }
 
-// pause waits before a token that is new is tried once more, and reports whether there is
+// waitUntilKnown waits before a token that is new is tried once more. It reports whether there is
 // time left for that.
-func (v *Verifier) pause(ctx context.Context, asked int) bool {
+func (v *Verifier) waitUntilKnown(ctx context.Context, asked int) bool {
 	wait := repeat
 	if asked == 2 {
 		wait = firstRepeat
