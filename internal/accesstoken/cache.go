@@ -206,5 +206,6 @@ func (c *Cache) Inherit(before *Cache, sameSecret bool) {
 	if c.memory.last.hasFailed() && !sameSecret {
 		c.memory.last = outcome{}
 	}
-	c.tokenHealth, c.denied, c.config.Strangers = before.tokenHealth, before.denied, before.config.Strangers
+	c.tokenHealth, c.denied = before.tokenHealth, before.denied
+	c.config.Strangers = before.config.Strangers
 }

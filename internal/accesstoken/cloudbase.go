@@ -43,7 +43,9 @@ var _ Source = (*CloudBase)(nil)
 // NewCloudBase makes a CloudBase. environment returns what came with the invocation of a
 // context; file, usually CloudBaseFile, is read when the invocation brought no token; now is
 // the clock on the wall.
-func NewCloudBase(environment func(ctx context.Context) map[string]string, file string, now func() time.Time) *CloudBase {
+func NewCloudBase(
+	environment func(ctx context.Context) map[string]string, file string, now func() time.Time,
+) *CloudBase {
 	return &CloudBase{environment: environment, file: file, tokenHealth: &tokenHealth{now: now}}
 }
 

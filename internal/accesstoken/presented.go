@@ -47,7 +47,10 @@ var _ openapi.Tokens = Apps(nil)
 // An app that WeChat refuses to give tokens for has none, and the others answer. Any other
 // error says that it could not be found out.
 func (a Apps) Owner(ctx context.Context, accessToken string) (string, error) {
-	s := &search{presented: secret.DigestOf(accessToken), ask: ask{why: presented, several: len(a) > 1}} // hashed once, for all apps
+	s := &search{
+		presented: secret.DigestOf(accessToken), // hashed once, for all apps
+		ask:       ask{why: presented, several: len(a) > 1},
+	}
 	for appID, cache := range a {
 		if cache.ownsNow(s.presented) {
 			return appID, nil
@@ -227,7 +230,8 @@ func (c *Cache) joinForStranger(ctx context.Context) (*flight, error) {
 	if !c.config.Strangers.begin(ctx) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if now := c.config.Now(); !within(now, c.memory.looked, recheck) { // another instance may have a token
+		// Another instance may have a token.
+		if now := c.config.Now(); !within(now, c.memory.looked, recheck) {
 			c.memory.looked = now
 			c.lookInStore(ctx)
 		}

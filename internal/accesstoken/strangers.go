@@ -25,7 +25,7 @@ type Strangers struct {
 	spent []time.Time // guarded by mu; when fetches that count were begun or failed
 }
 
-// NewStrangers makes a Strangers. now is the clock.
+// NewStrangers makes a Strangers. now is the clock on the wall.
 func NewStrangers(now func() time.Time) *Strangers {
 	return &Strangers{now: now, taken: make(chan struct{}, strangersPerMinute)}
 }

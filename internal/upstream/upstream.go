@@ -44,7 +44,7 @@ type Client struct {
 	lastDeath atomic.Int64 // when a reused connection was last found dead, in the same
 }
 
-// New makes a Client whose idle connections live for so long; now is the clock.
+// New makes a Client whose idle connections live for so long; now is the clock on the wall.
 func New(life time.Duration, now func() time.Time) *Client {
 	return &Client{transport: newTransport(life, now), life: life, now: now}
 }
