@@ -98,7 +98,7 @@ func NewCache(config Config) *Cache {
 // Token implements [Source]. A token within its margin is renewed; while that
 // fails, or takes long, the token that is there is given as long as it lives.
 func (c *Cache) Token(ctx context.Context) (Token, error) {
-	return c.get(ctx, ask{why: anyToken})
+	return c.inUse(c.get(ctx, ask{why: anyToken}))
 }
 
 // Replace implements [Source]. When the endpoint gives the very token that was
@@ -116,7 +116,7 @@ func (c *Cache) Replace(ctx context.Context, token secret.Text, why Why) (Token,
 	if why == OnRequest {
 		return c.force(ctx)
 	}
-	return c.get(ctx, ask{not: token, why: why})
+	return c.inUse(c.get(ctx, ask{not: token, why: why}))
 }
 
 func (c *Cache) force(ctx context.Context) (Token, error) {
@@ -144,7 +144,6 @@ func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 		switch decision {
 		case give:
 			c.mu.Unlock()
-			c.used(current.Value)
 			return current, nil
 		case fail:
 			c.mu.Unlock()
@@ -157,13 +156,8 @@ func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 			current = Token{}
 		}
 		token, err := c.await(ctx, f, q, current)
-		switch {
-		case f.isToRepeat(ctx, q, token, err):
-		case err != nil:
-			return Token{}, err
-		default:
-			c.used(token.Value)
-			return token, nil
+		if !f.isToRepeat(ctx, q, token, err) {
+			return token, err
 		}
 	}
 }

@@ -65,8 +65,7 @@ func (c *CloudBase) Token(ctx context.Context) (Token, error) {
 		}
 		value = secret.New(string(text)) // verbatim, as @cloudbase/node-sdk sends it
 	}
-	c.used(value)
-	return Token{Value: value, CloudBase: true}, nil
+	return c.inUse(Token{Value: value, CloudBase: true}, nil)
 }
 
 // Replace implements [Source]: it looks again, and the platform may have put a new

@@ -19,8 +19,7 @@ func NewNone(now func() time.Time) None { return None{&tokenHealth{now: now}} }
 
 // Token implements [Source]: the Token has no Value, and none is to be sent.
 func (n None) Token(context.Context) (Token, error) {
-	n.used(secret.Text{})
-	return Token{}, nil
+	return n.inUse(Token{}, nil)
 }
 
 // Replace implements [Source]: there is nothing that could be replaced.

@@ -51,11 +51,15 @@ func (h *tokenHealth) find(value secret.Text) *usedToken {
 	return &h.tokens[len(h.tokens)-1]
 }
 
-// used is called when token is about to be used.
-func (h *tokenHealth) used(token secret.Text) {
+// inUse returns its arguments, and notes that token is about to be used.
+func (h *tokenHealth) inUse(token Token, err error) (Token, error) {
+	if err != nil {
+		return token, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.find(token)
+	h.find(token.Value)
+	return token, nil
 }
 
 // Accepted implements [Source].
