@@ -11,7 +11,7 @@ import (
 	"testing"
 	"unicode"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,7 +31,7 @@ const (
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
 
-	sandboxDocs = "internal/sandbox TestDocumentedCommandsRun"
+	sandboxDocs = "internal/dev/sandbox TestDocumentedCommandsRun"
 )
 
 // ranHere are the commands that this test runs as they stand, in this order, in a

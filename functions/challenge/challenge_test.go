@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "challenge", "verify") }
+func TestMain(m *testing.M) { hosted.Main(m, "challenge", "verify") }
 
 const (
 	secretText = "a-challenge-secret-of-this-test-1"
@@ -29,18 +29,18 @@ const (
 // fleet is the challenge function, and instances of verify that take only its
 // challenges and share a store.
 type fleet struct {
-	hostedtest.Sandbox
+	hosted.Sandbox
 	challenge emulator.Runtime
 	verify    []emulator.Runtime
 	redis     *redistest.Server // of newFleet
-	logs      *hostedtest.Log
+	logs      *hosted.Log
 }
 
 // newFleet has two instances, and a Redis.
 func newFleet(t *testing.T, variables map[string]string) *fleet {
 	t.Helper()
 	redis := redistest.Start(t)
-	f := newFleetOf(t, 2, hostedtest.With(map[string]string{"REDIS_URL": redis.URL.Reveal()}, variables))
+	f := newFleetOf(t, 2, hosted.With(map[string]string{"REDIS_URL": redis.URL.Reveal()}, variables))
 	f.redis = redis
 	return f
 }
@@ -48,11 +48,11 @@ func newFleet(t *testing.T, variables map[string]string) *fleet {
 // newFleetOf has so many instances, and the store that the variables name.
 func newFleetOf(t *testing.T, instances int, variables map[string]string) *fleet {
 	t.Helper()
-	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), logs: new(hostedtest.Log)}
-	f.challenge = hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hostedtest.Ample, f.logs)
-	all := hostedtest.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText})
+	f := &fleet{Sandbox: hosted.NewSandbox(t, sandbox.Options{}), logs: new(hosted.Log)}
+	f.challenge = hosted.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hosted.Ample, f.logs)
+	all := hosted.With(f.Variables(), map[string]string{"CHALLENGE_SECRET": secretText})
 	for range instances {
-		f.verify = append(f.verify, hostedtest.SCF(t, "verify", hostedtest.With(all, variables), hostedtest.Ample, f.logs))
+		f.verify = append(f.verify, hosted.SCF(t, "verify", hosted.With(all, variables), hosted.Ample, f.logs))
 	}
 	return f
 }
@@ -64,7 +64,7 @@ func (f *fleet) issue(t *testing.T, event string, environment map[string]string)
 		Challenge string `json:"challenge"`
 		ErrMsg    string `json:"errMsg"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(hostedtest.Invoke(t, f.challenge, []byte(event), environment)), &a))
+	require.NoError(t, json.Unmarshal([]byte(hosted.Invoke(t, f.challenge, []byte(event), environment)), &a))
 	require.Equal(t, "openapi.soter.issueChallenge:ok", a.ErrMsg)
 	return a.Challenge
 }
@@ -76,25 +76,25 @@ func (f *fleet) sign(t *testing.T, openid, challenge string) []byte {
 	require.NoError(t, err)
 	signed, err := phone.Sign(challenge)
 	require.NoError(t, err)
-	return hostedtest.JSON(t, signed)
+	return hosted.JSON(t, signed)
 }
 
 func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) {
 			f := newFleetOf(t, 8, start(t).Variables)
 			event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
 			var wg sync.WaitGroup
 			answers := make([]string, 200)
 			for i := range answers {
-				wg.Go(func() { answers[i] = hostedtest.Invoke(t, f.verify[i%len(f.verify)], event, nil) })
+				wg.Go(func() { answers[i] = hosted.Invoke(t, f.verify[i%len(f.verify)], event, nil) })
 			}
 			wg.Wait()
 			counts := map[string]int{}
 			for _, answer := range answers {
 				counts[answer]++
 			}
-			assert.Equal(t, map[string]int{hostedtest.Verified: 1, refused: 199}, counts)
+			assert.Equal(t, map[string]int{hosted.Verified: 1, refused: 199}, counts)
 			assert.Contains(t, f.logs.String(), "the challenge was used before")
 		})
 	}
@@ -106,19 +106,19 @@ func TestVerificationWithAChallengeIsFourRequests(t *testing.T) {
 	table := dynalite.Start(t)
 	f := newFleetOf(t, 1, table.Environment())
 	sign := func() []byte { return f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil)) }
-	require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], sign(), nil), "it has its token now")
+	require.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], sign(), nil), "it has its token now")
 	asked := f.Requests("")
 	table.Requests()
 
 	event := sign()
-	require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil))
+	require.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, nil))
 	assert.Equal(t, 1, f.Requests("")-asked)
 	assert.Equal(t, []string{"GetItem", "PutItem", "UpdateItem"}, table.Requests())
-	require.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "a replay")
+	require.Equal(t, refused, hosted.Invoke(t, f.verify[0], event, nil), "a replay")
 	assert.Equal(t, []string{"GetItem", "PutItem"}, table.Requests())
 
 	require.NoError(t, f.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: 40097, Times: 1}))
-	require.NotEqual(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], sign(), nil))
+	require.NotEqual(t, hosted.Verified, hosted.Invoke(t, f.verify[0], sign(), nil))
 	assert.Equal(t, []string{"GetItem"}, table.Requests(), "WeChat has said neither yes nor no")
 }
 
@@ -136,30 +136,30 @@ func TestFiveWrongSignaturesEndAChallengeInTheWholeFleet(t *testing.T) {
 				var signed sandbox.Signed
 				require.NoError(t, json.Unmarshal(f.sign(t, alice, challenge), &signed))
 				signed.JSONSignature = strings.Repeat("A", 342) + "=="
-				return hostedtest.JSON(t, signed)
+				return hosted.JSON(t, signed)
 			}
 			for n := range 5 {
-				require.Equal(t, refused, hostedtest.Invoke(t, f.verify[n%2], wrong(spoilt), nil))
+				require.Equal(t, refused, hosted.Invoke(t, f.verify[n%2], wrong(spoilt), nil))
 			}
 			require.Equal(t, 5, f.Requests(verifyPath))
 			for _, instance := range f.verify {
-				assert.Equal(t, refused, hostedtest.Invoke(t, instance, wrong(spoilt), nil))
-				assert.Equal(t, refused, hostedtest.Invoke(t, instance, f.sign(t, alice, spoilt), nil), "nor a genuine one")
+				assert.Equal(t, refused, hosted.Invoke(t, instance, wrong(spoilt), nil))
+				assert.Equal(t, refused, hosted.Invoke(t, instance, f.sign(t, alice, spoilt), nil), "nor a genuine one")
 			}
 			assert.Equal(t, 5, f.Requests(verifyPath), "WeChat is not asked any more")
 
 			for n := range 4 {
-				require.Equal(t, refused, hostedtest.Invoke(t, f.verify[n%2], wrong(kept), nil))
+				require.Equal(t, refused, hosted.Invoke(t, f.verify[n%2], wrong(kept), nil))
 			}
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[1], f.sign(t, alice, kept), nil), "the twin")
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[1], f.sign(t, alice, kept), nil), "the twin")
 		})
 	}
 }
 
 func TestPageGetsAChallengeOfItsOwn(t *testing.T) {
 	f := newFleet(t, nil)
-	event := f.sign(t, alice, f.issue(t, `{}`, hostedtest.PageCaller(alice)))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, hostedtest.PageCaller(alice)))
+	event := f.sign(t, alice, f.issue(t, `{}`, hosted.PageCaller(alice)))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, hosted.PageCaller(alice)))
 }
 
 func TestWrongChallengesAreRefusedWithoutAskingWeChat(t *testing.T) {
@@ -169,13 +169,13 @@ func TestWrongChallengesAreRefusedWithoutAskingWeChat(t *testing.T) {
 		"issued to another user":     f.sign(t, bob, f.issue(t, `{"openid":"`+alice+`"}`, nil)),
 		"the name raw is duplicated": []byte(strings.Replace(string(f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))), `{\"raw\"`, `{\"raw\":\"x\",\"raw\"`, 1)),
 	} {
-		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), reason)
+		assert.Equal(t, refused, hosted.Invoke(t, f.verify[0], event, nil), reason)
 		assert.Zero(t, f.Requests(verifyPath), reason)
 	}
 	assert.Contains(t, f.logs.String(), "not one that we issued")
 	assert.Contains(t, f.logs.String(), "issued to another user")
 	good := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], good, nil), "the twin")
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], good, nil), "the twin")
 }
 
 func TestForgedSignatureConsumesNothing(t *testing.T) {
@@ -184,22 +184,22 @@ func TestForgedSignatureConsumesNothing(t *testing.T) {
 	var forged sandbox.Signed
 	require.NoError(t, json.Unmarshal(event, &forged))
 	forged.JSONSignature = strings.Repeat("A", 342) + "=="
-	assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], hostedtest.JSON(t, forged), nil))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[1], event, nil))
+	assert.Equal(t, refused, hosted.Invoke(t, f.verify[0], hosted.JSON(t, forged), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[1], event, nil))
 }
 
 func TestStoreThatFailsIsNoVerdict(t *testing.T) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) {
 			store := start(t)
 			f := newFleetOf(t, 1, store.Variables)
 			event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
 			store.Fail()
-			answer := hostedtest.Invoke(t, f.verify[0], event, nil)
+			answer := hosted.Invoke(t, f.verify[0], event, nil)
 			assert.Contains(t, answer, `"isOk":false`)
 			assert.Contains(t, answer, `"errCode":-604103`)
 			store.Work()
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin")
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, nil), "the twin")
 		})
 	}
 }
@@ -208,7 +208,7 @@ func TestStoreThatFailsIsNoVerdict(t *testing.T) {
 // user is let in all the same, and nobody else.
 func TestReplyThatIsLostCostsNobodyAChallenge(t *testing.T) {
 	table := dynalite.Start(t)
-	f := newFleetOf(t, 2, hostedtest.With(table.Environment(), map[string]string{"COUNTER_POLICY": "enforce"}))
+	f := newFleetOf(t, 2, hosted.With(table.Environment(), map[string]string{"COUNTER_POLICY": "enforce"}))
 	for _, fault := range []dynalite.Fault{
 		{Action: "PutItem", Times: 1, Done: true},
 		{Action: "PutItem", Times: 1, Done: true, Cut: true},
@@ -216,9 +216,9 @@ func TestReplyThatIsLostCostsNobodyAChallenge(t *testing.T) {
 	} {
 		event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
 		table.Break(fault)
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), "%+v", fault)
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, nil), "%+v", fault)
 		for _, verify := range f.verify {
-			assert.Equal(t, refused, hostedtest.Invoke(t, verify, event, nil), "the twin: it was consumed")
+			assert.Equal(t, refused, hosted.Invoke(t, verify, event, nil), "the twin: it was consumed")
 		}
 	}
 }
@@ -236,21 +236,21 @@ func TestStoreThatCutsConnectionsCostsNothing(t *testing.T) {
 		if i%between == between-1 {
 			f.redis.CutConnections()
 		}
-		require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[i%2], event, nil), i)
+		require.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[i%2], event, nil), i)
 	}
 	for _, event := range [][]byte{events[0], events[calls-1]} {
-		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin: each counted once")
+		assert.Equal(t, refused, hosted.Invoke(t, f.verify[0], event, nil), "the twin: each counted once")
 	}
 }
 
 // The counter of a device that was copied does not grow.
 func TestCounterPolicies(t *testing.T) {
-	for policy, want := range map[string]string{"log": hostedtest.Verified, "enforce": refused} {
+	for policy, want := range map[string]string{"log": hosted.Verified, "enforce": refused} {
 		f := newFleet(t, map[string]string{"COUNTER_POLICY": policy})
 		first := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
 		second := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], second, nil))
-		assert.Equal(t, want, hostedtest.Invoke(t, f.verify[1], first, nil), "its counter is lower: %s", policy)
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], second, nil))
+		assert.Equal(t, want, hosted.Invoke(t, f.verify[1], first, nil), "its counter is lower: %s", policy)
 		assert.Contains(t, f.logs.String(), "possible_clone")
 	}
 }
@@ -258,20 +258,20 @@ func TestCounterPolicies(t *testing.T) {
 func TestRotatedSecretIsTaken(t *testing.T) {
 	f := newFleet(t, map[string]string{"CHALLENGE_SECRET": "the-secret-that-comes-after-this-1," + secretText})
 	event := f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, nil))
 	f = newFleet(t, map[string]string{"CHALLENGE_SECRET": "the-secret-that-comes-after-this-1"})
 	event = f.sign(t, alice, f.issue(t, `{"openid":"`+alice+`"}`, nil))
-	assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[0], event, nil), "the twin: without the old one")
+	assert.Equal(t, refused, hosted.Invoke(t, f.verify[0], event, nil), "the twin: without the old one")
 }
 
 func TestHTTPDoorIsGuarded(t *testing.T) {
-	log := new(hostedtest.Log)
+	log := new(hosted.Log)
 	event := `{"httpMethod":"POST","path":"/openapi/soter/issueChallenge","headers":{"authorization":"Bearer %"},"body":"{\"openid\":\"oUser\"}"}`
-	open := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"}, hostedtest.Ample, log)
-	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":200`)
-	assert.Contains(t, hostedtest.Invoke(t, open, []byte(strings.Replace(event, "%", "other", 1)), nil), `"statusCode":401`)
-	closed := hostedtest.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hostedtest.Ample, log)
-	assert.Contains(t, hostedtest.Invoke(t, closed, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":403`)
+	open := hosted.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText, "HTTP_BEARER_TOKENS": "a-bearer-token-of-the-test"}, hosted.Ample, log)
+	assert.Contains(t, hosted.Invoke(t, open, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":200`)
+	assert.Contains(t, hosted.Invoke(t, open, []byte(strings.Replace(event, "%", "other", 1)), nil), `"statusCode":401`)
+	closed := hosted.SCF(t, "challenge", map[string]string{"CHALLENGE_SECRET": secretText}, hosted.Ample, log)
+	assert.Contains(t, hosted.Invoke(t, closed, []byte(strings.Replace(event, "%", "a-bearer-token-of-the-test", 1)), nil), `"statusCode":403`)
 	assert.NotContains(t, log.String(), secretText)
 }
 
@@ -292,8 +292,8 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"HTTP_BASE_PATH must look like": {"CHALLENGE_SECRET": secretText, "HTTP_BASE_PATH": "/"},
 		"HTTP_AUTH must be one of":      {"CHALLENGE_SECRET": secretText, "HTTP_AUTH": "open"},
 	} {
-		for _, runtime := range hostedtest.Both(t, "challenge", variables, hostedtest.Ample, new(hostedtest.Log)) {
-			answer := hostedtest.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)
+		for _, runtime := range hosted.Both(t, "challenge", variables, hosted.Ample, new(hosted.Log)) {
+			answer := hosted.Invoke(t, runtime, []byte(`{"openid":"oUser"}`), nil)
 			assert.Contains(t, answer, says)
 			assert.NotContains(t, answer, `"challenge"`)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // TestEveryDeviceAnswersAChallenge: whatever a phone writes beside raw, WeChat is
@@ -19,8 +19,8 @@ func TestEveryDeviceAnswersAChallenge(t *testing.T) {
 		require.NoError(t, err)
 		signed, err := phone.Sign(f.issue(t, `{"openid":"`+alice+`"}`, nil))
 		require.NoError(t, err)
-		event := hostedtest.JSON(t, signed)
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, f.verify[0], event, nil), info.Device)
-		assert.Equal(t, refused, hostedtest.Invoke(t, f.verify[1], event, nil), "%s, a second time", info.Device)
+		event := hosted.JSON(t, signed)
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, f.verify[0], event, nil), info.Device)
+		assert.Equal(t, refused, hosted.Invoke(t, f.verify[1], event, nil), "%s, a second time", info.Device)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // TestPurposeThroughTheFunctions signs for one order, and presents the signature for
@@ -20,14 +20,14 @@ func TestPurposeThroughTheFunctions(t *testing.T) {
 	phone, err := f.Phone(alice, sandbox.Android)
 	require.NoError(t, err)
 	ask := func(event map[string]string) string {
-		return hostedtest.Invoke(t, f.verify[0], hostedtest.JSON(t, event), nil)
+		return hosted.Invoke(t, f.verify[0], hosted.JSON(t, event), nil)
 	}
 	issueFor := func(purpose string) (string, string) {
 		event := map[string]string{"openid": alice}
 		if purpose != "" {
 			event["purpose"] = purpose
 		}
-		answer := hostedtest.Invoke(t, f.challenge, hostedtest.JSON(t, event), nil)
+		answer := hosted.Invoke(t, f.challenge, hosted.JSON(t, event), nil)
 		var issued struct {
 			Challenge string `json:"challenge"`
 		}
@@ -53,7 +53,7 @@ func TestPurposeThroughTheFunctions(t *testing.T) {
 		}
 	}
 	assert.Equal(t, before, f.Requests(verifyPath), "WeChat was not asked")
-	assert.Equal(t, hostedtest.Verified, ask(request(text, signature, order)))
+	assert.Equal(t, hosted.Verified, ask(request(text, signature, order)))
 	sent, ok := f.LastRequest(verifyPath)
 	require.True(t, ok)
 	assert.NotContains(t, string(sent.Body), "urpose", "it is not sent upstream")
@@ -62,7 +62,7 @@ func TestPurposeThroughTheFunctions(t *testing.T) {
 
 	login, loginSignature := issueFor("")
 	assert.Equal(t, refused, ask(request(login, loginSignature, order)), "a login does not pay")
-	assert.Equal(t, hostedtest.Verified, ask(request(login, loginSignature, "")))
+	assert.Equal(t, hosted.Verified, ask(request(login, loginSignature, "")))
 
 	log := f.logs.String()
 	assert.NotContains(t, log, "pay order")
@@ -73,29 +73,29 @@ func TestPurposeThroughTheFunctions(t *testing.T) {
 
 func TestPurposeIsRequiredWhereYouSaySo(t *testing.T) {
 	const order = "pay order 2026-0042"
-	logs := new(hostedtest.Log)
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	logs := new(hosted.Log)
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	required := map[string]string{"CHALLENGE_SECRET": secretText, "CHALLENGE_PURPOSE": "required"}
-	issuing := hostedtest.SCF(t, "challenge", required, hostedtest.Ample, logs)
-	strict := hostedtest.SCF(t, "verify", hostedtest.With(s.Variables(), required), hostedtest.Ample, logs)
-	off := hostedtest.SCF(t, "verify", s.Variables(), hostedtest.Ample, logs)
-	misplaced := hostedtest.SCF(t, "verify", hostedtest.With(s.Variables(), map[string]string{"CHALLENGE_PURPOSE": "required"}), hostedtest.Ample, logs)
+	issuing := hosted.SCF(t, "challenge", required, hosted.Ample, logs)
+	strict := hosted.SCF(t, "verify", hosted.With(s.Variables(), required), hosted.Ample, logs)
+	off := hosted.SCF(t, "verify", s.Variables(), hosted.Ample, logs)
+	misplaced := hosted.SCF(t, "verify", hosted.With(s.Variables(), map[string]string{"CHALLENGE_PURPOSE": "required"}), hosted.Ample, logs)
 
-	assert.Contains(t, hostedtest.Invoke(t, issuing, []byte(`{"openid":"`+alice+`"}`), nil), `-501007`)
-	issued := hostedtest.Invoke(t, issuing, []byte(`{"openid":"`+alice+`","purpose":"`+order+`"}`), nil)
+	assert.Contains(t, hosted.Invoke(t, issuing, []byte(`{"openid":"`+alice+`"}`), nil), `-501007`)
+	issued := hosted.Invoke(t, issuing, []byte(`{"openid":"`+alice+`","purpose":"`+order+`"}`), nil)
 	_, rest, _ := strings.Cut(issued, `{"challenge":"`)
 	text, _, _ := strings.Cut(rest, `"`)
 	phone, err := s.Phone(alice, sandbox.IOS)
 	require.NoError(t, err)
 	signed, err := phone.Sign(text)
 	require.NoError(t, err)
-	without := hostedtest.JSON(t, signed)
+	without := hosted.JSON(t, signed)
 	with := []byte(`{"purpose":"` + order + `",` + string(without[1:]))
 
-	assert.Contains(t, hostedtest.Invoke(t, strict, without, nil), "parameter.purpose is missing")
-	assert.Contains(t, hostedtest.Invoke(t, off, with, nil), "parameter.purpose is not possible here")
+	assert.Contains(t, hosted.Invoke(t, strict, without, nil), "parameter.purpose is missing")
+	assert.Contains(t, hosted.Invoke(t, off, with, nil), "parameter.purpose is not possible here")
 	assert.Zero(t, s.Requests(verifyPath))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, strict, with, nil))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, off, without, nil), "no challenges, no purpose: as ever")
-	assert.Contains(t, hostedtest.Invoke(t, misplaced, without, nil), "CHALLENGE_PURPOSE")
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, strict, with, nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, off, without, nil), "no challenges, no purpose: as ever")
+	assert.Contains(t, hosted.Invoke(t, misplaced, without, nil), "CHALLENGE_PURPOSE")
 }

@@ -23,9 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // image is what deploy/container/Dockerfile says of the image it makes.
@@ -73,9 +73,9 @@ func dockerfile(t *testing.T) (i image) {
 }
 
 // upstream is the sandbox behind TLS; the second result is its authority, in PEM.
-func upstream(t *testing.T) (hostedtest.Sandbox, []byte) {
+func upstream(t *testing.T) (hosted.Sandbox, []byte) {
 	t.Helper()
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	server := httptest.NewUnstartedServer(wechat)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are meant to fail
 	server.StartTLS()
@@ -89,7 +89,7 @@ type container struct {
 	url  string
 	root string // its file system, while files can be put there
 	pid  int
-	log  *hostedtest.Log
+	log  *hosted.Log
 	stop func() error // tells it to stop; the error says that it did not end well
 }
 
@@ -102,11 +102,11 @@ func inEmptyRoot(t *testing.T, roots []byte, variables map[string]string) contai
 		need.Met(t, errors.New("chroot needs root"))
 	}
 	i, root := dockerfile(t), filepath.Join(t.TempDir(), "root")
-	program, err := os.ReadFile(hostedtest.Binary("service"))
+	program, err := os.ReadFile(hosted.Binary("service"))
 	require.NoError(t, err)
 	put(t, root, i.program, program, 0o755)
 	put(t, root, i.roots, roots, 0o644)
-	c := container{root: root, log: new(hostedtest.Log)}
+	c := container{root: root, log: new(hosted.Log)}
 	command := exec.Command(i.program)
 	command.Dir = "/"
 	command.Env = append(i.variables, "HOST=127.0.0.1", "PORT="+freePort(t))
@@ -170,7 +170,7 @@ func (c container) wait(t *testing.T) {
 // verify asks about the sample as a backend.
 func (c container) verify(t *testing.T) string {
 	t.Helper()
-	_, answer := hostedtest.Post(t, c.url+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	_, answer := hosted.Post(t, c.url+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	return answer
 }
 
@@ -179,9 +179,9 @@ func (c container) verify(t *testing.T) string {
 func TestInAnEmptyRoot(t *testing.T) {
 	t.Parallel()
 	wechat, authority := upstream(t)
-	variables := hostedtest.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer})
+	variables := hosted.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer})
 	c := inEmptyRoot(t, authority, variables)
-	assert.Equal(t, hostedtest.Verified, c.verify(t))
+	assert.Equal(t, hosted.Verified, c.verify(t))
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(c.pid) + "/status")
 	require.NoError(t, err)
 	i := dockerfile(t)
@@ -221,29 +221,29 @@ func TestTheTokenFileOfCloudHosting(t *testing.T) {
 	assert.Zero(t, wechat.Requests(path))
 
 	put(t, c.root, accesstoken.CloudBaseFile, []byte(wechat.CloudbaseAccessToken()), 0o644)
-	assert.Equal(t, hostedtest.Verified, c.verify(t))
+	assert.Equal(t, hosted.Verified, c.verify(t))
 	asked, _ := wechat.LastRequest(path)
 	assert.True(t, strings.HasPrefix(asked.RawQuery, "cloudbase_access_token="), asked.RawQuery)
 
 	// A page asks through callContainer; the container's token is its as well.
 	app, err := wechat.App("")
 	require.NoError(t, err)
-	sample := hostedtest.Sample(t)
+	sample := hosted.Sample(t)
 	door, err := app.CallContainer(c.url, sample.OpenID)
 	require.NoError(t, err)
 	gateway := httptest.NewServer(door)
 	defer gateway.Close()
-	_, answer := hostedtest.Post(t, gateway.URL+"/", hostedtest.JSON(t, sample), nil)
-	assert.Equal(t, hostedtest.Verified, answer)
+	_, answer := hosted.Post(t, gateway.URL+"/", hosted.JSON(t, sample), nil)
+	assert.Equal(t, hosted.Verified, answer)
 
 	put(t, c.root, accesstoken.CloudBaseFile, []byte("a-token-that-has-expired-meanwhile"), 0o644)
 	assert.Contains(t, c.verify(t), `"errCode":40001`)
 	put(t, c.root, accesstoken.CloudBaseFile, []byte(wechat.CloudbaseAccessToken()), 0o644)
-	assert.Equal(t, hostedtest.Verified, c.verify(t))
+	assert.Equal(t, hosted.Verified, c.verify(t))
 	assert.Zero(t, wechat.Requests("/cgi-bin/stable_token"), "nobody fetches one")
 	require.NoError(t, c.stop())
-	assert.Empty(t, hostedtest.Leak(c.log.String(), wechat.CloudbaseAccessToken()))
-	assert.Empty(t, hostedtest.Leak(c.log.String(), "a-token-that-has-expired-meanwhile"))
+	assert.Empty(t, hosted.Leak(c.log.String(), wechat.CloudbaseAccessToken()))
+	assert.Empty(t, hosted.Leak(c.log.String(), "a-token-that-has-expired-meanwhile"))
 	assert.Equal(t, 5, strings.Count(c.log.String(), `"msg":"invocation"`), "each call has its line")
 }
 
@@ -257,12 +257,12 @@ func TestHTTPFunctionOfCloudBase(t *testing.T) {
 		need.Met(t, errors.New("a network of its own needs root"))
 	}
 	folder := t.TempDir()
-	for name, from := range map[string]string{"main": hostedtest.Binary("service"), "scf_bootstrap": "../../deploy/cloudbase/scf_bootstrap"} {
+	for name, from := range map[string]string{"main": hosted.Binary("service"), "scf_bootstrap": "../../deploy/cloudbase/scf_bootstrap"} {
 		content, err := os.ReadFile(from)
 		require.NoError(t, err)
 		put(t, folder, name, content, 0o755)
 	}
-	log := new(hostedtest.Log)
+	log := new(hosted.Log)
 	command := exec.Command(filepath.Join(folder, "scf_bootstrap"))
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "_LAMBDA_SERVER_PORT=28902", "AWS_LAMBDA_RUNTIME_API=127.0.0.1:28903", "HTTP_BEARER_TOKENS=" + bearer}
 	command.Stdout, command.Stderr = log, log

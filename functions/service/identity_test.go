@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // Who a request comes from, as the service must take it.
@@ -60,10 +60,10 @@ func headers(openid, platformToken string) map[string]http.Header {
 // TestWhoEntersAService asks with each kind of headers on each setting. What a
 // setting does not list is nobody to it.
 func TestWhoEntersAService(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	_, err := wechat.Phone(bob, sandbox.Android)
 	require.NoError(t, err)
-	sample := hostedtest.Sample(t)
+	sample := hosted.Sample(t)
 	asked := headers(sample.OpenID, wechat.CloudbaseAccessToken())
 	// Where the gateway's headers prove nothing, they take nothing away either.
 	tokens := map[string]string{
@@ -96,8 +96,8 @@ func TestWhoEntersAService(t *testing.T) {
 		"wechat and tokens": {map[string]string{"HTTP_AUTH": "wechat", "HTTP_BEARER_TOKENS": bearer}, both},
 		"platform":          {map[string]string{"HTTP_AUTH": "platform"}, everybody},
 	} {
-		verifies := serve(t, hostedtest.With(wechat.Variables(), c.variables))
-		issues := serve(t, hostedtest.With(hostedtest.With(wechat.Variables(), c.variables),
+		verifies := serve(t, hosted.With(wechat.Variables(), c.variables))
+		issues := serve(t, hosted.With(hosted.With(wechat.Variables(), c.variables),
 			map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}))
 		for who, header := range asked {
 			is := c.enter[who]
@@ -113,7 +113,7 @@ func TestWhoEntersAService(t *testing.T) {
 
 // entersAs asks everything that depends on who asks.
 func entersAs(t *testing.T, is, verifies, issues string, header http.Header) {
-	sample := hostedtest.Sample(t)
+	sample := hosted.Sample(t)
 	unnamed := sample
 	unnamed.OpenID = ""
 	const verify, issue = "/openapi/soter/verifySignature", "/openapi/soter/issueChallenge"
@@ -123,17 +123,17 @@ func entersAs(t *testing.T, is, verifies, issues string, header http.Header) {
 		body      any
 		says      map[string]string // by who asks; others are refused
 	}{
-		{"verifies, named", verifies + "/", sample, map[string]string{backend: hostedtest.Verified, itself: hostedtest.Verified}},
-		{"verifies, named, by path", verifies + verify, sample, map[string]string{backend: hostedtest.Verified, itself: hostedtest.Verified}},
+		{"verifies, named", verifies + "/", sample, map[string]string{backend: hosted.Verified, itself: hosted.Verified}},
+		{"verifies, named, by path", verifies + verify, sample, map[string]string{backend: hosted.Verified, itself: hosted.Verified}},
 		// Nobody else's signature becomes his by his name in a header.
 		{"verifies, unnamed", verifies + "/", unnamed, map[string]string{
-			backend: missing, itself: hostedtest.Verified, another: `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`}},
+			backend: missing, itself: hosted.Verified, another: `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`}},
 		{"is challenged", issues + issue, map[string]string{}, map[string]string{
 			backend: missing, itself: `"challenge":"`, another: `"challenge":"`}},
 		{"is challenged, named", issues + issue, map[string]string{"openid": sample.OpenID}, map[string]string{
 			backend: `"challenge":"`, itself: `"challenge":"`}},
 	} {
-		_, answer := hostedtest.Post(t, c.url, hostedtest.JSON(t, c.body), header)
+		_, answer := hosted.Post(t, c.url, hosted.JSON(t, c.body), header)
 		if says, ok := c.says[is]; ok {
 			assert.Contains(t, answer, says, c.what)
 			continue
@@ -143,6 +143,6 @@ func entersAs(t *testing.T, is, verifies, issues string, header http.Header) {
 		assert.NotContains(t, answer, `"challenge"`, c.what)
 	}
 	// WeChat's own path asks for WeChat's own token, whoever asks.
-	_, answer := hostedtest.Post(t, verifies+"/cgi-bin/soter/verify_signature", []byte(`{}`), header)
+	_, answer := hosted.Post(t, verifies+"/cgi-bin/soter/verify_signature", []byte(`{}`), header)
 	assert.Contains(t, answer, `"errcode":41001`)
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // engine runs docker's commands.
@@ -203,9 +203,9 @@ func TestImage(t *testing.T) {
 		".env": {variables}, "sotercall": {image},
 	})...)
 	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
-	c := container{url: "http://127.0.0.1:" + port, log: new(hostedtest.Log)}
+	c := container{url: "http://127.0.0.1:" + port, log: new(hosted.Log)}
 	c.wait(t)
-	assert.Equal(t, hostedtest.Verified, c.verify(t))
+	assert.Equal(t, hosted.Verified, c.verify(t))
 	e.must(t, "stop", "-t", "15", id)
 	assert.Equal(t, "exited 0", e.must(t, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id))
 	assert.Contains(t, e.must(t, "logs", id), `"platform":"http"`)

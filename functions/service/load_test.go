@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // counted is what wrk says at the end.
@@ -66,7 +66,7 @@ func (l *lines) Write(line []byte) (int, error) {
 // world is what the load is driven against: instances behind one port, a sandbox,
 // a genuine question and a tampered one.
 type world struct {
-	wechat            hostedtest.Sandbox
+	wechat            hosted.Sandbox
 	front             *balancer
 	invocations       lines
 	genuine, tampered []byte
@@ -76,14 +76,14 @@ type world struct {
 const refused = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
 
 func newWorld(t *testing.T) *world {
-	w := &world{wechat: hostedtest.NewSandbox(t, sandbox.Options{}), front: startBalancer(t)}
+	w := &world{wechat: hosted.NewSandbox(t, sandbox.Options{}), front: startBalancer(t)}
 	phone, err := w.wechat.Phone(alice, sandbox.Huawei)
 	require.NoError(t, err)
 	signed, err := phone.Sign("challenge-of-the-load")
 	require.NoError(t, err)
-	w.genuine = hostedtest.JSON(t, signed)
+	w.genuine = hosted.JSON(t, signed)
 	signed.JSONString = strings.Replace(signed.JSONString, "challenge", "Challenge", 1)
-	w.tampered = hostedtest.JSON(t, signed)
+	w.tampered = hosted.JSON(t, signed)
 	return w
 }
 
@@ -91,8 +91,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) instance(t *testing.T) *emulator.HTTPServer {
 	t.Helper()
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: &w.invocations,
-		Env: hostedtest.With(w.wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}),
+		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: &w.invocations,
+		Env: hosted.With(w.wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
@@ -113,7 +113,7 @@ func TestStopsUnderLoad(t *testing.T) {
 
 	begin := time.Now()
 	results := make(chan counted, 2)
-	go func() { results <- load(t.Context(), t, w.front.url, w.genuine, hostedtest.Verified, duration) }()
+	go func() { results <- load(t.Context(), t, w.front.url, w.genuine, hosted.Verified, duration) }()
 	go func() { results <- load(t.Context(), t, w.front.url, w.tampered, refused, duration) }()
 	stops := 0
 	for time.Sleep(time.Second); stops == 0 || time.Since(begin) < duration-5*time.Second; stops++ {
@@ -147,7 +147,7 @@ func TestLoadTellsWhatIsBroken(t *testing.T) {
 	killed := w.instance(t)
 	w.instance(t)
 	result := make(chan counted, 1)
-	go func() { result <- load(t.Context(), t, w.front.url, w.genuine, hostedtest.Verified, 2*time.Second) }()
+	go func() { result <- load(t.Context(), t, w.front.url, w.genuine, hosted.Verified, 2*time.Second) }()
 	for w.invocations.n.Load() < 100 {
 		time.Sleep(time.Millisecond)
 	}
@@ -156,7 +156,7 @@ func TestLoadTellsWhatIsBroken(t *testing.T) {
 	assert.Positive(t, c.broken(), "%+v", c)
 	assert.Zero(t, c.wrong, c.sample)
 
-	c = load(t.Context(), t, w.front.url, w.tampered, hostedtest.Verified, time.Second)
+	c = load(t.Context(), t, w.front.url, w.tampered, hosted.Verified, time.Second)
 	assert.Equal(t, c.requests, c.wrong)
 	assert.Equal(t, "200 "+refused, c.sample)
 }

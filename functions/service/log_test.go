@@ -17,9 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // piped starts the service with stderr and stdout in a pipe, as `service 2>&1 | reader`
@@ -33,8 +33,8 @@ func piped(t *testing.T, variables map[string]string) (url string, process *exec
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	process = exec.Command(hostedtest.Binary("service"))
-	for name, value := range hostedtest.With(variables, map[string]string{"HOST": "127.0.0.1", "PORT": port}) {
+	process = exec.Command(hosted.Binary("service"))
+	for name, value := range hosted.With(variables, map[string]string{"HOST": "127.0.0.1", "PORT": port}) {
 		process.Env = append(process.Env, name+"="+value)
 	}
 	process.Stdout, process.Stderr = write, write
@@ -84,20 +84,20 @@ func TestReaderOfTheLogThatGoesAway(t *testing.T) {
 		"stops reading": {5_000, func(*testing.T, *os.File) {}}, // above 1 MiB and what a pipe holds
 	} {
 		t.Run(name, func(t *testing.T) {
-			wechat := hostedtest.NewSandbox(t, sandbox.Options{})
-			url, process, log := piped(t, hostedtest.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
+			wechat := hosted.NewSandbox(t, sandbox.Options{})
+			url, process, log := piped(t, hosted.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
 			ask := func(body []byte, want string) {
-				_, answer := hostedtest.Post(t, url+"/", body, http.Header{"Authorization": {"Bearer " + bearer}})
+				_, answer := hosted.Post(t, url+"/", body, http.Header{"Authorization": {"Bearer " + bearer}})
 				require.Contains(t, answer, want)
 			}
-			genuine := hostedtest.JSON(t, hostedtest.Sample(t))
-			ask(genuine, hostedtest.Verified)
+			genuine := hosted.JSON(t, hosted.Sample(t))
+			ask(genuine, hosted.Verified)
 			require.Equal(t, "ok\n", healthOf(t, url), "the twin: nothing is lost yet")
 			c.reader(t, log)
 			for range c.calls {
 				ask([]byte(`{}`), "-501007")
 			}
-			ask(genuine, hostedtest.Verified)
+			ask(genuine, hosted.Verified)
 			require.Eventually(t, func() bool { return strings.HasPrefix(healthOf(t, url), "ok\nlog lines dropped: ") }, time.Minute, 10*time.Millisecond)
 			if name == "stops reading" { // and begins again
 				lines := make(chan string)
@@ -133,7 +133,7 @@ func TestReaderOfTheLogThatGoesAway(t *testing.T) {
 func TestStopWithALogThatNobodyReads(t *testing.T) {
 	url, process, _ := piped(t, map[string]string{"HTTP_BEARER_TOKENS": bearer})
 	for range 2_000 { // above what a pipe holds
-		_, answer := hostedtest.Post(t, url+"/", []byte(`{}`), http.Header{"Authorization": {"Bearer " + bearer}})
+		_, answer := hosted.Post(t, url+"/", []byte(`{}`), http.Header{"Authorization": {"Bearer " + bearer}})
 		require.Contains(t, answer, "-604103")
 	}
 	require.NoError(t, ends(t, process))
@@ -142,12 +142,12 @@ func TestStopWithALogThatNobodyReads(t *testing.T) {
 // TestClientThatHasClosedItsSide reads the answer, and the log says so; so does that of
 // one who is gone. None of this is a fault of WeChat.
 func TestClientThatHasClosedItsSide(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
-	log := new(hostedtest.Log)
-	url, process, pipe := piped(t, hostedtest.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
+	log := new(hosted.Log)
+	url, process, pipe := piped(t, hosted.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
 	copied := make(chan struct{})
 	go func() { defer close(copied); _, _ = io.Copy(log, pipe) }()
-	body := hostedtest.JSON(t, hostedtest.Sample(t))
+	body := hosted.JSON(t, hosted.Sample(t))
 	for _, half := range []bool{true, false} {
 		require.NoError(t, wechat.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: 300, Path: "/cgi-bin/soter/verify_signature", Times: 1}))
 		connection, err := new(net.Dialer).DialContext(context.Background(), "tcp", strings.TrimPrefix(url, "http://"))
@@ -158,7 +158,7 @@ func TestClientThatHasClosedItsSide(t *testing.T) {
 			require.NoError(t, connection.(*net.TCPConn).CloseWrite())
 			answer, err := io.ReadAll(connection)
 			require.NoError(t, err)
-			assert.Contains(t, string(answer), hostedtest.Verified)
+			assert.Contains(t, string(answer), hosted.Verified)
 		}
 		require.NoError(t, connection.Close())
 	}

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "service") }
+func TestMain(m *testing.M) { hosted.Main(m, "service") }
 
 const (
 	alice  = "oService-Alice_000000000000001"
@@ -28,9 +28,9 @@ const (
 // serve hosts the service on a port until the test ends.
 func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
 	t.Helper()
-	log := new(hostedtest.Log)
+	log := new(hosted.Log)
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Env: variables, Timeout: hostedtest.Ample, Log: log,
+		Name: "service", Binary: hosted.Binary("service"), Env: variables, Timeout: hosted.Ample, Log: log,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
@@ -41,7 +41,7 @@ func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
 // through callContainer, WeChat is asked through the open API service, and nobody
 // holds a token.
 func TestAPageInCloudHosting(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	app, err := wechat.App("")
 	require.NoError(t, err)
 	sidecar := app.OpenAPIService("/cgi-bin/soter/verify_signature")
@@ -57,7 +57,7 @@ func TestAPageInCloudHosting(t *testing.T) {
 	gateway := httptest.NewServer(door)
 	t.Cleanup(gateway.Close)
 
-	status, answer := hostedtest.Post(t, gateway.URL+"/openapi/soter/issueChallenge", []byte(`{}`), nil)
+	status, answer := hosted.Post(t, gateway.URL+"/openapi/soter/issueChallenge", []byte(`{}`), nil)
 	require.Equal(t, 200, status, answer)
 	var issued struct {
 		Challenge string `json:"challenge"`
@@ -67,13 +67,13 @@ func TestAPageInCloudHosting(t *testing.T) {
 	require.NoError(t, err)
 	signed, err := phone.Sign(issued.Challenge)
 	require.NoError(t, err)
-	event := hostedtest.JSON(t, map[string]string{"jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})
+	event := hosted.JSON(t, map[string]string{"jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})
 
 	forged := http.Header{"X-Wx-Openid": {bob}, "X-Wx-Source": {"scf"}}
-	status, answer = hostedtest.Post(t, gateway.URL+"/openapi/soter/verifySignature", event, forged)
+	status, answer = hosted.Post(t, gateway.URL+"/openapi/soter/verifySignature", event, forged)
 	assert.Equal(t, 200, status)
-	assert.Equal(t, hostedtest.Verified, answer, "what the client sent is not what the gateway says")
-	_, answer = hostedtest.Post(t, gateway.URL+"/", event, nil)
+	assert.Equal(t, hosted.Verified, answer, "what the client sent is not what the gateway says")
+	_, answer = hosted.Post(t, gateway.URL+"/", event, nil)
 	assert.Contains(t, answer, `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`, "a challenge counts once")
 	assert.Zero(t, wechat.Requests("/cgi-bin/stable_token"))
 }
@@ -86,8 +86,8 @@ func TestAServiceIsNoTokenFunctionBehindAnother(t *testing.T) {
 		"TOKEN_CLIENT_SECRETS": "a-client-secret-of-this-test", "HTTP_BEARER_TOKENS": bearer,
 	}
 	for base, want := range map[string]bool{"": false, "https://token.example.com": true} {
-		s := serve(t, hostedtest.With(variables, map[string]string{"WECHAT_TOKEN_BASE": base}))
-		_, answer := hostedtest.Post(t, s.URL+"/", []byte(`{}`), http.Header{"Authorization": {"Bearer " + bearer}})
+		s := serve(t, hosted.With(variables, map[string]string{"WECHAT_TOKEN_BASE": base}))
+		_, answer := hosted.Post(t, s.URL+"/", []byte(`{}`), http.Header{"Authorization": {"Bearer " + bearer}})
 		assert.Equal(t, want, strings.Contains(answer, "TOKEN_CLIENT_SECRETS is not used with WECHAT_TOKEN_BASE"), answer)
 	}
 }
@@ -99,33 +99,33 @@ func TestAnEchoOfAClientSecretIsNotSaid(t *testing.T) {
 		_, _ = io.WriteString(w, `{"errcode":40013,"errmsg":"who is `+client+`, please"}`)
 	}))
 	t.Cleanup(wechat.Close)
-	log := new(hostedtest.Log)
+	log := new(hosted.Log)
 	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: log, Env: map[string]string{
+		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: log, Env: map[string]string{
 			"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "a-secret-of-the-app", "WECHAT_API_BASE": wechat.URL,
 			"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
 		},
 	})
 	require.NoError(t, err)
-	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	assert.Contains(t, answer, "who is [redacted], please", "the twin: the rest is said")
 	require.NoError(t, s.Close())
-	assert.Empty(t, hostedtest.Leak(log.String(), client))
+	assert.Empty(t, hosted.Leak(log.String(), client))
 }
 
 // Verify and token share one token, and one fetch.
 func TestOneServiceFetchesOnce(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	const client = "a-client-secret-of-this-test"
-	s := serve(t, hostedtest.With(wechat.Variables(), map[string]string{
+	s := serve(t, hosted.With(wechat.Variables(), map[string]string{
 		"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
 	}))
-	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
-	assert.Equal(t, hostedtest.Verified, answer)
-	token := hostedtest.StableToken(t, s.URL, sandbox.DefaultAppID, client)
+	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	assert.Equal(t, hosted.Verified, answer)
+	token := hosted.StableToken(t, s.URL, sandbox.DefaultAppID, client)
 	assert.Equal(t, 1, wechat.Requests("/cgi-bin/stable_token"))
-	sample := hostedtest.Sample(t)
-	_, answer = hostedtest.Post(t, s.URL+"/cgi-bin/soter/verify_signature?access_token="+token, hostedtest.JSON(t, map[string]string{
+	sample := hosted.Sample(t)
+	_, answer = hosted.Post(t, s.URL+"/cgi-bin/soter/verify_signature?access_token="+token, hosted.JSON(t, map[string]string{
 		"openid": sample.OpenID, "json_string": sample.JSONString, "json_signature": sample.JSONSignature}), nil)
 	assert.Equal(t, `{"errcode":0,"errmsg":"ok","is_ok":true}`, answer)
 }
@@ -154,7 +154,7 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 		fault  sandbox.Fault
 		says   []string
 	}{
-		"the twin":   {path, sandbox.Fault{}, []string{hostedtest.Verified}},
+		"the twin":   {path, sandbox.Fault{}, []string{hosted.Verified}},
 		"not listed": {"/wxa/msg_sec_check", sandbox.Fault{}, []string{`"errCode":85107`, "微信令牌", "build a new version"}},
 		"502":        {path, sandbox.Fault{Kind: sandbox.FaultStatus, Status: 502}, []string{`"errCode":-604103`, "HTTP 502", "开放接口服务", "微信令牌", "build a new version"}},
 		"85112":      {path, sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 85112}, []string{`"errCode":85112`, "open a ticket"}},
@@ -162,7 +162,7 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 		"error_type": {path, sandbox.Fault{Kind: sandbox.FaultBody, Body: `{"error_type":"GatewayError"}`}, []string{`"errCode":-604103`, "error_type", "open a ticket"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+			wechat := hosted.NewSandbox(t, sandbox.Options{})
 			app, err := wechat.App("")
 			require.NoError(t, err)
 			sidecar := app.OpenAPIService(c.listed)
@@ -174,7 +174,7 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 				c.fault.Path = path
 				require.NoError(t, wechat.Inject(c.fault))
 			}
-			_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+			_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 			for _, part := range c.says {
 				assert.Contains(t, answer, part)
 			}
@@ -186,7 +186,7 @@ func TestFailuresOfTheOpenAPIServiceSayWhatToDo(t *testing.T) {
 // WeChat, developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/faq.html: make no cloud call while the
 // service starts.
 func TestNothingIsAskedWhileAContainerStarts(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	s := serve(t, map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.URL})
 	require.NoError(t, s.Stop())
 	assert.Zero(t, wechat.Requests(""))
@@ -194,9 +194,9 @@ func TestNothingIsAskedWhileAContainerStarts(t *testing.T) {
 
 // 41001 says what to do.
 func TestWithoutTheOpenAPIService(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.ServePlain(t)})
-	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	assert.Contains(t, answer, `"errCode":41001`)
 	assert.Contains(t, answer, "开放接口服务")
 }

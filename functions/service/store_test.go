@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // health returns the status and the text of /healthz.
@@ -32,10 +32,10 @@ func health(t *testing.T, s *emulator.HTTPServer) (int, string) {
 // A store that can never work as it is configured is red, before the first call. One that
 // is merely away is not.
 func TestHealthTellsAStoreThatCannotWork(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	server, cluster := redistest.Start(t), redistest.StartCluster(t)
 	start := func(url string) *emulator.HTTPServer {
-		return serve(t, hostedtest.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer, "REDIS_URL": url}))
+		return serve(t, hosted.With(wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer, "REDIS_URL": url}))
 	}
 	oneOfCluster, _, _ := strings.Cut(cluster.URL.Reveal(), "?")
 	for url, says := range map[string]string{
@@ -53,12 +53,12 @@ func TestHealthTellsAStoreThatCannotWork(t *testing.T) {
 	}
 	for _, url := range []string{server.URL.Reveal(), cluster.URL.Reveal()} {
 		s := start(url)
-		_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
-		assert.Equal(t, hostedtest.Verified, answer, "the twin")
+		_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+		assert.Equal(t, hosted.Verified, answer, "the twin")
 		if url == server.URL.Reveal() {
 			server.Kill()
-			_, answer = hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
-			assert.Equal(t, hostedtest.Verified, answer, "the counter is only logged")
+			_, answer = hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+			assert.Equal(t, hosted.Verified, answer, "the counter is only logged")
 		}
 		status, text := health(t, s)
 		assert.Equal(t, http.StatusOK, status, text)

@@ -17,28 +17,28 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/hosted"
 )
 
 // verified has a service verify the sample.
 func verified(t *testing.T, s *emulator.HTTPServer) string {
 	t.Helper()
-	_, answer := hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
+	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	return answer
 }
 
 // A table that can never work as it is configured is red, before the first call. One that
 // is merely away, slow or busy is not.
 func TestHealthTellsATableThatCannotWork(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	start := func(variables map[string]string) *emulator.HTTPServer {
-		return serve(t, hostedtest.With(hostedtest.With(wechat.Variables(), variables), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
+		return serve(t, hosted.With(hosted.With(wechat.Variables(), variables), map[string]string{"HTTP_BEARER_TOKENS": bearer}))
 	}
 	table := dynalite.Start(t)
-	missing := hostedtest.With(table.Environment(), map[string]string{"DYNAMODB_TABLE": "no-such-table"})
+	missing := hosted.With(table.Environment(), map[string]string{"DYNAMODB_TABLE": "no-such-table"})
 	refusing := dynalite.Start(t)
 	refusing.Break(dynalite.Fault{Code: "UnrecognizedClientException", Message: "The security token included in the request is invalid."})
 	for says, variables := range map[string]map[string]string{
@@ -55,7 +55,7 @@ func TestHealthTellsATableThatCannotWork(t *testing.T) {
 		assert.Equal(t, says, text)
 		if refusing.Name == variables["DYNAMODB_TABLE"] {
 			refusing.Mend()
-			assert.Equal(t, hostedtest.Verified, verified(t, s))
+			assert.Equal(t, hosted.Verified, verified(t, s))
 			status, text := health(t, s)
 			assert.Equal(t, http.StatusOK, status, "the twin: it works now: %s", text)
 		}
@@ -63,7 +63,7 @@ func TestHealthTellsATableThatCannotWork(t *testing.T) {
 	for _, fault := range []dynalite.Fault{{Cut: true}, {Code: "ThrottlingException"}, {Code: "InternalServerError"}} {
 		s := start(table.Environment())
 		table.Break(fault)
-		assert.Equal(t, hostedtest.Verified, verified(t, s), "the counter is only logged")
+		assert.Equal(t, hosted.Verified, verified(t, s), "the counter is only logged")
 		status, text := health(t, s)
 		assert.Equal(t, http.StatusOK, status, "%+v: %s", fault, text)
 		table.Mend()
@@ -158,40 +158,40 @@ func (r *role) strict(t *testing.T, table *dynalite.Table) (address string) {
 // A container without keys takes those of its role, and others before they end: none of its
 // calls is refused. One whose keys were pasted into its variables is refused when they end.
 func TestCredentialsOfAContainerEndInTheMiddle(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	table, of := dynalite.Start(t), &role{life: 4 * time.Second, rotation: time.Second}
 	credentials := httptest.NewServer(of)
 	t.Cleanup(credentials.Close)
-	variables := hostedtest.With(wechat.Variables(), map[string]string{
+	variables := hosted.With(wechat.Variables(), map[string]string{
 		"DYNAMODB_TABLE": table.Name, "AWS_REGION": dynalite.Region, "AWS_ENDPOINT_URL_DYNAMODB": of.strict(t, table),
 		"AWS_EC2_METADATA_DISABLED": "true", "HTTP_BEARER_TOKENS": bearer, "COUNTER_POLICY": "enforce", "CHALLENGE_SECRET": strings.Repeat("c", 32),
 	})
-	s := serve(t, hostedtest.With(variables, map[string]string{
+	s := serve(t, hosted.With(variables, map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI": credentials.URL + "/v1/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN": authorization,
 	}))
 	phone, err := wechat.Phone(alice, sandbox.Android)
 	require.NoError(t, err)
 	backend := http.Header{"Authorization": {"Bearer " + bearer}}
 	verify := func(s *emulator.HTTPServer) string {
-		_, answer := hostedtest.Post(t, s.URL+"/openapi/soter/issueChallenge", []byte(`{"openid":"`+alice+`"}`), backend)
+		_, answer := hosted.Post(t, s.URL+"/openapi/soter/issueChallenge", []byte(`{"openid":"`+alice+`"}`), backend)
 		var issued struct {
 			Challenge string `json:"challenge"`
 		}
 		require.NoError(t, json.Unmarshal([]byte(answer), &issued), answer)
 		signed, err := phone.Sign(issued.Challenge)
 		require.NoError(t, err)
-		_, answer = hostedtest.Post(t, s.URL+"/", hostedtest.JSON(t, signed), backend)
+		_, answer = hosted.Post(t, s.URL+"/", hosted.JSON(t, signed), backend)
 		return answer
 	}
 	calls := 0
 	for of.haveEnded() < 2 {
 		calls++
-		require.Equal(t, hostedtest.Verified, verify(s), "call %d", calls)
+		require.Equal(t, hosted.Verified, verify(s), "call %d", calls)
 	}
 	assert.Zero(t, of.refused())
 	t.Logf("%d calls", calls)
 
-	pasted := serve(t, hostedtest.With(variables, map[string]string{
+	pasted := serve(t, hosted.With(variables, map[string]string{
 		"AWS_ACCESS_KEY_ID": "ASIAROLE1", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "session",
 	}))
 	assert.Contains(t, verify(pasted), `"errCode":-604103`)

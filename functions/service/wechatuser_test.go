@@ -8,23 +8,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // A user whom WeChat names gets nothing from a secret that his request carries: no
 // token, no status, no verdict about another user. The same secrets without the user
 // are a backend's.
 func TestAUserBehindWeChatGetsNothingFromASecret(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	clientSecret := strings.Repeat("s", 32)
-	s := serve(t, hostedtest.With(wechat.Variables(), map[string]string{
+	s := serve(t, hosted.With(wechat.Variables(), map[string]string{
 		"HTTP_AUTH": "wechat", "HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": clientSecret,
 	}))
-	token := hostedtest.StableToken(t, s.URL, sandbox.DefaultAppID, clientSecret)
-	sample := hostedtest.Sample(t)
+	token := hosted.StableToken(t, s.URL, sandbox.DefaultAppID, clientSecret)
+	sample := hosted.Sample(t)
 	credentials := map[string]string{"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret}
-	asked := hostedtest.JSON(t, map[string]string{"openid": sample.OpenID, "json_string": sample.JSONString, "json_signature": sample.JSONSignature})
+	asked := hosted.JSON(t, map[string]string{"openid": sample.OpenID, "json_string": sample.JSONString, "json_signature": sample.JSONSignature})
 	httpsCall := s.URL + "/cgi-bin/soter/verify_signature?access_token=" + token
 	classic := s.URL + "/cgi-bin/token?grant_type=client_credential&appid=" + sandbox.DefaultAppID + "&secret=" + clientSecret
 	withBearer := http.Header{"Authorization": {"Bearer " + bearer}}
@@ -44,7 +44,7 @@ func TestAUserBehindWeChatGetsNothingFromASecret(t *testing.T) {
 			for name, values := range more {
 				all[name] = values
 			}
-			_, answer := hostedtest.Post(t, url, body, all)
+			_, answer := hosted.Post(t, url, body, all)
 			return answer
 		}
 		says := func(answer, ok string, allowed bool, code string) {
@@ -56,7 +56,7 @@ func TestAUserBehindWeChatGetsNothingFromASecret(t *testing.T) {
 			assert.NotContains(t, answer, token, what)
 			assert.NotContains(t, answer, ok, what)
 		}
-		says(post(s.URL+"/cgi-bin/stable_token", hostedtest.JSON(t, credentials), nil), `"access_token":"`, backend, `"errcode":-604104`)
+		says(post(s.URL+"/cgi-bin/stable_token", hosted.JSON(t, credentials), nil), `"access_token":"`, backend, `"errcode":-604104`)
 		says(post(s.URL+"/openapi/auth/getTokenStatus", []byte(`{}`), withBearer), `"errCode":0`, backend, `"errCode":-604104`)
 		says(post(httpsCall, asked, nil), `"is_ok":true`, backend || own, `"errcode":-604104`)
 

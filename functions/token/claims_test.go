@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // A client names the current token as stale_token, again and again, and forces between.
@@ -30,13 +30,13 @@ func TestClaimingClientLeavesTheRemedy(t *testing.T) {
 			require.Zero(t, verifyAll(t, 1, p.verify))
 			seen := map[string]bool{}
 			post := func(member string, value any) {
-				_, said := hostedtest.Post(t, p.base+tokenPath, hostedtest.JSON(t, map[string]any{
+				_, said := hosted.Post(t, p.base+tokenPath, hosted.JSON(t, map[string]any{
 					"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret, member: value}), nil)
 				assert.Contains(t, said, `"access_token"`)
 				seen[said[:strings.Index(said, `,"expires_in"`)]] = true
 			}
 			for range 6 {
-				post("stale_token", hostedtest.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret))
+				post("stale_token", hosted.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret))
 				post("force_refresh", true)
 			}
 			assert.LessOrEqual(t, len(seen), 2, "the first one and another: %v", slices.Collect(maps.Keys(seen)))
@@ -63,12 +63,12 @@ func TestJunkTokensOfManyAppsWhileWeChatIsSick(t *testing.T) {
 	}
 	for _, kind := range []sandbox.FaultKind{sandbox.FaultErrCode, sandbox.FaultReset, sandbox.FaultStatus} {
 		t.Run(string(kind), func(t *testing.T) {
-			s := hostedtest.NewSandbox(t, sandbox.Options{Apps: apps})
+			s := hosted.NewSandbox(t, sandbox.Options{Apps: apps})
 			file := filepath.Join(t.TempDir(), "apps.json") // SCF takes 4 KB of variables
 			require.NoError(t, os.WriteFile(file, []byte(`{"apps":{`+strings.Join(document, ",")+`}}`), 0o600))
-			verify := hostedtest.SCF(t, "verify", map[string]string{
+			verify := hosted.SCF(t, "verify", map[string]string{
 				"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": s.URL,
-			}, 10*time.Second, new(hostedtest.Log))
+			}, 10*time.Second, new(hosted.Log))
 			mux := http.NewServeMux()
 			mux.Handle("/", emulator.HTTPAPI(verify))
 			base := serve(t, mux)
@@ -79,7 +79,7 @@ func TestJunkTokensOfManyAppsWhileWeChatIsSick(t *testing.T) {
 			require.NoError(t, s.Inject(fault))
 			began := time.Now()
 			for i := 0; time.Since(began) < 5*time.Second; i++ {
-				_, said := hostedtest.Post(t, fmt.Sprintf("%s%s?access_token=junk%d", base, verifyPath, i), []byte(`{}`), nil)
+				_, said := hosted.Post(t, fmt.Sprintf("%s%s?access_token=junk%d", base, verifyPath, i), []byte(`{}`), nil)
 				require.NotContains(t, said, `"errcode":0`)
 			}
 			assert.LessOrEqual(t, s.Requests(tokenPath), 2*(1+int(time.Since(began)/time.Minute)))

@@ -6,21 +6,21 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // 1,000 cold calls in 8 processes, with a Redis Cluster: one fetch. Another one when the
 // token is taken away at WeChat.
 func TestColdCallsFetchOnceOnACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
-	variables := hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": cluster.URL.Reveal()})
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
+	variables := hosted.With(s.Variables(), map[string]string{"REDIS_URL": cluster.URL.Reveal()})
 	verify := make([]emulator.Runtime, 8)
 	for i := range verify {
-		verify[i] = hostedtest.SCF(t, "verify", variables, 20*time.Second, new(hostedtest.Log))
+		verify[i] = hosted.SCF(t, "verify", variables, 20*time.Second, new(hosted.Log))
 	}
 	assert.Zero(t, verifyAll(t, 125, verify...))
 	assert.Equal(t, 1, s.Requests(tokenPath))

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // endpointOf is the path at which a mode fetches from WeChat.
@@ -27,13 +27,13 @@ var endpointOf = map[string]string{"stable": tokenPath, "classic": "/cgi-bin/tok
 // not answered as a genuine signature is.
 func verifyAll(t *testing.T, calls int, functions ...emulator.Runtime) (failed int) {
 	t.Helper()
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 	var count atomic.Int64
 	var wg sync.WaitGroup
 	for _, function := range functions {
 		for range calls {
 			wg.Go(func() {
-				if said := hostedtest.Invoke(t, function, event, nil); said != hostedtest.Verified && count.Add(1) == 1 {
+				if said := hosted.Invoke(t, function, event, nil); said != hosted.Verified && count.Add(1) == 1 {
 					t.Log("the first failure:", said)
 				}
 			})
@@ -91,7 +91,7 @@ func TestLateInstancesRetireNoFreshToken(t *testing.T) {
 // Functions with one store may stand one behind the other: a lease of verify's would
 // keep the token function from fetching.
 func TestBothFunctionsWithOneStore(t *testing.T) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) {
 			p := newPairWith(t, sandbox.Options{Strict: true}, start(t).Variables)
 			for range 3 {
@@ -109,7 +109,7 @@ func TestForcingClientLeavesTheRemedy(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
 	require.Zero(t, verifyAll(t, 1, p.verify))
 	for range 30 {
-		hostedtest.Post(t, p.base+tokenPath, hostedtest.JSON(t, map[string]any{
+		hosted.Post(t, p.base+tokenPath, hosted.JSON(t, map[string]any{
 			"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret, "force_refresh": true}), nil)
 	}
 	assert.LessOrEqual(t, p.wechat.Requests(tokenPath), 3, "30 seconds apart")
@@ -119,8 +119,8 @@ func TestForcingClientLeavesTheRemedy(t *testing.T) {
 // Strangers present junk to the HTTPS Call door while the token endpoint takes 5 s:
 // each is answered before it does, and nothing is asked upstream.
 func TestJunkTokensAskNothingUpstream(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
-	verify := hostedtest.SCF(t, "verify", s.Variables(), hostedtest.Ample, new(hostedtest.Log))
+	s := hosted.NewSandbox(t, sandbox.Options{})
+	verify := hosted.SCF(t, "verify", s.Variables(), hosted.Ample, new(hosted.Log))
 	mux := http.NewServeMux()
 	mux.Handle("/", emulator.HTTPAPI(verify))
 	base := serve(t, mux)
@@ -130,7 +130,7 @@ func TestJunkTokensAskNothingUpstream(t *testing.T) {
 	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: int(delay / time.Millisecond)}))
 	began := time.Now()
 	for i := range 200 {
-		_, said := hostedtest.Post(t, base+verifyPath+"?access_token=junk"+strconv.Itoa(i%50), []byte(`{}`), nil)
+		_, said := hosted.Post(t, base+verifyPath+"?access_token=junk"+strconv.Itoa(i%50), []byte(`{}`), nil)
 		require.Contains(t, said, `"errcode":40001`)
 	}
 	assert.Less(t, time.Since(began), delay, "all of them before the endpoint would have answered one")
@@ -141,10 +141,10 @@ func TestJunkTokensAskNothingUpstream(t *testing.T) {
 // nobody waits for the look that finds it.
 func TestTokenOfAnotherInstanceIsHeldSoon(t *testing.T) {
 	server := redistest.Start(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
-	variables := hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()})
-	quick := hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
-	slow := hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
+	variables := hosted.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()})
+	quick := hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
+	slow := hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
 	mux := http.NewServeMux()
 	mux.Handle("/", emulator.HTTPAPI(slow))
 	base := serve(t, mux)
@@ -153,22 +153,22 @@ func TestTokenOfAnotherInstanceIsHeldSoon(t *testing.T) {
 	require.Zero(t, verifyAll(t, 1, quick))
 	fetches := s.Requests(tokenPath)
 	last, _ := s.LastRequest(verifyPath)
-	signed := hostedtest.Sample(t)
-	body := hostedtest.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
+	signed := hosted.Sample(t)
+	body := hosted.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
 	assert.Eventually(t, func() bool {
-		_, said := hostedtest.Post(t, base+verifyPath+"?"+last.RawQuery, body, nil)
+		_, said := hosted.Post(t, base+verifyPath+"?"+last.RawQuery, body, nil)
 		return said == `{"errcode":0,"errmsg":"ok","is_ok":true}`
 	}, 5*time.Second, 50*time.Millisecond)
 	assert.Equal(t, fetches, s.Requests(tokenPath), "without a fetch")
 }
 
 // processes starts token functions that share a Redis, beside each other.
-func processes(t *testing.T, n int, s hostedtest.Sandbox, server *redistest.Server, more map[string]string) []emulator.Runtime {
+func processes(t *testing.T, n int, s hosted.Sandbox, server *redistest.Server, more map[string]string) []emulator.Runtime {
 	t.Helper()
-	variables := hostedtest.With(hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), more)
+	variables := hosted.With(hosted.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), more)
 	all := make([]emulator.Runtime, n)
 	for i := range all {
-		all[i] = hostedtest.SCF(t, "token", variables, hostedtest.Ample, new(hostedtest.Log))
+		all[i] = hosted.SCF(t, "token", variables, hosted.Ample, new(hosted.Log))
 	}
 	return all
 }
@@ -201,7 +201,7 @@ func tell(t *testing.T, server *redistest.Server, command string, args ...any) {
 
 func TestRedisThatPausesDuringAFetch(t *testing.T) {
 	server := redistest.Start(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	require.NoError(t, s.Inject(sandbox.Fault{Path: "/cgi-bin/token", Kind: sandbox.FaultDelay, DelayMS: 500}))
 	all := processes(t, 16, s, server, map[string]string{"ACCESS_TOKEN_MODE": "classic"})
 	var wg sync.WaitGroup
@@ -219,7 +219,7 @@ func TestRedisThatTakesNoWrites(t *testing.T) {
 	for name, command := range map[string][]any{"read-only": {"REPLICAOF", "127.0.0.1", "1"}, "out of memory": {"CONFIG", "SET", "maxmemory", "1"}} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t)
-			s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+			s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 			require.Zero(t, askAll(t, processes(t, 1, s, server, nil)))
 			require.Equal(t, 1, s.Requests(tokenPath))
 			tell(t, server, command[0].(string), command[1:]...)
@@ -232,9 +232,9 @@ func TestRedisThatTakesNoWrites(t *testing.T) {
 // Redis stops answering while the token is fetched: it is in hand, and used.
 func TestRedisThatHangsAfterAFetch(t *testing.T) {
 	server := redistest.Start(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: 300, Times: 1}))
-	token := hostedtest.SCF(t, "token", hostedtest.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), time.Second, new(hostedtest.Log))
+	token := hosted.SCF(t, "token", hosted.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), time.Second, new(hosted.Log))
 	var wg sync.WaitGroup
 	wg.Go(func() { whenAsked(t, s, tokenPath, func() { tell(t, server, "CLIENT", "PAUSE", "60000", "ALL") }) })
 	ten := slices.Repeat([]emulator.Runtime{token}, 10)
@@ -245,7 +245,7 @@ func TestRedisThatHangsAfterAFetch(t *testing.T) {
 }
 
 // whenAsked does something while the first request to a path is being answered.
-func whenAsked(t *testing.T, s hostedtest.Sandbox, path string, do func()) {
+func whenAsked(t *testing.T, s hosted.Sandbox, path string, do func()) {
 	if assert.Eventually(t, func() bool { return s.Requests(path) > 0 }, 10*time.Second, time.Millisecond) {
 		do()
 	}
@@ -255,9 +255,9 @@ func whenAsked(t *testing.T, s hostedtest.Sandbox, path string, do func()) {
 // concurrency does, refuses the others: 50 instances of verify that start at once all
 // get their token.
 func TestColdInstancesBeforeABusyTokenFunction(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: 200, Times: 1}))
-	token := hostedtest.SCF(t, "token", hostedtest.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), hostedtest.Ample, new(hostedtest.Log))
+	token := hosted.SCF(t, "token", hosted.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), hosted.Ample, new(hosted.Log))
 	var refused atomic.Int64
 	places := make(chan struct{}, 5)
 	function := emulator.HTTPAPI(token)
@@ -275,10 +275,10 @@ func TestColdInstancesBeforeABusyTokenFunction(t *testing.T) {
 		}
 	}))
 	instances := make([]emulator.Runtime, 50)
-	variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": base})
+	variables := hosted.With(s.Variables(), map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": base})
 	var starting sync.WaitGroup
 	for i := range instances {
-		starting.Go(func() { instances[i] = hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log)) })
+		starting.Go(func() { instances[i] = hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log)) })
 	}
 	starting.Wait()
 	assert.Zero(t, verifyAll(t, 1, instances...), "internal/wechat holds the same within the 3 seconds that each has")

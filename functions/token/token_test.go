@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "token", "verify") }
+func TestMain(m *testing.M) { hosted.Main(m, "token", "verify") }
 
 const (
 	clientSecret = "client-secret-of-the-test"
@@ -28,13 +28,13 @@ const (
 // pair is the token function and verify behind one base URL, verify fetching its
 // tokens there, as they are deployed together.
 type pair struct {
-	wechat hostedtest.Sandbox
+	wechat hosted.Sandbox
 	base   string // of both functions
 	// variables are what both functions are told.
 	variables map[string]string
 	token     emulator.Runtime
 	verify    emulator.Runtime
-	logs      *hostedtest.Log
+	logs      *hosted.Log
 }
 
 func newPair(t *testing.T, o sandbox.Options) *pair { return newPairWith(t, o, nil) }
@@ -42,12 +42,12 @@ func newPair(t *testing.T, o sandbox.Options) *pair { return newPairWith(t, o, n
 // newPairWith is newPair with further variables for both functions.
 func newPairWith(t *testing.T, o sandbox.Options, variables map[string]string) *pair {
 	t.Helper()
-	p := &pair{wechat: hostedtest.NewSandbox(t, o), logs: new(hostedtest.Log)}
-	p.variables = hostedtest.With(p.wechat.Variables(), variables)
+	p := &pair{wechat: hosted.NewSandbox(t, o), logs: new(hosted.Log)}
+	p.variables = hosted.With(p.wechat.Variables(), variables)
 	mux := http.NewServeMux()
 	p.base = serve(t, mux)
-	p.token = hostedtest.SCF(t, "token", hostedtest.With(p.variables,
-		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), hostedtest.Ample, p.logs)
+	p.token = hosted.SCF(t, "token", hosted.With(p.variables,
+		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), hosted.Ample, p.logs)
 	mux.Handle("/cgi-bin/token", emulator.HTTPAPI(p.token))
 	mux.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(p.token))
 	p.verify = p.newVerify(t)
@@ -67,8 +67,8 @@ func serve(t *testing.T, handler http.Handler) string {
 // function.
 func (p *pair) newVerify(t *testing.T) emulator.Runtime {
 	t.Helper()
-	return hostedtest.SCF(t, "verify", hostedtest.With(p.variables,
-		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), hostedtest.Ample, p.logs)
+	return hosted.SCF(t, "verify", hosted.With(p.variables,
+		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": p.base}), hosted.Ample, p.logs)
 }
 
 type answer struct {
@@ -81,7 +81,7 @@ type answer struct {
 func ask(t *testing.T, token emulator.Runtime, event string) answer {
 	t.Helper()
 	var a answer
-	require.NoError(t, json.Unmarshal([]byte(hostedtest.Invoke(t, token, []byte(event), nil)), &a))
+	require.NoError(t, json.Unmarshal([]byte(hosted.Invoke(t, token, []byte(event), nil)), &a))
 	return a
 }
 
@@ -104,7 +104,7 @@ func TestDirectInvocation(t *testing.T) {
 
 func TestPageGetsNoToken(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
-	said := hostedtest.Invoke(t, p.token, []byte(`{}`), hostedtest.PageCaller(sandbox.DemoOpenID))
+	said := hosted.Invoke(t, p.token, []byte(`{}`), hosted.PageCaller(sandbox.DemoOpenID))
 	assert.Contains(t, said, `"errCode":-604104`)
 	assert.NotContains(t, said, "accessToken")
 	assert.Zero(t, p.wechat.Requests(tokenPath))
@@ -113,7 +113,7 @@ func TestPageGetsNoToken(t *testing.T) {
 func TestTimerRenewsWhenDue(t *testing.T) {
 	p := newPair(t, sandbox.Options{ExpiresIn: 2 * time.Second})
 	timer := `{"Type":"Timer","TriggerName":"renew","Time":"2026-11-22T00:00:00Z","Message":""}`
-	said := hostedtest.Invoke(t, p.token, []byte(timer), nil)
+	said := hosted.Invoke(t, p.token, []byte(timer), nil)
 	assert.Contains(t, said, `"errCode":0`)
 	assert.NotContains(t, said, "sandbox", "the answer tells no token")
 	assert.Equal(t, 1, p.wechat.Requests(tokenPath))
@@ -123,19 +123,19 @@ func TestTimerRenewsWhenDue(t *testing.T) {
 // URL and a secret that are not WeChat's.
 func TestWeChatSDKNeedsOnlyAnotherBaseURL(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
-	signed := hostedtest.Sample(t)
-	body := hostedtest.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
+	signed := hosted.Sample(t)
+	body := hosted.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
 	for _, secret := range []string{clientSecret, oldSecret} {
-		token := hostedtest.StableToken(t, p.base, sandbox.DefaultAppID, secret)
-		status, said := hostedtest.Post(t, p.base+verifyPath+"?access_token="+token, body, nil)
+		token := hosted.StableToken(t, p.base, sandbox.DefaultAppID, secret)
+		status, said := hosted.Post(t, p.base+verifyPath+"?access_token="+token, body, nil)
 		assert.Equal(t, 200, status)
 		assert.Equal(t, `{"errcode":0,"errmsg":"ok","is_ok":true}`, said)
 	}
-	_, said := hostedtest.Post(t, p.base+verifyPath, body, nil)
+	_, said := hosted.Post(t, p.base+verifyPath, body, nil)
 	assert.Contains(t, said, `"errcode":41001`)
-	_, said = hostedtest.Post(t, p.base+verifyPath+"?access_token=another", body, nil)
+	_, said = hosted.Post(t, p.base+verifyPath+"?access_token=another", body, nil)
 	assert.Contains(t, said, `"errcode":40001`)
-	_, said = hostedtest.Post(t, p.base+tokenPath, hostedtest.JSON(t, map[string]string{
+	_, said = hosted.Post(t, p.base+tokenPath, hosted.JSON(t, map[string]string{
 		"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": sandbox.DefaultAppSecret}), nil)
 	assert.Contains(t, said, `"errcode":40125`, "the AppSecret is no client secret")
 }
@@ -143,27 +143,27 @@ func TestWeChatSDKNeedsOnlyAnotherBaseURL(t *testing.T) {
 // A token that WeChat has refused is good for nothing here either.
 func TestRefusedTokenIsNotAcceptedAnyMore(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
-	signed := hostedtest.Sample(t)
-	body := hostedtest.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
-	old := hostedtest.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret)
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, p.verify, hostedtest.JSON(t, signed), nil))
+	signed := hosted.Sample(t)
+	body := hosted.JSON(t, map[string]string{"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature})
+	old := hosted.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret)
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, p.verify, hosted.JSON(t, signed), nil))
 	p.wechat.RotateTokens()
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, p.verify, hostedtest.JSON(t, signed), nil))
-	_, said := hostedtest.Post(t, p.base+verifyPath+"?access_token="+old, body, nil)
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, p.verify, hosted.JSON(t, signed), nil))
+	_, said := hosted.Post(t, p.base+verifyPath+"?access_token="+old, body, nil)
 	assert.Contains(t, said, `"errcode":40001`)
-	current := hostedtest.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret)
-	_, said = hostedtest.Post(t, p.base+verifyPath+"?access_token="+current, body, nil)
+	current := hosted.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret)
+	_, said = hosted.Post(t, p.base+verifyPath+"?access_token="+current, body, nil)
 	assert.Contains(t, said, `"is_ok":true`)
 }
 
 func TestForcedRefreshOfAClientIsSubjectToTheBudget(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
 	force := func() string {
-		_, said := hostedtest.Post(t, p.base+tokenPath, hostedtest.JSON(t, map[string]any{
+		_, said := hosted.Post(t, p.base+tokenPath, hosted.JSON(t, map[string]any{
 			"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret, "force_refresh": true}), nil)
 		return said
 	}
-	token := func() string { return hostedtest.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret) }
+	token := func() string { return hosted.StableToken(t, p.base, sandbox.DefaultAppID, clientSecret) }
 	first := token()
 	force()
 	second := token()
@@ -177,18 +177,18 @@ func TestForcedRefreshOfAClientIsSubjectToTheBudget(t *testing.T) {
 
 // 8 processes with one store, cold, and 1,000 calls at once: one fetch for all of them.
 func TestEightProcessesFetchOnce(t *testing.T) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) { eightProcessesFetchOnce(t, start(t)) })
 	}
 }
 
-func eightProcessesFetchOnce(t *testing.T, store hostedtest.Store) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
-	variables := hostedtest.With(s.Variables(), store.Variables)
-	logs := new(hostedtest.Log)
+func eightProcessesFetchOnce(t *testing.T, store hosted.Store) {
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
+	variables := hosted.With(s.Variables(), store.Variables)
+	logs := new(hosted.Log)
 	processes := make([]emulator.Runtime, 8)
 	for i := range processes {
-		processes[i] = hostedtest.SCF(t, "token", variables, hostedtest.Ample, logs)
+		processes[i] = hosted.SCF(t, "token", variables, hosted.Ample, logs)
 	}
 	everybody := func(event string) map[string]int {
 		var mu sync.Mutex
@@ -235,8 +235,8 @@ func eightProcessesFetchOnce(t *testing.T, store hostedtest.Store) {
 // of faults for every secret that was in play.
 func TestNothingWrittenHoldsASecret(t *testing.T) {
 	p := newPair(t, sandbox.Options{})
-	signed := hostedtest.Sample(t)
-	event := hostedtest.JSON(t, signed)
+	signed := hosted.Sample(t)
+	event := hosted.JSON(t, signed)
 	secrets := map[string]string{
 		sandbox.DefaultAppSecret: "AppSecret", clientSecret: "client secret", oldSecret: "old client secret",
 		signed.JSONSignature: "signature",
@@ -258,15 +258,15 @@ func TestNothingWrittenHoldsASecret(t *testing.T) {
 				current = refreshed
 			}
 			secrets[current.AccessToken] = "token"
-			answers += hostedtest.Invoke(t, p.verify, event, nil)
-			_, said := hostedtest.Post(t, p.base+verifyPath+"?access_token="+current.AccessToken, []byte(`{}`), nil)
+			answers += hosted.Invoke(t, p.verify, event, nil)
+			_, said := hosted.Post(t, p.base+verifyPath+"?access_token="+current.AccessToken, []byte(`{}`), nil)
 			answers += said
-			_, said = hostedtest.Post(t, p.base+tokenPath, []byte(`{"grant_type":"client_credential","appid":"x","secret":"`+clientSecret+`"}`), nil)
+			_, said = hosted.Post(t, p.base+tokenPath, []byte(`{"grant_type":"client_credential","appid":"x","secret":"`+clientSecret+`"}`), nil)
 			answers += said
 			p.wechat.ClearFaults()
 		}
 	}
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, p.verify, event, nil), "and they recover")
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, p.verify, event, nil), "and they recover")
 	written := p.logs.String()
 	require.Contains(t, written, `"msg":"invocation"`)
 	require.GreaterOrEqual(t, len(secrets), 6)
@@ -277,7 +277,7 @@ func TestNothingWrittenHoldsASecret(t *testing.T) {
 }
 
 func TestWrongConfigurationIsNamed(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	for says, variables := range map[string]map[string]string{
 		"WECHAT_APPID is not set":               {"WECHAT_APPID": ""},
 		"WECHAT_APPSECRET is not set":           {"WECHAT_APPSECRET": ""},
@@ -289,7 +289,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"not an address of the form redis://":   {"REDIS_URL": "127.0.0.1"},
 		"WECHAT_API_BASE must be an https addr": {"WECHAT_API_BASE": "http://192.0.2.1"},
 	} {
-		token := hostedtest.Lambda(t, "token", hostedtest.With(s.Variables(), variables), hostedtest.Ample, new(hostedtest.Log))
+		token := hosted.Lambda(t, "token", hosted.With(s.Variables(), variables), hosted.Ample, new(hosted.Log))
 		a := ask(t, token, `{}`)
 		assert.Contains(t, a.ErrMsg, says)
 		assert.Equal(t, -604103, a.ErrCode)

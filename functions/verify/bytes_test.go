@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 const verifyPath = "/cgi-bin/soter/verify_signature"
@@ -18,7 +18,7 @@ const verifyPath = "/cgi-bin/soter/verify_signature"
 // TestWhatThePhoneSignedIsWhatWeChatReceives: for every string that a phone can
 // produce, through both runtimes, byte for byte.
 func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
-	h := host(t, hostedtest.Ample, nil)
+	h := host(t, hosted.Ample, nil)
 	devices := []sandbox.Device{sandbox.Android, sandbox.Huawei, sandbox.IOS}
 	phones := map[sandbox.Device]*sandbox.Phone{}
 	for _, device := range devices {
@@ -33,7 +33,7 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 		require.NoError(t, err)
 		answer, err := h.on[platform].Invoke(h.context(), call(event))
 		require.NoError(t, err)
-		require.Equal(t, hostedtest.Verified, string(answer.Payload), "challenge %q", challenge)
+		require.Equal(t, hosted.Verified, string(answer.Payload), "challenge %q", challenge)
 		received, ok := h.LastRequest(verifyPath)
 		require.True(t, ok)
 		var body struct {
@@ -67,9 +67,9 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 
 // Every other byte is another text: WeChat gets it as it came and refuses it.
 func TestChangedByteIsRefused(t *testing.T) {
-	h := host(t, hostedtest.Ample, nil)
-	genuine := hostedtest.Sample(t)
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, h.on["lambda"], hostedtest.JSON(t, genuine), nil))
+	h := host(t, hosted.Ample, nil)
+	genuine := hosted.Sample(t)
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, h.on["lambda"], hosted.JSON(t, genuine), nil))
 	rapid.Check(t, func(rt *rapid.T) {
 		forged := genuine
 		text := []byte(forged.JSONString)

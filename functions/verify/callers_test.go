@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 
 // fleet is every function with every call, on SCF.
 type fleet struct {
-	hostedtest.Sandbox
+	hosted.Sandbox
 	on      map[string]emulator.Runtime // by call
 	chain   openSourceSOTER
 	counter int // of the AuthKey enrolled last; above that of the ASK
@@ -39,13 +39,13 @@ type fleet struct {
 // and challenge.
 func newFleet(t *testing.T, http map[string]string) *fleet {
 	t.Helper()
-	f := &fleet{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), on: map[string]emulator.Runtime{}, chain: newChain(t), counter: 4}
+	f := &fleet{Sandbox: hosted.NewSandbox(t, sandbox.Options{}), on: map[string]emulator.Runtime{}, chain: newChain(t), counter: 4}
 	start := func(call, function string, variables map[string]string) {
-		f.on[call] = hostedtest.SCF(t, function, variables, hostedtest.Ample, new(hostedtest.Log))
+		f.on[call] = hosted.SCF(t, function, variables, hosted.Ample, new(hosted.Log))
 	}
-	start("verify", "verify", hostedtest.With(f.Variables(), http))
-	start("token", "token", hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}))
-	start("challenge", "challenge", hostedtest.With(map[string]string{"CHALLENGE_SECRET": challengeKey}, http))
+	start("verify", "verify", hosted.With(f.Variables(), http))
+	start("token", "token", hosted.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}))
+	start("challenge", "challenge", hosted.With(map[string]string{"CHALLENGE_SECRET": challengeKey}, http))
 	start("enrol", "verify", map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": redistest.Start(t).URL.Reveal()})
 	return f
 }
@@ -70,7 +70,7 @@ func (f *fleet) event(t *testing.T, call, openid string) []byte {
 	if openid != "" {
 		event["openid"] = openid
 	}
-	return hostedtest.JSON(t, event)
+	return hosted.JSON(t, event)
 }
 
 // said is what matters of an answer of any call.
@@ -138,7 +138,7 @@ func TestWhoMayCallWhatInACloudBaseEnvironment(t *testing.T) {
 			for _, asked := range []string{"", own, another} {
 				for _, call := range []string{"verify", "token", "challenge", "enrol"} {
 					cell := fmt.Sprintf("%s from %q, named %t, about %q", call, source, named, asked)
-					answer := hostedtest.InvokeForged(t, f.on[call], f.event(t, call, asked), environment)
+					answer := hosted.InvokeForged(t, f.on[call], f.event(t, call, asked), environment)
 					s := parseSaid(t, answer)
 					code := want(source, named, call, asked)
 					assert.Equal(t, code, s.ErrCode, "%s: %s", cell, answer)
@@ -167,8 +167,8 @@ func TestUserWithoutAnOpenIDOfThisApp(t *testing.T) {
 		for _, source := range []string{"scf", "wx_client,scf", "wx_client", "web_client", ""} {
 			for _, asked := range []string{"", own, another} {
 				for call, runtime := range f.on {
-					environment := hostedtest.With(others, map[string]string{"TCB_SOURCE": source})
-					s := parseSaid(t, hostedtest.Invoke(t, runtime, f.event(t, call, asked), environment))
+					environment := hosted.With(others, map[string]string{"TCB_SOURCE": source})
+					s := parseSaid(t, hosted.Invoke(t, runtime, f.event(t, call, asked), environment))
 					assert.Equal(t, illegal, s.ErrCode, "%s from %q, a user %s", call, source, name)
 					assert.False(t, s.given(call))
 				}
@@ -177,7 +177,7 @@ func TestUserWithoutAnOpenIDOfThisApp(t *testing.T) {
 	}
 	for call, runtime := range f.on { // the twin
 		asked := map[bool]string{true: "", false: own}[call == "token"]
-		s := parseSaid(t, hostedtest.Invoke(t, runtime, f.event(t, call, asked), map[string]string{"TCB_SOURCE": "scf"}))
+		s := parseSaid(t, hosted.Invoke(t, runtime, f.event(t, call, asked), map[string]string{"TCB_SOURCE": "scf"}))
 		assert.True(t, s.given(call), call)
 	}
 }
@@ -189,11 +189,11 @@ func TestDirectInvocationOutsideCloudBase(t *testing.T) {
 	for call, runtime := range f.on {
 		asked := map[bool]string{true: "", false: another}[call == "token"]
 		event := f.event(t, call, asked)
-		s := parseSaid(t, hostedtest.Invoke(t, runtime, event, map[string]string{"MY_VARIABLE": "x"}))
+		s := parseSaid(t, hosted.Invoke(t, runtime, event, map[string]string{"MY_VARIABLE": "x"}))
 		assert.True(t, s.given(call), call)
 		// Any variable of CloudBase, without a source, and it is not so any more.
 		for _, name := range []string{"TCB_ENV", "TCB_CONTEXT_CNFG", "WX_APPID"} {
-			s = parseSaid(t, hostedtest.Invoke(t, runtime, f.event(t, call, asked), map[string]string{name: "x"}))
+			s = parseSaid(t, hosted.Invoke(t, runtime, f.event(t, call, asked), map[string]string{name: "x"}))
 			assert.Equal(t, illegal, s.ErrCode, "%s with %s", call, name)
 		}
 	}
@@ -227,14 +227,14 @@ func wantHTTP(environment map[string]string, proof bool, call, asked string) int
 func TestWhoMayCallWhatOverHTTP(t *testing.T) {
 	bearerFleet := newFleet(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken})
 	platformFleet := newFleet(t, map[string]string{"HTTP_AUTH": "platform"})
-	held := hostedtest.StableToken(t, bearerFleet.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
+	held := hosted.StableToken(t, bearerFleet.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
 	withBearer := map[string]string{"authorization": "Bearer " + bearerToken, "content-type": "application/json"}
 	for name, environment := range invocations {
 		for _, asked := range []string{own, another} {
 			check := func(call string, proof bool, runtime emulator.Runtime, path string, query map[string]string, header map[string]string, body []byte) {
 				t.Helper()
 				event := map[string]any{"httpMethod": "POST", "path": path, "headers": header, "queryString": query, "body": string(body)}
-				answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, event), maps.Clone(environment))
+				answer := hosted.Invoke(t, runtime, hosted.JSON(t, event), maps.Clone(environment))
 				code := wantHTTP(environment, proof, call, asked)
 				cell := fmt.Sprintf("%s at %s by %s about %s: %s", call, path, name, asked, answer)
 				text := strings.NewReplacer(`\"`, `"`, "errcode", "errCode", "is_ok", "isOk", "access_token", "accessToken").Replace(answer)
@@ -251,7 +251,7 @@ func TestWhoMayCallWhatOverHTTP(t *testing.T) {
 			snake := []byte(strings.NewReplacer("jsonString", "json_string", "jsonSignature", "json_signature").Replace(string(question)))
 			check("verify", true, f.on["verify"], "/cgi-bin/soter/verify_signature", map[string]string{"access_token": held}, map[string]string{}, snake)
 			check("token", true, f.on["token"], "/cgi-bin/stable_token", nil, map[string]string{},
-				hostedtest.JSON(t, map[string]string{"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret}))
+				hosted.JSON(t, map[string]string{"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret}))
 
 			f = platformFleet
 			check("verify", false, f.on["verify"], "/", nil, withBearer, f.event(t, "verify", asked))
@@ -269,17 +269,17 @@ func TestTimerInACloudBaseEnvironment(t *testing.T) {
 		"a visitor":       {"TCB_SOURCE": "web_client", "TCB_UUID": "u"},
 		"a visitor, bare": {"TCB_SOURCE": "web_client"},
 		"nobody known":    {"TCB_ENV": "e"},
-		"a page":          hostedtest.PageCaller(sandbox.DemoOpenID),
+		"a page":          hosted.PageCaller(sandbox.DemoOpenID),
 		"a page's timer":  {"TCB_SOURCE": "wx_trigger", "WX_OPENID": sandbox.DemoOpenID},
 	} {
 		for _, function := range []string{"token", "verify", "challenge"} {
-			answer := hostedtest.Invoke(t, f.on[function], timer, environment)
+			answer := hosted.Invoke(t, f.on[function], timer, environment)
 			assert.Contains(t, answer, `"errCode":-604104`, "%s at %s", name, function)
 			assert.NotContains(t, answer, "expiresIn", name)
 		}
 	}
 	assert.Zero(t, f.Requests("/cgi-bin/stable_token"))
-	answer := hostedtest.Invoke(t, f.on["token"], timer, map[string]string{"TCB_SOURCE": "wx_trigger"})
+	answer := hosted.Invoke(t, f.on["token"], timer, map[string]string{"TCB_SOURCE": "wx_trigger"})
 	assert.Contains(t, answer, `"errCode":0`)
 	assert.NotContains(t, answer, "accessToken")
 	assert.Equal(t, 1, f.Requests("/cgi-bin/stable_token"))

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // afar returns the address of a server here by 0.0.0.0, which leads to this machine but
@@ -32,23 +32,23 @@ func counting(t *testing.T, status int) (url string, requests *atomic.Int32) {
 // Tokens are fetched in the clear from a host that CLEARTEXT_HOSTS names, without the proxy
 // of HTTP_PROXY, and the log warns.
 func TestTokensInTheClear(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	base := afar(s.ServePlain(t))
 	host := strings.TrimPrefix(base, "http://")
 	proxy, requests := counting(t, http.StatusForbidden)
-	variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_TOKEN_BASE": base, "HTTP_PROXY": proxy, "http_proxy": proxy})
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	variables := hosted.With(s.Variables(), map[string]string{"WECHAT_TOKEN_BASE": base, "HTTP_PROXY": proxy, "http_proxy": proxy})
+	event := hosted.JSON(t, hosted.Sample(t))
 
 	for _, others := range []string{"", "0.0.0.0:1", "sotercall-token"} {
-		function := hostedtest.SCF(t, "verify", hostedtest.With(variables, map[string]string{"CLEARTEXT_HOSTS": others}), hostedtest.Ample, new(hostedtest.Log))
-		assert.Contains(t, hostedtest.Invoke(t, function, event, nil), "WECHAT_TOKEN_BASE must be an https address", others)
+		function := hosted.SCF(t, "verify", hosted.With(variables, map[string]string{"CLEARTEXT_HOSTS": others}), hosted.Ample, new(hosted.Log))
+		assert.Contains(t, hosted.Invoke(t, function, event, nil), "WECHAT_TOKEN_BASE must be an https address", others)
 	}
 	assert.Zero(t, s.Requests("/cgi-bin/stable_token"))
 
 	variables["CLEARTEXT_HOSTS"] = "sotercall-token," + host
-	log := new(hostedtest.Log)
-	for platform, function := range hostedtest.Both(t, "verify", variables, hostedtest.Ample, log) {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil), platform)
+	log := new(hosted.Log)
+	for platform, function := range hosted.Both(t, "verify", variables, hosted.Ample, log) {
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil), platform)
 	}
 	assert.Contains(t, log.String(), "in the clear")
 	assert.Contains(t, log.String(), `"hosts":["`+host+`"]`)
@@ -57,17 +57,17 @@ func TestTokensInTheClear(t *testing.T) {
 
 // A redirect leads to no other host.
 func TestRedirectInTheClearIsNotFollowed(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	elsewhere, requests := counting(t, http.StatusOK)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, elsewhere+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(server.Close)
 	base := afar(server.URL)
-	function := hostedtest.SCF(t, "verify", hostedtest.With(s.Variables(), map[string]string{
+	function := hosted.SCF(t, "verify", hosted.With(s.Variables(), map[string]string{
 		"WECHAT_TOKEN_BASE": base, "CLEARTEXT_HOSTS": strings.TrimPrefix(base, "http://"),
-	}), hostedtest.Ample, new(hostedtest.Log))
-	answer := hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+	}), hosted.Ample, new(hosted.Log))
+	answer := hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil)
 	assert.Contains(t, answer, `"isOk":false`)
 	assert.Contains(t, answer, `"errCode":-604103`)
 	assert.Zero(t, requests.Load())
@@ -75,17 +75,17 @@ func TestRedirectInTheClearIsNotFollowed(t *testing.T) {
 
 // NO_PROXY names hosts that are reached without the proxy of HTTPS_PROXY.
 func TestNoProxy(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	proxy, requests := counting(t, http.StatusForbidden)
-	variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_API_BASE": afar(s.URL), "HTTPS_PROXY": proxy, "NO_PROXY": "token.internal,0.0.0.0"})
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
-	for platform, function := range hostedtest.Both(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log)) {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil), platform)
+	variables := hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": afar(s.URL), "HTTPS_PROXY": proxy, "NO_PROXY": "token.internal,0.0.0.0"})
+	event := hosted.JSON(t, hosted.Sample(t))
+	for platform, function := range hosted.Both(t, "verify", variables, hosted.Ample, new(hosted.Log)) {
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil), platform)
 	}
 	assert.Zero(t, requests.Load())
 
 	variables["NO_PROXY"] = "token.internal"
-	function := hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
-	assert.Contains(t, hostedtest.Invoke(t, function, event, nil), "the proxy of HTTPS_PROXY answers CONNECT with 403", "the twin")
+	function := hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
+	assert.Contains(t, hosted.Invoke(t, function, event, nil), "the proxy of HTTPS_PROXY answers CONNECT with 403", "the twin")
 	assert.Positive(t, requests.Load())
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/secrets/secretsmanagertest"
+	"sotercall/internal/test/hosted"
 )
 
 // tlsServer is a server behind TLS that counts the connections to it.
@@ -62,7 +62,7 @@ func beforeTLS(t *testing.T, o sandbox.Options) (*sandbox.Sandbox, *tlsServer, m
 func startPrepared(t *testing.T, variables map[string]string, limit time.Duration, done func() bool) *emulator.Lambda {
 	t.Helper()
 	began := time.Now()
-	function := hostedtest.Lambda(t, "verify", variables, limit, new(hostedtest.Log))
+	function := hosted.Lambda(t, "verify", variables, limit, new(hosted.Log))
 	if time.Since(began) < time.Second {
 		require.True(t, done(), "it was ready before the bound, and not prepared")
 	} else {
@@ -87,7 +87,7 @@ func TestEverythingIsDoneBeforeTheFirstInvocation(t *testing.T) {
 	assert.Equal(t, 1, secrets.Asked())
 	assert.Equal(t, 1, wechat.Requests(""), "the token, and nothing else")
 	assert.EqualValues(t, 1, server.connections.Load())
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil))
 	assert.Equal(t, 1, secrets.Asked())
 	assert.Equal(t, 1, wechat.Requests(stableTokenPath))
 	assert.EqualValues(t, 1, server.connections.Load(), "one TLS handshake in all")
@@ -109,7 +109,7 @@ func TestBothHostsAreConnectedBeforeTheFirstInvocation(t *testing.T) {
 	function := startPrepared(t, variables, 5*time.Second, func() bool {
 		return wechat.Requests(stableTokenPath) == 1 && api.connections.Load() == 1
 	})
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil))
 	assert.EqualValues(t, 1, api.connections.Load())
 	assert.EqualValues(t, 1, connections.Load())
 }
@@ -119,15 +119,15 @@ func TestSeveralAppsAreConnectedBeforeTheFirstInvocation(t *testing.T) {
 	wechat, server, variables := beforeTLS(t, sandbox.Options{})
 	delete(variables, "WECHAT_APPID")
 	delete(variables, "WECHAT_APPSECRET")
-	variables["WECHAT_APPS"] = string(hostedtest.JSON(t, map[string]any{"apps": map[string]any{
+	variables["WECHAT_APPS"] = string(hosted.JSON(t, map[string]any{"apps": map[string]any{
 		sandbox.DefaultAppID: map[string]string{"secret": sandbox.DefaultAppSecret},
 		"wx0000000000000002": map[string]string{"secret": "the-secret-of-another-app"},
 	}}))
 	function := startPrepared(t, variables, 5*time.Second, func() bool { return server.connections.Load() == 1 })
 	assert.Zero(t, wechat.Requests(stableTokenPath))
-	sample := hostedtest.Sample(t)
-	event := hostedtest.JSON(t, map[string]string{"appid": sandbox.DefaultAppID, "openid": sample.OpenID, "jsonString": sample.JSONString, "jsonSignature": sample.JSONSignature})
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil))
+	sample := hosted.Sample(t)
+	event := hosted.JSON(t, map[string]string{"appid": sandbox.DefaultAppID, "openid": sample.OpenID, "jsonString": sample.JSONString, "jsonSignature": sample.JSONSignature})
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil))
 	assert.EqualValues(t, 1, server.connections.Load())
 }
 
@@ -150,13 +150,13 @@ func TestStoreIsConnectedBeforeTheFirstInvocation(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(both, bundle, 0o600))
 	maps.Copy(variables, map[string]string{"DYNAMODB_TABLE": "sotercall", "AWS_ENDPOINT_URL_DYNAMODB": table.URL, "SSL_CERT_FILE": both})
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 
 	t.Run("tokens are shared", func(t *testing.T) {
 		function := startPrepared(t, variables, 5*time.Second, func() bool { return wechat.Requests(stableTokenPath) == 1 })
 		assert.Positive(t, requests.Load())
 		assert.EqualValues(t, 1, table.connections.Load())
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil))
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil))
 		assert.EqualValues(t, 1, table.connections.Load())
 		assert.EqualValues(t, 1, server.connections.Load())
 		assert.Equal(t, 1, wechat.Requests(stableTokenPath))
@@ -164,10 +164,10 @@ func TestStoreIsConnectedBeforeTheFirstInvocation(t *testing.T) {
 	t.Run("only counters are", func(t *testing.T) {
 		requests.Store(0)
 		table.connections.Store(0)
-		with := hostedtest.With(variables, map[string]string{"WECHAT_TOKEN_BASE": serveTLS(t, wechat).URL})
+		with := hosted.With(variables, map[string]string{"WECHAT_TOKEN_BASE": serveTLS(t, wechat).URL})
 		function := startPrepared(t, with, 5*time.Second, func() bool { return requests.Load() == 1 })
 		assert.EqualValues(t, 1, table.connections.Load())
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil))
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil))
 		assert.EqualValues(t, 1, table.connections.Load())
 		assert.Greater(t, requests.Load(), int32(1), "the counter")
 	})
@@ -180,16 +180,16 @@ func TestSlowWeChatDelaysTheStartByTheBound(t *testing.T) {
 	const delay = 8 * time.Second
 	require.NoError(t, wechat.Inject(sandbox.Fault{Path: stableTokenPath, Kind: sandbox.FaultDelay, DelayMS: int(delay / time.Millisecond), Times: 1}))
 	began := time.Now()
-	function := hostedtest.Lambda(t, "verify", variables, 20*time.Second, new(hostedtest.Log))
+	function := hosted.Lambda(t, "verify", variables, 20*time.Second, new(hosted.Log))
 	took := time.Since(began)
 	assert.GreaterOrEqual(t, took, time.Second)
 	assert.Less(t, took, delay, "it does not wait for the answer")
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil))
 }
 
 // What fails while the function starts is not remembered: the first call asks itself.
 func TestWhatFailsBeforeTheFirstInvocationIsForgotten(t *testing.T) {
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 	for name, fault := range map[string]sandbox.Fault{
 		"refuses":     {Path: stableTokenPath, Kind: sandbox.FaultErrCode, ErrCode: 40164},
 		"quota":       {Path: stableTokenPath, Kind: sandbox.FaultErrCode, ErrCode: 45009},
@@ -202,17 +202,17 @@ func TestWhatFailsBeforeTheFirstInvocationIsForgotten(t *testing.T) {
 			require.NoError(t, wechat.Inject(fault))
 			function := startPrepared(t, variables, 10*time.Second, func() bool { return wechat.Requests("") > 0 })
 			wechat.ClearFaults()
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, event, nil))
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, event, nil))
 		})
 	}
 	t.Run("a call remembers it", func(t *testing.T) { // the twin
 		t.Parallel()
 		wechat, _, variables := beforeTLS(t, sandbox.Options{})
 		require.NoError(t, wechat.Inject(sandbox.Fault{Path: stableTokenPath, Kind: sandbox.FaultErrCode, ErrCode: 40164}))
-		function := hostedtest.Lambda(t, "verify", variables, 10*time.Second, new(hostedtest.Log))
-		require.Contains(t, hostedtest.Invoke(t, function, event, nil), "40164")
+		function := hosted.Lambda(t, "verify", variables, 10*time.Second, new(hosted.Log))
+		require.Contains(t, hosted.Invoke(t, function, event, nil), "40164")
 		wechat.ClearFaults()
-		assert.Contains(t, hostedtest.Invoke(t, function, event, nil), "40164")
+		assert.Contains(t, hosted.Invoke(t, function, event, nil), "40164")
 	})
 }
 
@@ -224,12 +224,12 @@ func TestDeadWeChatDelaysTheStartByTheBound(t *testing.T) {
 	t.Cleanup(server.Close)
 	began := time.Now()
 	// The listener takes connections, as the kernel does, and nobody serves them yet.
-	function := hostedtest.Lambda(t, "verify", map[string]string{
+	function := hosted.Lambda(t, "verify", map[string]string{
 		"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": "http://" + server.Listener.Addr().String(),
-	}, 20*time.Second, new(hostedtest.Log))
+	}, 20*time.Second, new(hosted.Log))
 	assert.Less(t, time.Since(began), 4*time.Second, "a second, and the time of a busy computer")
 	server.Start()
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil))
 }
 
 // In Cloud Hosting the open API service is not there yet.
@@ -245,8 +245,8 @@ func TestNothingIsAskedAtTheStartWithoutTokens(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	function := hostedtest.Lambda(t, "verify", map[string]string{"ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": server.URL}, 5*time.Second, new(hostedtest.Log))
+	function := hosted.Lambda(t, "verify", map[string]string{"ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": server.URL}, 5*time.Second, new(hosted.Log))
 	assert.Zero(t, connections.Load())
-	hostedtest.Invoke(t, function, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+	hosted.Invoke(t, function, hosted.JSON(t, hosted.Sample(t)), nil)
 	assert.EqualValues(t, 1, connections.Load(), "the twin: a call asks")
 }

@@ -15,27 +15,27 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // TestFaults: what goes wrong at WeChat is told by its code, is never a positive
 // verdict, and leaves no secret in the log.
 func TestFaults(t *testing.T) {
 	const always = 0
-	h := host(t, hostedtest.Ample, nil)
-	genuine := hostedtest.Sample(t)
-	event := hostedtest.JSON(t, genuine)
+	h := host(t, hosted.Ample, nil)
+	genuine := hosted.Sample(t)
+	event := hosted.JSON(t, genuine)
 	for _, c := range []struct {
 		name  string
 		fault sandbox.Fault
 		says  string
 	}{
-		{"busy twice", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 2}, hostedtest.Verified},
-		{"HTTP 502 once", sandbox.Fault{Kind: sandbox.FaultStatus, Times: 1}, hostedtest.Verified},
-		{"reset once", sandbox.Fault{Kind: sandbox.FaultReset, Times: 1}, hostedtest.Verified},
-		{"revoked token", sandbox.Fault{Kind: sandbox.FaultRotate, Times: 1}, hostedtest.Verified},
+		{"busy twice", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: -1, Times: 2}, hosted.Verified},
+		{"HTTP 502 once", sandbox.Fault{Kind: sandbox.FaultStatus, Times: 1}, hosted.Verified},
+		{"reset once", sandbox.Fault{Kind: sandbox.FaultReset, Times: 1}, hosted.Verified},
+		{"revoked token", sandbox.Fault{Kind: sandbox.FaultRotate, Times: 1}, hosted.Verified},
 		{"not granted", sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 48001, Times: always}, `"errCode":48001`},
 		{"HTML", sandbox.Fault{Kind: sandbox.FaultHTML, Times: always}, `"errCode":-604103`},
 		{"truncated", sandbox.Fault{Kind: sandbox.FaultTruncated, Times: always}, `"errCode":-604103`},
@@ -46,11 +46,11 @@ func TestFaults(t *testing.T) {
 			for platform, runtime := range h.on {
 				c.fault.Path = verifyPath
 				require.NoError(t, h.Inject(c.fault))
-				answer := hostedtest.Invoke(t, runtime, event, nil)
+				answer := hosted.Invoke(t, runtime, event, nil)
 				assert.Contains(t, answer, c.says, platform)
-				assert.Equal(t, c.says == hostedtest.Verified, isOK(answer), platform)
+				assert.Equal(t, c.says == hosted.Verified, isOK(answer), platform)
 				h.ClearFaults()
-				assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, nil), "the twin")
+				assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, event, nil), "the twin")
 			}
 		})
 	}
@@ -70,14 +70,14 @@ func TestNeverAnAnswer(t *testing.T) {
 	require.NoError(t, h.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: 60_000}))
 	defer h.ClearFaults()
 	onBoth(t, h, func(t *testing.T, runtime emulator.Runtime) {
-		answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+		answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 		assert.Contains(t, answer, `"errCode":-604102`)
 		assert.False(t, isOK(answer))
 	})
 }
 
 // onBoth runs a test on both platforms at once.
-func onBoth(t *testing.T, h *hosted, test func(t *testing.T, runtime emulator.Runtime)) {
+func onBoth(t *testing.T, h *pair, test func(t *testing.T, runtime emulator.Runtime)) {
 	t.Helper()
 	t.Run("on", func(t *testing.T) {
 		for platform, runtime := range h.on {
@@ -91,7 +91,7 @@ func onBoth(t *testing.T, h *hosted, test func(t *testing.T, runtime emulator.Ru
 
 // front is a server in front of the sandbox, in which every second question of a
 // kind meets what goes wrong.
-func front(t *testing.T, s hostedtest.Sandbox, path string, goesWrong http.HandlerFunc) *httptest.Server {
+func front(t *testing.T, s hosted.Sandbox, path string, goesWrong http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	var n atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,12 +127,12 @@ func TestEverySecondRequestMeetsTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, on := range []string{"lambda", "scf"} {
-				s := hostedtest.NewSandbox(t, sandbox.Options{})
+				s := hosted.NewSandbox(t, sandbox.Options{})
 				server := front(t, s, verifyPath, goesWrong)
-				variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_API_BASE": server.URL})
+				variables := hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": server.URL})
 				runtime := start(t, on, variables)
 				for range 4 {
-					assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil), on)
+					assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil), on)
 				}
 			}
 		})
@@ -144,40 +144,40 @@ func TestEverySecondRequestMeetsTrouble(t *testing.T) {
 func start(t *testing.T, platform string, variables map[string]string) emulator.Runtime {
 	t.Helper()
 	if platform == "lambda" {
-		return hostedtest.Lambda(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
+		return hosted.Lambda(t, "verify", variables, hosted.Ample, new(hosted.Log))
 	}
-	return hostedtest.SCF(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
+	return hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
 }
 
 // The first host is down, on both platforms and for tokens as well.
 func TestNextHost(t *testing.T) {
 	down := httptest.NewServer(nil)
 	down.Close()
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	for name, bases := range map[string]map[string]string{
 		"the API":   {"WECHAT_API_BASE": down.URL + "," + s.URL},
 		"the token": {"WECHAT_TOKEN_BASE": down.URL + ", " + s.URL},
 	} {
 		for _, on := range []string{"lambda", "scf"} {
-			runtime := start(t, on, hostedtest.With(s.Variables(), bases))
+			runtime := start(t, on, hosted.With(s.Variables(), bases))
 			for range 3 {
-				assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil), "%s on %s", name, on)
+				assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil), "%s on %s", name, on)
 			}
 		}
 	}
-	runtime := start(t, "scf", hostedtest.With(s.Variables(), map[string]string{"WECHAT_API_BASE": down.URL}))
-	assert.Contains(t, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil), `"errCode":-604103`, "the twin: no other host")
+	runtime := start(t, "scf", hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": down.URL}))
+	assert.Contains(t, hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil), `"errCode":-604103`, "the twin: no other host")
 }
 
 func TestLogLine(t *testing.T) {
-	h := host(t, hostedtest.Ample, nil)
+	h := host(t, hosted.Ample, nil)
 	answers := map[string][]string{
 		// Token and connection were there before the first call.
 		"lambda": {`"upstream_attempts":1`, `"trace_id":"Root=`, `"_aws":{`},
 		"scf":    {`"upstream_attempts":2`, `"token_ms":`, `"token_fetches":1`},
 	}
 	for platform, fields := range answers {
-		hostedtest.Invoke(t, h.on[platform], hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+		hosted.Invoke(t, h.on[platform], hosted.JSON(t, hosted.Sample(t)), nil)
 		require.NoError(t, h.on[platform].Close())
 		var line string
 		for candidate := range strings.Lines(h.logs.String()) {
@@ -194,55 +194,55 @@ func TestLogLine(t *testing.T) {
 }
 
 func TestFailingUpstreamDoesNotFailTheInit(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	require.NoError(t, s.Inject(sandbox.Fault{Kind: sandbox.FaultReset, Times: 3}))
-	runtime := hostedtest.Lambda(t, "verify", s.Variables(), hostedtest.Ample, new(hostedtest.Log))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	runtime := hosted.Lambda(t, "verify", s.Variables(), hosted.Ample, new(hosted.Log))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil))
 	last, _ := s.LastRequest(verifyPath)
 	assert.Contains(t, last.Header.Get("X-Amzn-Trace-Id"), "Root=", "the trace header is passed on")
 
-	scf := hostedtest.SCF(t, "verify", s.Variables(), hostedtest.Ample, new(hostedtest.Log))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, scf, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+	scf := hosted.SCF(t, "verify", s.Variables(), hosted.Ample, new(hosted.Log))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, scf, hosted.JSON(t, hosted.Sample(t)), nil))
 	last, _ = s.LastRequest(verifyPath)
 	assert.Empty(t, last.Header.Get("X-Amzn-Trace-Id"), "the twin: SCF gave none")
 }
 
 func TestLogLevel(t *testing.T) {
 	for level, want := range map[string]int{"info": 1, "warn": 0} {
-		s, log := hostedtest.NewSandbox(t, sandbox.Options{}), new(hostedtest.Log)
-		runtime := hostedtest.SCF(t, "verify", hostedtest.With(s.Variables(), map[string]string{"LOG_LEVEL": level}), hostedtest.Ample, log)
-		hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+		s, log := hosted.NewSandbox(t, sandbox.Options{}), new(hosted.Log)
+		runtime := hosted.SCF(t, "verify", hosted.With(s.Variables(), map[string]string{"LOG_LEVEL": level}), hosted.Ample, log)
+		hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 		require.NoError(t, runtime.Close())
 		assert.Equal(t, want, strings.Count(log.String(), `"msg":"invocation"`))
 	}
 }
 
 func TestHTTPDoorAsksForItsToken(t *testing.T) {
-	h := host(t, hostedtest.Ample, nil)
+	h := host(t, hosted.Ample, nil)
 	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
 	defer gateway.Close()
 	url := gateway.URL + "/openapi/soter/verifySignature"
-	body := hostedtest.JSON(t, hostedtest.Sample(t))
-	status, answer := hostedtest.Post(t, url, body, http.Header{"Authorization": {"Bearer " + bearerToken}})
+	body := hosted.JSON(t, hosted.Sample(t))
+	status, answer := hosted.Post(t, url, body, http.Header{"Authorization": {"Bearer " + bearerToken}})
 	assert.Equal(t, 200, status)
-	assert.Equal(t, hostedtest.Verified, answer)
-	status, answer = hostedtest.Post(t, url, body, http.Header{"Authorization": {"bearer " + bearerToken}})
+	assert.Equal(t, hosted.Verified, answer)
+	status, answer = hosted.Post(t, url, body, http.Header{"Authorization": {"bearer " + bearerToken}})
 	assert.Equal(t, 200, status, answer)
 	for _, authorization := range []string{"", "Bearer", "Bearer x", "Basic " + bearerToken, bearerToken} {
-		status, answer = hostedtest.Post(t, url, body, http.Header{"Authorization": {authorization}})
+		status, answer = hosted.Post(t, url, body, http.Header{"Authorization": {authorization}})
 		assert.Equal(t, 401, status, authorization)
 		assert.Contains(t, answer, `"errCode":-604101`)
 	}
-	status, answer = hostedtest.Post(t, gateway.URL+"/cgi-bin/soter/verify_signature?access_token="+bearerToken, body, nil)
+	status, answer = hosted.Post(t, gateway.URL+"/cgi-bin/soter/verify_signature?access_token="+bearerToken, body, nil)
 	assert.Equal(t, 200, status)
 	assert.Contains(t, answer, `"errcode":40001`)
 }
 
 func TestHTTPDoorIsClosedUnlessOpened(t *testing.T) {
-	h := host(t, hostedtest.Ample, map[string]string{"HTTP_BEARER_TOKENS": ""})
+	h := host(t, hosted.Ample, map[string]string{"HTTP_BEARER_TOKENS": ""})
 	gateway := httptest.NewServer(emulator.HTTPAPI(h.on["lambda"]))
 	defer gateway.Close()
-	status, answer := hostedtest.Post(t, gateway.URL, hostedtest.JSON(t, hostedtest.Sample(t)), http.Header{"Authorization": {"Bearer "}})
+	status, answer := hosted.Post(t, gateway.URL, hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer "}})
 	assert.Equal(t, 403, status)
 	assert.Contains(t, answer, "set HTTP_BEARER_TOKENS")
 }
@@ -271,9 +271,9 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 		"WECHAT_API_BASE must end before /cgi-bin":              {"WECHAT_API_BASE": "https://api.weixin.qq.com/cgi-bin"},
 		"32": {"CHALLENGE_SECRET": "short"},
 	} {
-		h := host(t, hostedtest.Ample, variables)
+		h := host(t, hosted.Ample, variables)
 		for platform, runtime := range h.on {
-			answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+			answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 			assert.Contains(t, answer, name, platform)
 			assert.Contains(t, answer, `"errCode":-604103`)
 			assert.Contains(t, answer, `"isOk":false`)
@@ -284,7 +284,7 @@ func TestWrongConfigurationIsNamed(t *testing.T) {
 func TestStartedByHandItSaysHowToRunIt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	command := exec.CommandContext(ctx, hostedtest.Binary("verify"))
+	command := exec.CommandContext(ctx, hosted.Binary("verify"))
 	command.Env = []string{}
 	said, err := command.CombinedOutput()
 	var exit *exec.ExitError

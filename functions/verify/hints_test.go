@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 const wrongAnswer = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
@@ -19,7 +19,7 @@ const wrongAnswer = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","
 // WeChat; what is only likely to be wrong is asked, and explained in the log, and in
 // the message if the question asks for it.
 func TestASilentRefusalIsExplained(t *testing.T) {
-	h := host(t, hostedtest.Ample, nil)
+	h := host(t, hosted.Ample, nil)
 	phone, err := h.Phone("oHint-User_000000000000000001", sandbox.IOS)
 	require.NoError(t, err)
 	genuine, err := phone.Sign("challenge+/")
@@ -46,7 +46,7 @@ func TestASilentRefusalIsExplained(t *testing.T) {
 			event := map[string]string{"openid": genuine.OpenID, "jsonString": genuine.JSONString, "jsonSignature": genuine.JSONSignature}
 			c.damage(event)
 			asked, logged := h.Requests(verifyPath), len(h.logs.String())
-			answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, event), nil)
+			answer := hosted.Invoke(t, runtime, hosted.JSON(t, event), nil)
 			assert.Equal(t, c.asked, h.Requests(verifyPath)-asked, "%s on %s", c.name, platform)
 			line := h.logs.String()[logged:]
 			switch {
@@ -62,7 +62,7 @@ func TestASilentRefusalIsExplained(t *testing.T) {
 				assert.Equal(t, wrongAnswer, answer, "nothing explains it")
 				assert.NotContains(t, line, `"hint"`)
 			}
-			explained := hostedtest.Invoke(t, runtime, append([]byte(`{"explain":true,`), hostedtest.JSON(t, event)[1:]...), nil)
+			explained := hosted.Invoke(t, runtime, append([]byte(`{"explain":true,`), hosted.JSON(t, event)[1:]...), nil)
 			if c.asked > 0 && c.says != "" {
 				assert.Contains(t, explained, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok hint: `+c.says)
 				assert.True(t, strings.HasSuffix(explained, `,"errCode":0}`), explained)
@@ -72,7 +72,7 @@ func TestASilentRefusalIsExplained(t *testing.T) {
 			assert.NotContains(t, line, genuine.JSONSignature[:300], "%s on %s", c.name, platform)
 		}
 		logged := len(h.logs.String())
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, genuine), nil), "the twin")
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, genuine), nil), "the twin")
 		assert.NotContains(t, h.logs.String()[logged:], `"hint"`)
 	}
 }

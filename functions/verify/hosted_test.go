@@ -13,28 +13,28 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "token", "challenge") }
+func TestMain(m *testing.M) { hosted.Main(m, "verify", "token", "challenge") }
 
-// hosted is the function on both platforms, in front of a sandbox.
-type hosted struct {
-	hostedtest.Sandbox
+// pair is the function on both platforms, in front of a sandbox.
+type pair struct {
+	hosted.Sandbox
 	on   map[string]emulator.Runtime
-	logs *hostedtest.Log
+	logs *hosted.Log
 }
 
 const bearerToken = "a-bearer-token-of-the-test"
 
 // host starts the function; variables replace those that it gets by default.
-func host(t *testing.T, timeout time.Duration, variables map[string]string) *hosted {
+func host(t *testing.T, timeout time.Duration, variables map[string]string) *pair {
 	t.Helper()
-	h := &hosted{Sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), logs: new(hostedtest.Log)}
-	all := hostedtest.With(h.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearerToken})
-	h.on = hostedtest.Both(t, "verify", hostedtest.With(all, variables), timeout, h.logs)
+	h := &pair{Sandbox: hosted.NewSandbox(t, sandbox.Options{}), logs: new(hosted.Log)}
+	all := hosted.With(h.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearerToken})
+	h.on = hosted.Both(t, "verify", hosted.With(all, variables), timeout, h.logs)
 	return h
 }
 
@@ -51,8 +51,8 @@ func TestEveryDoorOnBothRuntimes(t *testing.T) {
 	events, err := filepath.Glob("../../deploy/events/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(events), 17, "one event for each door")
-	h := host(t, hostedtest.Ample, nil)
-	h.on["lambda, by AWS"] = hostedtest.RIE(t, "verify", hostedtest.With(h.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearerToken}), hostedtest.Ample, h.logs)
+	h := host(t, hosted.Ample, nil)
+	h.on["lambda, by AWS"] = hosted.RIE(t, "verify", hosted.With(h.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearerToken}), hosted.Ample, h.logs)
 	// The HTTPS Call door wants a token that WeChat has given.
 	token := stableToken(t, h)
 	verifiedEvents := 0
@@ -62,7 +62,7 @@ func TestEveryDoorOnBothRuntimes(t *testing.T) {
 		event := bytes.ReplaceAll(readFile(t, file), []byte(sandbox.EventToken), []byte(token))
 		event = bytes.ReplaceAll(event, []byte("BEARER_TOKEN"), []byte(bearerToken))
 		for platform, runtime := range h.on {
-			got := hostedtest.Invoke(t, runtime, event, nil)
+			got := hosted.Invoke(t, runtime, event, nil)
 			assert.Equal(t, want, got, "%s on %s", name, platform)
 			if isOK(got) {
 				verifiedEvents++
@@ -97,7 +97,7 @@ func decodedBody(answer string) string {
 }
 
 // stableToken fetches a token as a WeChat SDK would.
-func stableToken(t *testing.T, h *hosted) string {
+func stableToken(t *testing.T, h *pair) string {
 	t.Helper()
-	return hostedtest.StableToken(t, h.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
+	return hosted.StableToken(t, h.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 const (
@@ -31,7 +31,7 @@ var (
 // TestAnEchoBringsNoSecretBack: whatever the upstream does with the request that
 // it got, no part of it is in an answer or in the log.
 func TestAnEchoBringsNoSecretBack(t *testing.T) {
-	genuine := hostedtest.Sample(t)
+	genuine := hosted.Sample(t)
 	genuine.OpenID = "oEcho7Kq2Vx9Lm4Rz6Tb1Np5Hs"
 	for _, c := range []struct {
 		name      string
@@ -55,22 +55,22 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 				}
 				t.Run(platform, func(t *testing.T) {
 					t.Parallel()
-					upstream := hostedtest.StartEcho(t, c.token, c.variables["SOTER_VERIFIER"] == "cloudcall")
-					variables := hostedtest.With(map[string]string{
+					upstream := hosted.StartEcho(t, c.token, c.variables["SOTER_VERIFIER"] == "cloudcall")
+					variables := hosted.With(map[string]string{
 						"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": upstream.URL,
 						"TCB_CONTEXT_CNFG": `{"URL":"` + upstream.URL + `/admin"}`, "HTTP_BEARER_TOKENS": otherBearer,
 					}, c.variables)
-					log := new(hostedtest.Log)
+					log := new(hosted.Log)
 					var runtime emulator.Runtime
 					var invocation map[string]string // what SCF alone sends with it
 					if platform == "lambda" {
-						runtime = hostedtest.Lambda(t, "verify", hostedtest.With(variables, cloudVariables), hostedtest.EchoLimit, log)
+						runtime = hosted.Lambda(t, "verify", hosted.With(variables, cloudVariables), hosted.EchoLimit, log)
 					} else {
-						invocation = hostedtest.With(cloudCaller, cloudVariables)
-						runtime = hostedtest.SCF(t, "verify", variables, hostedtest.EchoLimit, log)
+						invocation = hosted.With(cloudCaller, cloudVariables)
+						runtime = hosted.SCF(t, "verify", variables, hosted.EchoLimit, log)
 					}
 					secrets := append(slices.Clone(c.secrets), sandbox.DefaultAppSecret, otherBearer)
-					hostedtest.RequireNoEcho(t, upstream, runtime, hostedtest.JSON(t, genuine), invocation, secrets, log)
+					hosted.RequireNoEcho(t, upstream, runtime, hosted.JSON(t, genuine), invocation, secrets, log)
 				})
 			}
 		})
@@ -80,10 +80,10 @@ func TestAnEchoBringsNoSecretBack(t *testing.T) {
 // The twin: what WeChat itself says comes to the caller byte for byte.
 func TestAnHonestErrmsgPassesUnchanged(t *testing.T) {
 	const said = "invalid credential, access_token is invalid or not latest, hint: [Xa0123vr45-6] 中文 <&> \\ \" rid: 6578a1b2-3c4d5e6f-7a8b9c0d"
-	h := host(t, hostedtest.Ample, nil)
+	h := host(t, hosted.Ample, nil)
 	require.NoError(t, h.Inject(sandbox.Fault{Kind: sandbox.FaultErrCode, ErrCode: 48001, ErrMsg: said, Path: verifyPath}))
 	for platform, runtime := range h.on {
-		answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
-		assert.Equal(t, `{"isOk":false,"errMsg":`+string(hostedtest.JSON(t, "openapi.soter.verifySignature:fail "+said))+`,"errCode":48001}`, answer, platform)
+		answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
+		assert.Equal(t, `{"isOk":false,"errMsg":`+string(hosted.JSON(t, "openapi.soter.verifySignature:fail "+said))+`,"errCode":48001}`, answer, platform)
 	}
 }

@@ -12,26 +12,26 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // verify asks a token function, and both ask WeChat, each behind a server of its own: one
 // that offers HTTP/2, as function URLs and gateways do, or one that does not.
 func TestServersWithHTTP2AndWithout(t *testing.T) {
 	const client = "a-client-secret-of-this-test-0001"
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 	for name, protocols := range map[string][]string{"HTTP/2 offered": {"h2", "http/1.1"}, "HTTP/1.1 only": {"http/1.1"}} {
 		t.Run(name, func(t *testing.T) {
-			s := hostedtest.NewSandbox(t, sandbox.Options{})
+			s := hosted.NewSandbox(t, sandbox.Options{})
 			var spoken atomic.Value
-			weChat := hostedtest.ServeTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			weChat := hosted.ServeTLS(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				spoken.Store(r.Proto)
 				s.ServeHTTP(w, r)
 			}), protocols...)
-			asksWeChat := hostedtest.With(s.Variables(), map[string]string{"WECHAT_API_BASE": weChat})
-			tokens := hostedtest.Both(t, "token", hostedtest.With(asksWeChat, map[string]string{"TOKEN_CLIENT_SECRETS": client}), 20*time.Second, new(hostedtest.Log))
+			asksWeChat := hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": weChat})
+			tokens := hosted.Both(t, "token", hosted.With(asksWeChat, map[string]string{"TOKEN_CLIENT_SECRETS": client}), 20*time.Second, new(hosted.Log))
 			for platform, token := range tokens {
 				handler := emulator.HTTPAPI(token)
 				if port, ok := token.(*emulator.HTTPServer); ok {
@@ -39,11 +39,11 @@ func TestServersWithHTTP2AndWithout(t *testing.T) {
 					require.NoError(t, err)
 					handler = httputil.NewSingleHostReverseProxy(at)
 				}
-				function := hostedtest.ServeTLS(t, handler, protocols...)
-				verifies := hostedtest.Both(t, "verify", hostedtest.With(asksWeChat, map[string]string{
-					"WECHAT_APPSECRET": client, "WECHAT_TOKEN_BASE": function}), 20*time.Second, new(hostedtest.Log))
+				function := hosted.ServeTLS(t, handler, protocols...)
+				verifies := hosted.Both(t, "verify", hosted.With(asksWeChat, map[string]string{
+					"WECHAT_APPSECRET": client, "WECHAT_TOKEN_BASE": function}), 20*time.Second, new(hosted.Log))
 				for from, verify := range verifies {
-					assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, verify, event, nil), "verify on %s, token on %s", from, platform)
+					assert.Equal(t, hosted.Verified, hosted.Invoke(t, verify, event, nil), "verify on %s, token on %s", from, platform)
 				}
 			}
 			assert.Equal(t, "HTTP/1.1", fmt.Sprint(spoken.Load()))

@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/hosted"
 )
 
-func (h *hosted) context() context.Context { return context.Background() }
+func (h *pair) context() context.Context { return context.Background() }
 
 func call(event []byte) emulator.Call { return emulator.Call{Payload: event} }
 
 // TestEveryByteStringIsAnswered: whatever comes in is answered with JSON, by a
 // function that goes on, and isOk is true for none of it.
 func TestEveryByteStringIsAnswered(t *testing.T) {
-	h := host(t, hostedtest.Ample, map[string]string{"HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": ""})
+	h := host(t, hosted.Ample, map[string]string{"HTTP_AUTH": "platform", "HTTP_BEARER_TOKENS": ""})
 	junk := make([]byte, 1<<20)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(junk)
@@ -51,7 +51,7 @@ func TestEveryByteStringIsAnswered(t *testing.T) {
 	}
 	for name, input := range inputs {
 		for platform, runtime := range h.on {
-			answer := hostedtest.Invoke(t, runtime, input, nil)
+			answer := hosted.Invoke(t, runtime, input, nil)
 			assert.True(t, jsontext.Value(answer).IsValid(), "%s on %s: %.200s", name, platform, answer)
 			assert.False(t, isOK(answer), "%s on %s: %.200s", name, platform, answer)
 			assert.Regexp(t, `\\?"errCode\\?":-?[1-9]`, answer, "%s on %s", name, platform)
@@ -59,7 +59,7 @@ func TestEveryByteStringIsAnswered(t *testing.T) {
 	}
 	// The twin: the same processes verify.
 	for _, runtime := range h.on {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil))
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil))
 	}
 	assert.NotContains(t, h.logs.String(), `"panic"`)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // With SOTER_VERIFIER=local nobody is asked: no sandbox runs here.
@@ -28,25 +28,25 @@ func TestLocalVerifierFromAFile(t *testing.T) {
 	phone, err := s.Phone("oLocal", sandbox.Huawei)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "authkeys.json")
-	require.NoError(t, os.WriteFile(file, hostedtest.JSON(t, map[string]any{"authKeys": []any{map[string]any{
+	require.NoError(t, os.WriteFile(file, hosted.JSON(t, map[string]any{"authKeys": []any{map[string]any{
 		"openid": "oLocal", "cpu_id": phone.CPUID(), "uid": phone.UID(), "pub_key": phone.AuthKey(), "counter": 1, "rsa_pss_saltlen": 32,
 	}}}), 0o600))
 	signed, err := phone.Sign("challenge")
 	require.NoError(t, err)
-	log := new(hostedtest.Log)
-	for _, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hostedtest.Ample, log) {
-		assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, signed), nil))
+	log := new(hosted.Log)
+	for _, runtime := range hosted.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hosted.Ample, log) {
+		assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, hosted.JSON(t, signed), nil))
 		forged := signed
 		forged.JSONString = strings.Replace(forged.JSONString, "challenge", "ch4llenge", 1)
-		assert.Contains(t, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, forged), nil), `"isOk":false`)
+		assert.Contains(t, hosted.Invoke(t, runtime, hosted.JSON(t, forged), nil), `"isOk":false`)
 		stranger := signed
 		stranger.OpenID = "oStranger"
-		assert.Contains(t, hostedtest.Invoke(t, runtime, hostedtest.JSON(t, stranger), nil), `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`)
+		assert.Contains(t, hosted.Invoke(t, runtime, hosted.JSON(t, stranger), nil), `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`)
 	}
 	assert.Contains(t, log.String(), `"reason":`, "why is in the log")
 
-	for platform, runtime := range hostedtest.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hostedtest.Ample, log) {
-		refused := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, newChain(t).enrolment(t)), nil)
+	for platform, runtime := range hosted.Both(t, "verify", map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}, hosted.Ample, log) {
+		refused := hosted.Invoke(t, runtime, hosted.JSON(t, newChain(t).enrolment(t)), nil)
 		assert.Contains(t, refused, "AuthKeys come from AUTHKEYS_FILE here, which is only read", platform)
 		assert.Contains(t, refused, `"errCode":-604103`, platform)
 	}
@@ -69,7 +69,7 @@ func keyJSON(t *testing.T, key *rsa.PrivateKey, counter int) string {
 	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	require.NoError(t, err)
 	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	return string(hostedtest.JSON(t, map[string]any{"pub_key": string(text), "cpu_id": "c0ffee", "counter": counter, "uid": "10115"}))
+	return string(hosted.JSON(t, map[string]any{"pub_key": string(text), "cpu_id": "c0ffee", "counter": counter, "uid": "10115"}))
 }
 
 func sign(t *testing.T, key *rsa.PrivateKey, text string) string {
@@ -90,56 +90,56 @@ func (c openSourceSOTER) enrolmentWith(t *testing.T, counter int) map[string]str
 
 func (c openSourceSOTER) result(t *testing.T, counter int) []byte {
 	text := fmt.Sprintf(`{"raw":"challenge","fid":"1","counter":%d,"cpu_id":"c0ffee","uid":"10115"}`, counter)
-	return hostedtest.JSON(t, sandbox.Signed{OpenID: "oOwn", JSONString: text, JSONSignature: sign(t, c.authKey, text)})
+	return hosted.JSON(t, sandbox.Signed{OpenID: "oOwn", JSONString: text, JSONSignature: sign(t, c.authKey, text)})
 }
 
 func TestEnrolledKeyVerifiesInTheWholeFleet(t *testing.T) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) { enrolledKeyVerifies(t, start(t)) })
 	}
 }
 
-func enrolledKeyVerifies(t *testing.T, store hostedtest.Store) {
+func enrolledKeyVerifies(t *testing.T, store hosted.Store) {
 	chain := newChain(t)
-	variables := hostedtest.With(store.Variables, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"})
-	on := hostedtest.Both(t, "verify", variables, hostedtest.Ample, new(hostedtest.Log))
-	enrolment := hostedtest.JSON(t, chain.enrolment(t))
+	variables := hosted.With(store.Variables, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce", "HTTP_AUTH": "platform"})
+	on := hosted.Both(t, "verify", variables, hosted.Ample, new(hosted.Log))
+	enrolment := hosted.JSON(t, chain.enrolment(t))
 
-	assert.Contains(t, hostedtest.Invoke(t, on["scf"], chain.result(t, 6), nil), `"isOk":false`, "not enrolled yet")
-	assert.Contains(t, hostedtest.Invoke(t, on["scf"], enrolment, hostedtest.PageCaller("oOwn")), `"errCode":-604104`, "not by a page")
-	overHTTP := hostedtest.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "headers": map[string]string{}, "body": string(enrolment)})
-	assert.Contains(t, hostedtest.Invoke(t, on["scf"], overHTTP, nil), `-501007`, "not over HTTP")
-	assert.Contains(t, hostedtest.Invoke(t, on["lambda"], chain.result(t, 6), nil), `"isOk":false`, "still not")
+	assert.Contains(t, hosted.Invoke(t, on["scf"], chain.result(t, 6), nil), `"isOk":false`, "not enrolled yet")
+	assert.Contains(t, hosted.Invoke(t, on["scf"], enrolment, hosted.PageCaller("oOwn")), `"errCode":-604104`, "not by a page")
+	overHTTP := hosted.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "headers": map[string]string{}, "body": string(enrolment)})
+	assert.Contains(t, hosted.Invoke(t, on["scf"], overHTTP, nil), `-501007`, "not over HTTP")
+	assert.Contains(t, hosted.Invoke(t, on["lambda"], chain.result(t, 6), nil), `"isOk":false`, "still not")
 
 	for _, platform := range []string{"lambda", "scf"} { // asking again is safe
-		assert.Equal(t, `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`, hostedtest.Invoke(t, on[platform], enrolment, nil))
+		assert.Equal(t, `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`, hosted.Invoke(t, on[platform], enrolment, nil))
 	}
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, on["scf"], chain.result(t, 7), nil))
-	assert.Contains(t, hostedtest.Invoke(t, on["lambda"], chain.result(t, 7), nil), `"isOk":false`, "the counter has not grown")
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, on["lambda"], chain.result(t, 8), nil))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, on["scf"], chain.result(t, 7), nil))
+	assert.Contains(t, hosted.Invoke(t, on["lambda"], chain.result(t, 7), nil), `"isOk":false`, "the counter has not grown")
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, on["lambda"], chain.result(t, 8), nil))
 
 	store.Fail()
-	down := hostedtest.Invoke(t, on["lambda"], chain.result(t, 9), nil)
+	down := hosted.Invoke(t, on["lambda"], chain.result(t, 9), nil)
 	assert.Contains(t, down, `"errCode":-604103`)
 	assert.Contains(t, down, `"isOk":false`)
 }
 
 // The platform's own token needs no AppSecret anywhere.
 func TestCloudBaseTokenOfTheInvocation(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	token := s.CloudbaseAccessToken()
-	log := new(hostedtest.Log)
-	runtime := hostedtest.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, hostedtest.Ample, log)
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
-	assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token, "TCB_SOURCE": "scf"}))
+	log := new(hosted.Log)
+	runtime := hosted.SCF(t, "verify", map[string]string{"WECHAT_API_BASE": s.URL, "ACCESS_TOKEN_MODE": "cloudbase", "HTTP_AUTH": "platform"}, hosted.Ample, log)
+	event := hosted.JSON(t, hosted.Sample(t))
+	assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, event, map[string]string{"WX_CLOUDBASE_ACCESSTOKEN": token, "TCB_SOURCE": "scf"}))
 	last, _ := s.LastRequest(verifyPath)
 	assert.True(t, strings.HasPrefix(last.RawQuery, "cloudbase_access_token="))
-	assert.Contains(t, hostedtest.Invoke(t, runtime, event, nil), `"errCode":-604103`, "not the one of the invocation before")
+	assert.Contains(t, hosted.Invoke(t, runtime, event, nil), `"errCode":-604103`, "not the one of the invocation before")
 
-	header := hostedtest.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "body": string(event),
+	header := hosted.JSON(t, map[string]any{"httpMethod": "POST", "path": "/", "body": string(event),
 		"headers": map[string]string{"x-wx-cloudbase-access-token": token}})
-	assert.Contains(t, hostedtest.Invoke(t, runtime, header, nil), `\"isOk\":true`)
-	fromPage := hostedtest.Invoke(t, runtime, header, hostedtest.PageCaller(sandbox.DemoOpenID))
+	assert.Contains(t, hosted.Invoke(t, runtime, header, nil), `\"isOk\":true`)
+	fromPage := hosted.Invoke(t, runtime, header, hosted.PageCaller(sandbox.DemoOpenID))
 	assert.Contains(t, fromPage, `-604103`, "a page writes no token of the platform's")
 	assert.NotContains(t, log.String(), token)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 	"sotercall/internal/trigger"
 )
 
@@ -79,20 +79,20 @@ func huge() map[string][]byte {
 // Any event up to the platform's limit leaves the process below maxRSS. The CPU time is
 // for the log: what bounds it is how much of an event is looked at.
 func TestAnyEventFitsIntoASmallFunction(t *testing.T) {
-	wechat := hostedtest.NewSandbox(t, sandbox.Options{})
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	all := huge()
 	for _, function := range []string{"verify", "token", "challenge"} {
-		variables := hostedtest.With(wechat.Variables(), map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)})
+		variables := hosted.With(wechat.Variables(), map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)})
 		if function == "token" {
 			delete(variables, "CHALLENGE_SECRET")
 		}
 		for name, event := range all {
 			require.LessOrEqual(t, len(event), trigger.MaxPayload, name)
-			for platform, runtime := range hostedtest.Both(t, function, variables, 30*time.Second, new(hostedtest.Log)) {
+			for platform, runtime := range hosted.Both(t, function, variables, 30*time.Second, new(hosted.Log)) {
 				where := function + " on " + platform + ": " + name
-				hostedtest.Invoke(t, runtime, []byte(`{}`), nil)
+				hosted.Invoke(t, runtime, []byte(`{}`), nil)
 				before := lookAt(t, function)
-				hostedtest.Invoke(t, runtime, event, nil)
+				hosted.Invoke(t, runtime, event, nil)
 				after := lookAt(t, function)
 				t.Logf("%-60s %3d MB %4d ms", where, after.peak>>20, (after.cpu - before.cpu).Milliseconds())
 				assert.Less(t, after.peak, maxRSS, where)
@@ -121,7 +121,7 @@ func lookAt(t *testing.T, function string) (p process) {
 	found, err := filepath.Glob("/proc/[0-9]*/exe")
 	require.NoError(t, err)
 	for _, link := range found {
-		if exe, err := os.Readlink(link); err != nil || exe != hostedtest.Binary(function) {
+		if exe, err := os.Readlink(link); err != nil || exe != hosted.Binary(function) {
 			continue
 		}
 		folder := filepath.Dir(link)

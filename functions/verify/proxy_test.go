@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // weChatBehindAProxy is a name that only the proxy of a test can find.
@@ -56,22 +56,22 @@ func connectProxy(t *testing.T, status int, server string) (address string, aske
 // A function behind a proxy reaches WeChat through it, and says when it is the proxy that
 // refuses.
 func TestProxyForHTTPS(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	at, err := url.Parse(s.URL)
 	require.NoError(t, err)
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 	for status, says := range map[int]string{
-		200: hostedtest.Verified,
+		200: hosted.Verified,
 		403: "the proxy of HTTPS_PROXY answers CONNECT with 403",
 		407: "the proxy of HTTPS_PROXY answers CONNECT with 407",
 		503: "the proxy of HTTPS_PROXY answers CONNECT with 503",
 	} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			proxy, asked := connectProxy(t, status, at.Host)
-			variables := hostedtest.With(s.Variables(), map[string]string{
+			variables := hosted.With(s.Variables(), map[string]string{
 				"WECHAT_API_BASE": "https://" + weChatBehindAProxy, "HTTPS_PROXY": proxy, "HTTP_PROXY": "http://127.0.0.1:1"})
-			for platform, runtime := range hostedtest.Both(t, "verify", variables, 10*time.Second, new(hostedtest.Log)) {
-				answer := hostedtest.Invoke(t, runtime, event, nil)
+			for platform, runtime := range hosted.Both(t, "verify", variables, 10*time.Second, new(hosted.Log)) {
+				answer := hosted.Invoke(t, runtime, event, nil)
 				assert.Contains(t, answer, says, platform)
 				if status != 200 {
 					assert.Contains(t, answer, `"errCode":-604103`, platform)
@@ -84,11 +84,11 @@ func TestProxyForHTTPS(t *testing.T) {
 
 // net/http would ignore a proxy that it cannot read, and connect without it.
 func TestProxyThatCannotBeReadIsRefused(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
-	variables := hostedtest.With(s.Variables(), map[string]string{"HTTPS_PROXY": "http://user:hush-hush@proxy:port"})
-	log := new(hostedtest.Log)
-	for platform, runtime := range hostedtest.Both(t, "verify", variables, 10*time.Second, log) {
-		answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+	s := hosted.NewSandbox(t, sandbox.Options{})
+	variables := hosted.With(s.Variables(), map[string]string{"HTTPS_PROXY": "http://user:hush-hush@proxy:port"})
+	log := new(hosted.Log)
+	for platform, runtime := range hosted.Both(t, "verify", variables, 10*time.Second, log) {
+		answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 		assert.Contains(t, answer, "HTTPS_PROXY must be the address of a proxy", platform)
 		assert.NotContains(t, answer, "hush", platform)
 	}
@@ -98,10 +98,10 @@ func TestProxyThatCannotBeReadIsRefused(t *testing.T) {
 
 // A certificate that cannot be verified names its three causes.
 func TestCertificateOfAnUnknownAuthority(t *testing.T) {
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
-	variables := hostedtest.With(s.Variables(), map[string]string{"SSL_CERT_FILE": "/etc/hostname"})
-	for platform, runtime := range hostedtest.Both(t, "verify", variables, 10*time.Second, new(hostedtest.Log)) {
-		answer := hostedtest.Invoke(t, runtime, hostedtest.JSON(t, hostedtest.Sample(t)), nil)
+	s := hosted.NewSandbox(t, sandbox.Options{})
+	variables := hosted.With(s.Variables(), map[string]string{"SSL_CERT_FILE": "/etc/hostname"})
+	for platform, runtime := range hosted.Both(t, "verify", variables, 10*time.Second, new(hosted.Log)) {
+		answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 		for _, cause := range []string{"no CA roots for it (SSL_CERT_FILE)", "intermediate certificate", "a proxy inspects TLS"} {
 			assert.Contains(t, answer, cause, platform)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/hosted"
 )
 
 // foreignShapes are events of senders that we do not serve, as these document
@@ -52,7 +52,7 @@ func TestForeignShapesAreRefusedAtEveryFunction(t *testing.T) {
 				event = append(question[:len(question)-1], strings.TrimSuffix(","+shape[1:], ",}")...)
 			}
 			require.NoError(t, json.Unmarshal(event, new(any)), name)
-			answer := hostedtest.Invoke(t, runtime, event, nil)
+			answer := hosted.Invoke(t, runtime, event, nil)
 			s := parseSaid(t, answer)
 			assert.Equal(t, badParameter, s.ErrCode, "%s at %s: %s", name, call, answer)
 			assert.Contains(t, s.ErrMsg, "the event ", "%s at %s", name, call)
@@ -61,7 +61,7 @@ func TestForeignShapesAreRefusedAtEveryFunction(t *testing.T) {
 	}
 	for call, runtime := range f.on {
 		asked := map[bool]string{true: "", false: own}[call == "token"]
-		s := parseSaid(t, hostedtest.Invoke(t, runtime, f.event(t, call, asked), nil))
+		s := parseSaid(t, hosted.Invoke(t, runtime, f.event(t, call, asked), nil))
 		assert.True(t, s.given(call), "the twin: %s", call)
 	}
 }
@@ -71,7 +71,7 @@ func TestEventsOfOtherServicesGetNothing(t *testing.T) {
 	f := newFleet(t, nil)
 	for _, file := range awsEvents(t) {
 		for call, runtime := range f.on {
-			answer := hostedtest.Invoke(t, runtime, readFile(t, file), nil)
+			answer := hosted.Invoke(t, runtime, readFile(t, file), nil)
 			for _, given := range []string{"accessToken", "access_token\\\"", `"challenge"`, `isOk":true`, `isOk\":true`} {
 				assert.NotContains(t, answer, given, "%s at %s", filepath.Base(file), call)
 			}
@@ -85,15 +85,15 @@ func TestTokenIsGivenToItsOwnFormOnly(t *testing.T) {
 	for _, event := range []string{``, ` `, `null`, `[]`, `""`, `1`, `{"x":1}`, `{"staleToken":7}`, `{"staletoken":"x"}`, `{"appId":"wx"}`,
 		`{"call":"openapi.soter.verifySignature"}`, `{"openid":"o"}`, `{"userInfo":{"openId":"o"}}`, `{"userInfo":"x"}`, `{"tcbContext":{}}`,
 		`{"Type":"Timer"}`, `{} {}`, `{`} {
-		s := parseSaid(t, hostedtest.Invoke(t, f.on["token"], []byte(event), nil))
+		s := parseSaid(t, hosted.Invoke(t, f.on["token"], []byte(event), nil))
 		assert.Equal(t, badParameter, s.ErrCode, "%q", event)
 		assert.Empty(t, s.Token, "%q", event)
 	}
 	for _, event := range []string{`{}`, ` { } `, `{"staleToken":"x"}`, `{"staleToken":""}`} {
-		assert.NotEmpty(t, parseSaid(t, hostedtest.Invoke(t, f.on["token"], []byte(event), nil)).Token, event)
+		assert.NotEmpty(t, parseSaid(t, hosted.Invoke(t, f.on["token"], []byte(event), nil)).Token, event)
 	}
 	// The event of WeChat's invokeCloudFunction, which a backend has sent.
-	s := parseSaid(t, hostedtest.Invoke(t, f.on["token"], []byte(`{"userInfo":{"appId":"wx"}}`), map[string]string{"TCB_SOURCE": "wx_http"}))
+	s := parseSaid(t, hosted.Invoke(t, f.on["token"], []byte(`{"userInfo":{"appId":"wx"}}`), map[string]string{"TCB_SOURCE": "wx_http"}))
 	assert.NotEmpty(t, s.Token)
 }
 
@@ -133,9 +133,9 @@ func TestPathsAreExact(t *testing.T) {
 		assert.Contains(t, answer, `"errCode":-501007`, call)
 	}
 	// Paths that answer 200 whatever they say.
-	held := hostedtest.StableToken(t, f.URL, clientAppID, clientAppSecret)
+	held := hosted.StableToken(t, f.URL, clientAppID, clientAppSecret)
 	snake := []byte(strings.NewReplacer("jsonString", "json_string", "jsonSignature", "json_signature").Replace(string(f.event(t, "verify", own))))
-	secretBody := hostedtest.JSON(t, map[string]string{"grant_type": "client_credential", "appid": clientAppID, "secret": clientSecret})
+	secretBody := hosted.JSON(t, map[string]string{"grant_type": "client_credential", "appid": clientAppID, "secret": clientSecret})
 	for _, c := range []struct {
 		on          *fleet
 		call, path  string
@@ -159,8 +159,8 @@ func TestPathsAreExact(t *testing.T) {
 func newBasedFleet(t *testing.T, base string) *fleet {
 	t.Helper()
 	f := newFleet(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken, "HTTP_BASE_PATH": base})
-	f.on["token"] = hostedtest.SCF(t, "token",
-		hostedtest.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), hostedtest.Ample, new(hostedtest.Log))
+	f.on["token"] = hosted.SCF(t, "token",
+		hosted.With(f.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret, "HTTP_BASE_PATH": base}), hosted.Ample, new(hosted.Log))
 	return f
 }
 

@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // lost makes so many calls at once, and returns how many were not verified.
 func lost(t *testing.T, runtime emulator.Runtime, calls int) int {
 	t.Helper()
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	event := hosted.JSON(t, hosted.Sample(t))
 	var count atomic.Int64
 	var wg sync.WaitGroup
 	for range calls {
 		wg.Go(func() {
-			if said := hostedtest.Invoke(t, runtime, event, nil); said != hostedtest.Verified && count.Add(1) == 1 {
+			if said := hosted.Invoke(t, runtime, event, nil); said != hosted.Verified && count.Add(1) == 1 {
 				t.Log("the first failure:", said)
 			}
 		})
@@ -42,7 +42,7 @@ func TestOneFetchThatHangsLosesNoCall(t *testing.T) {
 	hang := sandbox.Fault{Path: path, Kind: sandbox.FaultDelay, DelayMS: 60_000, Times: 1}
 	for _, on := range []string{"lambda", "scf"} {
 		t.Run(on, func(t *testing.T) {
-			s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+			s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 			runtime := start(t, on, s.Variables())
 			require.Zero(t, lost(t, runtime, calls))
 			for range 3 {
@@ -53,7 +53,7 @@ func TestOneFetchThatHangsLosesNoCall(t *testing.T) {
 				assert.Equal(t, 2, s.Requests(path)-before, "one that hangs, and another")
 			}
 
-			cold := hostedtest.NewSandbox(t, sandbox.Options{})
+			cold := hosted.NewSandbox(t, sandbox.Options{})
 			require.NoError(t, cold.Inject(hang))
 			assert.Zero(t, lost(t, start(t, on, cold.Variables()), calls), "cold")
 		})
@@ -64,8 +64,8 @@ func TestOneFetchThatHangsLosesNoCall(t *testing.T) {
 // that has time is answered, although a fetch gives up before.
 func TestSilenceAtTheStartIsSurvived(t *testing.T) {
 	need.Time(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
-	event := hostedtest.JSON(t, hostedtest.Sample(t))
+	s := hosted.NewSandbox(t, sandbox.Options{})
+	event := hosted.JSON(t, hosted.Sample(t))
 	for _, limit := range []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second} {
 		for _, silence := range []time.Duration{3500 * time.Millisecond, 5500 * time.Millisecond} {
 			for _, on := range []string{"lambda", "scf"} {
@@ -80,14 +80,14 @@ func TestSilenceAtTheStartIsSurvived(t *testing.T) {
 						s.ServeHTTP(w, r)
 					}))
 					t.Cleanup(server.Close)
-					variables := hostedtest.With(s.Variables(), map[string]string{"WECHAT_API_BASE": server.URL})
+					variables := hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": server.URL})
 					var runtime emulator.Runtime
 					if on == "lambda" {
-						runtime = hostedtest.Lambda(t, "verify", variables, limit, new(hostedtest.Log))
+						runtime = hosted.Lambda(t, "verify", variables, limit, new(hosted.Log))
 					} else {
-						runtime = hostedtest.SCF(t, "verify", variables, limit, new(hostedtest.Log))
+						runtime = hosted.SCF(t, "verify", variables, limit, new(hosted.Log))
 					}
-					assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, event, nil))
+					assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, event, nil))
 				})
 			}
 		}

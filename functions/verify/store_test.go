@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // startStore starts a store, and returns how a function finds it, what spoils it, and
@@ -56,8 +56,8 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 			logged := host(t, 3*time.Second, variables)
 			variables["COUNTER_POLICY"] = "enforce"
 			enforced := host(t, 3*time.Second, variables)
-			phones := map[*hosted]*sandbox.Phone{}
-			sign := func(h *hosted) []byte {
+			phones := map[*pair]*sandbox.Phone{}
+			sign := func(h *pair) []byte {
 				if phones[h] == nil {
 					phone, err := h.Phone("oStore", sandbox.Huawei)
 					require.NoError(t, err)
@@ -65,11 +65,11 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 				}
 				signed, err := phones[h].Sign("challenge")
 				require.NoError(t, err)
-				return hostedtest.JSON(t, signed)
+				return hosted.JSON(t, signed)
 			}
-			for _, h := range []*hosted{logged, enforced} {
+			for _, h := range []*pair{logged, enforced} {
 				for platform, runtime := range h.on {
-					require.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, sign(h), nil), platform)
+					require.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, sign(h), nil), platform)
 				}
 				require.NotContains(t, h.logs.String(), "counter_unchecked", "the twin")
 			}
@@ -77,7 +77,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 			spoil()
 			for platform, runtime := range logged.on {
 				for range calls {
-					assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, runtime, sign(logged), nil), platform)
+					assert.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, sign(logged), nil), platform)
 				}
 				require.NoError(t, runtime.Close())
 			}
@@ -87,7 +87,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 			}
 
 			for platform, runtime := range enforced.on {
-				answer := hostedtest.Invoke(t, runtime, sign(enforced), nil)
+				answer := hosted.Invoke(t, runtime, sign(enforced), nil)
 				assert.Contains(t, answer, `"errCode":-604103`, platform)
 				assert.Contains(t, answer, `"isOk":false`, platform)
 			}

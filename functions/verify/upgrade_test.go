@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // versionBefore is the last commit that reached Redis through redigo, and DynamoDB by hand.
@@ -30,10 +30,10 @@ var before struct {
 }
 
 // binaryBefore is what buildBefore compiles for the first test that needs it, beside the
-// binaries of hostedtest.
+// binaries of hosted.
 func binaryBefore(t *testing.T) string {
 	t.Helper()
-	before.Do(func() { before.binary = buildBefore(t, hostedtest.Binary("verify-before")) })
+	before.Do(func() { before.binary = buildBefore(t, hosted.Binary("verify-before")) })
 	if before.binary == "" {
 		t.Skip("the version before could not be built")
 	}
@@ -76,11 +76,11 @@ type ages struct{ before, now []emulator.Runtime }
 func newAges(t *testing.T, before string, variables map[string]string) (a ages) {
 	t.Helper()
 	for range 2 {
-		old, err := emulator.StartSCF(t.Context(), emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hostedtest.Log)})
+		old, err := emulator.StartSCF(t.Context(), emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hosted.Log)})
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, old.Close()) })
 		a.before = append(a.before, old)
-		a.now = append(a.now, hostedtest.SCF(t, "verify", variables, 20*time.Second, new(hostedtest.Log)))
+		a.now = append(a.now, hosted.SCF(t, "verify", variables, 20*time.Second, new(hosted.Log)))
 	}
 	return a
 }
@@ -96,7 +96,7 @@ var order = []string{"1 before", "2 both", "3 ours", "4 both again", "5 before a
 
 // forEachSharedStore runs a test with the variables of each store that a fleet shares.
 func forEachSharedStore(t *testing.T, test func(t *testing.T, store map[string]string)) {
-	for name, start := range hostedtest.Stores {
+	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) { test(t, start(t).Variables) })
 	}
 }
@@ -106,9 +106,9 @@ func TestUpgradeAndRollback(t *testing.T) { forEachSharedStore(t, upgradeAndRoll
 
 func upgradeAndRollback(t *testing.T, store map[string]string) {
 	before := binaryBefore(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	const user = "oUpgrade-0123456789-01234567"
-	variables := hostedtest.With(hostedtest.With(s.Variables(), store), map[string]string{
+	variables := hosted.With(hosted.With(s.Variables(), store), map[string]string{
 		"WECHAT_API_BASE":  s.ServePlain(t), // the version before cannot talk to a server with HTTP/2
 		"CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
 	fleet := newAges(t, before, variables)
@@ -121,7 +121,7 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 		require.NoError(t, err)
 		signed, err := phone.Sign(issued.Text)
 		require.NoError(t, err)
-		return hostedtest.JSON(t, signed)
+		return hosted.JSON(t, signed)
 	}
 	const path = "/cgi-bin/stable_token"
 	var kept [][]byte // signatures that counted, and must never again
@@ -137,7 +137,7 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 				answers := make([]string, 8*len(at))
 				var running sync.WaitGroup
 				for i := range answers {
-					running.Go(func() { answers[i] = hostedtest.Invoke(t, at[i%len(at)], event, nil) })
+					running.Go(func() { answers[i] = hosted.Invoke(t, at[i%len(at)], event, nil) })
 				}
 				running.Wait()
 				assert.Equal(t, 1, strings.Count(strings.Join(answers, "\n"), `"isOk":true`), answers)
@@ -147,14 +147,14 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 			}
 			for _, event := range kept {
 				for _, instance := range at {
-					assert.Contains(t, hostedtest.Invoke(t, instance, event, nil), `"isOk":false`)
+					assert.Contains(t, hosted.Invoke(t, instance, event, nil), `"isOk":false`)
 				}
 			}
 			// A counter that one has seen is not accepted again by the other.
 			lower, higher := sign(phone, user), sign(phone, user)
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, at[0], higher, nil))
-			assert.Contains(t, hostedtest.Invoke(t, at[1], lower, nil), `"isOk":false`)
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, at[1], sign(phone, user), nil), "the twin")
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, at[0], higher, nil))
+			assert.Contains(t, hosted.Invoke(t, at[1], lower, nil), `"isOk":false`)
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, at[1], sign(phone, user), nil), "the twin")
 		})
 	}
 }
@@ -165,8 +165,8 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 func TestUpgradeToPurposes(t *testing.T) {
 	const user, order = "oUpgrade-0123456789-01234567", "pay order 2026-0042"
 	before := binaryBefore(t)
-	s := hostedtest.NewSandbox(t, sandbox.Options{Strict: true})
-	fleet := newAges(t, before, hostedtest.With(s.Variables(), map[string]string{
+	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
+	fleet := newAges(t, before, hosted.With(s.Variables(), map[string]string{
 		"WECHAT_API_BASE": s.ServePlain(t), "CHALLENGE_SECRET": challengeKey}))
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
 	require.NoError(t, err)
@@ -187,12 +187,12 @@ func TestUpgradeToPurposes(t *testing.T) {
 			require.NoError(t, err)
 			signed, err := phone.Sign(issued.Text)
 			require.NoError(t, err)
-			event := hostedtest.JSON(t, signed)
+			event := hosted.JSON(t, signed)
 			if c.asked != "" {
 				event = []byte(`{"purpose":"` + c.asked + `",` + string(event[1:]))
 			}
-			answer := hostedtest.Invoke(t, instance, event, nil)
-			assert.Equal(t, genuine, answer == hostedtest.Verified, "%s: %s", c.name, answer)
+			answer := hosted.Invoke(t, instance, event, nil)
+			assert.Equal(t, genuine, answer == hosted.Verified, "%s: %s", c.name, answer)
 			assert.Contains(t, answer, `"errCode":0`, c.name)
 		}
 	}
@@ -203,23 +203,23 @@ func TestUpgradeKeepsAuthKeys(t *testing.T) { forEachSharedStore(t, upgradeKeeps
 
 func upgradeKeepsAuthKeys(t *testing.T, store map[string]string) {
 	before := binaryBefore(t)
-	fleet := newAges(t, before, hostedtest.With(store, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce"}))
+	fleet := newAges(t, before, hosted.With(store, map[string]string{"SOTER_VERIFIER": "local", "COUNTER_POLICY": "enforce"}))
 	chain, counter := newChain(t), 5
 	const enrolled = `{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}`
 	for _, phase := range order {
 		at := fleet.phases()[phase]
 		for i := range at {
-			enrolment := hostedtest.JSON(t, chain.enrolmentWith(t, counter))
+			enrolment := hosted.JSON(t, chain.enrolmentWith(t, counter))
 			for _, instance := range at { // asking again is safe
-				assert.Equal(t, enrolled, hostedtest.Invoke(t, instance, enrolment, nil), phase)
+				assert.Equal(t, enrolled, hosted.Invoke(t, instance, enrolment, nil), phase)
 			}
 			other := at[(i+1)%len(at)]
-			assert.Equal(t, hostedtest.Verified, hostedtest.Invoke(t, other, chain.result(t, counter+1), nil), phase)
-			assert.Contains(t, hostedtest.Invoke(t, at[i], chain.result(t, counter+1), nil), `"isOk":false`, phase)
+			assert.Equal(t, hosted.Verified, hosted.Invoke(t, other, chain.result(t, counter+1), nil), phase)
+			assert.Contains(t, hosted.Invoke(t, at[i], chain.result(t, counter+1), nil), `"isOk":false`, phase)
 			counter += 2
-			newer := hostedtest.JSON(t, chain.enrolmentWith(t, counter))
-			assert.Equal(t, enrolled, hostedtest.Invoke(t, at[i], newer, nil), phase)
-			assert.NotEqual(t, enrolled, hostedtest.Invoke(t, other, enrolment, nil), "an older export: %s", phase)
+			newer := hosted.JSON(t, chain.enrolmentWith(t, counter))
+			assert.Equal(t, enrolled, hosted.Invoke(t, at[i], newer, nil), phase)
+			assert.NotEqual(t, enrolled, hosted.Invoke(t, other, enrolment, nil), "an older export: %s", phase)
 			counter += 2
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/redis/redistest"
 )
 
 // clock is the time of day of all machines of a fleet. It can be put forward.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/redis/redistest"
 )
 
 // pausing is a Store that pauses as Redis does: a command that has been sent is executed

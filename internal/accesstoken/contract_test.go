@@ -8,12 +8,12 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/accesstoken/storetest"
-	"sotercall/internal/dynamodb"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
 )
 
 func TestStoreKeepsToItsContract(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/dynamodb"
+	"sotercall/internal/store/dynamodb"
 )
 
 // DynamoDB is a Store in a DynamoDB table, for all instances that have the same

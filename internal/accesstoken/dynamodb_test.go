@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 const tokenItem = "sotercall:token:wx0123456789abcdef"

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/redis"
+	"sotercall/internal/store/redis"
 )
 
 // Redis is a Store on a Redis server, for all instances that have the same server.

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/redis/redistest"
 )
 
 func do(t testing.TB, r *Redis, command string, args ...any) any {

@@ -7,11 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
 )
 
 const longLife = time.Minute

@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sotercall/internal/scfguard"
+	"sotercall/internal/adapter/scfguard"
 )
 
 // Kind is one row of [Platforms]: a platform that a function can run on.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/dynamodb"
+	"sotercall/internal/store/dynamodb"
 )
 
 // DynamoDB is a [Store] of all who share a table. It asks the table once for each

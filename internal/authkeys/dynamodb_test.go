@@ -10,9 +10,9 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 const itemOfU = "sotercall:authkeys:u"

@@ -10,7 +10,7 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
-	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 // ofDevice is the AuthKey of one of many devices of a user.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/redis"
+	"sotercall/internal/store/redis"
 )
 
 // Redis is a [Store] of all who share a server. It asks the server once for each

@@ -9,9 +9,9 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
 )
 
 func do(t *testing.T, store *redis.Store, command string, args ...any) any {

@@ -7,12 +7,12 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
-	"sotercall/internal/dynamodb"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
 )
 
 func newStore() *storetest.Memory { return new(storetest.Memory) }

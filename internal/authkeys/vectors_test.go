@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/authkeys"
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/need"
 )
 
 // vectors answers a reader of the folder that SOTER_VECTORS names, whose soter/

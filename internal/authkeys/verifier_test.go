@@ -17,8 +17,8 @@ import (
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/redis/redistest"
 )
 
 func enrolled(t testing.TB, p phone) *storetest.Memory {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/dynamodb"
+	"sotercall/internal/store/dynamodb"
 )
 
 // DynamoDB is a [Ledger] of all who share a table: a challenge counts once in the

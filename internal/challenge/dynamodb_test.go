@@ -12,8 +12,8 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 const (

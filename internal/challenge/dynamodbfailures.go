@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"sotercall/internal/dynamodb"
+	"sotercall/internal/store/dynamodb"
 )
 
 // Fail implements [Ledger]. The errors are as with Raise. The item:

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis/redistest"
 )
 
 const tooMany = "5 wrong signatures were presented for this challenge: have a new challenge signed"

@@ -5,10 +5,10 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/moto"
-	"sotercall/internal/need"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/moto"
+	"sotercall/internal/test/need"
 )
 
 // ledgers are all kinds of Ledger there are.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb/dynalite"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 // While every second reply of the table is lost, a challenge that 200 submit at the same

@@ -12,12 +12,12 @@ import (
 	"go.uber.org/goleak"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb"
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

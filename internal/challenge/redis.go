@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"sotercall/internal/redis"
+	"sotercall/internal/store/redis"
 )
 
 // Redis is a [Ledger] of all who share a server: a challenge counts once in the

@@ -12,8 +12,8 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
 )
 
 func do(t *testing.T, store *redis.Store, command string, args ...any) any {

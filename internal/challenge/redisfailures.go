@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"sotercall/internal/redis"
+	"sotercall/internal/store/redis"
 )
 
 // failuresKey holds the count of failures, a colon, and the nonce of the last.

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/dynamodb/dynalite"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/dynamodb/dynalite"
 )
 
 // What a verification costs in requests to a table, as docs/stores.md and

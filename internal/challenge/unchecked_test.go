@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis/redistest"
+	"sotercall/internal/store/redis/redistest"
 )
 
 // uncheckedOf has the reasons of a desk collected.

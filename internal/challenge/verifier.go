@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/redis"
 )
 
 // Time after the expiry of a challenge.

@@ -13,9 +13,9 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redis"
-	"sotercall/internal/redis/redistest"
 	"sotercall/internal/secret"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/store/redis/redistest"
 )
 
 // desk is a Verifier with everything around it that a test may want to move.

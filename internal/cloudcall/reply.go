@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/redact"
+	"sotercall/internal/secret/redact"
 )
 
 // ErrorType is the content type by which the SDK knows a [GatewayError]. It

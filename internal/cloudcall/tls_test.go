@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/test/tlstest"
 )
 
 func TestGatewaysWithAndWithoutHTTP2(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"sotercall/internal/openapi"
-	"sotercall/internal/redact"
+	"sotercall/internal/secret/redact"
 	"sotercall/internal/upstream"
 )
 

@@ -11,7 +11,7 @@ import (
 	"sotercall/internal/journal"
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secrets"
 )
 
 // first is the call that is meant where nothing names another.
@@ -65,10 +65,10 @@ func unconfigured(err error) *openapi.Error {
 	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), cause)
 }
 
-// detail returns the text of err for the log. A [secretsmanager.Failure] has more to
+// detail returns the text of err for the log. A [secrets.Failure] has more to
 // say there than a stranger may read.
 func detail(err error) string {
-	if failure, ok := errors.AsType[*secretsmanager.Failure](err); ok {
+	if failure, ok := errors.AsType[*secrets.Failure](err); ok {
 		return failure.Detail()
 	}
 	return err.Error()

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secrets"
 	"sotercall/internal/upstream"
 )
 
@@ -27,7 +27,7 @@ func (h *Handler) open(environment map[string]string) {
 		maps.Copy(h.environment, environment)
 		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS too
 		if err == nil {
-			h.secrets, err = secretsmanager.Open(h.environment, h.now)
+			h.secrets, err = secrets.Open(h.environment, h.now)
 		}
 		if h.secrets == nil {
 			h.function.Store(h.built(h.build, h.environment, err))

@@ -19,8 +19,8 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secretsmanager"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/secrets"
+	"sotercall/internal/secrets/secretsmanagertest"
 )
 
 // keeping is a function whose one secret is kept in server; it answers with the
@@ -91,20 +91,20 @@ func TestRotatedSecretNeedsNoDeployment(t *testing.T) {
 	server.Put("app", "second")
 	assert.Equal(t, "first", invoke())
 	assert.EqualValues(t, 1, built.Load())
-	clock = clock.Add(secretsmanager.Life)
+	clock = clock.Add(secrets.Life)
 	assert.Equal(t, "second", invoke())
 	assert.EqualValues(t, 2, built.Load())
-	clock = clock.Add(secretsmanager.Life)
+	clock = clock.Add(secrets.Life)
 	assert.Equal(t, "second", invoke())
 	assert.EqualValues(t, 2, built.Load(), "the twin: the same secret makes no new function")
 
 	server.Refuse("InternalServiceError", "")
-	clock = clock.Add(secretsmanager.Life)
+	clock = clock.Add(secrets.Life)
 	assert.Equal(t, "second", invoke())
 	assert.Contains(t, log.String(), "the secrets cannot be read anew, those from before are used")
 	server.Refuse("", "")
 	server.Put("app", "bad")
-	clock = clock.Add(secretsmanager.Life)
+	clock = clock.Add(secrets.Life)
 	assert.Contains(t, invoke(), "the function is not configured: WECHAT_APPSECRET is bad", "as in a new instance")
 	for _, secret := range []string{"first", "second"} {
 		assert.NotContains(t, log.String(), secret)

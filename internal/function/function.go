@@ -28,7 +28,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secrets"
 	"sotercall/internal/trigger"
 )
 
@@ -70,9 +70,9 @@ type Handler struct {
 	now   func() time.Time
 
 	once        sync.Once
-	environment map[string]string       // set by once, as are the next two
-	secrets     *secretsmanager.Secrets // nil: none is kept in Secrets Manager
-	building    sync.Mutex              // held while the function is built with secrets of Secrets Manager
+	environment map[string]string // set by once, as are the next two
+	secrets     *secrets.Secrets  // nil: none is kept in Secrets Manager
+	building    sync.Mutex        // held while the function is built with secrets of Secrets Manager
 	function    atomic.Pointer[Function]
 	warm        atomic.Bool
 }

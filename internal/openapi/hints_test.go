@@ -19,9 +19,9 @@ import (
 	"pgregory.net/rapid"
 
 	"sotercall/deploy/events"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // request is what a phone has signed as a question, and signed the reverse.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/require"
 )

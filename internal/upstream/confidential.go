@@ -3,7 +3,7 @@ package upstream
 import (
 	"net/url"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/loopback"
 )
 
 // IsConfidential reports whether requests to u may carry secrets: over https, or over

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/tlstest"
+	"sotercall/internal/test/tlstest"
 	"sotercall/internal/upstream"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // For minutes WeChat is in trouble, and is asked no more than a fifth more often.

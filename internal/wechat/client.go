@@ -25,7 +25,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/journal"
-	"sotercall/internal/redact"
+	"sotercall/internal/secret/redact"
 	"sotercall/internal/upstream"
 )
 

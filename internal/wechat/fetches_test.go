@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
 )

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
 )
 
 func refuseToken(w http.ResponseWriter) {

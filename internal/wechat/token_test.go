@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // An environment that is initialised ahead of its first call (provisioned concurrency)

@@ -19,9 +19,9 @@ import (
 
 	"sotercall/deploy/events"
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/internal/wechat"
 )

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/config"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/tokenserver"
@@ -30,7 +29,7 @@ func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File 
 
 // read reads the apps; none if there are none. What is wrong is told by the name of
 // the variable and the place in the document.
-func (s appsSettings) read(check *config.Check, environment map[string]string) appSet {
+func (s appsSettings) read(check *checker, environment map[string]string) appSet {
 	if !s.isDocument() {
 		if s.AppID == "" || s.AppSecret.IsZero() {
 			return appSet{}
@@ -64,7 +63,7 @@ func (s appsSettings) read(check *config.Check, environment map[string]string) a
 }
 
 // apart demands of secrets of a variable that none is an app's or a client's.
-func apart(check *config.Check, name string, secrets []secret.Text, set appSet) {
+func apart(check *checker, name string, secrets []secret.Text, set appSet) {
 	check.Apart(name, secrets, "an app", appSecrets(set))
 	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))
 }

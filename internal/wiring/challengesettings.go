@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/config"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -27,10 +26,10 @@ type challengeSettings struct {
 // readChallengeSettings reads the variables, and refuses what cannot work.
 func readChallengeSettings(environment map[string]string) (challengeSettings, error) {
 	var s challengeSettings
-	if err := config.Read(&s, environment); err != nil {
+	if err := readVariables(&s, environment); err != nil {
 		return challengeSettings{}, err
 	}
-	var check config.Check
+	var check checker
 	check.Required("CHALLENGE_SECRET", len(s.ChallengeSecret) > 0)
 	checkChallengeSecret(&check, s.ChallengeSecret)
 	check.That(s.ChallengeTTL >= challenge.MinTTL && s.ChallengeTTL <= challenge.MaxTTL,
@@ -42,10 +41,10 @@ func readChallengeSettings(environment map[string]string) (challengeSettings, er
 }
 
 // checkChallengeSecret demands secrets that can sign challenges.
-func checkChallengeSecret(check *config.Check, secrets []secret.Text) {
+func checkChallengeSecret(check *checker, secrets []secret.Text) {
 	for _, s := range secrets {
-		if len(s.Reveal()) < challenge.MinSecret {
-			check.That(false, "CHALLENGE_SECRET", fmt.Sprintf("must be one or more secrets of at least %d bytes, separated by commas", challenge.MinSecret))
+		if len(s.Reveal()) < challenge.minSecret {
+			check.That(false, "CHALLENGE_SECRET", fmt.Sprintf("must be one or more secrets of at least %d bytes, separated by commas", challenge.minSecret))
 			return
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/function"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/secrets/secretsmanagertest"
+	"sotercall/internal/test/hosted"
 )
 
 // TestNoAppLearnsTheSecretsOfAnother: WeChat answers a request about the first of 100
@@ -42,7 +42,7 @@ func TestNoAppLearnsTheSecretsOfAnother(t *testing.T) {
 			app["secret"] = hidden[0]
 		}
 	})
-	m := &many{logs: new(hostedtest.Log), environment: map[string]string{"WECHAT_APPS": document, "WECHAT_API_BASE": weChat.URL}}
+	m := &many{logs: new(hosted.Log), environment: map[string]string{"WECHAT_APPS": document, "WECHAT_API_BASE": weChat.URL}}
 	m.start(t, Token)
 	got, answer := m.token(second, clientSecret, "")
 	require.Equal(t, token, got, answer)
@@ -55,7 +55,7 @@ func TestNoAppLearnsTheSecretsOfAnother(t *testing.T) {
 	written := m.logs.String()
 	assert.Contains(t, written, "invalid appsecret [redacted]", "the twin: the echo came")
 	for _, secret := range hidden {
-		assert.Empty(t, hostedtest.Leak(written, secret))
+		assert.Empty(t, hosted.Leak(written, secret))
 	}
 }
 
@@ -65,8 +65,8 @@ func TestStrangersLearnNothingOfTheAccount(t *testing.T) {
 	const said = "User: arn:aws:sts::123456789012:assumed-role/sotercall-token-production/i is not authorized to perform: secretsmanager:GetSecretValue"
 	server := secretsmanagertest.Start(t)
 	server.Refuse("AccessDeniedException", said)
-	m := &many{logs: new(hostedtest.Log)}
-	variables := hostedtest.With(hostedtest.With(server.Variables(), secretsmanagertest.Credentials()), map[string]string{
+	m := &many{logs: new(hosted.Log)}
+	variables := hosted.With(hosted.With(server.Variables(), secretsmanagertest.Credentials()), map[string]string{
 		"WECHAT_APPID": "wx5a4db0c55a4db0c5", "WECHAT_APPSECRET_ARN": secretsmanagertest.ARN("app"), "HTTP_BEARER_TOKENS": clientSecret,
 	})
 	for name, value := range variables {

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/adapter"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/function"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 const (
@@ -31,10 +31,10 @@ const (
 
 // many are n apps at WeChat, and a function for all of them.
 type many struct {
-	hostedtest.Sandbox
+	hosted.Sandbox
 	ids  []string
 	on   *function.Handler
-	logs *hostedtest.Log
+	logs *hosted.Log
 
 	environment map[string]string
 }
@@ -52,7 +52,7 @@ func documentOf(t *testing.T, n int, change func(id string, app map[string]strin
 		}
 		all[appID(i)] = app
 	}
-	return string(hostedtest.JSON(t, map[string]any{
+	return string(hosted.JSON(t, map[string]any{
 		"apps": all,
 		"clients": map[string]any{
 			"all":   map[string]any{"secrets": []string{clientSecret, nextSecret}, "apps": []string{"*"}},
@@ -63,14 +63,14 @@ func documentOf(t *testing.T, n int, change func(id string, app map[string]strin
 
 func newMany(t *testing.T, build function.Builder, n int, change func(id string, app map[string]string), variables map[string]string) *many {
 	t.Helper()
-	m := &many{logs: new(hostedtest.Log)}
+	m := &many{logs: new(hosted.Log)}
 	var others []sandbox.Credentials
 	for i := range n {
 		m.ids = append(m.ids, appID(i))
 		others = append(others, sandbox.Credentials{AppID: appID(i), AppSecret: "secret-of-" + appID(i)})
 	}
-	m.Sandbox = hostedtest.NewSandbox(t, sandbox.Options{Apps: others})
-	m.environment = hostedtest.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
+	m.Sandbox = hosted.NewSandbox(t, sandbox.Options{Apps: others})
+	m.environment = hosted.With(map[string]string{"WECHAT_APPS": documentOf(t, n, change), "WECHAT_API_BASE": m.URL}, variables)
 	m.start(t, build)
 	return m
 }
@@ -268,7 +268,7 @@ func TestRevokedAppIsRefreshedAlone(t *testing.T) {
 		var running sync.WaitGroup
 		for _, id := range m.ids {
 			for range calls {
-				running.Go(func() { assert.Equal(t, hostedtest.Verified, m.invoke(t, questions[id])) })
+				running.Go(func() { assert.Equal(t, hosted.Verified, m.invoke(t, questions[id])) })
 			}
 		}
 		running.Wait()
@@ -332,7 +332,7 @@ func (m *many) question(t *testing.T, appID, openid string) string {
 	require.NoError(t, err)
 	signed, err := phone.Sign("challenge")
 	require.NoError(t, err)
-	return string(hostedtest.JSON(t, map[string]string{
+	return string(hosted.JSON(t, map[string]string{
 		"appid": appID, "openid": openid, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature,
 	}))
 }

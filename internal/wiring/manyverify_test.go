@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/adapter"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // service is everything in one function, for two apps.
 func service(t *testing.T, variables map[string]string) *many {
 	t.Helper()
-	return newMany(t, Service, 2, nil, hostedtest.With(map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, variables))
+	return newMany(t, Service, 2, nil, hosted.With(map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, variables))
 }
 
 // without takes a member out of a question.
@@ -35,7 +35,7 @@ func without(t *testing.T, question string, names ...string) string {
 	for _, name := range names {
 		delete(members, name)
 	}
-	return string(hostedtest.JSON(t, members))
+	return string(hosted.JSON(t, members))
 }
 
 func with(t *testing.T, question, name, value string) string {
@@ -46,8 +46,8 @@ func with(t *testing.T, question, name, value string) string {
 func TestBackendNamesTheApp(t *testing.T) {
 	m := service(t, nil)
 	first, second := m.question(t, m.ids[0], ofFirst), m.question(t, m.ids[1], ofSecond)
-	assert.Equal(t, hostedtest.Verified, m.invoke(t, first))
-	assert.Equal(t, hostedtest.Verified, m.invoke(t, second))
+	assert.Equal(t, hosted.Verified, m.invoke(t, first))
+	assert.Equal(t, hosted.Verified, m.invoke(t, second))
 	assert.Contains(t, m.invoke(t, with(t, first, "appid", m.ids[1])), `"errCode":40003`, "the user is another app's")
 	for _, c := range []struct{ question, says string }{
 		{without(t, first, "appid"), "-501007 invalid parameters. parameter.appid is missing: this function works for several apps"},
@@ -58,7 +58,7 @@ func TestBackendNamesTheApp(t *testing.T) {
 		assert.Contains(t, answer, `"isOk":false`)
 	}
 	bearer := http.Header{"Authorization": {"Bearer " + bearerToken}}
-	assert.Equal(t, hostedtest.Verified, m.post("/", second, bearer))
+	assert.Equal(t, hosted.Verified, m.post("/", second, bearer))
 	assert.Contains(t, m.post("/", without(t, second, "appid"), bearer), "parameter.appid is missing")
 }
 
@@ -76,8 +76,8 @@ func TestPlatformNamesTheAppOfAUser(t *testing.T) {
 	}
 	for name, ask := range ways {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, hostedtest.Verified, ask(ofFirst, m.ids[0], first))
-			assert.Equal(t, hostedtest.Verified, ask(ofFirst, m.ids[0], with(t, first, "appid", m.ids[0])))
+			assert.Equal(t, hosted.Verified, ask(ofFirst, m.ids[0], first))
+			assert.Equal(t, hosted.Verified, ask(ofFirst, m.ids[0], with(t, first, "appid", m.ids[0])))
 			assert.Contains(t, ask(ofFirst, m.ids[1], first), `"errCode":40003`, "WeChat knows no such user there")
 			for _, refused := range []string{
 				ask(ofFirst, m.ids[0], with(t, first, "appid", m.ids[1])),
@@ -134,10 +134,10 @@ func TestChallengesOfSeveralApps(t *testing.T) {
 	ask := func(challenge string) string {
 		signed, err := phone.Sign(challenge)
 		require.NoError(t, err)
-		return m.invoke(t, string(hostedtest.JSON(t, map[string]string{
+		return m.invoke(t, string(hosted.JSON(t, map[string]string{
 			"appid": m.ids[0], "openid": ofFirst, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})))
 	}
-	assert.Equal(t, hostedtest.Verified, ask(challengeFor(m.ids[0], ofFirst)))
+	assert.Equal(t, hosted.Verified, ask(challengeFor(m.ids[0], ofFirst)))
 	assert.Contains(t, ask(challengeFor(m.ids[1], ofFirst)), `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`)
 	assert.Contains(t, m.logs.String(), `"reason":"the challenge was issued in another app"`)
 	refused := m.invoke(t, fmt.Sprintf(`{"call":"openapi.soter.issueChallenge","openid":%q}`, ofFirst))
@@ -178,7 +178,7 @@ func TestDocumentsThatCannotWork(t *testing.T) {
 		"HTTP_BEARER_TOKENS must not hold a secret of an app":                   {"HTTP_BEARER_TOKENS": "secret-of-" + appID(1)},
 		"HTTP_BEARER_TOKENS must not hold a secret of a client":                 {"HTTP_BEARER_TOKENS": nextSecret},
 	} {
-		_, err := readTokenSettings(hostedtest.With(base, variables))
+		_, err := readTokenSettings(hosted.With(base, variables))
 		if assert.ErrorContains(t, err, says) {
 			for _, hidden := range []string{"secret-of-", clientSecret, nextSecret, firstSecret} {
 				assert.NotContains(t, err.Error(), hidden)
@@ -192,10 +192,10 @@ func TestDocumentsThatCannotWork(t *testing.T) {
 	assert.Len(t, s.apps.Apps, 2)
 	assert.Len(t, clientsOf(s.ClientSecrets, s.apps), 2, "those of the variable have a right to all apps")
 
-	_, err = readVerifySettings(hostedtest.With(base, map[string]string{"CHALLENGE_SECRET": nextSecret}))
+	_, err = readVerifySettings(hosted.With(base, map[string]string{"CHALLENGE_SECRET": nextSecret}))
 	require.ErrorContains(t, err, "CHALLENGE_SECRET must not hold a secret of a client")
-	_, err = Verify(hostedtest.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
+	_, err = Verify(hosted.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS is not used with SOTER_VERIFIER=cloudcall")
-	_, err = Service(hostedtest.With(base, map[string]string{"WECHAT_TOKEN_BASE": "https://token.example.com"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
+	_, err = Service(hosted.With(base, map[string]string{"WECHAT_TOKEN_BASE": "https://token.example.com"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS /clients are not used with WECHAT_TOKEN_BASE")
 }

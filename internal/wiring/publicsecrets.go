@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"sotercall/internal/config"
 	"sotercall/internal/secret"
 )
 
@@ -18,7 +17,7 @@ var publicMarks = []string{"no-secret", "-on-this-computer"}
 
 // refusePublic demands other credentials than the public ones where one of the bases is
 // WeChat's own. secrets are by variable.
-func refusePublic(check *config.Check, bases []*url.URL, appID string, set appSet, secrets map[string][]secret.Text) {
+func refusePublic(check *checker, bases []*url.URL, appID string, set appSet, secrets map[string][]secret.Text) {
 	if !slices.ContainsFunc(bases, isWeChats) {
 		return
 	}
@@ -35,7 +34,7 @@ func refusePublic(check *config.Check, bases []*url.URL, appID string, set appSe
 }
 
 // isWeChats reports whether an address is WeChat's own, by any of its names.
-func isWeChats(base *url.URL) bool { return base != nil && config.IsWeChats(base.Hostname()) }
+func isWeChats(base *url.URL) bool { return base != nil && isWeChats(base.Hostname()) }
 
 func isPublic(s secret.Text) bool {
 	return slices.ContainsFunc(publicMarks, func(mark string) bool { return strings.Contains(s.Reveal(), mark) })

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 )
 

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
-	"sotercall/internal/secretsmanager"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/secrets"
+	"sotercall/internal/secrets/secretsmanagertest"
+	"sotercall/internal/test/hosted"
 )
 
 const (
@@ -36,7 +36,7 @@ type rotating struct {
 	wechat  *sandbox.Sandbox
 	secrets *secretsmanagertest.Server
 	wind    func(by time.Duration)
-	log     *hostedtest.Log
+	log     *hosted.Log
 
 	connections atomic.Int32
 	mu          sync.Mutex
@@ -47,7 +47,7 @@ type rotating struct {
 // WeChat that takes an AppSecret.
 func rotatingOn(t *testing.T, on emulator.Platform, appSecret string, store map[string]string) *rotating {
 	t.Helper()
-	r := &rotating{secrets: secretsmanagertest.Start(t), appSecret: appSecret, log: new(hostedtest.Log)}
+	r := &rotating{secrets: secretsmanagertest.Start(t), appSecret: appSecret, log: new(hosted.Log)}
 	var err error
 	r.wechat, err = sandbox.New(sandbox.Options{Strict: true})
 	require.NoError(t, err)
@@ -112,17 +112,17 @@ func (r *rotating) rotate(pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		r.secrets.Put(pairs[i], pairs[i+1])
 	}
-	r.wind(secretsmanager.Life)
+	r.wind(secrets.Life)
 }
 
 // invoke sends an event of the developer's backend; behind a port, a request.
 func (r *rotating) invoke(t *testing.T, path string, event any) string {
 	t.Helper()
 	if server, ok := r.hosted.(*emulator.HTTPServer); ok {
-		_, answer := hostedtest.Post(t, server.URL+path, hostedtest.JSON(t, event), http.Header{"Authorization": {"Bearer " + bearerToken}})
+		_, answer := hosted.Post(t, server.URL+path, hosted.JSON(t, event), http.Header{"Authorization": {"Bearer " + bearerToken}})
 		return answer
 	}
-	answer, err := r.hosted.Invoke(context.Background(), emulator.Call{Payload: hostedtest.JSON(t, event)})
+	answer, err := r.hosted.Invoke(context.Background(), emulator.Call{Payload: hosted.JSON(t, event)})
 	require.NoError(t, err)
 	require.Empty(t, answer.FunctionError, "%s", answer.Payload)
 	return string(answer.Payload)
@@ -160,7 +160,7 @@ func everywhere(t *testing.T, appSecret string, test func(t *testing.T, r *rotat
 	for _, platform := range platforms {
 		t.Run(platform.Name, func(t *testing.T) {
 			t.Run("memory", func(t *testing.T) { test(t, rotatingOn(t, platform, appSecret, nil)) })
-			for name, start := range hostedtest.Stores {
+			for name, start := range hosted.Stores {
 				t.Run(name, func(t *testing.T) { test(t, rotatingOn(t, platform, appSecret, start(t).Variables)) })
 			}
 		})
@@ -172,21 +172,21 @@ func everywhere(t *testing.T, appSecret string, test func(t *testing.T, r *rotat
 func TestRotationKeepsWhatItDoesNotTouch(t *testing.T) {
 	everywhere(t, sandbox.DefaultAppSecret, func(t *testing.T, r *rotating) {
 		first := r.signed(t)
-		require.Equal(t, hostedtest.Verified, r.verify(t, first))
+		require.Equal(t, hosted.Verified, r.verify(t, first))
 		require.Contains(t, r.verify(t, first), wrong, "used before")
 		old := r.signed(t)
 		connections := r.connections.Load()
 
 		r.rotate("challenge", nextChallengeSecret+","+firstChallengeSecret)
 		assert.Contains(t, r.verify(t, first), wrong, "still used before")
-		assert.Equal(t, hostedtest.Verified, r.verify(t, old), "issued under the secret of before")
-		assert.Equal(t, hostedtest.Verified, r.verify(t, r.signed(t)))
+		assert.Equal(t, hosted.Verified, r.verify(t, old), "issued under the secret of before")
+		assert.Equal(t, hosted.Verified, r.verify(t, r.signed(t)))
 		r.rotate("challenge", nextChallengeSecret)
 		assert.Contains(t, r.verify(t, first), wrong)
-		assert.Equal(t, hostedtest.Verified, r.verify(t, r.signed(t)), "the twin: signed under the next")
+		assert.Equal(t, hosted.Verified, r.verify(t, r.signed(t)), "the twin: signed under the next")
 		r.rotate("app", nextAppSecret)
 		assert.Contains(t, r.verify(t, first), wrong)
-		assert.Equal(t, hostedtest.Verified, r.verify(t, r.signed(t)))
+		assert.Equal(t, hosted.Verified, r.verify(t, r.signed(t)))
 		assert.Equal(t, 1, r.wechat.Requests("/cgi-bin/token"), "the token in use")
 		assert.Equal(t, connections, r.connections.Load(), "the connections that were open")
 		assert.Contains(t, r.log.String(), `"reason":"the challenge was used before"`)
@@ -197,7 +197,7 @@ func TestRotationKeepsWhatItDoesNotTouch(t *testing.T) {
 		// The next fetch is made with the secret of now.
 		r.changeAppSecretAtWeChat(nextAppSecret)
 		r.wechat.RotateTokens()
-		assert.Equal(t, hostedtest.Verified, r.verify(t, r.signed(t)))
+		assert.Equal(t, hosted.Verified, r.verify(t, r.signed(t)))
 		assert.Equal(t, 2, r.wechat.Requests("/cgi-bin/token"))
 	})
 }
@@ -210,6 +210,6 @@ func TestRotationForgetsThatTheOldSecretWasRefused(t *testing.T) {
 		r.rotate("challenge", nextChallengeSecret)
 		require.Contains(t, refused(), `"errCode":40125`, "the twin: the AppSecret has not changed")
 		r.rotate("app", nextAppSecret)
-		assert.Equal(t, hostedtest.Verified, r.verify(t, r.signed(t)))
+		assert.Equal(t, hosted.Verified, r.verify(t, r.signed(t)))
 	})
 }

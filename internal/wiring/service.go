@@ -5,9 +5,8 @@ import (
 	"log/slog"
 	"strings"
 
-	"sotercall/internal/config"
 	"sotercall/internal/function"
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secrets"
 )
 
 // Service is verify, and beside it what is configured: challenge with
@@ -34,7 +33,7 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 		if caches == nil && err == nil { // verify needs no token
 			caches, _, err = w.tokenCaches(token, environment)
 		}
-		if config.Overlap(token.ClientSecrets, shared.challengeSecrets) {
+		if overlap(token.ClientSecrets, shared.challengeSecrets) {
 			problems = append(problems, errors.New("CHALLENGE_SECRET must not hold a secret of TOKEN_CLIENT_SECRETS"))
 		}
 		if environment["WECHAT_TOKEN_BASE"] != "" {
@@ -56,7 +55,7 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 // configured says whether there is a secret, here or in Secrets Manager. Where it
 // cannot be read, the calls that need it are there, and refused.
 func configured(environment map[string]string, name string) bool {
-	return environment[name] != "" || environment[name+secretsmanager.Suffix] != ""
+	return environment[name] != "" || environment[name+secrets.Suffix] != ""
 }
 
 // joined tells every problem once, in one line; nil if there is none.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/function"
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/test/hosted"
 )
 
 // crowd names n apps and n clients, each with the right to a few of the apps.
@@ -23,7 +23,7 @@ func crowd(t testing.TB, n int) map[string]string {
 		}
 	}
 	return map[string]string{
-		"WECHAT_APPS":        string(hostedtest.JSON(t, map[string]any{"apps": apps, "clients": clients})),
+		"WECHAT_APPS":        string(hosted.JSON(t, map[string]any{"apps": apps, "clients": clients})),
 		"CHALLENGE_SECRET":   strings.Repeat("c", 32),
 		"HTTP_BEARER_TOKENS": strings.Repeat("b", 32),
 	}

@@ -11,8 +11,8 @@ import (
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
 	"sotercall/internal/function"
-	"sotercall/internal/hostedtest"
 	"sotercall/internal/secret"
+	"sotercall/internal/test/hosted"
 )
 
 var (
@@ -49,7 +49,7 @@ func TestStoreThatCannotBeUsedIsRefused(t *testing.T) {
 		told := func(others ...map[string]string) error {
 			all := fetching
 			for _, other := range others {
-				all = hostedtest.With(all, other)
+				all = hosted.With(all, other)
 			}
 			_, err := function(all, slog.New(slog.DiscardHandler), new(slog.LevelVar))
 			return err

@@ -7,11 +7,10 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
-	"sotercall/internal/config"
-	"sotercall/internal/dynamodb"
-	"sotercall/internal/redact"
-	"sotercall/internal/redis"
 	"sotercall/internal/secret"
+	"sotercall/internal/secret/redact"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/redis"
 )
 
 // store is what all instances share. The nil store is none.
@@ -47,7 +46,7 @@ type storeSettings struct {
 func (s storeSettings) isSet() bool { return !s.RedisURL.IsZero() || s.DynamoDBTable != "" }
 
 // check refuses two stores.
-func (s storeSettings) check(check *config.Check) {
+func (s storeSettings) check(check *checker) {
 	check.That(s.RedisURL.IsZero() || s.DynamoDBTable == "", "REDIS_URL and DYNAMODB_TABLE", "name two stores: set one of them")
 }
 

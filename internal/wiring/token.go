@@ -4,7 +4,6 @@ import (
 	"log/slog"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/config"
 	"sotercall/internal/function"
 	"sotercall/internal/tokenserver"
 )
@@ -21,7 +20,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 	if err == nil {
 		level.Set(s.LogLevel)
 		w.redact.Learn(s.secrets()...)
-		w.warnOfCleartext(config.Cleartext(s.apiBases))
+		w.warnOfCleartext(cleartextHosts(s.apiBases))
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
 	return function.Function{BasePath: s.BasePath, Calls: tokenServer(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 
-	"sotercall/internal/config"
 	"sotercall/internal/secret"
 )
 
@@ -32,10 +31,10 @@ type tokenSettings struct {
 // readTokenSettings reads the variables, and refuses what cannot work.
 func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	var s tokenSettings
-	if err := config.Read(&s, environment); err != nil {
+	if err := readVariables(&s, environment); err != nil {
 		return tokenSettings{}, err
 	}
-	var check config.Check
+	var check checker
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
@@ -49,7 +48,7 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	s.Store.check(&check)
-	check.That(!config.Overlap(s.ClientSecrets, appSecrets(s.apps)), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
+	check.That(!overlap(s.ClientSecrets, appSecrets(s.apps)), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	check.Apart("TOKEN_CLIENT_SECRETS", s.ClientSecrets, "a client in the document", clientSecrets(s.apps.Clients))
 	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "TOKEN_CLIENT_SECRETS", s.ClientSecrets)

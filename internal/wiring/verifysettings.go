@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/config"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 )
@@ -41,10 +40,10 @@ type verifySettings struct {
 // readVerifySettings reads the variables, and refuses what cannot work.
 func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	var s verifySettings
-	if err := config.Read(&s, environment); err != nil {
+	if err := readVariables(&s, environment); err != nil {
 		return verifySettings{}, err
 	}
-	var check config.Check
+	var check checker
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	if s.AccessTokenMode == "none" {
 		s.noToken(&check, environment)
@@ -118,15 +117,15 @@ const openAPIHost = "api.weixin.qq.com"
 // cleartext returns the hosts to which secrets travel in the clear. The open API service of
 // Cloud Hosting gets none.
 func (s verifySettings) cleartext() []string {
-	hosts := config.Cleartext(s.tokenBases)
+	hosts := cleartextHosts(s.tokenBases)
 	if s.AccessTokenMode != "none" {
-		hosts = append(hosts, config.Cleartext(s.apiBases)...)
+		hosts = append(hosts, cleartextHosts(s.apiBases)...)
 	}
 	return hosts
 }
 
 // noToken reads what ACCESS_TOKEN_MODE=none needs.
-func (s *verifySettings) noToken(check *config.Check, environment map[string]string) {
+func (s *verifySettings) noToken(check *checker, environment map[string]string) {
 	if environment["WECHAT_API_BASE"] == "" {
 		s.APIBase = []string{"http://" + openAPIHost}
 	}
@@ -137,7 +136,7 @@ func (s *verifySettings) noToken(check *config.Check, environment map[string]str
 }
 
 // checkTogether refuses what would be ignored without a word.
-func (s *verifySettings) checkTogether(check *config.Check, environment map[string]string) {
+func (s *verifySettings) checkTogether(check *checker, environment map[string]string) {
 	s.Store.check(check)
 	check.That(s.CounterPolicy != challenge.EnforceCounter || s.Store.isSet(), "COUNTER_POLICY",
 		"cannot be enforced without a store that all instances share: set REDIS_URL or DYNAMODB_TABLE")

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
 	"sotercall/internal/secret"
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/secrets"
+	"sotercall/internal/test/hosted"
 )
 
 // values are what each variable may be set to, beside nothing.
@@ -102,12 +102,12 @@ func TestSetVariableIsUsedOrRefused(t *testing.T) {
 		"the platform's token":        {"ACCESS_TOKEN_MODE": "cloudbase"},
 		"no token":                    {"ACCESS_TOKEN_MODE": "none"},
 		"Cloud Call":                  {"SOTER_VERIFIER": "cloudcall"},
-		"Cloud Call, and HTTPS Call":  hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "cloudcall"}),
+		"Cloud Call, and HTTPS Call":  hosted.With(fetching, map[string]string{"SOTER_VERIFIER": "cloudcall"}),
 		"own keys in a file":          {"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": "authkeys.json"},
 		"own keys in a store":         {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"},
 		"own keys in a table":         {"SOTER_VERIFIER": "local", "DYNAMODB_TABLE": "sotercall"},
 		"own keys, and several apps":  {"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379", "WECHAT_APPS_FILE": "testdata/apps.json"},
-		"own keys, and an HTTPS Call": hostedtest.With(fetching, map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"}),
+		"own keys, and an HTTPS Call": hosted.With(fetching, map[string]string{"SOTER_VERIFIER": "local", "REDIS_URL": "redis://127.0.0.1:6379"}),
 	} {
 		for first, firsts := range values {
 			for second, seconds := range values {
@@ -179,14 +179,14 @@ func TestUnsafeSecretsAreRefused(t *testing.T) {
 		"the AppSecret":       base["WECHAT_APPSECRET"],
 		"the challenge's":     "a-challenge-secret-of-this-test-1",
 	} {
-		e := hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": bad, "CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"})
+		e := hosted.With(base, map[string]string{"HTTP_BEARER_TOKENS": bad, "CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"})
 		_, err := readVerifySettings(e)
 		if assert.ErrorContains(t, err, "HTTP_BEARER_TOKENS ", name) && len(bad) > 2 {
 			assert.NotContains(t, err.Error(), bad, "no message holds a secret")
 		}
 	}
 	for _, fine := range []string{good, good + ",another-bearer-token", "1234567890123456"} {
-		_, err := readVerifySettings(hostedtest.With(base, map[string]string{"HTTP_BEARER_TOKENS": fine}))
+		_, err := readVerifySettings(hosted.With(base, map[string]string{"HTTP_BEARER_TOKENS": fine}))
 		assert.NoError(t, err)
 	}
 	_, err := readVerifySettings(map[string]string{"WECHAT_APPID": "wx", "WECHAT_APPSECRET": strings.Repeat("s", 32), "CHALLENGE_SECRET": strings.Repeat("s", 32)})
@@ -200,7 +200,7 @@ func TestBasePaths(t *testing.T) {
 		"/": false, "a": false, "/a/": false, "//a": false, "/a//b": false, "/..": false, "/a/./b": false, "/a%2Fb": false, "/a?b": false, "/é": false,
 		"https://h/a": false, "/a b": false, "/a\nb": false, "/a\n": true,
 	} {
-		_, err := readVerifySettings(hostedtest.With(base, map[string]string{"HTTP_BASE_PATH": path}))
+		_, err := readVerifySettings(hosted.With(base, map[string]string{"HTTP_BASE_PATH": path}))
 		assert.Equal(t, ok, err == nil, fmt.Sprintf("%q: %v", path, err))
 	}
 }
@@ -218,5 +218,5 @@ func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
 			}
 		}
 	}
-	assert.ElementsMatch(t, names, secretsmanager.Variables)
+	assert.ElementsMatch(t, names, secrets.Variables)
 }

@@ -13,7 +13,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
-	"sotercall/internal/redact"
+	"sotercall/internal/secret/redact"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )

@@ -11,39 +11,39 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/adapter"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/function"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
-	"sotercall/internal/secretsmanager"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/secrets"
+	"sotercall/internal/secrets/secretsmanagertest"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
 )
 
 // kept is a function for many apps whose document is kept in Secrets Manager. wind
 // lets so much time pass that secrets are read anew.
-func kept(t *testing.T, apps int, texts map[string]string) (m *many, secrets *secretsmanagertest.Server, wind func()) {
+func kept(t *testing.T, apps int, texts map[string]string) (m *many, store *secretsmanagertest.Server, wind func()) {
 	t.Helper()
-	m, secrets = &many{logs: new(hostedtest.Log)}, secretsmanagertest.Start(t)
+	m, store = &many{logs: new(hosted.Log)}, secretsmanagertest.Start(t)
 	var others []sandbox.Credentials
 	for i := range apps {
 		others = append(others, sandbox.Credentials{AppID: appID(i), AppSecret: "secret-of-" + appID(i)})
 	}
-	m.Sandbox = hostedtest.NewSandbox(t, sandbox.Options{Apps: others})
-	m.environment = hostedtest.With(map[string]string{"WECHAT_API_BASE": m.URL}, hostedtest.With(secrets.Variables(), secretsmanagertest.Credentials()))
+	m.Sandbox = hosted.NewSandbox(t, sandbox.Options{Apps: others})
+	m.environment = hosted.With(map[string]string{"WECHAT_API_BASE": m.URL}, hosted.With(store.Variables(), secretsmanagertest.Credentials()))
 	for name, text := range texts {
-		secrets.Put(name, text)
-		m.environment[name+secretsmanager.Suffix] = secretsmanagertest.ARN(name)
+		store.Put(name, text)
+		m.environment[name+secrets.Suffix] = secretsmanagertest.ARN(name)
 	}
 	clock := time.Now()
 	m.on = function.New("service", Service, m.logs)
 	m.on.SetClock(func() time.Time { return clock })
 	m.invokeBy(t, adapter.Invocation{Environment: m.environment}, `{}`) // brings the variables
-	return m, secrets, func() { clock = clock.Add(secretsmanager.Life) }
+	return m, store, func() { clock = clock.Add(secrets.Life) }
 }
 
 // Apps come, go and change their secrets while the others go on.
 func TestDocumentOfTheAppsChanges(t *testing.T) {
-	m, secrets, wind := kept(t, 4, map[string]string{"WECHAT_APPS": documentOf(t, 3, nil)})
+	m, store, wind := kept(t, 4, map[string]string{"WECHAT_APPS": documentOf(t, 3, nil)})
 	tokens := map[int]string{}
 	for i := range 3 {
 		token, answer := m.token(appID(i), clientSecret, "")
@@ -59,7 +59,7 @@ func TestDocumentOfTheAppsChanges(t *testing.T) {
 			app["secret"] = "a-secret-that-wechat-does-not-know"
 		}
 	})
-	secrets.Put("WECHAT_APPS", takeOut(t, next, appID(2)))
+	store.Put("WECHAT_APPS", takeOut(t, next, appID(2)))
 	wind()
 	for i := range 2 {
 		token, answer := m.token(appID(i), clientSecret, "")
@@ -81,10 +81,10 @@ func TestDocumentOfTheAppsChanges(t *testing.T) {
 // Another REDIS_URL is another store: the token in use goes along.
 func TestStoreIsReopened(t *testing.T) {
 	first, second := redistest.Start(t), redistest.Start(t)
-	m, secrets, wind := kept(t, 2, map[string]string{"WECHAT_APPS": documentOf(t, 2, nil), "REDIS_URL": first.URL.Reveal()})
+	m, store, wind := kept(t, 2, map[string]string{"WECHAT_APPS": documentOf(t, 2, nil), "REDIS_URL": first.URL.Reveal()})
 	token, answer := m.token(appID(0), clientSecret, "")
 	require.NotEmpty(t, token, answer)
-	secrets.Put("REDIS_URL", second.URL.Reveal())
+	store.Put("REDIS_URL", second.URL.Reveal())
 	wind()
 	again, answer := m.token(appID(0), clientSecret, "")
 	assert.Equal(t, token, again, answer)
@@ -135,5 +135,5 @@ func takeOut(t *testing.T, document, appID string) string {
 	require.NoError(t, json.Unmarshal([]byte(document), &all))
 	require.Contains(t, all.Apps, appID, fmt.Sprint(len(all.Apps)))
 	delete(all.Apps, appID)
-	return string(hostedtest.JSON(t, map[string]any{"apps": all.Apps, "clients": all.Clients}))
+	return string(hosted.JSON(t, map[string]any{"apps": all.Apps, "clients": all.Clients}))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // secretsServer is the least Secrets Manager: every secret is the AppSecret.

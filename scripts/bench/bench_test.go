@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/need"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"sotercall/internal/gobuild"
+	"sotercall/internal/dev/gobuild"
 )
 
 // programs are what is measured, by the names of their binaries.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
 )
 
 // cold measures from exec to the first answer. What cannot be avoided is a token

@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/scripts/bench/hosting"
 )

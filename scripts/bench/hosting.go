@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 	"sotercall/scripts/bench/hosting"
 )
 

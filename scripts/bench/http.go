@@ -5,7 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 )
 
 // onPort is a container: functions there take requests.

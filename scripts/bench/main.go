@@ -26,7 +26,7 @@ import (
 	"strings"
 	"time"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/scripts/bench/hosting"
 )
 

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/nodemodules"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/nodemodules"
 )
 
 // againstNode compares the starts with those of the official SDK.

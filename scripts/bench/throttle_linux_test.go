@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 	"sotercall/scripts/bench/hosting"
 )
 

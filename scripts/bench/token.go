@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // fetchToken brings the token that the baseline is given.

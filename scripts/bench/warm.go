@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 	"sotercall/scripts/bench/hosting"
 )
 

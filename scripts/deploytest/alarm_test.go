@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // filters are the metric filters of template.yaml, by the function whose log they

@@ -21,12 +21,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dynamodb/dynalite"
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
-	"sotercall/internal/secretsmanager/secretsmanagertest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/secrets/secretsmanagertest"
+	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/need"
 )
 
 // cloud is what a stack of the template finds around it, on this computer.

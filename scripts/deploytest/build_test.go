@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 // objects are those of a file for Kubernetes.

@@ -19,10 +19,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/loopback"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // insideVariable tells the test's second process where it may work.

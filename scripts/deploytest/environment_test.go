@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/sandbox"
-	"sotercall/internal/secretsmanager"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/secrets"
 )
 
 // variablesOf reads from a function's settings which environment variables it
@@ -90,7 +90,7 @@ func arnOf(name string, secret map[string]bool) string {
 	if !secret[name] {
 		return ""
 	}
-	return name + secretsmanager.Suffix
+	return name + secrets.Suffix
 }
 
 // forSeveralApps are variables that the templates for AWS leave out: they deploy the
@@ -139,16 +139,16 @@ func TestNoSecretStandsInTheConfiguration(t *testing.T) {
 	}
 }
 
-// secrets are the secrets that each function reads, by the variables that they go
+// secretsOf are the secrets that each function reads, by the variables that they go
 // into, with a set of parameters.
-func secrets(t *testing.T, set object) map[string]map[string]string {
+func secretsOf(t *testing.T, set object) map[string]map[string]string {
 	t.Helper()
 	found := map[string]map[string]string{}
 	for id, resource := range evaluate(t, load(t, "template.yaml"), set).stack() {
 		if function, ok := functionsOf[id]; ok {
 			found[function] = map[string]string{}
 			for variable, value := range at(t, resource, "Properties", "Environment", "Variables").(object) {
-				if name, isARN := strings.CutSuffix(variable, secretsmanager.Suffix); isARN && value != "" {
+				if name, isARN := strings.CutSuffix(variable, secrets.Suffix); isARN && value != "" {
 					secret, ok := strings.CutPrefix(value.(string), "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:sotercall/")
 					require.True(t, ok, "%s: %v", variable, value)
 					found[function][name] = secret
@@ -163,16 +163,16 @@ func secrets(t *testing.T, set object) map[string]map[string]string {
 // client of the token function, and has no AppSecret.
 func TestFunctionsReadTheirOwnSecrets(t *testing.T) {
 	app := map[string]string{"WECHAT_APPSECRET": "WECHAT_APPSECRET"}
-	assert.Equal(t, map[string]map[string]string{"verify": app}, secrets(t, nil), "only AppId matters")
+	assert.Equal(t, map[string]map[string]string{"verify": app}, secretsOf(t, nil), "only AppId matters")
 	assert.Equal(t, map[string]map[string]string{
 		"verify":    {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "CHALLENGE_SECRET": "CHALLENGE_SECRET", "REDIS_URL": "REDIS_URL"},
 		"token":     {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "TOKEN_CLIENT_SECRETS": "TOKEN_CLIENT_SECRETS", "REDIS_URL": "REDIS_URL"},
 		"challenge": {"CHALLENGE_SECRET": "CHALLENGE_SECRET"},
-	}, secrets(t, object{"Challenges": "yes", "Store": "redis", "TokenClients": "yes"}))
+	}, secretsOf(t, object{"Challenges": "yes", "Store": "redis", "TokenClients": "yes"}))
 	assert.Equal(t, map[string]map[string]string{
 		"verify": {"WECHAT_APPSECRET": "VERIFY_CLIENT_SECRET"},
 		"token":  {"WECHAT_APPSECRET": "WECHAT_APPSECRET", "TOKEN_CLIENT_SECRETS": "TOKEN_CLIENT_SECRETS"},
-	}, secrets(t, object{"Store": "none"}))
+	}, secretsOf(t, object{"Store": "none"}))
 }
 
 // references are the texts that a value may turn into.

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // deployed is what a stack's outputs lead to, on this computer: the functions on

@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 	scf "github.com/tencentyun/scf-go-lib/events"
 
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
 	"sotercall/internal/trigger"
 )
 

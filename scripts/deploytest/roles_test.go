@@ -102,7 +102,7 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 // What a function may read is what it is told to.
 func TestRolesAllowTheSecretsThatTheFunctionsRead(t *testing.T) {
 	for _, set := range []object{nil, {"Challenges": "yes"}, {"TokenClients": "yes"}, {"Store": "redis", "Challenges": "yes", "TokenClients": "yes"}, {"Store": "none"}} {
-		for function, read := range secrets(t, set) {
+		for function, read := range secretsOf(t, set) {
 			var names []string
 			for _, name := range read {
 				names = append(names, name)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 // tools is where the Node tools are installed, seen from the folder deploy.

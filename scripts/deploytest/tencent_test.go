@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // visitor is a user of the backend.
@@ -24,7 +24,7 @@ type visitor struct {
 
 func logIn(t *testing.T, url, openid string) visitor {
 	t.Helper()
-	status, body := hostedtest.Post(t, url+"/login", hostedtest.JSON(t, object{"code": "code-of-" + openid}), nil)
+	status, body := hosted.Post(t, url+"/login", hosted.JSON(t, object{"code": "code-of-" + openid}), nil)
 	require.Equal(t, http.StatusOK, status, body)
 	var answer struct {
 		Session string `json:"session"`
@@ -36,7 +36,7 @@ func logIn(t *testing.T, url, openid string) visitor {
 
 func (c visitor) post(t *testing.T, path string, question any) (status int, answer object) {
 	t.Helper()
-	status, body := hostedtest.Post(t, c.url+path, hostedtest.JSON(t, question), http.Header{"X-Session": {c.session}})
+	status, body := hosted.Post(t, c.url+path, hosted.JSON(t, question), http.Header{"X-Session": {c.session}})
 	require.NoError(t, json.Unmarshal([]byte(body), &answer), body)
 	return status, answer
 }
@@ -130,7 +130,7 @@ func TestBackend(t *testing.T) {
 		assert.NotContains(t, answer, "session")
 	}
 	for _, body := range []string{"", "null", "[", "7", strings.Repeat(" ", 65<<10)} {
-		status, answer := hostedtest.Post(t, url+"/pay", []byte(body), http.Header{"X-Session": {alice.session}})
+		status, answer := hosted.Post(t, url+"/pay", []byte(body), http.Header{"X-Session": {alice.session}})
 		assert.NotContains(t, answer, `"isOk":true`, body)
 		assert.Contains(t, []int{http.StatusOK, http.StatusBadRequest, http.StatusRequestEntityTooLarge}, status)
 	}
@@ -145,7 +145,7 @@ func TestBackend(t *testing.T) {
 
 // TestBackendWithoutFunctions: what is no answer of a function pays nothing.
 func TestBackendWithoutFunctions(t *testing.T) {
-	w := &world{log: &hostedtest.Log{}}
+	w := &world{log: &hosted.Log{}}
 	for name, reply := range map[string]http.HandlerFunc{
 		"a web page": func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("<html>")) },
 		"no errCode": func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(`{"isOk":true}`)) },
@@ -172,7 +172,7 @@ func TestBackendWithoutWeChat(t *testing.T) {
 			http.Redirect(rw, r, "/elsewhere?"+r.URL.RawQuery, http.StatusFound)
 		})),
 	} {
-		w := &world{doors: "http://127.0.0.1:1", log: &hostedtest.Log{}}
+		w := &world{doors: "http://127.0.0.1:1", log: &hosted.Log{}}
 		url := w.startBackend(t, map[string]string{"WECHAT_API_BASE": base})
 		status, answer := (visitor{url: url}).post(t, "/login", object{"code": "code-of-" + user})
 		assert.Equal(t, http.StatusInternalServerError, status, name)

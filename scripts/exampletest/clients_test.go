@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 // client is a file of examples/clients, and what runs it.
@@ -113,7 +113,7 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 	}
 	signed := func(t *testing.T, holder string) sandbox.Signed {
 		t.Helper()
-		status, challenge := hostedtest.Post(t, w.doors+"/openapi/soter/issueChallenge", hostedtest.JSON(t, object{"openid": user}),
+		status, challenge := hosted.Post(t, w.doors+"/openapi/soter/issueChallenge", hosted.JSON(t, object{"openid": user}),
 			http.Header{"Authorization": {"Bearer " + bearerToken}})
 		require.Equal(t, http.StatusOK, status, challenge)
 		_, challenge, _ = strings.Cut(challenge, `"challenge":"`)
@@ -127,7 +127,7 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 	}
 
 	t.Run("genuine", func(t *testing.T) {
-		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, user)))
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, signed(t, user)))
 		assert.Equal(t, genuine, status, stderr)
 		assert.Equal(t, "genuine\n", stdout)
 	})
@@ -135,26 +135,26 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		return
 	}
 	t.Run("another user's phone", func(t *testing.T) {
-		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, stranger)))
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, signed(t, stranger)))
 		assert.Equal(t, refused, status, stderr)
 		assert.Equal(t, "refused\n", stdout)
 	})
 	t.Run("WeChat refuses the call", func(t *testing.T) {
 		require.NoError(t, w.sandbox.Inject(sandbox.Fault{Path: verifyFault, Kind: sandbox.FaultErrCode, ErrCode: 48001}))
 		defer w.sandbox.ClearFaults()
-		status, stdout, stderr := ask(t, w.doors, bearerToken, hostedtest.JSON(t, signed(t, user)))
+		status, stdout, stderr := ask(t, w.doors, bearerToken, hosted.JSON(t, signed(t, user)))
 		assert.Equal(t, noVerdict, status)
 		assert.Empty(t, stdout)
 		assert.Contains(t, stderr, "no verdict: ")
 		assert.Contains(t, stderr, "502")
 	})
 	t.Run("a wrong token", func(t *testing.T) {
-		status, _, stderr := ask(t, w.doors, "wrong", hostedtest.JSON(t, signed(t, user)))
+		status, _, stderr := ask(t, w.doors, "wrong", hosted.JSON(t, signed(t, user)))
 		assert.Equal(t, noVerdict, status)
 		assert.Contains(t, stderr, "401")
 	})
 	t.Run("nobody listens", func(t *testing.T) {
-		status, _, _ := ask(t, "http://127.0.0.1:1", bearerToken, hostedtest.JSON(t, signed(t, user)))
+		status, _, _ := ask(t, "http://127.0.0.1:1", bearerToken, hosted.JSON(t, signed(t, user)))
 		assert.Equal(t, noVerdict, status)
 	})
 
@@ -207,10 +207,10 @@ func (r runner) testTLS(t *testing.T, genuinely http.Handler) {
 		assert.Empty(t, stdout, name)
 		assert.NotEmpty(t, stderr, name)
 	}
-	noVerdictFrom("an unknown authority", hostedtest.ServeTLS(t, genuinely))
+	noVerdictFrom("an unknown authority", hosted.ServeTLS(t, genuinely))
 	r.trust(t)
 	for name, protocols := range map[string][]string{"HTTP/2 and HTTP/1.1": tlstest.Common, "HTTP/1.1 only": {"http/1.1"}, "no ALPN": {}} {
-		status, stdout, stderr := r.ask(t, hostedtest.ServeTLS(t, genuinely, protocols...), bearerToken, question)
+		status, stdout, stderr := r.ask(t, hosted.ServeTLS(t, genuinely, protocols...), bearerToken, question)
 		assert.Equal(t, genuine, status, "%s: %s", name, stderr)
 		assert.Equal(t, "genuine\n", stdout, name)
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // TestOnALaptop is docs/walkthrough.md, "On your computer": the two commands, and the
@@ -30,7 +30,7 @@ func TestOnALaptop(t *testing.T) {
 
 	const holder = "oLocal-User_0000000000000001"
 	base := startLocal(t)
-	w := &world{urls: urls{AppID: sandbox.DefaultAppID, Sandbox: base}, log: &hostedtest.Log{}}
+	w := &world{urls: urls{AppID: sandbox.DefaultAppID, Sandbox: base}, log: &hosted.Log{}}
 	w.Backend = w.startBackend(t, map[string]string{
 		"SOTER_URL": base + "/functions", "SANDBOX_OPENID": holder, "SOTER_BEARER_TOKEN": "", "WECHAT_APPID": "", "WECHAT_APPSECRET": "",
 	})
@@ -61,7 +61,7 @@ func startLocal(t *testing.T) string {
 	require.NoError(t, free.Close())
 	command := exec.Command(binary, "-challenges", "-addr", address, "-phones", t.TempDir())
 	command.Dir = "../.."
-	log := &hostedtest.Log{}
+	log := &hosted.Log{}
 	command.Stderr = log
 	stdout, err := command.StdoutPipe()
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func startLocal(t *testing.T) string {
 	go func() { _, _ = io.Copy(io.Discard, lines) }() // until the process ends
 	// The address may be there before the functions are.
 	require.Eventually(t, func() bool {
-		_, answer := hostedtest.Post(t, "http://"+address+"/functions/openapi/soter/verifySignature", []byte("{}"), nil)
+		_, answer := hosted.Post(t, "http://"+address+"/functions/openapi/soter/verifySignature", []byte("{}"), nil)
 		return strings.Contains(answer, "errCode")
 	}, time.Minute, 50*time.Millisecond, log.String())
 	return "http://" + address

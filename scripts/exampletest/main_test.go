@@ -3,7 +3,7 @@ package exampletest
 import (
 	"testing"
 
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "challenge", "service") }
+func TestMain(m *testing.M) { hosted.Main(m, "verify", "challenge", "service") }

@@ -3,7 +3,7 @@ package exampletest
 import (
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

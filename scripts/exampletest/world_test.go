@@ -13,10 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 const (
@@ -38,17 +38,17 @@ type urls struct {
 // CloudBase, as a service in Cloud Hosting, and behind a backend.
 type world struct {
 	urls
-	sandbox hostedtest.Sandbox
+	sandbox hosted.Sandbox
 	doors   string // both functions behind one HTTP API
-	log     *hostedtest.Log
+	log     *hosted.Log
 }
 
 func open(t *testing.T) *world {
 	t.Helper()
-	w := &world{sandbox: hostedtest.NewSandbox(t, sandbox.Options{}), log: &hostedtest.Log{}}
+	w := &world{sandbox: hosted.NewSandbox(t, sandbox.Options{}), log: &hosted.Log{}}
 	secret := map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32), "HTTP_BEARER_TOKENS": bearerToken}
-	verify := hostedtest.SCF(t, "verify", hostedtest.With(w.sandbox.Variables(), secret), 10*time.Second, w.log)
-	challenge := hostedtest.SCF(t, "challenge", secret, 10*time.Second, w.log)
+	verify := hosted.SCF(t, "verify", hosted.With(w.sandbox.Variables(), secret), 10*time.Second, w.log)
+	challenge := hosted.SCF(t, "challenge", secret, 10*time.Second, w.log)
 
 	doors := http.NewServeMux()
 	doors.Handle("/", emulator.HTTPAPI(verify))
@@ -80,7 +80,7 @@ func (w *world) cloudHosting(t *testing.T) http.Handler {
 	require.NoError(t, err)
 	openAPI := app.OpenAPIService("/cgi-bin/soter/verify_signature")
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: hostedtest.Ample, Log: w.log,
+		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: w.log,
 		Env: map[string]string{
 			"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "CHALLENGE_SECRET": strings.Repeat("c", 32),
 			"WECHAT_API_BASE": serve(t, openAPI),
@@ -123,7 +123,7 @@ func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 		"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret,
 		"WECHAT_API_BASE": serve(t, http.HandlerFunc(code2Session)),
 	}
-	for name, value := range hostedtest.With(all, variables) {
+	for name, value := range hosted.With(all, variables) {
 		command.Env = append(command.Env, name+"="+value)
 	}
 	command.Stderr = w.log

@@ -12,29 +12,29 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/emulator"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // world has the sandboxes of all cases, each open once.
 type world struct {
 	cases     []testCase
-	sandboxes map[place]hostedtest.Sandbox
+	sandboxes map[place]hosted.Sandbox
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	need.NodeModules(t, ".")
-	w := &world{cases: cases(t), sandboxes: map[place]hostedtest.Sandbox{}}
+	w := &world{cases: cases(t), sandboxes: map[place]hosted.Sandbox{}}
 	for _, c := range w.cases {
 		w.open(t, c.place)
 	}
 	return w
 }
 
-func (w *world) open(t *testing.T, p place) hostedtest.Sandbox {
+func (w *world) open(t *testing.T, p place) hosted.Sandbox {
 	t.Helper()
 	if _, ok := w.sandboxes[p]; !ok {
 		w.sandboxes[p] = p.open(t)
@@ -116,16 +116,16 @@ func (w *world) functions(t *testing.T) ours {
 		if p == late {
 			return 3 * time.Second
 		}
-		return hostedtest.Ample
+		return hosted.Ample
 	}
 	invokeHTTPS := map[place]func(t *testing.T, event []byte) string{}
 	for p, s := range w.sandboxes {
-		runtime := hostedtest.Lambda(t, "verify", s.Variables(), limit(p), new(hostedtest.Log))
-		invokeHTTPS[p] = func(t *testing.T, event []byte) string { return hostedtest.Invoke(t, runtime, event, nil) }
+		runtime := hosted.Lambda(t, "verify", s.Variables(), limit(p), new(hosted.Log))
+		invokeHTTPS[p] = func(t *testing.T, event []byte) string { return hosted.Invoke(t, runtime, event, nil) }
 	}
 	invokeCloud := map[bool]emulator.Runtime{}
 	for _, p := range []place{sound, late} {
-		invokeCloud[p == late] = hostedtest.SCF(t, "verify", map[string]string{"SOTER_VERIFIER": "cloudcall"}, limit(p), new(hostedtest.Log))
+		invokeCloud[p == late] = hosted.SCF(t, "verify", map[string]string{"SOTER_VERIFIER": "cloudcall"}, limit(p), new(hosted.Log))
 	}
 	return ours{
 		"wechat": func(t *testing.T, c testCase, event []byte) string {
@@ -139,7 +139,7 @@ func (w *world) functions(t *testing.T) ours {
 			if environment["TCB_SOURCE"] == "" { // a backend asks, by WeChat's invokeCloudFunction: it brings a ticket
 				environment["TCB_SOURCE"] = "wx_http"
 			}
-			return hostedtest.Invoke(t, invokeCloud[c.place == late], event, environment)
+			return hosted.Invoke(t, invokeCloud[c.place == late], event, environment)
 		},
 	}
 }
@@ -153,7 +153,7 @@ func TestOurFunctionAnswersAsTheSDKDoes(t *testing.T) {
 		t.Run(verifier, func(t *testing.T) {
 			for i, c := range w.cases {
 				t.Run(c.name, func(t *testing.T) {
-					compare(t, theirs[i], invoke(t, c, hostedtest.JSON(t, c.question)))
+					compare(t, theirs[i], invoke(t, c, hosted.JSON(t, c.question)))
 				})
 			}
 		})
@@ -217,7 +217,7 @@ func TestWhereTheSDKSaysNothingOurFunctionRefuses(t *testing.T) {
 		assert.NotContains(t, got.Answer, "isOk")
 	}
 	for verifier, invoke := range w.functions(t) {
-		assert.Contains(t, invoke(t, c, hostedtest.JSON(t, c.question)),
+		assert.Contains(t, invoke(t, c, hosted.JSON(t, c.question)),
 			`{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. `, verifier)
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 // The credentials of the gateways, which open nothing else.
@@ -38,7 +38,7 @@ func refusing(errcode int, errmsg string) place {
 	return place{fault: sandbox.Fault{Path: weChatPath, Kind: sandbox.FaultErrCode, ErrCode: errcode, ErrMsg: errmsg}}
 }
 
-func (p place) open(t *testing.T) hostedtest.Sandbox {
+func (p place) open(t *testing.T) hosted.Sandbox {
 	t.Helper()
 	config := []byte(p.config)
 	if p.config == "" {
@@ -46,7 +46,7 @@ func (p place) open(t *testing.T) hostedtest.Sandbox {
 		config, err = os.ReadFile("../../functions/verify/config.json")
 		require.NoError(t, err)
 	}
-	s := hostedtest.NewSandbox(t, sandbox.Options{CloudSecretID: secretID, CloudSecretKey: secretKey, FunctionConfig: config})
+	s := hosted.NewSandbox(t, sandbox.Options{CloudSecretID: secretID, CloudSecretKey: secretKey, FunctionConfig: config})
 	s.URL = s.ServePlain(t) // the subject is what SDKs say; old ones trust no authority of ours
 	if p.fault.Kind != "" {
 		require.NoError(t, s.Inject(p.fault))
@@ -73,7 +73,7 @@ const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errC
 
 func cases(t *testing.T) []testCase {
 	t.Helper()
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	genuine := func() question {
 		return question{OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}
 	}

@@ -19,11 +19,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/redis/redistest"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 const (
@@ -34,9 +34,9 @@ const (
 
 // centralServer is the token function of docs/central-token-server.md, on a port,
 // for two apps, in front of a sandbox.
-func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hostedtest.Sandbox) {
+func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hosted.Sandbox) {
 	t.Helper()
-	weChat = hostedtest.NewSandbox(t, sandbox.Options{Apps: []sandbox.Credentials{{AppID: shop, AppSecret: shopSecret}, {AppID: game, AppSecret: gameSecret}}})
+	weChat = hosted.NewSandbox(t, sandbox.Options{Apps: []sandbox.Credentials{{AppID: shop, AppSecret: shopSecret}, {AppID: game, AppSecret: gameSecret}}})
 	file := filepath.Join(t.TempDir(), "apps.json")
 	require.NoError(t, os.WriteFile(file, []byte(`{
   "apps": {
@@ -46,7 +46,7 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hostedtest
   "clients": {"shop": {"secrets": ["`+shopClient+`"], "apps": ["`+shop+`"]}}
 }`), 0o600))
 	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hostedtest.Binary("token"), Timeout: hostedtest.Ample, Log: new(hostedtest.Log),
+		Name: "token", Binary: hosted.Binary("token"), Timeout: hosted.Ample, Log: new(hosted.Log),
 		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL, "SSL_CERT_FILE": weChat.Variables()["SSL_CERT_FILE"]},
 	})
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
 			require.NoError(t, err)
 			signed, err := phone.Sign("a challenge")
 			require.NoError(t, err)
-			question := string(hostedtest.JSON(t, map[string]string{
+			question := string(hosted.JSON(t, map[string]string{
 				"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature}))
 
 			run := func(appID string) string {
@@ -94,7 +94,7 @@ func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, s hostedtest.Sandbox, appID string) *sandbox.App {
+func must(t *testing.T, s hosted.Sandbox, appID string) *sandbox.App {
 	t.Helper()
 	app, err := s.App(appID)
 	require.NoError(t, err)
@@ -182,7 +182,7 @@ func nodeSDK(t *testing.T) *exec.Cmd {
 // with, on other ports.
 func TestDocumentedCentralServer(t *testing.T) {
 	need.Program(t, "curl")
-	weChat := hostedtest.NewSandbox(t, sandbox.Options{})
+	weChat := hosted.NewSandbox(t, sandbox.Options{})
 	weChat.URL = weChat.ServePlain(t) // as go run ./scripts/local serves it
 	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
 	require.True(t, found)
@@ -205,7 +205,7 @@ func TestDocumentedCentralServer(t *testing.T) {
 	variables["WECHAT_APPS_FILE"] = file
 	delete(variables, "PORT")
 	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hostedtest.Binary("token"), Timeout: hostedtest.Ample, Log: new(hostedtest.Log), Env: variables,
+		Name: "token", Binary: hosted.Binary("token"), Timeout: hosted.Ample, Log: new(hosted.Log), Env: variables,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Close()) })

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/hostedtest"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 // behindProxy leads clients to the sandbox that have the platform's hosts built
@@ -31,7 +31,7 @@ func behindProxy(url string) map[string]string {
 func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
 	need.NodeModules(t, ".")
 	s := sound.open(t)
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	genuine := question{OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}
 	tampered := genuine
 	other := strings.Replace(signed.JSONString, "demo", "dem0", 1)
@@ -65,7 +65,7 @@ func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
 func TestWxAPI(t *testing.T) {
 	need.NodeModules(t, ".")
 	s, closed := sound.open(t), forbidding.open(t)
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	genuine := question{OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}
 	other := signed.JSONString + " "
 	tampered, incomplete := genuine, genuine
@@ -120,7 +120,7 @@ func TestWxAPI(t *testing.T) {
 func TestWhyNamespace(t *testing.T) {
 	need.NodeModules(t, ".")
 	s := sound.open(t)
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	environment := gatewayAt(s.URL + "/admin")
 	delete(environment, "SCF_NAMESPACE")
 	genuine := []asked{{Environment: environment, Question: question{
@@ -142,7 +142,7 @@ func TestDocumentedVariables(t *testing.T) {
 	need.NodeModules(t, ".")
 	page, err := os.ReadFile("../../docs/sandbox.md")
 	require.NoError(t, err)
-	s := hostedtest.NewSandbox(t, sandbox.Options{})
+	s := hosted.NewSandbox(t, sandbox.Options{})
 	s.URL = s.ServePlain(t) // as go run ./scripts/local serves it
 	environment := map[string]string{}
 	for _, line := range regexp.MustCompile(`(?m)^export (.+)$`).FindAllSubmatch(page, -1) {
@@ -152,7 +152,7 @@ func TestDocumentedVariables(t *testing.T) {
 		}
 	}
 	require.Len(t, environment, 6)
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	genuine := []asked{{Environment: environment, Question: question{
 		OpenID: &signed.OpenID, JSONString: &signed.JSONString, JSONSignature: &signed.JSONSignature}}}
 	for _, sdk := range versions {

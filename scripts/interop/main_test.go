@@ -3,7 +3,7 @@ package interop
 import (
 	"testing"
 
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/test/hosted"
 )
 
-func TestMain(m *testing.M) { hostedtest.Main(m, "verify", "token") }
+func TestMain(m *testing.M) { hosted.Main(m, "verify", "token") }

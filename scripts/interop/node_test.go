@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/tlstest"
+	"sotercall/internal/test/tlstest"
 )
 
 // node runs a script with in as JSON on its standard input, and reads JSON from

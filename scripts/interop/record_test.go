@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/cloudcall"
-	"sotercall/internal/need"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/need"
 )
 
 // gatewayCodes are those of wx-server-sdk's src/config/error.config, and one

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 const asCommand = "LOCAL_TEST_AS_COMMAND"

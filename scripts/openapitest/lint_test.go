@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 )
 
 // lint runs Redocly CLI, which is told not to send anything anywhere.

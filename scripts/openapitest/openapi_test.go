@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/hostedtest"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/test/hosted"
 )
 
 const (
@@ -50,7 +50,7 @@ func load(t *testing.T) *openapi3.T {
 // doors are the functions behind one base URL, and what the document says of them.
 type doors struct {
 	base    string
-	sandbox hostedtest.Sandbox
+	sandbox hosted.Sandbox
 	router  routers.Router
 }
 
@@ -60,16 +60,16 @@ const usual = 10 * time.Second
 // open deploys the functions. The document has to fit them whatever their settings are.
 func open(t *testing.T, settings map[string]string, timeout time.Duration) *doors {
 	t.Helper()
-	d := &doors{sandbox: hostedtest.NewSandbox(t, sandbox.Options{})}
+	d := &doors{sandbox: hosted.NewSandbox(t, sandbox.Options{})}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	d.base = server.URL
-	log := &hostedtest.Log{}
-	token := hostedtest.SCF(t, "token", hostedtest.With(hostedtest.With(d.sandbox.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), settings), usual, log)
-	verify := hostedtest.SCF(t, "verify", hostedtest.With(hostedtest.With(d.sandbox.Variables(),
+	log := &hosted.Log{}
+	token := hosted.SCF(t, "token", hosted.With(hosted.With(d.sandbox.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), settings), usual, log)
+	verify := hosted.SCF(t, "verify", hosted.With(hosted.With(d.sandbox.Variables(),
 		map[string]string{"WECHAT_APPSECRET": clientSecret, "WECHAT_TOKEN_BASE": d.base}), settings), timeout, log)
-	challenge := hostedtest.SCF(t, "challenge", hostedtest.With(map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}, settings), timeout, log)
+	challenge := hosted.SCF(t, "challenge", hosted.With(map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}, settings), timeout, log)
 	for path, function := range map[string]emulator.Runtime{cloudCall: verify, httpsCall: verify, issue: challenge, classic: token, stable: token, tokens: token} {
 		mux.Handle(path, emulator.HTTPAPI(function))
 	}
@@ -83,15 +83,15 @@ const hostingUser = "oUser_000000000000000000001"
 // openHosting runs the service as WeChat Cloud Hosting does, behind its gateway.
 func openHosting(t *testing.T, settings map[string]string) *doors {
 	t.Helper()
-	d := &doors{sandbox: hostedtest.NewSandbox(t, sandbox.Options{})}
+	d := &doors{sandbox: hosted.NewSandbox(t, sandbox.Options{})}
 	app, err := d.sandbox.App("")
 	require.NoError(t, err)
 	openAPI := app.OpenAPIService(httpsCall)
 	api := httptest.NewServer(openAPI)
 	t.Cleanup(api.Close)
 	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hostedtest.Binary("service"), Timeout: usual, Log: &hostedtest.Log{},
-		Env: hostedtest.With(map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": api.URL}, settings),
+		Name: "service", Binary: hosted.Binary("service"), Timeout: usual, Log: &hosted.Log{},
+		Env: hosted.With(map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": api.URL}, settings),
 	})
 	require.NoError(t, err)
 	openAPI.ContainerStarted()
@@ -149,7 +149,7 @@ func (d *doors) asks(t *testing.T, method, path, token, body string) (status int
 
 func text(t *testing.T, v any) string {
 	t.Helper()
-	return string(hostedtest.JSON(t, v))
+	return string(hosted.JSON(t, v))
 }
 
 // question is what a phone has signed, in the spelling of a path.
@@ -178,7 +178,7 @@ func with(question object, name string, value any) object {
 
 // TestExamplesAreTheEvents: what a reader copies from the document verifies.
 func TestExamplesAreTheEvents(t *testing.T) {
-	signed := hostedtest.Sample(t)
+	signed := hosted.Sample(t)
 	for path, want := range map[string]object{
 		cloudCall: {"openid": signed.OpenID, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature},
 		httpsCall: {"openid": signed.OpenID, "json_string": signed.JSONString, "json_signature": signed.JSONSignature},
@@ -194,12 +194,12 @@ func TestQuestions(t *testing.T) {
 	d := open(t, map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, usual)
 	for _, path := range []string{cloudCall, httpsCall} {
 		names := [2]string{"jsonString", "jsonSignature"}
-		yes := hostedtest.Verified
+		yes := hosted.Verified
 		target := path
 		if path == httpsCall {
 			names = [2]string{"json_string", "json_signature"}
 			yes = `{"errcode":0,"errmsg":"ok","is_ok":true}`
-			target += "?access_token=" + hostedtest.StableToken(t, d.base, sandbox.DefaultAppID, clientSecret)
+			target += "?access_token=" + hosted.StableToken(t, d.base, sandbox.DefaultAppID, clientSecret)
 		}
 		no := strings.Replace(yes, "true", "false", 1)
 		good := d.question(t, path)
@@ -264,7 +264,7 @@ func TestAPageInCloudHosting(t *testing.T) {
 	assert.Contains(t, answer, "-604104", "nobody else's")
 	_, answer, wrong = d.asks(t, http.MethodPost, cloudCall, "", text(t, question))
 	assert.NoError(t, wrong)
-	assert.JSONEq(t, hostedtest.Verified, answer)
+	assert.JSONEq(t, hosted.Verified, answer)
 }
 
 // TestStatuses sees each status of the document.
@@ -352,7 +352,7 @@ func TestStatuses(t *testing.T) {
 func TestTheDocumentFindsWrongAnswers(t *testing.T) {
 	operation := load(t).Paths.Value(cloudCall).Post
 	for body, right := range map[string]bool{
-		hostedtest.Verified: true,
+		hosted.Verified: true,
 		`{"isOk":"true","errMsg":"openapi.soter.verifySignature:ok","errCode":0}`:               false,
 		`{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":1}`:                 false,
 		`{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok"}`:                             false,

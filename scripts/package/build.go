@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sotercall/internal/gobuild"
+	"sotercall/internal/dev/gobuild"
 )
 
 // cloud is where a function goes.

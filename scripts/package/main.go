@@ -25,7 +25,7 @@ import (
 	"slices"
 	"strings"
 
-	"sotercall/internal/gobuild"
+	"sotercall/internal/dev/gobuild"
 )
 
 func main() {

@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/need"
 )
 
 // TestTheSameSourceGivesTheSameBytesInAnyFolder packages two copies of the

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"sync"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // suspectLog reads what functions write, one line for each Write.

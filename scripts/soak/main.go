@@ -18,7 +18,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"sotercall/internal/gobuild"
+	"sotercall/internal/dev/gobuild"
 )
 
 func main() {

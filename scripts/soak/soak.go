@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/scripts/bench/hosting"
 )
 

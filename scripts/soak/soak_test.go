@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/need"
 )
 
 // soakTime is SOAK, or 10 s in CI, or a look.

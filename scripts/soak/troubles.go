@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 const (

@@ -1,4 +1,4 @@
-// The Go programs that the tests run: internal/tools builds them. They have a module of
+// The Go programs that the tests run: internal/test/tools builds them. They have a module of
 // their own, so that what they are made of stays out of the project's.
 module sotercall/scripts/tools
 

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"sotercall/internal/need"
+	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,7 +17,7 @@ import (
 
 // scanned is a package of ours that calls what the made-up entry in testdata
 // names.
-const scanned = "sotercall/internal/redis"
+const scanned = "sotercall/internal/store/redis"
 
 func check(t *testing.T, database string) (string, error) {
 	t.Helper()

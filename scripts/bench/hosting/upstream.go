@@ -5,8 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"sotercall/internal/sandbox"
-	"sotercall/internal/tlstest"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/tlstest"
 )
 
 // Upstream is a sandbox behind TLS with HTTP/2 offered, as WeChat may be.

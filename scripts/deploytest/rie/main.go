@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 )
 
 func main() {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"sotercall/internal/gobuild"
+	"sotercall/internal/dev/gobuild"
 )
 
 // building is told at once: compiling takes long on a computer that has not done it

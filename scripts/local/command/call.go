@@ -14,7 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 )
 
 // call is a question to a function.

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/loopback"
 )
 
 func containersFlag(flags *flag.FlagSet) *bool {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/loopback"
+	"sotercall/internal/dev/loopback"
 )
 
 // TestContainersAreServedIfWanted asks, under the name that containers

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 )
 

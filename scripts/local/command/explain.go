@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/adapter"
+	"sotercall/internal/dev/sandbox"
 	deployed "sotercall/internal/function"
-	"sotercall/internal/sandbox"
 	"sotercall/internal/trigger"
 	"sotercall/internal/wiring"
 )

@@ -3,7 +3,7 @@ package main
 import (
 	"slices"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 // function is one that a world hosts.

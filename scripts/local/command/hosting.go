@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/loopback"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/sandbox"
 )
 
 // hosting is WeChat Cloud Hosting (微信云托管): containers that pages call, as users

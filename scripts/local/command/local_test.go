@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/need"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/need"
 )
 
 const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"sotercall/internal/challenge"
-	"sotercall/internal/emulator"
-	"sotercall/internal/gobuild"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/scripts/local/playground"
 )

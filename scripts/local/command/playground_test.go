@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/scripts/local/playground"
 )
 

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/need"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/need"
 )
 
 // process returns local as a process of its own, and the folder that is the only one

@@ -10,8 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/gobuild"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
 )
 
 // sign prints an event that a phone of the state folder has signed.

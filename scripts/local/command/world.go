@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/loopback"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/sandbox"
 )
 
 // world is all that runs: one HTTP server on loopback with WeChat's paths, the

@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/sandbox"
 )
 
 //go:embed web

@@ -21,9 +21,9 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/emulator"
-	"sotercall/internal/loopback"
-	"sotercall/internal/sandbox"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/loopback"
+	"sotercall/internal/dev/sandbox"
 )
 
 // Timeout is what the functions of a World should have for one invocation: that

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/emulator"
+	"sotercall/internal/dev/emulator"
 )
 
 func newPlayground(t *testing.T) *Playground {

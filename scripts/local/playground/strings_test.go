@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
-	"sotercall/internal/sandbox"
 )
 
 // what no translation changes: code, links, placeholders.

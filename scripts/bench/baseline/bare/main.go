@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sotercall/internal/scfguard"
+	"sotercall/internal/adapter/scfguard"
 )
 
 type handler struct{}

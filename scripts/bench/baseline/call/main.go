@@ -24,7 +24,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sotercall/internal/scfguard"
+	"sotercall/internal/adapter/scfguard"
 )
 
 func main() {

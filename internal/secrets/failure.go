@@ -1,0 +1,64 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+
+	"sotercall/internal/upstream/awssdk"
+)
+
+// Failure says why a secret could not be read, in words of ours that a stranger may
+// read: the variable and the kind of failure.
+type Failure struct {
+	text   string
+	detail string
+	cause  error
+}
+
+// Error implements error, without anything that AWS said.
+func (f *Failure) Error() string { return f.text }
+
+// Detail returns Error with what AWS said, which names the account, the role and the
+// secret: for the log only.
+func (f *Failure) Detail() string {
+	if f.detail == "" {
+		return f.text
+	}
+	return f.text + ": " + f.detail
+}
+
+// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the reply.
+func (f *Failure) Is(target error) bool { return errors.Is(f.cause, target) }
+
+// words returns the kind of a failure, which tells who has to do what (AWS Secrets
+// Manager API Reference, GetSecretValue, "Errors"), and what AWS said.
+func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
+	refusal, refused := awssdk.RefusalOf(err, &s.redact)
+	switch {
+	case refused:
+		return kindOf(refusal), refusal.Message
+	case ctx.Err() != nil:
+		return "Secrets Manager did not answer in time", ""
+	}
+	return "Secrets Manager could not be asked", awssdk.Words(ctx, err, &s.redact)
+}
+
+// kindOf words a refusal, without its message.
+func kindOf(r awssdk.Refusal) string {
+	switch r.Code {
+	case "ResourceNotFoundException":
+		return "Secrets Manager has no such secret, or it has no current version"
+	case "AccessDeniedException":
+		return "access denied, the role of the function must allow secretsmanager:GetSecretValue for it, and kms:Decrypt where it is encrypted with a customer key"
+	case "DecryptionFailure":
+		return "Secrets Manager cannot decrypt it: look at its KMS key"
+	case "InvalidRequestException":
+		return "Secrets Manager refuses, the secret may be marked for deletion"
+	case "ThrottlingException":
+		return "Secrets Manager takes no more requests at the moment"
+	}
+	if r.IsCredentials() {
+		return "Secrets Manager refuses the credentials (" + r.Code + ")"
+	}
+	return "Secrets Manager refuses (" + r.Code + ")"
+}

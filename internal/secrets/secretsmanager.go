@@ -1,0 +1,230 @@
+// Package secrets reads the secrets of a function from AWS Secrets Manager.
+//
+// A secret in an environment variable is read by whoever may look at the function's
+// configuration. So each variable NAME of [Variables] has a twin, NAME_ARN, that
+// says where the secret is kept instead: in its whole text. The function reads it
+// when it starts, with the rights of its own role, and again after some time, so
+// that a rotated secret reaches it without a deployment.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"sotercall/internal/secret"
+	"sotercall/internal/secret/redact"
+	"sotercall/internal/upstream/awssdk"
+)
+
+// Variables are those of all functions that hold secrets.
+var Variables = []string{"WECHAT_APPSECRET", apps, "CHALLENGE_SECRET", "REDIS_URL", "TOKEN_CLIENT_SECRETS", "HTTP_BEARER_TOKENS"}
+
+// apps is the variable whose text is a JSON object: the document of package apps.
+const apps = "WECHAT_APPS"
+
+// Suffix stands behind the name of a variable in the one that says where its secret
+// is kept.
+const Suffix = "_ARN"
+
+const (
+	// Life is how long a secret is used before it is read again.
+	Life = 5 * time.Minute
+	// timeout bounds the reading of all secrets while there are none; later, with
+	// those from before at hand, laterTimeout does.
+	timeout      = 3 * time.Second
+	laterTimeout = time.Second
+	// pause is for how long nobody tries again what has failed; laterPause is the same
+	// with secrets at hand.
+	pause      = time.Second
+	laterPause = 30 * time.Second
+)
+
+// Secrets are those of one function. They may be used concurrently. Make them with
+// [Open].
+type Secrets struct {
+	arns   map[string]string // by the variable that the secret goes into
+	aws    *awssdk.Client
+	client *sdk.Client
+	redact redact.Redactor
+	now    func() time.Time
+
+	reading chan struct{} // holds one while a call reads
+
+	mu      sync.Mutex
+	texts   map[string]secret.Text // guarded by mu, as all below; by ARN
+	values  map[string]string      // by variable; never changed, only replaced; nil before the first success
+	version int                    // of values; 0 before the first success
+	err     error                  // of the last attempt
+	at      time.Time              // when that was; zero makes the next call read
+}
+
+// arn is that of a secret (AWS Secrets Manager, "Actions, resources, and condition
+// keys"), with the partition and the region. Its name may stand without the six
+// characters that Secrets Manager adds. Who needs none does not pay for it.
+var arn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
+})
+
+// Open finds out which variables say where a secret is kept; nil if none does. Package
+// awssdk finds the credentials and the endpoint; each secret is read in the region of its
+// ARN. now is the clock. Nothing is read yet.
+//
+// The error names each variable that cannot be used, and holds no value.
+func Open(environment map[string]string, now func() time.Time) (*Secrets, error) {
+	arns := map[string]string{}
+	var problems []string
+	for _, name := range Variables {
+		where := strings.TrimRight(environment[name+Suffix], "\r\n")
+		switch {
+		case where == "":
+			continue
+		case environment[name] != "":
+			problems = append(problems, name+" and "+name+Suffix+" are both set: set one of the two")
+		case !arn().MatchString(where):
+			problems = append(problems, name+Suffix+" must be the ARN of a secret in AWS Secrets Manager")
+		}
+		arns[name] = where
+	}
+	if len(arns) == 0 {
+		return nil, nil
+	}
+	configured, err := awssdk.New(environment, "SECRETS_MANAGER", now)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	if len(problems) > 0 {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+	client := sdk.NewFromConfig(configured.Config, func(o *sdk.Options) {
+		o.BaseEndpoint = configured.Config.BaseEndpoint
+		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = configured.FIPS, configured.DualStack
+	})
+	return &Secrets{arns: arns, aws: configured, client: client, now: now, reading: make(chan struct{}, 1)}, nil
+}
+
+// Values returns the secrets by the variables that they go into, and their version,
+// which grows by one when any of them has changed. The map must not be changed.
+//
+// When it is time to read, one call reads for all, within the time of ctx: calls that
+// come meanwhile get the secrets of before at once, or wait if there are none. Without
+// secrets, the error says why. With secrets of before, only the call that failed to
+// read anew gets an error. It names the variable, and holds no secret.
+func (s *Secrets) Values(ctx context.Context) (values map[string]string, version int, err error) {
+	values, version, err, due := s.last()
+	if !due {
+		return values, version, err
+	}
+	select {
+	case s.reading <- struct{}{}:
+	default:
+		if values != nil {
+			return values, version, nil
+		}
+		select {
+		case s.reading <- struct{}{}:
+		case <-ctx.Done():
+			return nil, 0, errors.New("its secrets could not be read in time")
+		}
+	}
+	defer func() { <-s.reading }()
+	if values, version, err, due = s.last(); !due { // another call has just read them
+		return values, version, err
+	}
+	err = s.read(ctx)
+	values, version, _, _ = s.last()
+	return values, version, err
+}
+
+// last returns what the last attempt has left, and whether it is due again.
+func (s *Secrets) last() (values map[string]string, version int, err error, due bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := Life
+	switch {
+	case s.err != nil && s.values == nil:
+		wait, err = pause, s.err
+	case s.err != nil:
+		wait = laterPause
+	}
+	since := s.now().Round(0).Sub(s.at) // by the clock on the wall: a frozen function's other one stands still
+	return s.values, s.version, err, s.at.IsZero() || since < 0 || since >= wait
+}
+
+// Prepare reads the secrets before a call needs them; calls of Values wait for it. If
+// it fails, the next one reads at once.
+func (s *Secrets) Prepare(ctx context.Context) error {
+	s.reading <- struct{}{}
+	defer func() { <-s.reading }()
+	err := s.read(ctx)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.at = time.Time{}
+	}
+	return err
+}
+
+// read reads all secrets. s.reading is held.
+func (s *Secrets) read(ctx context.Context) error {
+	s.mu.Lock()
+	limit := timeout
+	if s.values != nil {
+		limit = laterTimeout
+	}
+	s.mu.Unlock()
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer s.aws.Close() // Life is longer than any server keeps them
+
+	texts, values := map[string]secret.Text{}, map[string]string{}
+	var err error
+	for _, name := range slices.Sorted(maps.Keys(s.arns)) {
+		arn := s.arns[name]
+		if _, done := texts[arn]; !done {
+			if texts[arn], err = s.one(ctx, name); err != nil {
+				break
+			}
+		}
+		values[name] = texts[arn].Reveal()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err = err; err == nil || caller.Err() == nil { // a caller without time left says nothing about the server
+		s.at = s.now().Round(0)
+	}
+	if err == nil && !maps.EqualFunc(s.texts, texts, secret.Text.Equal) {
+		s.texts, s.values = texts, values
+		s.version++
+	}
+	return err
+}
+
+// one reads the secret of a variable.
+func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
+	where := s.arns[name]
+	reply, err := s.client.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: &where}, func(o *sdk.Options) {
+		o.Region = arn().FindStringSubmatch(where)[2]
+	})
+	if err != nil {
+		text, detail := s.words(ctx, err)
+		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
+	}
+	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n") // what an editor, or a terminal, puts at the end
+	switch {
+	case text == "":
+		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")
+	case text[0] == '{' && name != apps:
+		return secret.Text{}, errors.New(name + Suffix + ": the secret is an object of keys and values; it should be the plain text of " + name)
+	}
+	return secret.New(text), nil
+}

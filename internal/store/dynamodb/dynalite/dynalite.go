@@ -1,0 +1,259 @@
+// Package dynalite runs a server that speaks DynamoDB's language for a test:
+// dynalite, of which one process serves all tests of a package, on loopback. Each
+// test has a table of its own there.
+//
+// The way to the table leads through this package, which counts the requests and
+// breaks what a test tells it to.
+package dynalite
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/need"
+)
+
+// What every [Table] asks for.
+const (
+	Region    = "eu-west-1"
+	AccessKey = "AKIDOFTHETESTDYNALITE"
+	SecretKey = "the-secret-access-key-of-the-test"
+	Session   = "the-session-token-of-the-test-which-is-long"
+)
+
+// Table is an empty table, and the way to it.
+type Table struct {
+	// Name is its name.
+	Name string
+	// URL is where it is reached.
+	URL string
+
+	t       testing.TB
+	backend string
+	client  *http.Client // of backend
+	way     *httptest.Server
+
+	mu       sync.Mutex
+	requests []string    // guarded by mu; their actions
+	header   http.Header // guarded by mu; of the last one
+	fault    *Fault      // guarded by mu
+	seen     int         // guarded by mu; requests of the fault's action
+	bare     bool        // guarded by mu; see WithoutItems
+}
+
+var tables atomic.Int64
+
+// Start makes a table, until the test ends. It takes npm: see package need.
+func Start(t testing.TB) *Table {
+	t.Helper()
+	need.Time(t)
+	root, err := gobuild.ModuleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := need.NodeModules(t, filepath.Join(root, "internal/store/dynamodb/dynalite"))
+	backend, err := serve(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return StartOn(t, backend)
+}
+
+// StartOn makes a table on another server that speaks DynamoDB's language, until the
+// test ends.
+func StartOn(t testing.TB, backend string) *Table {
+	t.Helper()
+	connections := &http.Transport{MaxIdleConnsPerHost: 256}
+	t.Cleanup(connections.CloseIdleConnections)
+	table := &Table{
+		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
+		client: &http.Client{Transport: connections, Timeout: time.Minute},
+	}
+	table.way = httptest.NewServer(table)
+	table.URL = table.way.URL
+	t.Cleanup(table.way.Close)
+	table.create()
+	return table
+}
+
+// process is the process's one server. It ends with its input, which is open for as
+// long as we live.
+var process struct {
+	mu      sync.Mutex
+	address string // guarded by mu; "" until it is started
+	input   io.WriteCloser
+}
+
+// serve returns the server's address. The first test starts it.
+func serve(folder string) (address string, err error) {
+	process.mu.Lock()
+	defer process.mu.Unlock()
+	if process.address != "" {
+		return process.address, nil
+	}
+	command := exec.Command("node", "serve.js")
+	command.Dir, command.Stderr = folder, os.Stderr
+	if process.input, err = command.StdinPipe(); err != nil {
+		return "", err
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := command.Start(); err != nil {
+		return "", err
+	}
+	port, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("dynalite has not started: %w", err)
+	}
+	process.address = "http://127.0.0.1:" + strings.TrimSpace(port)
+	return process.address, nil
+}
+
+// Environment are the variables of a function that uses the table.
+func (s *Table) Environment() map[string]string {
+	return map[string]string{
+		"DYNAMODB_TABLE": s.Name, "AWS_ENDPOINT_URL_DYNAMODB": s.URL, "AWS_REGION": Region,
+		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": Session,
+	}
+}
+
+// Requests returns the actions of the requests that have come since it was called
+// before, in their order.
+func (s *Table) Requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.requests
+	s.requests = nil
+	return requests
+}
+
+// LastHeader is that of the last request.
+func (s *Table) LastHeader() http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header.Clone()
+}
+
+// CutConnections closes the connections of all clients.
+func (s *Table) CutConnections() { s.way.CloseClientConnections() }
+
+// WithoutItems makes the table tell no write which item has failed its condition: not
+// every server that speaks DynamoDB's language does.
+func (s *Table) WithoutItems() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bare = true
+}
+
+// create makes the table, and waits until it is ready.
+func (s *Table) create() {
+	s.t.Helper()
+	s.Do("CreateTable", map[string]any{
+		"BillingMode":          "PAY_PER_REQUEST",
+		"KeySchema":            []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
+		"AttributeDefinitions": []any{map[string]any{"AttributeName": "pk", "AttributeType": "S"}},
+	})
+	for range 1000 {
+		described := s.Do("DescribeTable", map[string]any{})
+		if described["Table"].(map[string]any)["TableStatus"] == "ACTIVE" {
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // another process has nothing to wait on
+	}
+	s.t.Fatal("the table does not get ready")
+}
+
+// Do has the server do something, past the way that is broken: what the table's
+// operator does. It adds the table's name.
+func (s *Table) Do(action string, in map[string]any) (out map[string]any) {
+	s.t.Helper()
+	in["TableName"] = s.Name
+	body, err := json.Marshal(in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := s.send(context.Background(), action, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.Unmarshal(r.body, &out); err != nil || r.status != http.StatusOK {
+		s.t.Fatalf("%s: %s", action, r.body)
+	}
+	return out
+}
+
+// Put writes an item as it stands in DynamoDB's JSON, without its pk.
+func (s *Table) Put(key string, item map[string]any) {
+	s.t.Helper()
+	item["pk"] = map[string]any{"S": key}
+	s.Do("PutItem", map[string]any{"Item": item})
+}
+
+// Delete removes an item.
+func (s *Table) Delete(key string) {
+	s.t.Helper()
+	s.Do("DeleteItem", map[string]any{"Key": map[string]any{"pk": map[string]any{"S": key}}})
+}
+
+// Items are all items in DynamoDB's JSON, by their pk, which is left out.
+func (s *Table) Items() map[string]map[string]any {
+	s.t.Helper()
+	items := map[string]map[string]any{}
+	for _, item := range s.Do("Scan", map[string]any{"ConsistentRead": true})["Items"].([]any) {
+		item := item.(map[string]any)
+		key := item["pk"].(map[string]any)["S"].(string)
+		delete(item, "pk")
+		items[key] = item
+	}
+	return items
+}
+
+// reply is what the server has answered.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends a request of ours, signed in form only: dynalite checks no signature.
+func (s *Table) send(ctx context.Context, action string, body []byte) (reply, error) {
+	return s.forward(ctx, http.Header{
+		"Content-Type":  {"application/x-amz-json-1.0"},
+		"X-Amz-Target":  {"DynamoDB_20120810." + action},
+		"X-Amz-Date":    {"20260101T000000Z"},
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=test/20260101/" + Region + "/dynamodb/aws4_request, SignedHeaders=host, Signature=test"},
+	}, body)
+}
+
+func (s *Table) forward(ctx context.Context, header http.Header, body []byte) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.backend, bytes.NewReader(body))
+	if err != nil {
+		return reply{}, err
+	}
+	req.Header = header
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header, answer}, err
+}

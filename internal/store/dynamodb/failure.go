@@ -1,0 +1,62 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sotercall/internal/upstream/awssdk"
+)
+
+// ErrFull says that an item would be larger than DynamoDB allows, which is 400 KB
+// (DynamoDB Developer Guide, "Quotas").
+var ErrFull = errors.New("the item would be larger than the 400 KB that DynamoDB allows")
+
+// failure is why an operation failed.
+type failure struct {
+	text  string
+	cause error
+}
+
+func (f *failure) Error() string { return f.text }
+
+// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the server.
+func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
+
+// explain words why an action failed, without what the request carried.
+func (t *Table) explain(ctx context.Context, action string, err error) error {
+	refusal, refused := awssdk.RefusalOf(err, t.Redact)
+	if !refused {
+		return &failure{text: "dynamodb: " + action + ": " + awssdk.Words(ctx, err, t.Redact), cause: err}
+	}
+	if refusal.Code == "ValidationException" && strings.Contains(refusal.Message, "Item size") {
+		return fmt.Errorf("dynamodb: %s: %w", action, ErrFull)
+	}
+	words, hopeless := t.words(refusal)
+	if hopeless {
+		t.hopeless.Store(&words)
+	}
+	return &failure{text: "dynamodb: " + action + ": " + words, cause: err}
+}
+
+// throttled are the exceptions of a table that has too much to do.
+var throttled = map[string]bool{
+	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
+}
+
+// words says what to do about a refusal (DynamoDB Developer Guide, "Error handling with
+// DynamoDB"). hopeless reports whether nothing works until somebody changes the settings.
+func (t *Table) words(r awssdk.Refusal) (words string, hopeless bool) {
+	switch {
+	case r.Code == "ResourceNotFoundException":
+		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.aws.Config.Region), true
+	case r.Code == "AccessDeniedException": // perhaps of one key only
+		return "access denied, the role of the function must allow it for this table and key: " + r.Message, false
+	case r.IsCredentials():
+		return "the credentials are refused (" + r.Code + ")", true
+	case throttled[r.Code]:
+		return "throttled, the table takes no more requests at the moment (" + r.Code + ")", false
+	}
+	return "the server refuses: " + r.Code + ": " + r.Message, false
+}

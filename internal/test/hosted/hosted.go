@@ -1,0 +1,235 @@
+// Package hosted runs the functions for tests as they are deployed: as
+// binaries, on stand-ins for AWS Lambda and Tencent SCF, in front of a sandbox.
+package hosted
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/deploy/events"
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/tlstest"
+)
+
+// folder holds the binaries, from Main to the end of the tests.
+var folder string
+
+// authority is the file with the certificate authority that functions trust.
+var authority string
+
+// Main is the TestMain of a package: it builds functions, by the names of their
+// folders, runs the tests, and does not return. With -short it runs none: what runs
+// the functions as binaries takes long.
+func Main(m *testing.M, functions ...string) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("-short leaves out the tests that run the functions as binaries")
+		os.Exit(0)
+	}
+	os.Exit(func() int {
+		var err error
+		if folder, err = os.MkdirTemp("", "hostedtest-"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(folder)
+		if err := gobuild.Functions(context.Background(), folder, functions...); err != nil {
+			panic(err)
+		}
+		authority = filepath.Join(folder, "authority.pem")
+		if err := os.WriteFile(authority, tlstest.Own().PEM, 0o600); err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
+// Ample is the limit of a function in a test that is not about limits: long enough for
+// a machine that is busy with much else.
+const Ample = time.Minute
+
+// EchoLimit is the limit of a function for RequireNoEcho, where some upstreams fall
+// silent and the limit is what ends the call.
+const EchoLimit = 5 * time.Second
+
+// Binary is the path of a function that Main has built.
+func Binary(function string) string { return filepath.Join(folder, function) }
+
+// Log collects what functions write; it may be shared.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String is all that has been written so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Sandbox is a sandbox behind TLS until the test ends, with HTTP/2 offered, as most
+// servers are.
+type Sandbox struct {
+	*sandbox.Sandbox
+	URL       string
+	authority string // file with the certificate authority of its certificate
+}
+
+// NewSandbox starts a Sandbox. This process trusts it from now on.
+func NewSandbox(t testing.TB, o sandbox.Options) Sandbox {
+	t.Helper()
+	s, err := sandbox.New(o)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	require.NoError(t, os.WriteFile(file, tlstest.Own().PEM, 0o600))
+	return Sandbox{Sandbox: s, URL: ServeTLS(t, s), authority: file}
+}
+
+// ServeTLS serves handler behind TLS until the test ends, and returns the address.
+// With no protocols it negotiates HTTP/2 and HTTP/1.1. Functions that are hosted
+// here trust it, and so does this process from now on.
+func ServeTLS(t testing.TB, handler http.Handler, protocols ...string) (url string) {
+	t.Helper()
+	tlstest.TrustOwn()
+	if protocols == nil {
+		protocols = tlstest.Common
+	}
+	server := tlstest.Own().Serve(handler, protocols...)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// ServePlain serves s in the clear as well, until the test ends.
+func (s Sandbox) ServePlain(t testing.TB) (url string) {
+	t.Helper()
+	server := httptest.NewServer(s.Sandbox)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// Variables are what a function needs to reach s.
+func (s Sandbox) Variables() map[string]string {
+	return map[string]string{
+		"WECHAT_APPID":     sandbox.DefaultAppID,
+		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
+		"WECHAT_API_BASE":  s.URL,
+		"SSL_CERT_FILE":    s.authority,
+	}
+}
+
+// With returns variables with others added or put in their place.
+func With(variables, others map[string]string) map[string]string {
+	all := maps.Clone(variables)
+	maps.Copy(all, others)
+	return all
+}
+
+// Lambda hosts a function on AWS Lambda until the test ends.
+func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.Lambda {
+	t.Helper()
+	runtime, err := emulator.StartLambda(t.Context(), definition(function, forLambda(variables), timeout, log))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	return runtime
+}
+
+// SCF hosts a function on Tencent SCF until the test ends.
+func SCF(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.SCF {
+	t.Helper()
+	runtime, err := emulator.StartSCF(t.Context(), definition(function, variables, timeout, log))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	return runtime
+}
+
+// Both hosts a function on every platform, by their names.
+func Both(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) map[string]emulator.Runtime {
+	t.Helper()
+	all := map[string]emulator.Runtime{}
+	for _, platform := range emulator.Platforms {
+		own := variables
+		if platform.Name == "lambda" {
+			if os.Getenv(lambdaVariable) == "rie" {
+				all[platform.Name] = RIE(t, function, variables, timeout, log)
+				continue
+			}
+			own = forLambda(variables)
+		}
+		runtime, err := platform.Start(t.Context(), definition(function, own, timeout, log))
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+		all[platform.Name] = runtime
+	}
+	return all
+}
+
+func definition(function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Function {
+	variables = With(map[string]string{"SSL_CERT_FILE": authority}, variables)
+	return emulator.Function{Name: function, Binary: Binary(function), Env: variables, Timeout: timeout, Log: log}
+}
+
+// Invoke runs one event, which must not end in a function error. The environment
+// is what SCF sends with this invocation alone.
+func Invoke(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
+	t.Helper()
+	return invoke(t, runtime, emulator.Call{Payload: event, Environment: environment})
+}
+
+// InvokeForged is Invoke, and environment may say of the caller what the platform
+// never says.
+func InvokeForged(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
+	t.Helper()
+	return invoke(t, runtime, emulator.Call{Payload: event, Environment: environment, Forged: true})
+}
+
+func invoke(t testing.TB, runtime emulator.Runtime, call emulator.Call) string {
+	t.Helper()
+	answer, err := runtime.Invoke(context.Background(), call)
+	require.NoError(t, err)
+	require.Empty(t, answer.FunctionError, "%s", answer.Payload)
+	return string(answer.Payload)
+}
+
+// JSON is v as an event.
+func JSON(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
+
+// Sample is the event in deploy/events that the sandbox's demo user has signed.
+func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) }
+
+// Verified is the Cloud Call's answer to a genuine signature.
+const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+
+// PageCaller is what Tencent's platform adds to an invocation that a user's page
+// makes.
+func PageCaller(openid string) map[string]string {
+	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
+		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}
+}

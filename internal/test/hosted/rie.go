@@ -1,0 +1,129 @@
+package hosted
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/need"
+)
+
+// riePackage is AWS's own emulator of Lambda's runtime API, which SAM's containers run.
+const riePackage = "github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie"
+
+// lambdaVariable names the variable that has [Both] host functions on AWS's emulator
+// instead of ours, if it is "rie". scripts/test -long sets it for a second run.
+const lambdaVariable = "SOTER_TEST_LAMBDA"
+
+// rie is a Runtime on AWS's Runtime Interface Emulator.
+type rie struct {
+	command *exec.Cmd
+	address string
+	turn    chan struct{} // full while an invocation runs: two at a time crash the emulator
+}
+
+// RIE hosts a function on AWS's Runtime Interface Emulator until the test ends. The
+// process starts with the first invocation. The timeout is rounded up to seconds.
+func RIE(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Runtime {
+	t.Helper()
+	program := need.GoTool(t, riePackage)
+	address, api := freeAddress(t), freeAddress(t)
+	r := &rie{address: address, turn: make(chan struct{}, 1)}
+	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api, Binary(function))
+	r.command.Dir = filepath.Dir(Binary(function))
+	r.command.Env = []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=en_US.UTF-8", "TZ=:UTC", "_HANDLER=bootstrap",
+		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=ASIAOFTHETEST", "AWS_SECRET_ACCESS_KEY=opens-nothing", "AWS_SESSION_TOKEN=opens-nothing-either",
+		"AWS_LAMBDA_FUNCTION_NAME=" + function, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_TIMEOUT=%.0f", math.Ceil(timeout.Seconds())),
+	}
+	for name, value := range forLambda(variables) {
+		r.command.Env = append(r.command.Env, name+"="+value)
+	}
+	r.command.Stdout, r.command.Stderr = log, log
+	require.NoError(t, r.command.Start())
+	t.Cleanup(func() { assert.NoError(t, r.Close()) })
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // another process has nothing to wait on
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = connection.Close()
+			return r
+		}
+		require.True(t, time.Now().Before(deadline), "%v\n%s", err, log)
+	}
+}
+
+// freeAddress returns an address of loopback that nobody listens on.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// Invoke implements [emulator.Runtime]. The emulator marks no failure: an answer with
+// Lambda's errorMessage and errorType is one, and one that is not JSON.
+func (r *rie) Invoke(ctx context.Context, call emulator.Call) (emulator.Answer, error) {
+	if len(call.Environment) > 0 {
+		return emulator.Answer{}, errors.New("Lambda has no per-invocation environment")
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return emulator.Answer{}, context.Cause(ctx)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.address+"/2015-03-31/functions/function/invocations", bytes.NewReader(call.Payload))
+	if err != nil {
+		return emulator.Answer{}, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return emulator.Answer{}, err
+	}
+	defer resp.Body.Close()
+	payload, err := io.ReadAll(resp.Body)
+	answer := emulator.Answer{Payload: payload}
+	var failure struct {
+		Message *string `json:"errorMessage"`
+		Type    *string `json:"errorType"`
+	}
+	if strings.HasPrefix(string(payload), "Task timed out") ||
+		json.Unmarshal(payload, &failure) == nil && failure.Message != nil && failure.Type != nil {
+		answer.FunctionError = "Unhandled"
+	}
+	return answer, err
+}
+
+// Close implements [emulator.Runtime]. The emulator ends the function's process.
+func (r *rie) Close() error {
+	if r.command.ProcessState != nil {
+		return nil
+	}
+	if err := r.command.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	err := r.command.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) { // by our signal
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,166 @@
+// Package need says what a test needs of the computer that it runs on: a program,
+// the packages of npm, the tools of scripts/tools, or time. What is missing on a developer's computer skips the
+// test, with the reason; with CI set it fails the test, so that nothing is left out
+// there unnoticed.
+package need
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sotercall/internal/test/nodemodules"
+	"sotercall/internal/test/tools"
+)
+
+// Met goes on if problem is nil, which tells what is missing. Otherwise the test
+// ends: skipped, or failed where the variable CI is set.
+func Met(t testing.TB, problem error) {
+	t.Helper()
+	switch {
+	case problem == nil:
+	case os.Getenv("CI") != "":
+		t.Fatal(problem)
+	default:
+		skip(t, problem)
+	}
+}
+
+// Optional is Met for what is missing in CI as well, such as a program that is too large
+// to install there: the test is skipped everywhere.
+func Optional(t testing.TB, problem error) {
+	t.Helper()
+	if problem != nil {
+		skip(t, problem)
+	}
+}
+
+// SkippedFile names the variable with the file to which each skipped test adds one
+// line: what is missing. scripts/test counts these lines.
+const SkippedFile = "SOTER_TEST_SKIPPED"
+
+func skip(t testing.TB, problem error) {
+	t.Helper()
+	// The first line says what is missing. One write of one short line: test processes
+	// run side by side.
+	reason, _, _ := strings.Cut(problem.Error(), "\n")
+	if name := os.Getenv(SkippedFile); name != "" {
+		if err := appendLine(name, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Skip(problem)
+}
+
+func appendLine(name, line string) (err error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	_, err = file.WriteString(line + "\n")
+	return err
+}
+
+// Find returns the path of a program, or an error that names it.
+func Find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%s is not installed", name)
+	}
+	return path, err
+}
+
+// Program returns the path of a program.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := Find(name)
+	Met(t, err)
+	return path
+}
+
+// Time skips a test that takes seconds when go test is called with -short: because it
+// builds programs, installs packages, or meets a server that is really silent.
+func Time(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short")
+	}
+}
+
+// Long skips a test that takes minutes, unless the variable LONG is set, as
+// scripts/test -long does. Each has a short form that every run includes.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LONG") == "" {
+		t.Skip("LONG is not set")
+	}
+}
+
+// patience bounds one installation.
+const patience = 10 * time.Minute
+
+// Python returns the path of a Python program at the version that scripts/tools pins.
+// The first test that asks for one installs all of them, which takes half a minute:
+// with -short the test is skipped.
+func Python(t testing.TB, name string) string {
+	t.Helper()
+	Time(t)
+	Program(t, "python3")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	bin, err := tools.Python(ctx)
+	Met(t, err)
+	return filepath.Join(bin, name)
+}
+
+// GoTool returns the path of a program, given by its package, at the version that
+// scripts/tools pins. With -short the test is skipped.
+func GoTool(t testing.TB, pkg string) string {
+	t.Helper()
+	Time(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	program, err := tools.Go(ctx, pkg)
+	Met(t, err)
+	return program
+}
+
+// Jars returns the folder of the Java libraries that a pom.xml names. With -short the
+// test is skipped.
+func Jars(t testing.TB, pom string) string {
+	t.Helper()
+	Time(t)
+	Program(t, "mvn")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	jars, err := tools.Jars(ctx, pom)
+	Met(t, err)
+	return jars
+}
+
+// installed holds, for each folder, the one installation of a test process.
+var installed sync.Map // of func() error
+
+// NodeModules installs what the folder's package-lock.json names, and returns the
+// folder, absolute. It takes seconds: with -short the test is skipped.
+func NodeModules(t testing.TB, folder string) string {
+	t.Helper()
+	Time(t)
+	folder, err := filepath.Abs(folder)
+	Met(t, err)
+	install, _ := installed.LoadOrStore(folder, sync.OnceValue(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+		return nodemodules.Install(ctx, folder)
+	}))
+	Met(t, install.(func() error)())
+	return folder
+}
