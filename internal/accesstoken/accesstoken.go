@@ -4,7 +4,9 @@
 // refused. [Cache] is the Source that most use: it asks an [Endpoint] (one of
 // WeChat's two token endpoints, or a token function) as seldom as possible, and
 // shares what it gets through a [Store] with all other instances of the function.
-// There is one Cache for each app, see [Apps].
+// There is one Cache for each app, see [Apps]. What it does for a call (give the token that
+// it has, fail, look into the store, fetch) is decided by memory.decide, without a clock or
+// I/O; all else carries that out.
 //
 // What goes wrong elsewhere is ruled out here. Twenty concurrent calls make one
 // fetch. A refused token is replaced by compare-and-refresh: whoever comes late
@@ -48,29 +50,21 @@ type Token struct {
 // alive reports whether WeChat accepts t at the time now, as far as we know.
 func (t Token) alive(now time.Time) bool { return !t.Value.IsZero() && now.Before(t.Expires) }
 
-// Source gives access_tokens. It may be used concurrently; every method returns
-// when its context ends.
+// Source gives access_tokens, and is told what WeChat says of them. It may be used
+// concurrently; every method returns when its context ends.
 type Source interface {
 	// Token returns the current token.
 	Token(ctx context.Context) (Token, error)
-	// Refresh replaces stale, a token that WeChat has refused, and returns the
-	// new one. If stale is not the current token any more, nothing is fetched.
-	Refresh(ctx context.Context, stale secret.Text) (Token, error)
-	// Renew is Refresh for a token that may be good although WeChat has refused it:
-	// another one is returned if there is one, but none is made by force. If there
-	// is none, the error is ErrStale.
-	Renew(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error)
+	// Replace returns another token than the one that is not to be used any more. If that
+	// is not the current one, nothing is fetched. If there is no other, the error is
+	// ErrStale.
+	Replace(ctx context.Context, token secret.Text, why Why) (Token, error)
+	// Accepted is called when WeChat has accepted token.
+	Accepted(token secret.Text)
+	// Refused is called when WeChat has refused token. It returns why to replace the token,
+	// and reports whether it is new, so that waiting may help.
+	Refused(token secret.Text) (why Why, isNew bool)
 }
-
-// Doubt is why a token that WeChat has refused may be good all the same: not all of
-// WeChat's front ends know at every moment which tokens are.
-type Doubt string
-
-// The reasons.
-const (
-	Accepted Doubt = "accepted" // WeChat has accepted it a moment ago
-	New      Doubt = "new"      // it is a moment old, and WeChat has not accepted it yet
-)
 
 // Grant is what a token endpoint answers.
 type Grant struct {
@@ -86,11 +80,39 @@ const (
 
 // Endpoint fetches a token from where tokens are made, or from a token function.
 type Endpoint interface {
-	// Fetch asks for a token. A token function is told which token is refused, and
-	// gives another one; stale is zero if none is. WeChat is not told. With force
-	// set, the current token is retired and a new one made, which only
+	Fetch(ctx context.Context, r FetchRequest) (Grant, error)
+}
+
+// FetchRequest is what an [Endpoint] is asked for.
+type FetchRequest struct {
+	// Stale is the token that WeChat has refused; zero if none is. A token function is
+	// told, and gives another one. WeChat is not told.
+	Stale secret.Text
+	// Why is Refused, Doubted or TooNew, if Stale is set. A token function is told.
+	Why Why
+	// Force retires the current token and makes a new one, which only
 	// getStableAccessToken can do.
-	Fetch(ctx context.Context, stale secret.Text, force bool) (Grant, error)
+	Force bool
+}
+
+// Doubt returns the word for [FetchRequest.Why] that token functions understand; empty for
+// Refused.
+func (r FetchRequest) Doubt() string { return doubts[r.Why] }
+
+// doubts are the values of the field doubt, by which one token function tells another why
+// WeChat may accept a token although it has refused it.
+var doubts = map[Why]string{Doubted: "accepted", TooNew: "new"}
+
+// WhyRefused returns the reason to replace a token that comes with that value of doubt.
+func WhyRefused(doubt string) Why {
+	switch doubt {
+	case "":
+		return Refused
+	case doubts[TooNew]:
+		return TooNew
+	default:
+		return Doubted
+	}
 }
 
 // Refusal is the answer of a token endpoint that gives no token, in WeChat's

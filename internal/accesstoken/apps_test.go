@@ -29,7 +29,7 @@ type endpoint struct {
 	asked int
 }
 
-func (e *endpoint) Fetch(ctx context.Context, _ secret.Text, _ bool) (accesstoken.Grant, error) {
+func (e *endpoint) Fetch(ctx context.Context, _ accesstoken.FetchRequest) (accesstoken.Grant, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.asked++
@@ -57,10 +57,10 @@ func newCacheOf(e *endpoint, classic bool, store accesstoken.Store) *accesstoken
 
 func TestHolderIsTheAppOfTheToken(t *testing.T) {
 	shops, games := &endpoint{app: shop}, &endpoint{app: game}
-	all := accesstoken.Apps{shop: newCacheOf(shops, false, new(accesstoken.Memory)), game: newCacheOf(games, false, new(accesstoken.Memory))}
+	all := accesstoken.Apps{shop: newCacheOf(shops, false, accesstoken.NewMemory(time.Now)), game: newCacheOf(games, false, accesstoken.NewMemory(time.Now))}
 	holder := func(token string) string {
 		t.Helper()
-		appID, err := all.Holder(t.Context(), token)
+		appID, err := all.Owner(t.Context(), token)
 		require.NoError(t, err)
 		return appID
 	}
@@ -89,13 +89,13 @@ func TestHolderWhereAnAppIsInTrouble(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := accesstoken.Apps{
-				shop: newCacheOf(&endpoint{app: shop, err: c.shops}, false, new(accesstoken.Memory)),
-				game: newCacheOf(&endpoint{app: game, err: c.games}, false, new(accesstoken.Memory)),
+				shop: newCacheOf(&endpoint{app: shop, err: c.shops}, false, accesstoken.NewMemory(time.Now)),
+				game: newCacheOf(&endpoint{app: game, err: c.games}, false, accesstoken.NewMemory(time.Now)),
 			}
-			appID, err := all.Holder(t.Context(), "TOKEN-OF-wxshop")
+			appID, err := all.Owner(t.Context(), "TOKEN-OF-wxshop")
 			require.ErrorIs(t, err, c.ofShop)
 			assert.Equal(t, c.ofShop == nil, appID == shop)
-			appID, err = all.Holder(t.Context(), "TOKEN-OF-NOBODY")
+			appID, err = all.Owner(t.Context(), "TOKEN-OF-NOBODY")
 			require.ErrorIs(t, err, c.ofNobodyErr)
 			assert.Empty(t, appID)
 		})
@@ -106,11 +106,11 @@ func TestHolderWhereAnAppIsInTrouble(t *testing.T) {
 func TestHolderDoesNotWaitForAnAppThatHangs(t *testing.T) {
 	hanging := &endpoint{app: game, wait: make(chan struct{})}
 	t.Cleanup(func() { close(hanging.wait) })
-	all := accesstoken.Apps{shop: newCacheOf(&endpoint{app: shop}, false, new(accesstoken.Memory)), game: newCacheOf(hanging, false, new(accesstoken.Memory))}
-	appID, err := all.Holder(t.Context(), "TOKEN-OF-wxshop")
+	all := accesstoken.Apps{shop: newCacheOf(&endpoint{app: shop}, false, accesstoken.NewMemory(time.Now)), game: newCacheOf(hanging, false, accesstoken.NewMemory(time.Now))}
+	appID, err := all.Owner(t.Context(), "TOKEN-OF-wxshop")
 	require.NoError(t, err)
 	assert.Equal(t, shop, appID)
-	_, err = all.Holder(t.Context(), "TOKEN-OF-NOBODY")
+	_, err = all.Owner(t.Context(), "TOKEN-OF-NOBODY")
 	require.Error(t, err, "it may be the other's")
 	assert.Equal(t, openapi.CodeTimeout, openapi.AsError(err).Code)
 }
@@ -118,15 +118,15 @@ func TestHolderDoesNotWaitForAnAppThatHangs(t *testing.T) {
 // A stranger's token is no reason to retire one.
 func TestHolderFetchesNothingInClassicMode(t *testing.T) {
 	shops, games := &endpoint{app: shop}, &endpoint{app: game}
-	store := new(accesstoken.Memory)
-	all := accesstoken.Apps{shop: newCacheOf(shops, true, new(accesstoken.Memory)), game: newCacheOf(games, true, store)}
-	appID, err := all.Holder(t.Context(), "TOKEN-OF-wxgame")
+	store := accesstoken.NewMemory(time.Now)
+	all := accesstoken.Apps{shop: newCacheOf(shops, true, accesstoken.NewMemory(time.Now)), game: newCacheOf(games, true, store)}
+	appID, err := all.Owner(t.Context(), "TOKEN-OF-wxgame")
 	require.NoError(t, err)
 	assert.Empty(t, appID)
 
 	_, err = newCacheOf(games, true, store).Token(t.Context()) // another instance
 	require.NoError(t, err)
-	appID, err = all.Holder(t.Context(), "TOKEN-OF-wxgame")
+	appID, err = all.Owner(t.Context(), "TOKEN-OF-wxgame")
 	require.NoError(t, err)
 	assert.Equal(t, game, appID, "it is in the store")
 	assert.Equal(t, []int{0, 1}, []int{shops.times(), games.times()})
@@ -135,7 +135,7 @@ func TestHolderFetchesNothingInClassicMode(t *testing.T) {
 func TestStatusOfACache(t *testing.T) {
 	clock := now
 	e := &endpoint{app: shop}
-	store := &accesstoken.Memory{Now: func() time.Time { return clock }}
+	store := accesstoken.NewMemory(func() time.Time { return clock })
 	newInstance := func() *accesstoken.Cache {
 		return accesstoken.NewCache(accesstoken.Config{Endpoint: e, Store: store, Now: func() time.Time { return clock }, Log: slog.New(slog.DiscardHandler)})
 	}
@@ -150,7 +150,7 @@ func TestStatusOfACache(t *testing.T) {
 	assert.Equal(t, want, other.Status(t.Context()), "all instances say the same")
 
 	// The endpoint gives the refused token again: one forced refresh is spent.
-	_, err = cache.Refresh(t.Context(), secret.New("TOKEN-OF-wxshop"))
+	_, err = cache.Replace(t.Context(), secret.New("TOKEN-OF-wxshop"), accesstoken.Refused)
 	require.ErrorIs(t, err, accesstoken.ErrStale)
 	assert.Equal(t, 19, other.Status(t.Context()).ForcedLeft)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,8 +44,6 @@ const (
 	recheck = 5 * time.Second
 	// recheckDoubtful is the same for a token that WeChat may accept in a moment.
 	recheckDoubtful = 500 * time.Millisecond
-	// newFor is how long WeChat's front ends may take to learn of a token.
-	newFor = 2500 * time.Millisecond
 	// maxMargin bounds the margin before expiry. WeChat renews a stable token five
 	// minutes before its end.
 	maxMargin = 5 * time.Minute
@@ -53,21 +52,12 @@ const (
 // Cache is a [Source] that fetches from an [Endpoint]. Make it with [NewCache].
 type Cache struct {
 	config Config
+	*tokenHealth
 
-	mu      sync.Mutex
-	state   State         // guarded by mu, as all below: what this instance knows
-	past    []secret.Text // the last tokens that were current, the newest last
-	fetch   *fetch        // the one under way; nil if none
-	failure failure       // of the last fetch; zero if it succeeded
-	// lastFailure is failure, and is kept when a later fetch succeeds.
-	lastFailure failure
-	adopted     time.Time   // when the current token became known here
-	kept        secret.Text // the token for which the last fetch came to ErrStale
-	keptAt      time.Time   // when it did
-	denied      time.Time   // when WeChat last accepted a token that a client claimed to be refused
-	named       time.Time   // when a token that is not known was last named to Refresh
-	looked      time.Time   // when it was last looked for a token that was presented
-	doubted     time.Time   // when such a token was first presented; see look
+	mu     sync.Mutex
+	memory memory    // guarded by mu, as all below
+	flight *flight   // the one under way; nil if none
+	denied time.Time // when WeChat last accepted a token that a client claimed to be refused
 }
 
 var _ Source = (*Cache)(nil)
@@ -88,7 +78,8 @@ type Config struct {
 	Refuses func(ctx context.Context, token secret.Text) (bool, error)
 	// Strangers is shared by all Caches of the process; nil: the Cache has its own.
 	Strangers *Strangers
-	// Now is the clock.
+	// Now is the clock on the wall: a function is frozen between calls, and the monotonic
+	// clock stands still meanwhile.
 	Now func() time.Time
 	Log *slog.Logger
 }
@@ -98,176 +89,117 @@ func NewCache(config Config) *Cache {
 	if config.Strangers == nil {
 		config.Strangers = NewStrangers(config.Now)
 	}
-	return &Cache{config: config}
+	return &Cache{
+		config: config, tokenHealth: &tokenHealth{now: config.Now},
+		memory: memory{classic: config.Classic, function: config.Function},
+	}
 }
 
 // Token implements [Source]. A token within its margin is renewed; while that
 // fails, or takes long, the token that is there is given as long as it lives.
 func (c *Cache) Token(ctx context.Context) (Token, error) {
-	for {
-		token, f, err := c.tokenOnce(ctx)
-		if f == nil || !f.mayRepeat(ctx, err) {
-			return token, err
-		}
-	}
+	return c.inUse(c.get(ctx, ask{why: anyToken}))
 }
 
-// tokenOnce is Token with one fetch at most, which is returned if the token is its.
-func (c *Cache) tokenOnce(ctx context.Context) (Token, *fetch, error) {
-	c.mu.Lock()
-	now := c.clock()
-	current := c.state.Current
-	failure := c.failure.remembered(now)
-	switch {
-	case current.alive(now) && (now.Before(current.Renew) || failure != nil || c.failure.recent(now)):
-		c.mu.Unlock()
-		return current, nil, nil
-	case failure != nil:
-		c.mu.Unlock()
-		return Token{}, nil, failure
-	}
-	f := c.join(ctx, now, need{})
-	c.mu.Unlock()
-
-	if !current.alive(now) {
-		token, err := f.wait(ctx)
-		return token, f, err
-	}
-	patient, cancel := context.WithTimeout(ctx, patience-now.Sub(f.began))
-	defer cancel()
-	token, err := f.wait(patient)
-	switch {
-	case err == nil:
-		return token, f, nil
-	case current.alive(c.clock()):
-		return current, nil, nil
-	default: // its life has ended meanwhile
-		token, err = f.wait(ctx)
-		return token, f, err
-	}
-}
-
-// Refresh implements [Source]. When the endpoint gives the very token that was
+// Replace implements [Source]. When the endpoint gives the very token that was
 // refused, one forced refresh is spent on it, if the budget allows it; otherwise
 // the error is ErrStale.
 //
 // A token that this instance has never held may be newer than the current one:
 // of a token function without a shared store, each instance fetches for itself.
 // Then it is asked, at most every few seconds, whether WeChat has gone on.
-func (c *Cache) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
-	return c.replace(ctx, need{stale: stale})
+//
+// OnRequest is subject to a part of the budget: the rest is kept for tokens that WeChat
+// has refused. Where the part is used up, or the last forced refresh was a moment ago, the
+// current token is returned, as at WeChat (getStableAccessToken).
+func (c *Cache) Replace(ctx context.Context, token secret.Text, why Why) (Token, error) {
+	if why == OnRequest {
+		return c.force(ctx)
+	}
+	return c.inUse(c.get(ctx, ask{not: token, why: why}))
 }
 
-// Renew implements [Source]. In classic mode, where every fetch makes a token, a new
-// one is kept: front ends that do not know it yet would not know the next one either.
-func (c *Cache) Renew(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
-	return c.replace(ctx, need{stale: refused, doubt: doubt})
-}
-
-// Force replaces the current token on request, as force_refresh asks, within a
-// part of the budget of forced refreshes: the rest is kept for Refresh. Where the
-// part is used up, or the last one was a moment ago, nothing is refreshed and the
-// current token is the answer, as at WeChat (getStableAccessToken).
-func (c *Cache) Force(ctx context.Context) (Token, error) {
+func (c *Cache) force(ctx context.Context) (Token, error) {
 	current, err := c.Token(ctx)
 	if err != nil {
 		return Token{}, err
 	}
-	c.mu.Lock()
-	may := c.state.mayForce(c.clock(), forcedOnRequest)
-	c.mu.Unlock()
-	if !may {
-		return current, nil
-	}
-	token, err := c.replace(ctx, need{stale: current.Value, onRequest: true})
+	token, err := c.get(ctx, ask{not: current.Value, why: OnRequest})
 	if errors.Is(err, ErrStale) {
 		return current, nil
 	}
 	return token, err
 }
 
-// replace brings a token that is not n.stale.
-func (c *Cache) replace(ctx context.Context, n need) (Token, error) {
+// Warm fetches a token before a call needs one, if there is none. A call that comes
+// meanwhile joins the fetch. If it fails, that is not remembered: the next call fetches.
+func (c *Cache) Warm(ctx context.Context) { _, _ = c.get(ctx, ask{why: beforeUse}) }
+
+// get returns a token for q: from memory, or from the fetch that it begins or joins.
+func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 	for {
 		c.mu.Lock()
-		now := c.clock()
-		current, failure := c.state.Current, c.failure.remembered(now)
-		another := current.alive(now) && !current.Value.Equal(n.stale)
-		switch {
-		case another && (failure != nil || !c.mayBeNewer(n.stale, now)):
+		now, current := c.config.Now(), c.memory.Current
+		decision, err := c.memory.decide(q, now)
+		switch decision {
+		case give:
 			c.mu.Unlock()
 			return current, nil
-		case failure != nil:
+		case fail:
 			c.mu.Unlock()
-			return Token{}, failure
-		case !another && c.isKept(n, now):
-			c.mu.Unlock()
-			return Token{}, ErrStale
+			return Token{}, err
 		}
-		f := c.join(ctx, now, n)
+		f := c.join(ctx, now, q)
 		c.mu.Unlock()
 
-		token, err := f.wait(ctx)
-		switch {
-		case err == nil && token.Value.Equal(n.stale):
-			// A fetch that others began for want of any token may bring the refused
-			// one: then it is our turn.
-			continue
-		case errors.Is(err, ErrStale) && f.need.hasLess(n):
-			continue // its budget was smaller
-		case err != nil && another && ctx.Err() == nil:
-			return current, nil
-		case f.mayRepeat(ctx, err):
-			continue
+		if !current.alive(now) || current.Value.Equal(q.not) {
+			current = Token{}
 		}
-		return token, err
-	}
-}
-
-// mayBeNewer reports whether it is to be found out that WeChat has gone on to
-// stale, and beyond. c.mu is held.
-func (c *Cache) mayBeNewer(stale secret.Text, now time.Time) bool {
-	if c.config.Classic || now.Sub(c.named).Abs() < recheck {
-		return false
-	}
-	for _, old := range c.past {
-		if old.Equal(stale) {
-			return false
+		token, err := c.await(ctx, f, q, current)
+		if !f.isToRepeat(ctx, q, token, err) {
+			return token, err
 		}
 	}
-	c.named = now
-	return true
 }
 
-// isKept reports whether a fetch has just failed to replace n.stale, and nothing
-// has changed since: there is no refresh left, and a normal fetch, which would see
-// it if somebody else had forced one, is not due again. c.mu is held.
-func (c *Cache) isKept(n need, now time.Time) bool {
-	if n.doubt == New && c.config.Classic && now.Sub(c.adopted).Abs() < newFor {
-		return true
+// await returns what f brings, or the spare token if that is in vain. A call that takes any
+// token waits with patience then.
+func (c *Cache) await(ctx context.Context, f *flight, q ask, spare Token) (Token, error) {
+	if spare.Value.IsZero() {
+		return f.wait(ctx)
 	}
-	since := now.Sub(c.keptAt).Abs()
-	if n.doubt != "" {
-		return c.kept.Equal(n.stale) && since < recheckDoubtful
+	patient, cancel := ctx, context.CancelFunc(func() {})
+	if q.why == anyToken {
+		patient, cancel = context.WithTimeout(ctx, patience-c.config.Now().Sub(f.began))
 	}
-	left := !c.config.Classic && c.state.mayForce(now, forcedPerDay)
-	return c.kept.Equal(n.stale) && !left && since < recheck
+	defer cancel()
+	token, err := f.wait(patient)
+	switch {
+	case err == nil:
+		return token, nil
+	case spare.alive(c.config.Now()):
+		return spare, nil
+	}
+	return f.wait(ctx) // its life has ended meanwhile
 }
 
-// adopt makes state what this instance knows. c.mu is held.
-func (c *Cache) adopt(state State, now time.Time) {
-	if value := state.Current.Value; !value.IsZero() && !value.Equal(c.state.Current.Value) {
-		c.past = append(c.past, value)
-		c.past = c.past[max(0, len(c.past)-maxPast):]
-		c.adopted = now
+// Inherit makes c, which has not been used yet, know the tokens that before knows. c
+// has another Endpoint for the same app, or another Store. A failure is remembered on
+// if sameSecret says that the AppSecret is the same.
+//
+// before may still be in use: like two instances, the two share a Store and its lease,
+// so that a fetch of before that is under way spares c one.
+func (c *Cache) Inherit(before *Cache, sameSecret bool) {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.memory = before.memory
+	c.memory.past = slices.Clone(before.memory.past)
+	c.memory.classic, c.memory.function = c.config.Classic, c.config.Function
+	if c.memory.last.hasFailed() && !sameSecret {
+		c.memory.last = outcome{}
 	}
-	c.state = state
+	c.tokenHealth, c.denied = before.tokenHealth, before.denied
+	c.config.Strangers = before.config.Strangers
 }
-
-// maxPast is how many tokens are recognised as ones that were current: those of
-// half a day, or of eight rotations.
-const maxPast = 8
-
-// clock reads the time without its monotonic part, which stands still while the
-// function is frozen.
-func (c *Cache) clock() time.Time { return c.config.Now().Round(0) }

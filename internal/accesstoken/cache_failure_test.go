@@ -105,15 +105,15 @@ func TestFailureThatOnlyAPersonCanMendIsRememberedBriefly(t *testing.T) {
 	} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			c := w.cache(new(Memory))
+			c := w.cache(NewMemory(time.Now))
 			w.set(func() { w.outage = refuse(code) })
 			began := time.Now()
 			for time.Since(began) < quiet {
 				_, err := c.Token(t.Context())
 				requireRefusal(t, code, err)
-				_, err = c.Refresh(t.Context(), secret.New("stale"))
+				_, err = c.Replace(t.Context(), secret.New("stale"), Refused)
 				requireRefusal(t, code, err)
-				_, err = c.Holds(t.Context(), "presented")
+				_, err = owns(t.Context(), c, "presented")
 				requireRefusal(t, code, err)
 				time.Sleep(quiet / 100)
 			}
@@ -137,7 +137,7 @@ func TestPassingFailureIsNotRememberedWithoutAToken(t *testing.T) {
 	for _, name := range []string{"-1", "HTML", "an empty token", "a dead token", "nothing"} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			c := w.cache(new(Memory))
+			c := w.cache(NewMemory(time.Now))
 			w.set(func() { w.outage = outages[name] })
 			assert.Equal(t, 1000, w.calls(t, 1000, c), name)
 			w.requireFetches(t, 1, 0)
@@ -191,7 +191,7 @@ func TestClockThatGoesBackProlongsNoFailure(t *testing.T) {
 			w := newWechat()
 			var behind atomic.Int64
 			w.now = func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
-			c := w.cache(&Memory{Now: w.now})
+			c := w.cache(NewMemory(w.now))
 			w.set(func() { w.outage = refuse(40164) })
 			require.Error(t, w.call(t.Context(), c))
 			w.set(func() { w.outage = nil })
@@ -213,12 +213,12 @@ func TestClockThatGoesBackProlongsNoPause(t *testing.T) {
 		w := newWechat()
 		var behind atomic.Int64
 		w.now = func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
-		c := w.cache(&Memory{Now: w.now})
+		c := w.cache(NewMemory(w.now))
 		w.set(func() { w.outage = refuse(-1) })
-		_, err := c.Holds(t.Context(), tokenName(1))
+		_, err := owns(t.Context(), c, tokenName(1))
 		requireRefusal(t, -1, err)
 		w.set(func() { w.outage = nil })
-		_, err = c.Holds(t.Context(), tokenName(1))
+		_, err = owns(t.Context(), c, tokenName(1))
 		requireRefusal(t, -1, err)
 		behind.Store(int64(time.Hour))
 		assert.True(t, holds(t, c, tokenName(1)))
@@ -228,7 +228,7 @@ func TestClockThatGoesBackProlongsNoPause(t *testing.T) {
 // The lease of an instance that is gone does not live longer either.
 func TestClockThatGoesBackProlongsNoLease(t *testing.T) {
 	now := noon
-	store := &Memory{Now: func() time.Time { return now }}
+	store := NewMemory(func() time.Time { return now })
 	_, _, err := store.Acquire(t.Context(), fetchTimeout, false)
 	require.NoError(t, err)
 	_, _, err = store.Acquire(t.Context(), fetchTimeout, false)
@@ -244,7 +244,7 @@ func TestFailureOfATokenFunctionIsNotRememberedAgain(t *testing.T) {
 	for _, code := range []int{45009, 40164} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			function := w.cache(new(Memory))
+			function := w.cache(NewMemory(time.Now))
 			c := behind(function)
 			w.set(func() { w.outage = refuse(code) })
 			began, life := time.Now(), retryAfter(&Refusal{ErrCode: code})

@@ -55,7 +55,7 @@ func TestFleetFetchesOnce(t *testing.T) {
 		w.requireFetches(t, 1, 0)
 		for _, c := range fleet {
 			for _, name := range []string{tokenName(1), tokenName(2)} {
-				held, err := c.Holds(t.Context(), name)
+				held, err := owns(t.Context(), c, name)
 				require.NoError(t, err)
 				assert.True(t, held, "the overlap is known to all")
 			}
@@ -93,7 +93,7 @@ func TestClassicFleetDoesNotPushEachOtherOut(t *testing.T) {
 	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		w.classic = true
 		for _, c := range fleet {
-			c.config.Classic = true
+			c.memory.classic, c.config.Classic = true, true
 		}
 		assert.Zero(t, w.calls(t, 50, fleet...))
 		w.requireFetches(t, 1, 0)
@@ -115,7 +115,7 @@ func TestFrozenInstanceTakesTheNewerToken(t *testing.T) {
 
 	fetching, thaw := make(chan struct{}), make(chan struct{})
 	frozen.config.Endpoint = endpoint(func(ctx context.Context) (Grant, error) {
-		grant, err := w.Fetch(ctx, secret.Text{}, false)
+		grant, err := w.Fetch(ctx, FetchRequest{})
 		close(fetching)
 		<-thaw
 		return grant, err
@@ -143,7 +143,7 @@ func TestFrozenInstanceTakesTheNewerToken(t *testing.T) {
 
 type endpoint func(ctx context.Context) (Grant, error)
 
-func (e endpoint) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) { return e(ctx) }
+func (e endpoint) Fetch(ctx context.Context, _ FetchRequest) (Grant, error) { return e(ctx) }
 
 func TestWithoutRedisEachInstanceGoesOnWithItsMemory(t *testing.T) {
 	server := redistest.Start(t)
@@ -247,7 +247,7 @@ func TestRedisThatIsKilledAndRestartedFailsNoCall(t *testing.T) {
 func TestLeaseOfALostInstance(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		store := new(Memory)
+		store := NewMemory(time.Now)
 		lost := func() {
 			_, _, err := store.Acquire(t.Context(), fetchTimeout, false)
 			require.NoError(t, err)
@@ -269,10 +269,10 @@ func TestLeaseOfALostInstance(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		store := new(Memory)
+		store := NewMemory(time.Now)
 		_, _, err := store.Acquire(t.Context(), time.Hour, false)
 		require.NoError(t, err)
-		_, err = w.cache(store).Refresh(t.Context(), secret.New("stale"))
+		_, err = w.cache(store).Replace(t.Context(), secret.New("stale"), Refused)
 		require.ErrorIs(t, err, ErrLeased, "whoever has no right to fetch does not")
 		w.requireFetches(t, 0, 0)
 	})

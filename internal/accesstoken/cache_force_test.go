@@ -22,9 +22,9 @@ type mint struct {
 	number, fetches int
 }
 
-func (m *mint) Fetch(_ context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
+func (m *mint) Fetch(_ context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 	m.fetches++
-	if m.classic || force || m.number == 0 {
+	if m.classic || r.Force || m.number == 0 {
 		m.number++
 	}
 	return accesstoken.Grant{Value: secret.New(fmt.Sprintf("token-%d", m.number)), ExpiresIn: 2 * time.Hour}, nil
@@ -40,11 +40,11 @@ func TestForceIsSubjectToTheBudget(t *testing.T) {
 		}
 		m := &mint{classic: classic}
 		c := accesstoken.NewCache(accesstoken.Config{
-			Endpoint: m, Store: &accesstoken.Memory{Now: clock}, Classic: classic,
+			Endpoint: m, Store: accesstoken.NewMemory(clock), Classic: classic,
 			Now: clock, Log: slog.New(slog.DiscardHandler),
 		})
 		force := func() string {
-			token, err := c.Force(t.Context())
+			token, err := c.Replace(t.Context(), secret.Text{}, accesstoken.OnRequest)
 			require.NoError(t, err)
 			return token.Value.Reveal()
 		}

@@ -16,24 +16,24 @@ import (
 // functionEndpoint is how a token function that has the Cache answers.
 type functionEndpoint struct{ *Cache }
 
-func (e functionEndpoint) Fetch(ctx context.Context, stale secret.Text, force bool) (Grant, error) {
+func (e functionEndpoint) Fetch(ctx context.Context, r FetchRequest) (Grant, error) {
 	var token Token
 	var err error
 	switch {
-	case !stale.IsZero():
-		token, err = e.Refresh(ctx, stale)
-	case force:
-		token, err = e.Force(ctx)
+	case !r.Stale.IsZero():
+		token, err = e.Replace(ctx, r.Stale, Refused)
+	case r.Force:
+		token, err = e.Replace(ctx, secret.Text{}, OnRequest)
 	default:
 		token, err = e.Token(ctx)
 	}
-	return Grant{Value: token.Value, ExpiresIn: token.Expires.Sub(e.clock())}, err
+	return Grant{Value: token.Value, ExpiresIn: token.Expires.Sub(e.config.Now())}, err
 }
 
 // behind is the Cache of a function that gets its tokens from a token function.
 func behind(function *Cache) *Cache {
 	return NewCache(Config{
-		Endpoint: functionEndpoint{function}, Store: new(Memory), Function: true,
+		Endpoint: functionEndpoint{function}, Store: NewMemory(time.Now), Function: true,
 		Now: function.config.Now, Log: slog.New(slog.DiscardHandler),
 	})
 }
@@ -106,28 +106,28 @@ func TestTokenFunctionThatIsBehindAsksAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, late, _ := warm(t, nil)
 		w.set(func() { w.rotate(); w.previous = w.now() })
-		quick := w.cache(new(Memory))
+		quick := w.cache(NewMemory(time.Now))
 		newer, err := quick.Token(t.Context())
 		require.NoError(t, err)
 		w.set(func() { w.rotate(); w.previous = w.now() })
 		w.fetches()
 
-		token, err := late.Refresh(t.Context(), newer.Value)
+		token, err := late.Replace(t.Context(), newer.Value, Refused)
 		require.NoError(t, err)
 		assert.True(t, w.accepts(token))
 		w.requireFetches(t, 1, 0)
 		for range 100 {
-			again, err := late.Refresh(t.Context(), secret.New("junk"))
+			again, err := late.Replace(t.Context(), secret.New("junk"), Refused)
 			require.NoError(t, err)
 			assert.Equal(t, token, again)
-			again, err = late.Refresh(t.Context(), secret.New(tokenName(1)))
+			again, err = late.Replace(t.Context(), secret.New(tokenName(1)), Refused)
 			require.NoError(t, err)
 			assert.Equal(t, token, again)
 		}
 		w.requireFetches(t, 0, 0)
 		time.Sleep(recheck)
 		w.set(func() { w.outage = refuse(-1) })
-		again, err := late.Refresh(t.Context(), secret.New("junk"))
+		again, err := late.Replace(t.Context(), secret.New("junk"), Refused)
 		require.NoError(t, err, "the current token is still the answer")
 		assert.Equal(t, token, again)
 		w.requireFetches(t, 1, 0)
@@ -141,7 +141,7 @@ func TestForcingClientLeavesHalfOfTheBudget(t *testing.T) {
 		w, c, _ := warm(t, func(w *wechat) { w.life = 30 * time.Hour })
 		instances := []*Cache{c, w.cache(c.config.Store), w.cache(c.config.Store)}
 		for i := range 100 {
-			_, err := instances[i%len(instances)].Force(t.Context())
+			_, err := instances[i%len(instances)].Replace(t.Context(), secret.Text{}, OnRequest)
 			require.NoError(t, err)
 			time.Sleep(forcedSpacing)
 		}
@@ -171,7 +171,7 @@ func TestRefreshThatJoinsARequestHasTheWholeBudget(t *testing.T) {
 		w.revoke()
 		var both sync.WaitGroup
 		both.Go(func() {
-			forced, err := c.Force(t.Context())
+			forced, err := c.Replace(t.Context(), secret.Text{}, OnRequest)
 			assert.NoError(t, err)
 			assert.Equal(t, token, forced, "nothing is left for it")
 		})
@@ -188,7 +188,7 @@ func TestTwoClassicDeploymentsLeaveTheQuota(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		w.classic, w.latency = true, 0
-		one, two := w.cache(new(Memory)), w.cache(new(Memory))
+		one, two := w.cache(NewMemory(time.Now)), w.cache(NewMemory(time.Now))
 		strict := func() { w.set(func() { w.previous = w.now() }) }
 		began, lastHour := time.Now(), 0
 		for time.Since(began) < 24*time.Hour {

@@ -15,9 +15,15 @@ import (
 	"sotercall/internal/secret"
 )
 
+// owns reports whether accessToken is one of the only app, which has c.
+func owns(ctx context.Context, c *Cache, accessToken string) (bool, error) {
+	appID, err := Apps{"wxONLY": c}.Owner(ctx, accessToken)
+	return appID != "", err
+}
+
 func holds(t *testing.T, c *Cache, accessToken string) bool {
 	t.Helper()
-	held, err := c.Holds(t.Context(), accessToken)
+	held, err := owns(t.Context(), c, accessToken)
 	require.NoError(t, err)
 	return held
 }
@@ -50,11 +56,11 @@ func TestHoldsTheCurrentTokenAndThePreviousDuringTheOverlap(t *testing.T) {
 
 func TestOverlapIsFiveMinutesForATokenThatWouldLiveLonger(t *testing.T) {
 	s := stateOf("a").next(stateOf("b").Current, time.Now())
-	c := newWechat().cache(new(Memory))
-	c.state = s
-	assert.True(t, c.knows(secret.DigestOf("a"), time.Now().Add(Overlap-time.Second)))
-	assert.False(t, c.knows(secret.DigestOf("a"), time.Now().Add(Overlap)))
-	assert.True(t, c.knows(secret.DigestOf("b"), time.Now().Add(Overlap)))
+	c := newWechat().cache(NewMemory(time.Now))
+	c.memory.State = s
+	assert.True(t, c.memory.owns(secret.DigestOf("a"), time.Now().Add(Overlap-time.Second)))
+	assert.False(t, c.memory.owns(secret.DigestOf("a"), time.Now().Add(Overlap)))
+	assert.True(t, c.memory.owns(secret.DigestOf("b"), time.Now().Add(Overlap)))
 }
 
 func TestTokenThatWeChatRefusedIsNotHeld(t *testing.T) {
@@ -170,7 +176,7 @@ func TestTokenOfATokenFunctionIsFoundByOneLook(t *testing.T) {
 		c := behind(function)
 		require.True(t, holds(t, c, tokenName(1)))
 		w.set(func() { w.rotate(); w.previous = w.now() })
-		_, err := function.Refresh(t.Context(), old.Value)
+		_, err := function.Replace(t.Context(), old.Value, Refused)
 		require.NoError(t, err)
 		w.requireFetches(t, 1, 0)
 		assert.False(t, holds(t, c, tokenName(2)))
@@ -212,7 +218,7 @@ func TestClassicModeLooksInTheStoreAndSpendsNoFetch(t *testing.T) {
 		w, c, old := warm(t, func(w *wechat) { w.classic = true })
 		other := w.cache(c.config.Store)
 		require.True(t, holds(t, other, tokenName(1)))
-		_, err := other.Refresh(t.Context(), old.Value)
+		_, err := other.Replace(t.Context(), old.Value, Refused)
 		require.NoError(t, err)
 		w.requireFetches(t, 1, 0)
 
@@ -241,10 +247,10 @@ func (brokenStore) Release(context.Context, Lease) error     { return errAway }
 func TestHoldsSaysThatItCouldNotFindOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		w.set(func() { w.outage = refuse(-1) })
 		for range 10 {
-			_, err := c.Holds(t.Context(), tokenName(1))
+			_, err := owns(t.Context(), c, tokenName(1))
 			requireRefusal(t, -1, err)
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -256,10 +262,10 @@ func TestHoldsSaysThatItCouldNotFindOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		w.latency = 4 * time.Second
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		began := time.Now()
 		for range 200 {
-			_, err := c.Holds(t.Context(), tokenName(1))
+			_, err := owns(t.Context(), c, tokenName(1))
 			require.ErrorIs(t, err, errNotYet)
 		}
 		assert.Equal(t, patience, time.Since(began), "all of them together")

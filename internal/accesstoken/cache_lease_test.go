@@ -56,7 +56,7 @@ func TestColdFleetAsksTheStoreLittle(t *testing.T) {
 			for i := range stores {
 				w := newWechat()
 				w.latency = c.fetch
-				stores[i] = &countingStore{Store: new(Memory)}
+				stores[i] = &countingStore{Store: NewMemory(time.Now)}
 				for range fleet {
 					cache := w.cache(stores[i])
 					running.Go(func() {
@@ -81,7 +81,7 @@ func TestColdFleetAsksTheStoreLittle(t *testing.T) {
 // An instance that starts while there is a fresh token makes one request.
 func TestInstanceThatStartsAsksTheStoreOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w, store := newWechat(), &countingStore{Store: new(Memory)}
+		w, store := newWechat(), &countingStore{Store: NewMemory(time.Now)}
 		require.NoError(t, w.call(t.Context(), w.cache(store)))
 		store.requests.Store(0)
 		require.NoError(t, w.call(t.Context(), w.cache(store)))

@@ -19,7 +19,7 @@ func warm(t *testing.T, change func(*wechat)) (*wechat, *Cache, Token) {
 	if change != nil {
 		change(w)
 	}
-	c := w.cache(new(Memory))
+	c := w.cache(NewMemory(time.Now))
 	token, err := c.Token(t.Context())
 	require.NoError(t, err)
 	w.requireFetches(t, 1, 0)
@@ -54,10 +54,10 @@ func TestWhoComesLateWithARefusedTokenMakesNoFetch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, c, old := warm(t, nil)
 		w.revoke()
-		token, err := c.Refresh(t.Context(), old.Value)
+		token, err := c.Replace(t.Context(), old.Value, Refused)
 		require.NoError(t, err)
 		w.requireFetches(t, 1, 1)
-		again, err := c.Refresh(t.Context(), old.Value)
+		again, err := c.Replace(t.Context(), old.Value, Refused)
 		require.NoError(t, err)
 		assert.Equal(t, token, again)
 		w.requireFetches(t, 0, 0)
@@ -67,7 +67,7 @@ func TestWhoComesLateWithARefusedTokenMakesNoFetch(t *testing.T) {
 func TestRefreshOfAColdCacheFetches(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		token, err := w.cache(new(Memory)).Refresh(t.Context(), secret.New("from another life"))
+		token, err := w.cache(NewMemory(time.Now)).Replace(t.Context(), secret.New("from another life"), Refused)
 		require.NoError(t, err)
 		assert.True(t, w.accepts(token))
 		w.requireFetches(t, 1, 0)
@@ -86,7 +86,7 @@ func TestRefreshThatJoinsARenewalDoesNotTakeTheRefusedTokenFromIt(t *testing.T) 
 		})
 		time.Sleep(w.latency / 2)
 		both.Go(func() {
-			token, err := c.Refresh(t.Context(), old.Value)
+			token, err := c.Replace(t.Context(), old.Value, Refused)
 			assert.NoError(t, err)
 			assert.True(t, w.accepts(token))
 		})
@@ -149,7 +149,7 @@ func TestTokenThatSomebodyElseForcesIsFound(t *testing.T) {
 		w, c, _ := warm(t, nil)
 		c.mu.Lock()
 		for i := range forcedPerDay {
-			c.state.Forced = append(c.state.Forced, time.Now().Add(-time.Hour-time.Duration(i)*time.Minute))
+			c.memory.Forced = append(c.memory.Forced, time.Now().Add(-time.Hour-time.Duration(i)*time.Minute))
 		}
 		c.mu.Unlock()
 		w.revoke()
@@ -184,8 +184,8 @@ func TestForcedRefreshThatChangesNothingIsSpent(t *testing.T) {
 func TestClassicModeForcesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		c := w.cache(new(Memory))
-		c.config.Classic = true
+		c := w.cache(NewMemory(time.Now))
+		c.memory.classic, c.config.Classic = true, true
 		require.NoError(t, w.call(t.Context(), c))
 		w.fetches()
 		w.revoke()
@@ -209,14 +209,14 @@ func (s inTime) Save(ctx context.Context, lease Lease, state State) error {
 func TestForcedRefreshThatTakesTooLongIsSpent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w, c, old := warm(t, nil)
-		store := inTime{new(Memory)}
+		store := inTime{NewMemory(time.Now)}
 		c.config.Store = store
 		_, _, err := store.Acquire(t.Context(), fetchTimeout, false) // of an instance that is lost
 		require.NoError(t, err)
 
 		w.revoke()
 		w.latency = 2 * time.Second
-		_, err = c.Refresh(t.Context(), old.Value)
+		_, err = c.Replace(t.Context(), old.Value, Refused)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		w.requireFetches(t, 1, 1)
 		stored, err := store.Load(t.Context())

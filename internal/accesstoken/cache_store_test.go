@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/secret"
 	"sotercall/internal/store/redis/redistest"
 )
 
@@ -23,7 +22,7 @@ type pausing struct {
 	until *atomic.Int64 // in Unix nanoseconds
 }
 
-func newPausing() pausing { return pausing{new(Memory), new(atomic.Int64)} }
+func newPausing() pausing { return pausing{NewMemory(time.Now), new(atomic.Int64)} }
 
 func (p pausing) pause(d time.Duration) { p.until.Store(time.Now().Add(d).UnixNano()) }
 
@@ -85,8 +84,8 @@ type hangsDuring struct {
 	once  sync.Once
 }
 
-func (e *hangsDuring) Fetch(ctx context.Context, stale secret.Text, force bool) (Grant, error) {
-	grant, err := e.wechat.Fetch(ctx, stale, force)
+func (e *hangsDuring) Fetch(ctx context.Context, r FetchRequest) (Grant, error) {
+	grant, err := e.wechat.Fetch(ctx, r)
 	e.once.Do(e.begin)
 	return grant, err
 }
@@ -209,7 +208,7 @@ func TestSavingIsWaitedForBriefly(t *testing.T) {
 	} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			store := slowStore{new(Memory), takes}
+			store := slowStore{NewMemory(time.Now), takes}
 			c := w.cache(store)
 			began := time.Now()
 			require.NoError(t, w.call(t.Context(), c))
@@ -229,7 +228,7 @@ func TestSavingThatThawsLateOverwritesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		w.classic = true
-		store := new(Memory)
+		store := NewMemory(time.Now)
 		frozen := w.cache(slowStore{store, 2 * time.Second})
 		require.NoError(t, w.call(t.Context(), frozen))
 		store.mu.Lock()

@@ -45,9 +45,9 @@ func newWechat() *wechat {
 }
 
 // Fetch implements Endpoint.
-func (w *wechat) Fetch(ctx context.Context, _ secret.Text, force bool) (Grant, error) {
+func (w *wechat) Fetch(ctx context.Context, r FetchRequest) (Grant, error) {
 	w.mu.Lock()
-	if force {
+	if r.Force {
 		w.forced++
 	} else {
 		w.normal++
@@ -62,7 +62,7 @@ func (w *wechat) Fetch(ctx context.Context, _ secret.Text, force bool) (Grant, e
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	force = force && !w.stubborn && w.now().Sub(w.lastForced) >= forcedSpacing
+	force := r.Force && !w.stubborn && w.now().Sub(w.lastForced) >= forcedSpacing
 	if force {
 		w.lastForced = w.now()
 	}
@@ -141,7 +141,7 @@ func (w *wechat) call(ctx context.Context, source *Cache) error {
 	if err != nil || w.accepts(token) {
 		return err
 	}
-	if token, err = source.Refresh(ctx, token.Value); err != nil {
+	if token, err = source.Replace(ctx, token.Value, Refused); err != nil {
 		return err
 	}
 	if !w.accepts(token) {
@@ -187,7 +187,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 func TestThousandColdCallsMakeOneFetch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		assert.Zero(t, w.calls(t, 1000, c))
 		w.requireFetches(t, 1, 0)
 		assert.Zero(t, w.calls(t, 1000, c))
@@ -207,7 +207,7 @@ func TestMarginIsATenthOfTheLifeAndFiveMinutesAtMost(t *testing.T) {
 			w := newWechat()
 			w.life = life
 			asked := time.Now()
-			token, err := w.cache(new(Memory)).Token(t.Context())
+			token, err := w.cache(NewMemory(time.Now)).Token(t.Context())
 			require.NoError(t, err)
 			assert.True(t, token.Expires.Equal(asked.Add(life)), "counted from the question, not from the answer")
 			assert.Equal(t, margin, token.Expires.Sub(token.Renew))
@@ -223,7 +223,7 @@ func TestShortLivesMakeNoStorm(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newWechat()
 				w.life, w.classic = life, classic
-				c := w.cache(new(Memory))
+				c := w.cache(NewMemory(time.Now))
 				const lives, callsPerLife = 10, 200
 				for range lives * callsPerLife {
 					require.NoError(t, w.call(t.Context(), c))
@@ -242,7 +242,7 @@ func TestImpatientWaiterLeavesAndTheFetchGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		w.latency = time.Second
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		var others sync.WaitGroup
 		began := time.Now()
 
@@ -255,7 +255,7 @@ func TestImpatientWaiterLeavesAndTheFetchGoesOn(t *testing.T) {
 		})
 		synctest.Wait()
 		others.Go(func() { // one who joined
-			_, err := c.Refresh(ctx, secret.New("stale"))
+			_, err := c.Replace(ctx, secret.New("stale"), Refused)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, 10*time.Millisecond, time.Since(began))
 		})
@@ -274,7 +274,7 @@ func TestCancelledCallEndsWithItsOwnReason(t *testing.T) {
 		reason := errors.New("the platform takes the function away")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(reason)
-		_, err := newWechat().cache(new(Memory)).Token(ctx)
+		_, err := newWechat().cache(NewMemory(time.Now)).Token(ctx)
 		assert.ErrorIs(t, err, reason)
 	})
 }
@@ -284,7 +284,7 @@ func TestFetchHasADeadlineOfItsOwn(t *testing.T) {
 		w := newWechat()
 		w.latency = time.Hour
 		began := time.Now()
-		_, err := w.cache(new(Memory)).Token(t.Context())
+		_, err := w.cache(NewMemory(time.Now)).Token(t.Context())
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, fetchTimeout, time.Since(began))
 	})
@@ -294,7 +294,7 @@ func TestRenewalKeepsNobodyWaitingForLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		w.classic = true
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		old, err := c.Token(t.Context())
 		require.NoError(t, err)
 		time.Sleep(time.Until(old.Renew))
@@ -321,7 +321,7 @@ func TestRenewalKeepsNobodyWaitingForLong(t *testing.T) {
 func TestTokenThatEndsDuringItsRenewalIsNotGiven(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		old, err := c.Token(t.Context())
 		require.NoError(t, err)
 		time.Sleep(time.Until(old.Expires) - patience/2)
@@ -337,7 +337,7 @@ func TestTokenThatEndsDuringItsRenewalIsNotGiven(t *testing.T) {
 // wall has.
 func TestFetchOfAFrozenFunctionDoesNotBlock(t *testing.T) {
 	for name, store := range map[string]func(now func() time.Time) Store{
-		"a store":  func(now func() time.Time) Store { return &Memory{Now: now} },
+		"a store":  func(now func() time.Time) Store { return NewMemory(now) },
 		"no store": func(func() time.Time) Store { return brokenStore{} },
 	} {
 		t.Run(name, func(t *testing.T) { bubble(t, func(t *testing.T) { freeze(t, store) }) })

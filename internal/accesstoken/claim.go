@@ -17,16 +17,26 @@ const confirmInterval = time.Second
 // confirm it.
 var errGood = fmt.Errorf("%w; WeChat does not confirm that", ErrStale)
 
-// Claim is Renew or, without a doubt, Refresh, for a client that says that WeChat has
-// refused a token. Before the budget of Refresh is spent on it, WeChat is asked whether
-// it has. If it has not, or cannot be asked, the budget is the one of Force, and the
-// current token is returned if nothing is left of it.
-func (c *Cache) Claim(ctx context.Context, refused secret.Text, doubt Doubt) (Token, error) {
-	token, err := c.replace(ctx, need{stale: refused, claimed: true, doubt: doubt})
+// Claim is Replace for a client that says that WeChat has refused a token. Before the
+// budget of Replace is spent on it, WeChat is asked whether it has. If it has not, or
+// cannot be asked, the budget is the one of OnRequest, and the current token is returned
+// if nothing is left of it.
+func (c *Cache) Claim(ctx context.Context, token secret.Text, why Why) (Token, error) {
+	next, err := c.get(ctx, ask{not: token, why: why, claimed: true})
 	if errors.Is(err, errGood) {
 		return c.Token(ctx)
 	}
-	return token, err
+	return next, err
+}
+
+// confirmed returns q with the reason that counts, and the error for a budget that is used
+// up: without WeChat's confirmation, a claim is no more than a request.
+func (c *Cache) confirmed(ctx context.Context, q ask) (_ ask, usedUp error) {
+	if q.claimed && !c.confirms(ctx, q.not) {
+		q.why = OnRequest
+		return q, errGood
+	}
+	return q, ErrStale
 }
 
 // confirms reports whether WeChat refuses token, as a client claims. While it does not,
@@ -36,7 +46,7 @@ func (c *Cache) confirms(ctx context.Context, token secret.Text) bool {
 		return false
 	}
 	c.mu.Lock()
-	wait := confirmInterval - c.clock().Sub(c.denied).Abs()
+	wait := confirmInterval - c.config.Now().Sub(c.denied).Abs()
 	c.mu.Unlock()
 	if wait > 0 && !pause(ctx, wait) {
 		return false
@@ -48,7 +58,7 @@ func (c *Cache) confirms(ctx context.Context, token secret.Text) bool {
 	if !refuses {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.denied = c.clock()
+		c.denied = c.config.Now()
 	}
 	return refuses
 }

@@ -28,7 +28,7 @@ func claim(t *testing.T, c *Cache) Token {
 	t.Helper()
 	current, err := c.Token(t.Context())
 	require.NoError(t, err)
-	next, err := c.Claim(t.Context(), current.Value, "")
+	next, err := c.Claim(t.Context(), current.Value, Refused)
 	require.NoError(t, err)
 	return next
 }
@@ -46,7 +46,7 @@ func TestClaimsOfAClientHaveOneBudget(t *testing.T) {
 			for i := range 100 {
 				claim(t, c)
 				if i%10 == 0 {
-					_, err := c.Force(t.Context())
+					_, err := c.Replace(t.Context(), secret.Text{}, OnRequest)
 					require.NoError(t, err)
 				}
 			}
@@ -56,7 +56,7 @@ func TestClaimsOfAClientHaveOneBudget(t *testing.T) {
 			for range 100 {
 				time.Sleep(forcedSpacing)
 				claim(t, c)
-				_, err := c.Force(t.Context())
+				_, err := c.Replace(t.Context(), secret.Text{}, OnRequest)
 				require.NoError(t, err)
 			}
 			assert.Equal(t, 1+forcedOnRequest, w.made, "classic %t: a day", classic)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"sotercall/internal/secret"
 )
@@ -15,43 +16,47 @@ const CloudBaseFile = "/.tencentcloudbase/wx/cloudbase_access_token"
 
 // CloudBase is the Source of the token that the platform itself gives to what it
 // runs. It needs no AppSecret: nothing is fetched.
+//
+// Make it with [NewCloudBase].
 type CloudBase struct {
-	// OfInvocation returns the token that came with the invocation of a context; the zero
-	// Text if none did.
-	OfInvocation func(ctx context.Context) secret.Text
-	// File is read when the invocation brought none; usually CloudBaseFile.
-	File string
+	ofInvocation func(ctx context.Context) secret.Text
+	file         string
+	*tokenHealth
 }
 
 var _ Source = (*CloudBase)(nil)
+
+// NewCloudBase makes a CloudBase. ofInvocation returns the token that came with the
+// invocation of a context, the zero Text if none did; then file, usually CloudBaseFile, is
+// read. now is the clock on the wall.
+func NewCloudBase(
+	ofInvocation func(ctx context.Context) secret.Text, file string, now func() time.Time,
+) *CloudBase {
+	return &CloudBase{ofInvocation: ofInvocation, file: file, tokenHealth: &tokenHealth{now: now}}
+}
 
 var errNoCloudBase = errors.New("the platform gave no cloudbase_access_token: neither with the invocation nor as a file")
 
 // Token implements [Source]. The file is read each time: the platform replaces it
 // when it likes.
 func (c *CloudBase) Token(ctx context.Context) (Token, error) {
-	if value := c.OfInvocation(ctx); !value.IsZero() {
-		return Token{Value: value, CloudBase: true}, nil
+	value := c.ofInvocation(ctx)
+	if value.IsZero() {
+		text, err := os.ReadFile(c.file)
+		if err != nil || len(text) == 0 {
+			return Token{}, errNoCloudBase
+		}
+		value = secret.New(string(text)) // verbatim, as @cloudbase/node-sdk sends it
 	}
-	text, err := os.ReadFile(c.File)
-	if err != nil || len(text) == 0 {
-		return Token{}, errNoCloudBase
-	}
-	// Verbatim, as @cloudbase/node-sdk sends it.
-	return Token{Value: secret.New(string(text)), CloudBase: true}, nil
+	return c.inUse(Token{Value: value, CloudBase: true}, nil)
 }
 
-// Refresh implements [Source]: it looks again, and the platform may have put a new
+// Replace implements [Source]: it looks again, and the platform may have put a new
 // token there.
-func (c *CloudBase) Refresh(ctx context.Context, stale secret.Text) (Token, error) {
+func (c *CloudBase) Replace(ctx context.Context, stale secret.Text, _ Why) (Token, error) {
 	token, err := c.Token(ctx)
 	if err == nil && token.Value.Equal(stale) {
 		return Token{}, ErrStale
 	}
 	return token, err
-}
-
-// Renew implements [Source], as Refresh does.
-func (c *CloudBase) Renew(ctx context.Context, refused secret.Text, _ Doubt) (Token, error) {
-	return c.Refresh(ctx, refused)
 }

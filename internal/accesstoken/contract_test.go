@@ -2,6 +2,7 @@ package accesstoken_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +22,7 @@ func TestStoreKeepsToItsContract(t *testing.T) {
 			stores := map[string]*accesstoken.Memory{}
 			return func(appid string) accesstoken.Store {
 				if stores[appid] == nil {
-					stores[appid] = new(accesstoken.Memory)
+					stores[appid] = accesstoken.NewMemory(time.Now)
 				}
 				return stores[appid]
 			}
@@ -32,7 +33,7 @@ func TestStoreKeepsToItsContract(t *testing.T) {
 				store, err := redis.Open(server.URL)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = store.Close() })
-				return accesstoken.NewRedis(store, appid)
+				return accesstoken.NewRedis(store, appid, time.Now)
 			}
 		},
 		"DynamoDB": func(t *testing.T) func(string) accesstoken.Store { return openTable(t, dynalite.Start(t)) },
@@ -46,7 +47,7 @@ func openTable(t *testing.T, server *dynalite.Table) func(appid string) accessto
 		table, err := dynamodb.Open(server.Name, server.Environment())
 		require.NoError(t, err)
 		t.Cleanup(table.Close)
-		return accesstoken.NewDynamoDB(table, appid)
+		return accesstoken.NewDynamoDB(table, appid, time.Now)
 	}
 }
 

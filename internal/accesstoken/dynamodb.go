@@ -20,9 +20,7 @@ import (
 // of the instances, which the clouds keep in step. A clock that is wrong by more than
 // the life of a Lease costs a fetch more, and blocks nobody.
 type DynamoDB struct {
-	// Now is the clock; time.Now when nil.
-	Now func() time.Time
-
+	now   func() time.Time
 	table *dynamodb.Table
 	// key is of the one item: content (JSON of the State), saved (number of the Lease
 	// that saved it), issued (number of the last Lease given), holder (number of the
@@ -33,17 +31,10 @@ type DynamoDB struct {
 
 var _ Store = (*DynamoDB)(nil)
 
-// NewDynamoDB makes a DynamoDB that keeps the State of one appid in table.
-func NewDynamoDB(table *dynamodb.Table, appid string) *DynamoDB {
-	return &DynamoDB{table: table, key: "sotercall:token:" + appid}
-}
-
-// now reads the clock without its monotonic part, as [Cache] does.
-func (d *DynamoDB) now() time.Time {
-	if d.Now == nil {
-		return time.Now().Round(0)
-	}
-	return d.Now().Round(0)
+// NewDynamoDB makes a DynamoDB that keeps the State of one appid in table; now is the clock
+// on the wall.
+func NewDynamoDB(table *dynamodb.Table, appid string, now func() time.Time) *DynamoDB {
+	return &DynamoDB{now: now, table: table, key: "sotercall:token:" + appid}
 }
 
 // stored is what the item holds. What is not ours counts as none.
@@ -80,7 +71,7 @@ func (s stored) isOver(now time.Time) bool { return s.expires <= now.Unix() }
 
 // isLeased reports whether a Lease is in force.
 func (s stored) isLeased(now time.Time) bool {
-	return s.holder != 0 && now.Sub(time.UnixMilli(s.given)).Abs() < time.Duration(s.life)*time.Millisecond
+	return s.holder != 0 && within(now, time.UnixMilli(s.given), time.Duration(s.life)*time.Millisecond)
 }
 
 // release is s without a Lease, if that is in force.
@@ -159,34 +150,27 @@ func (d *DynamoDB) Load(ctx context.Context) (State, error) {
 // Acquire implements [Store]. The numbers follow the time, so that they go on growing
 // when the item was lost or an old one has been restored.
 func (d *DynamoDB) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
-	if cold { // a read costs less than a write
-		state, err := d.Load(ctx)
-		if err != nil {
-			return State{}, Lease{}, err
-		}
-		if d.now().Before(state.Current.due()) {
-			return state, Lease{}, ErrFresh
-		}
-	}
-	var content string
+	var state State
 	s, err := d.change(ctx, func(s stored) (stored, error) {
 		now := d.now()
 		if s.isOver(now) {
 			s.content = ""
 		}
-		content = s.content
-		if s.isLeased(now) {
+		state = unmarshalState([]byte(s.content))
+		switch {
+		case cold && now.Before(state.Current.due()):
+			return s, ErrFresh
+		case s.isLeased(now):
 			return s, ErrLeased
 		}
 		s.issued = max(s.issued+1, s.saved+1, now.UnixMilli())
 		s.holder, s.given, s.life = s.issued, now.UnixMilli(), max(1, life.Milliseconds())
 		return s.keptUntil(now.Add(keep)), nil
 	})
-	state := unmarshalState([]byte(content))
-	if errors.Is(err, ErrLeased) {
-		return state, Lease{}, ErrLeased
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrLeased), errors.Is(err, ErrFresh):
+		return state, Lease{}, err
+	case err != nil:
 		return State{}, Lease{}, fmt.Errorf("lease the token: %w", err)
 	}
 	return state, Lease{Number: s.holder}, nil

@@ -65,7 +65,7 @@ func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 	d := openDynamoDB(t, server)
 	frozen := lease(t, d)
 	server.Delete(tokenItem)
-	d.Now = func() time.Time { return time.Now().Add(time.Millisecond) }
+	d.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newer")))
 	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newest")))
@@ -75,8 +75,8 @@ func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	server := dynalite.Start(t)
 	ahead, behind := openDynamoDB(t, server), openDynamoDB(t, server)
-	ahead.Now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
-	behind.Now = func() time.Time { return time.Time{} }
+	ahead.now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
+	behind.now = func() time.Time { return time.Time{} }
 	var last Lease
 	for n, d := range []*DynamoDB{behind, ahead, behind, ahead, behind} {
 		next := lease(t, d)
@@ -92,7 +92,7 @@ func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	server, clock := dynalite.Start(t), new(clock)
 	d := openDynamoDB(t, server)
-	d.Now = clock.now
+	d.now = clock.now
 	expires := func() time.Duration {
 		return time.Unix(numberOf(server.Items()[tokenItem], "expires"), 0).Sub(clock.now())
 	}
@@ -218,9 +218,10 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 // An instance that starts finds the token with one request, which writes nothing.
 func TestDynamoDBIsAskedOnceByAnInstanceThatStarts(t *testing.T) {
 	server, w := dynalite.Start(t), newWechat()
+	server.Requests()
 	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
 	w.requireFetches(t, 1, 0)
-	server.Requests()
+	assert.Equal(t, []string{"GetItem", "PutItem", "GetItem", "PutItem"}, server.Requests(), "for a fetch: two before it, and two to save")
 	late := w.cache(openDynamoDB(t, server))
 	assert.Zero(t, w.calls(t, 20, late))
 	w.requireFetches(t, 0, 0)

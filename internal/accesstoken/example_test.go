@@ -13,7 +13,7 @@ import (
 // counting is an Endpoint that gives a new token each time.
 type counting struct{ fetches int }
 
-func (c *counting) Fetch(context.Context, secret.Text, bool) (accesstoken.Grant, error) {
+func (c *counting) Fetch(context.Context, accesstoken.FetchRequest) (accesstoken.Grant, error) {
 	c.fetches++
 	return accesstoken.Grant{Value: secret.New(fmt.Sprint("token ", c.fetches)), ExpiresIn: 2 * time.Hour}, nil
 }
@@ -21,7 +21,7 @@ func (c *counting) Fetch(context.Context, secret.Text, bool) (accesstoken.Grant,
 func ExampleCache() {
 	endpoint := new(counting)
 	cache := accesstoken.NewCache(accesstoken.Config{
-		Endpoint: endpoint, Store: new(accesstoken.Memory), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Endpoint: endpoint, Store: accesstoken.NewMemory(time.Now), Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx := context.Background()
 	first, _ := cache.Token(ctx)
@@ -29,8 +29,8 @@ func ExampleCache() {
 	fmt.Println(first.Value.Reveal(), again.Value.Reveal(), endpoint.fetches)
 
 	// WeChat has refused it: two callers replace it, with one fetch.
-	next, _ := cache.Refresh(ctx, first.Value)
-	late, _ := cache.Refresh(ctx, first.Value)
+	next, _ := cache.Replace(ctx, first.Value, accesstoken.Refused)
+	late, _ := cache.Replace(ctx, first.Value, accesstoken.Refused)
 	fmt.Println(next.Value.Reveal(), late.Value.Reveal(), endpoint.fetches)
 	fmt.Println(next.Value) // however it is printed
 	// Output:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,7 @@ func withTokens(t testing.TB, n int) accesstoken.Apps {
 	all := accesstoken.Apps{}
 	for i := range n {
 		id := fmt.Sprintf("wx%016x", i)
-		all[id] = newCacheOf(&endpoint{app: id}, false, new(accesstoken.Memory))
+		all[id] = newCacheOf(&endpoint{app: id}, false, accesstoken.NewMemory(time.Now))
 		_, err := all[id].Token(t.Context())
 		require.NoError(t, err)
 	}
@@ -30,7 +31,7 @@ func TestAGuessStartsNothingForEachApp(t *testing.T) {
 		all := withTokens(t, n)
 		guess := strings.Repeat("g", 7500)
 		return testing.AllocsPerRun(20, func() {
-			appID, err := all.Holder(t.Context(), guess)
+			appID, err := all.Owner(t.Context(), guess)
 			assert.NoError(t, err)
 			assert.Empty(t, appID)
 		})
@@ -44,7 +45,7 @@ func BenchmarkGuessAmongAThousandApps(b *testing.B) {
 		guess := strings.Repeat("g", length)
 		b.Run(fmt.Sprint(length), func(b *testing.B) {
 			for b.Loop() {
-				_, _ = all.Holder(b.Context(), guess)
+				_, _ = all.Owner(b.Context(), guess)
 			}
 		})
 	}

@@ -20,9 +20,7 @@ import (
 // counts as none, and the numbers of Leases follow the time, so that they go on
 // growing when the server has lost its data or has been given old data back.
 type Redis struct {
-	// Now is the clock; time.Now when nil.
-	Now func() time.Time
-
+	now   func() time.Time
 	store *redis.Store
 	// state is a hash: state (JSON), saved (number of the Lease that saved it), renew
 	// (that number, and when the token is due, in Unix ms), issued (number of the last
@@ -35,20 +33,15 @@ type Redis struct {
 
 var _ Store = (*Redis)(nil)
 
-// NewRedis makes a Redis that keeps the State of one appid in store.
-func NewRedis(store *redis.Store, appid string) *Redis {
+// NewRedis makes a Redis that keeps the State of one appid in store; now is the clock on
+// the wall.
+func NewRedis(store *redis.Store, appid string, now func() time.Time) *Redis {
 	return &Redis{
+		now:   now,
 		store: store,
 		state: "sotercall:token:{" + appid + "}",
 		lease: "sotercall:token:{" + appid + "}:lease",
 	}
-}
-
-func (r *Redis) now() time.Time {
-	if r.Now == nil {
-		return time.Now()
-	}
-	return r.Now()
 }
 
 // loadScript takes the state's key.

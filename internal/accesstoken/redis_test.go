@@ -71,7 +71,7 @@ func TestRedisThatHasLostItsDataStillFences(t *testing.T) {
 	server.Kill()
 	server.Run()
 	r = openRedis(t, server)
-	r.Now = func() time.Time { return time.Now().Add(time.Millisecond) }
+	r.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 
 	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newer")))
 	require.ErrorIs(t, r.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
@@ -82,8 +82,8 @@ func TestRedisThatHasLostItsDataStillFences(t *testing.T) {
 func TestRedisNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	server := redistest.Start(t)
 	ahead, behind := openRedis(t, server), openRedis(t, server)
-	ahead.Now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
-	behind.Now = func() time.Time { return time.Time{} }
+	ahead.now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
+	behind.now = func() time.Time { return time.Time{} }
 	var last Lease
 	for _, r := range []*Redis{behind, ahead, behind, ahead, behind} {
 		next := lease(t, r)
@@ -116,7 +116,7 @@ func TestRedisForgetsADayAfterTheToken(t *testing.T) {
 
 func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
 	one := openRedis(t, redistest.Start(t))
-	other := NewRedis(one.store, "wxother")
+	other := NewRedis(one.store, "wxother", time.Now)
 	require.NoError(t, one.Save(t.Context(), lease(t, one), stateOf("one")))
 	held := lease(t, one)
 	requireStored(t, State{}, other)

@@ -35,11 +35,11 @@ func (c *Cache) Status(ctx context.Context) Status {
 	c.storeDown(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, state := c.clock(), c.state
+	now, state := c.config.Now(), c.memory.State
 	if err == nil {
 		state = stored.with(state, now)
 	}
-	s := Status{OfInstance: err != nil, Failure: c.lastFailure.err, FailedAt: c.lastFailure.at, ForcedLeft: state.forcedLeft(now)}
+	s := Status{OfInstance: err != nil, Failure: c.memory.failed.err, FailedAt: c.memory.failed.at, ForcedLeft: state.forcedLeft(now)}
 	if c.config.Classic {
 		s.ForcedLeft = state.refetchesLeft(now)
 	}

@@ -115,7 +115,7 @@ const (
 // one now.
 func (s State) mayForce(now time.Time, perDay int) bool {
 	for _, at := range s.Forced {
-		if now.Sub(at).Abs() < forcedSpacing {
+		if within(now, at, forcedSpacing) {
 			return false
 		}
 	}
@@ -154,7 +154,7 @@ func (s State) forced(now time.Time) State {
 // and none that is a day or more away. The future counts like the past, because
 // clocks differ; far in the future it is the trace of a clock that was wrong.
 func lastDay(times []time.Time, now time.Time) []time.Time {
-	times = slices.DeleteFunc(times, func(at time.Time) bool { return now.Sub(at).Abs() >= 24*time.Hour })
+	times = slices.DeleteFunc(times, func(at time.Time) bool { return !within(now, at, 24*time.Hour) })
 	slices.SortFunc(times, time.Time.Compare)
 	times = slices.CompactFunc(times, time.Time.Equal)
 	return times[max(0, len(times)-forcedPerDay):]
@@ -193,10 +193,9 @@ var (
 	ErrOutrun = errors.New("a later fetch has been saved already")
 )
 
-// Memory is a Store within one process. The zero Memory is empty and ready.
+// Memory is a Store within one process. Make it with [NewMemory].
 type Memory struct {
-	// Now is the clock; time.Now when nil.
-	Now func() time.Time
+	now func() time.Time
 
 	mu     sync.Mutex
 	state  State     // guarded by mu, as all below
@@ -209,13 +208,8 @@ type Memory struct {
 
 var _ Store = (*Memory)(nil)
 
-// now reads the clock without its monotonic part, as [Cache] does.
-func (m *Memory) now() time.Time {
-	if m.Now == nil {
-		return time.Now().Round(0)
-	}
-	return m.Now().Round(0)
-}
+// NewMemory makes an empty Memory; now is the clock on the wall.
+func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 
 // Load implements [Store].
 func (m *Memory) Load(context.Context) (State, error) {
@@ -230,7 +224,7 @@ func (m *Memory) Acquire(_ context.Context, life time.Duration, cold bool) (Stat
 	defer m.mu.Unlock()
 	now := m.now()
 	switch {
-	case m.holder != 0 && now.Sub(m.given).Abs() < m.life:
+	case m.holder != 0 && within(now, m.given, m.life):
 		return m.state, Lease{}, ErrLeased
 	case cold && now.Before(m.state.Current.due()):
 		return m.state, Lease{}, ErrFresh

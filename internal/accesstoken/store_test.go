@@ -21,7 +21,7 @@ const longLife = time.Minute
 func eachStore(t *testing.T, test func(t *testing.T, open func() Store)) {
 	t.Helper()
 	t.Run("Memory", func(t *testing.T) {
-		store := new(Memory)
+		store := NewMemory(time.Now)
 		test(t, func() Store { return store })
 	})
 	t.Run("Redis", func(t *testing.T) {
@@ -39,7 +39,7 @@ func openDynamoDB(t testing.TB, table *dynalite.Table) *DynamoDB {
 	opened, err := dynamodb.Open(table.Name, table.Environment())
 	require.NoError(t, err)
 	t.Cleanup(opened.Close)
-	return NewDynamoDB(opened, "wx0123456789abcdef")
+	return NewDynamoDB(opened, "wx0123456789abcdef", time.Now)
 }
 
 func openRedis(t testing.TB, server *redistest.Server) *Redis {
@@ -47,7 +47,7 @@ func openRedis(t testing.TB, server *redistest.Server) *Redis {
 	store, err := redis.Open(server.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
-	return NewRedis(store, "wx0123456789abcdef")
+	return NewRedis(store, "wx0123456789abcdef", time.Now)
 }
 
 func lease(t testing.TB, store Store) Lease {

@@ -25,7 +25,7 @@ type Strangers struct {
 	spent []time.Time // guarded by mu; when fetches that count were begun or failed
 }
 
-// NewStrangers makes a Strangers. now is the clock.
+// NewStrangers makes a Strangers. now is the clock on the wall.
 func NewStrangers(now func() time.Time) *Strangers {
 	return &Strangers{now: now, taken: make(chan struct{}, strangersPerMinute)}
 }
@@ -49,7 +49,7 @@ func (s *Strangers) end(counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if counts {
-		s.spent = append(s.spent, s.now().Round(0))
+		s.spent = append(s.spent, s.now())
 		return
 	}
 	<-s.taken
@@ -72,10 +72,10 @@ func (s *Strangers) spend() bool {
 func (s *Strangers) left() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now().Round(0)
-	for len(s.spent) > 0 && now.Sub(s.spent[0]).Abs() >= strangersPeriod {
+	now := s.now()
+	for len(s.spent) > 0 && !within(now, s.spent[0], strangersPeriod) {
 		s.spent = s.spent[1:]
 		<-s.taken
 	}
-	return strangersPerMinute - len(s.spent)
+	return cap(s.taken) - len(s.spent)
 }

@@ -20,7 +20,7 @@ func manyApps(w *wechat, n int, function bool) Apps {
 	all, strangers := Apps{}, NewStrangers(time.Now)
 	for i := range n {
 		all[fmt.Sprintf("wx%03d", i)] = NewCache(Config{
-			Endpoint: w, Store: new(Memory), Function: function, Strangers: strangers, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			Endpoint: w, Store: NewMemory(time.Now), Function: function, Strangers: strangers, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		})
 	}
 	return all
@@ -37,7 +37,7 @@ func TestStrangersCauseTwoRequestsAMinute(t *testing.T) {
 				all := manyApps(w, n, false)
 				w.set(func() { w.outage = outage })
 				for began := time.Now(); time.Since(began) < minutes*time.Minute; time.Sleep(500 * time.Millisecond) {
-					_, err := all.Holder(t.Context(), "junk")
+					_, err := all.Owner(t.Context(), "junk")
 					require.Error(t, err, "it could not be found out")
 				}
 				normal, forced := w.fetches()
@@ -54,7 +54,7 @@ func TestStrangersCauseTwoRequestsAMinute(t *testing.T) {
 		}
 		w.fetches()
 		for began := time.Now(); time.Since(began) < minutes*time.Minute; time.Sleep(500 * time.Millisecond) {
-			appID, err := all.Holder(t.Context(), "junk")
+			appID, err := all.Owner(t.Context(), "junk")
 			require.NoError(t, err)
 			require.Empty(t, appID)
 		}
@@ -74,11 +74,11 @@ func TestStrangersDoNotKeepAColdInstanceFromItsTokens(t *testing.T) {
 			all[id].config.Endpoint = failing{}
 		}
 		for range 3 {
-			_, _ = all.Holder(t.Context(), "junk")
+			_, _ = all.Owner(t.Context(), "junk")
 			time.Sleep(strangersPeriod)
 		}
 		for id, cache := range all {
-			assert.Equal(t, id > "wx002", cache.holdsNow(secret.DigestOf(tokenName(1))), id)
+			assert.Equal(t, id > "wx002", cache.ownsNow(secret.DigestOf(tokenName(1))), id)
 		}
 	})
 }
@@ -91,18 +91,18 @@ func TestStoredTokenIsFoundThoughStrangersHaveSpentTheirs(t *testing.T) {
 		all := manyApps(w, 3, false)
 		w.set(func() { w.outage = refuse(-1) })
 		for range 10 {
-			_, err := all.Holder(t.Context(), tokenName(1))
+			_, err := all.Owner(t.Context(), tokenName(1))
 			require.Error(t, err)
 			time.Sleep(time.Second)
 		}
 		w.set(func() { w.outage = nil })
 		require.NoError(t, w.call(t.Context(), w.cache(all["wx001"].config.Store)), "another instance")
 		w.fetches()
-		_, _ = all.Holder(t.Context(), tokenName(1))
+		_, _ = all.Owner(t.Context(), tokenName(1))
 		time.Sleep(recheck)
-		_, _ = all.Holder(t.Context(), tokenName(1))
+		_, _ = all.Owner(t.Context(), tokenName(1))
 		time.Sleep(time.Second)
-		appID, err := all.Holder(t.Context(), tokenName(1))
+		appID, err := all.Owner(t.Context(), tokenName(1))
 		require.NoError(t, err)
 		assert.Equal(t, "wx001", appID)
 		w.requireFetches(t, 0, 0)
@@ -111,7 +111,7 @@ func TestStoredTokenIsFoundThoughStrangersHaveSpentTheirs(t *testing.T) {
 
 type failing struct{}
 
-func (failing) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) {
+func (failing) Fetch(ctx context.Context, _ FetchRequest) (Grant, error) {
 	return refuse(-1)(ctx)
 }
 
@@ -120,7 +120,7 @@ func (failing) Fetch(ctx context.Context, _ secret.Text, _ bool) (Grant, error) 
 func TestFetchForAStrangerDelaysNoCall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
-		c := w.cache(new(Memory))
+		c := w.cache(NewMemory(time.Now))
 		var forStranger []bool
 		w.set(func() {
 			w.outage = func(ctx context.Context) (Grant, error) {
@@ -131,7 +131,7 @@ func TestFetchForAStrangerDelaysNoCall(t *testing.T) {
 		})
 		var both sync.WaitGroup
 		both.Go(func() {
-			_, err := c.Holds(t.Context(), "junk")
+			_, err := owns(t.Context(), c, "junk")
 			assert.Error(t, err)
 		})
 		time.Sleep(w.latency / 2)
@@ -140,14 +140,14 @@ func TestFetchForAStrangerDelaysNoCall(t *testing.T) {
 		w.requireFetches(t, 2, 0)
 		assert.Equal(t, []bool{false}, forStranger, "a call has joined it")
 
-		alone := w.cache(new(Memory))
+		alone := w.cache(NewMemory(time.Now))
 		w.set(func() {
 			w.outage = func(ctx context.Context) (Grant, error) {
 				forStranger = append(forStranger, IsForStranger(ctx))
 				return refuse(-1)(ctx)
 			}
 		})
-		_, err := alone.Holds(t.Context(), "junk")
+		_, err := owns(t.Context(), alone, "junk")
 		require.Error(t, err)
 		assert.Equal(t, []bool{false, true}, forStranger, "the twin")
 	})
@@ -159,7 +159,7 @@ func TestFetchThatTakesTooLongIsMadeAgain(t *testing.T) {
 	for _, limit := range []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			c := w.cache(new(Memory))
+			c := w.cache(NewMemory(time.Now))
 			w.set(func() {
 				w.outage = func(ctx context.Context) (Grant, error) {
 					<-ctx.Done()
@@ -178,7 +178,7 @@ func TestFetchThatTakesTooLongIsMadeAgain(t *testing.T) {
 	for _, limit := range []time.Duration{3 * time.Second, 0} {
 		bubble(t, func(t *testing.T) {
 			w := newWechat()
-			c := w.cache(new(Memory))
+			c := w.cache(NewMemory(time.Now))
 			w.set(func() { w.outage = outages["nothing"] })
 			ctx, cancel := t.Context(), context.CancelFunc(func() {})
 			if limit > 0 {

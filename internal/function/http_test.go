@@ -37,7 +37,7 @@ const (
 
 type tokens struct{ err error }
 
-func (t tokens) Holder(_ context.Context, accessToken string) (string, error) {
+func (t tokens) Owner(_ context.Context, accessToken string) (string, error) {
 	if accessToken == "GOOD" {
 		return "wxAPP", t.err
 	}

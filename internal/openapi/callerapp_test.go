@@ -79,7 +79,7 @@ func TestWhichAppIsMeant(t *testing.T) {
 // held says that every access_token is of one app.
 type held string
 
-func (h held) Holder(context.Context, string) (string, error) { return string(h), nil }
+func (h held) Owner(context.Context, string) (string, error) { return string(h), nil }
 
 func TestQuestionIsAboutAnApp(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}

@@ -24,10 +24,9 @@ type Handler struct {
 	Purpose PurposePolicy
 }
 
-// Tokens tells of which app an access_token is one that WeChat would accept from us;
-// empty if of none.
+// Tokens reports which app owns an access_token that WeChat would accept; "" if none does.
 type Tokens interface {
-	Holder(ctx context.Context, accessToken string) (appID string, err error)
+	Owner(ctx context.Context, accessToken string) (appID string, err error)
 }
 
 // Calls are the two forms of the call. The camelCase one stands behind gate. The
@@ -138,7 +137,7 @@ func holding(tokens Tokens) Gate {
 		if tokens == nil || len(token) > maxToken {
 			return Caller{}, invalid()
 		}
-		appID, err := tokens.Holder(r.Context(), token)
+		appID, err := tokens.Owner(r.Context(), token)
 		switch {
 		case err != nil:
 			return Caller{}, AsError(err)

@@ -33,7 +33,7 @@ func secrets(texts ...string) (all []secret.Text) {
 func newServer() (h *tokenserver.Server, shops, games *source) {
 	shops, games = new(source), new(source)
 	return &tokenserver.Server{
-		Apps: map[string]tokenserver.Managed{shop: shops, game: games},
+		Apps: map[string]tokenserver.Source{shop: shops, game: games},
 		Clients: []tokenserver.Client{
 			{Name: "shop", Secrets: secrets("shop-new", "shop-old"), Apps: []string{shop}},
 			{Name: "all", Secrets: secrets("all")},

@@ -27,13 +27,14 @@ import (
 // CallName is the name of the call that gives a token to a direct event.
 const CallName = "openapi.auth.getAccessToken"
 
-// Managed is an [accesstoken.Source] of which the token function gives tokens.
-type Managed interface {
-	accesstoken.Source
-	// Force replaces the current token within the budget of forced refreshes.
-	Force(ctx context.Context) (accesstoken.Token, error)
-	// Claim replaces a token that a client says WeChat has refused.
-	Claim(ctx context.Context, refused secret.Text, doubt accesstoken.Doubt) (accesstoken.Token, error)
+// Source is what the tokens of one app come from: an [accesstoken.Cache].
+type Source interface {
+	// Token returns the current token.
+	Token(ctx context.Context) (accesstoken.Token, error)
+	// Replace returns another token than that one.
+	Replace(ctx context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error)
+	// Claim is Replace for a client that says that WeChat has refused the token.
+	Claim(ctx context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error)
 	// Status tells how the token is.
 	Status(ctx context.Context) accesstoken.Status
 }
@@ -56,7 +57,7 @@ type Managed interface {
 // Its fields are set before the first use and not changed after.
 type Server struct {
 	// Apps are what tokens are given of, by AppID.
-	Apps map[string]Managed
+	Apps map[string]Source
 	// Clients are let in over HTTP, each for its apps. None means that nobody is.
 	Clients []Client
 	// Operators lets in over HTTP who may call getTokenStatus; nil means nobody.
@@ -91,7 +92,7 @@ func (h *Server) Calls() []openapi.Call {
 const atOnce = 16
 
 // eachOf calls do with each of the apps, some at a time, and returns when all are done.
-func (h *Server) eachOf(ids []string, do func(i int, app Managed)) {
+func (h *Server) eachOf(ids []string, do func(i int, app Source)) {
 	var all errgroup.Group
 	all.SetLimit(atOnce)
 	for i, id := range ids {
@@ -149,7 +150,7 @@ func (h *Server) direct(r *http.Request) openapi.Result {
 		token, err := source.Token(ctx)
 		return h.told(token, err, log)
 	}
-	token, err := source.Refresh(ctx, q.StaleToken)
+	token, err := source.Replace(ctx, q.StaleToken, accesstoken.Refused)
 	return h.told(token, err, log)
 }
 
@@ -161,7 +162,7 @@ const maxNamed = 10
 func (h *Server) renew(ctx context.Context) openapi.Result {
 	ids := h.ids()
 	tokens, errs := make([]accesstoken.Token, len(ids)), make([]error, len(ids))
-	h.eachOf(ids, func(i int, app Managed) { tokens[i], errs[i] = app.Token(ctx) })
+	h.eachOf(ids, func(i int, app Source) { tokens[i], errs[i] = app.Token(ctx) })
 	var first accesstoken.Token
 	var failed []string
 	var failure error

@@ -39,24 +39,21 @@ func (s *source) answer(asked string) (accesstoken.Token, error) {
 
 func (s *source) Token(context.Context) (accesstoken.Token, error) { return s.answer("token") }
 
-func (s *source) Renew(ctx context.Context, refused secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
-	return s.Refresh(ctx, refused)
+func (s *source) Claim(ctx context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error) {
+	return s.Replace(ctx, token, why)
 }
 
-func (s *source) Claim(ctx context.Context, refused secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
-	return s.Refresh(ctx, refused)
-}
-
-func (s *source) Refresh(_ context.Context, stale secret.Text) (accesstoken.Token, error) {
-	s.staled = stale.Reveal()
+func (s *source) Replace(_ context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error) {
+	if why == accesstoken.OnRequest {
+		return s.answer("force")
+	}
+	s.staled = token.Reveal()
 	return s.answer("refresh")
 }
 
 func (s *source) Status(context.Context) accesstoken.Status {
 	return accesstoken.Status{Fetched: now.Add(-time.Hour), Expires: now.Add(time.Hour), ForcedLeft: 19, Failure: s.err, FailedAt: now}
 }
-
-func (s *source) Force(context.Context) (accesstoken.Token, error) { return s.answer("force") }
 
 // backend is a context in which the developer's own backend calls.
 func backend(t testing.TB) context.Context {
@@ -85,7 +82,7 @@ func serveFor(i adapter.Invocation, h *tokenserver.Server, r *http.Request) *htt
 
 func newSingle(s *source) *tokenserver.Server {
 	return &tokenserver.Server{
-		Apps:    map[string]tokenserver.Managed{"wxAPP": s},
+		Apps:    map[string]tokenserver.Source{"wxAPP": s},
 		Clients: []tokenserver.Client{{Secrets: []secret.Text{secret.New("client-one"), secret.New("client-two")}}},
 		Now:     func() time.Time { return now },
 	}

@@ -70,7 +70,7 @@ func (h *Server) status(r *http.Request) openapi.Result {
 		ids = []string{q.AppID}
 	}
 	all := make([]appStatus, len(ids))
-	h.eachOf(ids, func(i int, app Managed) { all[i] = statusOf(ids[i], app.Status(ctx)) })
+	h.eachOf(ids, func(i int, app Source) { all[i] = statusOf(ids[i], app.Status(ctx)) })
 	return given(nil, struct {
 		Apps    []appStatus `json:"apps"`
 		ErrCode int         `json:"errCode"`

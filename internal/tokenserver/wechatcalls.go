@@ -42,7 +42,7 @@ type credentials struct {
 	StaleToken secret.Text `json:"stale_token"`
 	// Doubt, another, says why that token may be good all the same: it is replaced if
 	// there is another one already, and nothing is forced.
-	Doubt accesstoken.Doubt `json:"doubt"`
+	Doubt string `json:"doubt"`
 }
 
 func (h *Server) classic(r *http.Request) openapi.Result {
@@ -86,12 +86,12 @@ func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
 	var err error
 	switch {
 	case !c.StaleToken.IsZero():
-		token, err = source.Claim(ctx, c.StaleToken, c.Doubt)
+		token, err = source.Claim(ctx, c.StaleToken, accesstoken.WhyRefused(c.Doubt))
 		if c.Doubt != "" && errors.Is(err, accesstoken.ErrStale) {
 			token, err = source.Token(ctx)
 		}
 	case c.ForceRefresh:
-		token, err = source.Force(ctx)
+		token, err = source.Replace(ctx, secret.Text{}, accesstoken.OnRequest)
 	default:
 		token, err = source.Token(ctx)
 	}
@@ -118,7 +118,7 @@ func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
 // whether there is such an app or not, and nothing that happens before it depends on
 // that: the apps are looked at for a client with a right to this one. Only who may
 // have the tokens of all apps is told that there is none of that name.
-func (h *Server) admit(ctx context.Context, c credentials) (Managed, *Client, []slog.Attr, *openapi.Error) {
+func (h *Server) admit(ctx context.Context, c credentials) (Source, *Client, []slog.Attr, *openapi.Error) {
 	// The secret will prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():

@@ -31,9 +31,9 @@ type Budget struct {
 	at      time.Time // guarded by mu; up to when retryInterval has been counted
 }
 
-// NewBudget makes a Budget that allows a burst. now is the clock.
+// NewBudget makes a Budget that allows a burst. now is the clock on the wall.
 func NewBudget(now func() time.Time) *Budget {
-	return &Budget{now: now, balance: retryBurst, at: now().Round(0)}
+	return &Budget{now: now, balance: retryBurst, at: now()}
 }
 
 // Call notes that a call begins.
@@ -65,7 +65,7 @@ func (b *Budget) add(n float64) {
 // earn adds what time has brought. A clock that has been put back brings nothing,
 // and is followed. b.mu is held.
 func (b *Budget) earn() {
-	now := b.now().Round(0)
+	now := b.now()
 	if since := now.Sub(b.at); since > 0 {
 		b.balance = math.Min(b.balance+float64(since)/float64(retryInterval), retryBurst)
 	}

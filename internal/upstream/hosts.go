@@ -23,7 +23,7 @@ type Hosts struct {
 	since   time.Time // guarded by mu; when that was last found to be right
 }
 
-// NewHosts makes Hosts of one base address or several. now is the clock.
+// NewHosts makes Hosts of one base address or several. now is the clock on the wall.
 func NewHosts(now func() time.Time, bases ...*url.URL) *Hosts {
 	return &Hosts{bases: bases, now: now}
 }
@@ -44,7 +44,7 @@ func (h *Hosts) Route() Route {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := Route{hosts: h, begun: h.standIn}
-	if now := h.now().Round(0); h.standIn != 0 && now.Sub(h.since).Abs() >= restoreAfter {
+	if now := h.now(); h.standIn != 0 && now.Sub(h.since).Abs() >= restoreAfter {
 		r.begun, r.probe = 0, true
 		h.since = now
 	}
@@ -70,6 +70,6 @@ func (r *Route) Answered(base *url.URL) bool {
 	defer h.mu.Unlock()
 	i := slices.Index(h.bases, base)
 	changed := i != h.standIn
-	h.standIn, h.since = i, h.now().Round(0)
+	h.standIn, h.since = i, h.now()
 	return changed
 }

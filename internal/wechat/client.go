@@ -49,7 +49,7 @@ type Client struct {
 	pause     func(ctx context.Context, d time.Duration) error
 }
 
-// New makes a Client; now is the clock. Nothing is sent before it is needed.
+// New makes a Client; now is the clock on the wall. Nothing is sent before it is needed.
 func New(now func() time.Time) *Client {
 	return &Client{
 		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),

@@ -101,7 +101,7 @@ func newInstance(t *testing.T, now func() time.Time, classic bool, hosts ...*hos
 		Base:        addresses,
 		Credentials: wechat.Credentials{AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)},
 		Classic:     classic,
-		Store:       new(accesstoken.Memory),
+		Store:       accesstoken.NewMemory(time.Now),
 		Log:         slog.New(slog.DiscardHandler),
 	}))}
 }

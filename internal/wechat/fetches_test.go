@@ -51,7 +51,7 @@ func newFleet(t *testing.T, o sandbox.Options) *fleet {
 	f.verifier = client.Verifier(client.Hosts(base), client.Tokens(wechat.TokenConfig{
 		Base:        client.Hosts(base),
 		Credentials: wechat.Credentials{AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)},
-		Store:       new(accesstoken.Memory),
+		Store:       accesstoken.NewMemory(time.Now),
 		Log:         slog.New(slog.DiscardHandler),
 	}))
 	return f

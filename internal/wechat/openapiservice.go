@@ -49,3 +49,16 @@ func (r *request) isServiceDown(err error) bool {
 	status, ok := errors.AsType[*badStatus](err)
 	return ok && r.bare && status.status == http.StatusBadGateway
 }
+
+// asCallError words why r has no reply.
+func (r *request) asCallError(err error) error {
+	switch {
+	case r.isServiceDown(err):
+		return openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting answered HTTP 502"+threeSteps, err)
+	case errors.Is(err, errServiceBroken):
+		return openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting is broken on the platform's side (error_type): "+
+			"open a ticket with the environment's ID, the AppID, the time and openapi_seqid of the log line", err)
+	default:
+		return asCallError(err)
+	}
+}

@@ -109,15 +109,15 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 // StableToken is getStableAccessToken at base: while a token is valid it gives
 // the same one again, unless forced.
 func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, _ secret.Text, force bool) (accesstoken.Grant, error) {
-		return c.stable(ctx, base, credentials, secret.Text{}, force, false)
+	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force}, false) // WeChat is not told what is stale
 	})
 }
 
 // ClassicToken is getAccessToken at base: each fetch makes a new token and
 // retires the one before.
 func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, _ secret.Text, _ bool) (accesstoken.Grant, error) {
+	return endpoint(func(ctx context.Context, _ accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		return c.classic(ctx, base, credentials)
 	})
 }
@@ -129,8 +129,8 @@ func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) acc
 // of somebody else's, which does not know the fields, gives what it has; one that has
 // no stable_token is asked as by getAccessToken.
 func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
-		grant, err := c.stable(ctx, base, credentials, stale, force, true)
+	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+		grant, err := c.stable(ctx, base, credentials, r, true)
 		var status *badStatus
 		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
 			grant, err = c.classic(ctx, base, credentials)
@@ -150,17 +150,13 @@ func (e *tokenFunctionError) Error() string { return e.err.Error() }
 // Unwrap returns why.
 func (e *tokenFunctionError) Unwrap() error { return e.err }
 
-type endpoint func(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error)
+type endpoint func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error)
 
-func (e endpoint) Fetch(ctx context.Context, stale secret.Text, force bool) (accesstoken.Grant, error) {
-	return e(ctx, stale, force)
+func (e endpoint) Fetch(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+	return e(ctx, r)
 }
 
-func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, stale secret.Text, force, function bool) (accesstoken.Grant, error) {
-	var doubt string
-	if !stale.IsZero() {
-		doubt = string(accesstoken.DoubtFrom(ctx))
-	}
+func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest, function bool) (accesstoken.Grant, error) {
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
@@ -168,7 +164,7 @@ func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials C
 		ForceRefresh bool   `json:"force_refresh,omitzero"`
 		StaleToken   string `json:"stale_token,omitzero"`
 		Doubt        string `json:"doubt,omitzero"`
-	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), force, stale.Reveal(), doubt})
+	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), r.Force, r.Stale.Reveal(), r.Doubt()})
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}

@@ -75,20 +75,20 @@ func TestClassicTokens(t *testing.T) {
 	credentials := wechat.Credentials{AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)}
 	hosts := b.client.Hosts(base)
 	endpoint := b.client.ClassicToken(hosts, credentials)
-	first, err := endpoint.Fetch(t.Context(), secret.Text{}, false)
+	first, err := endpoint.Fetch(t.Context(), accesstoken.FetchRequest{})
 	require.NoError(t, err)
-	second, err := endpoint.Fetch(t.Context(), secret.Text{}, false)
+	second, err := endpoint.Fetch(t.Context(), accesstoken.FetchRequest{})
 	require.NoError(t, err)
 	assert.False(t, first.Value.Equal(second.Value))
 	assert.InDelta(t, 2*time.Hour, second.ExpiresIn, float64(2*time.Second))
 
 	credentials.AppSecret = secret.New("wrong-secret-wrong-secret-wrong-")
-	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), secret.Text{}, false)
+	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{})
 	var refusal *accesstoken.Refusal
 	require.ErrorAs(t, err, &refusal)
 	assert.NotContains(t, err.Error(), "wrong-secret")
 	b.server.Close()
-	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), secret.Text{}, false)
+	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "wrong-secret", "the secret travels in the query")
 }
@@ -104,7 +104,7 @@ func TestCloudBaseTokenTravelsUnderItsName(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
 	base, err := url.Parse(b.server.URL)
 	require.NoError(t, err)
-	verifier := b.client.Verifier(b.client.Hosts(base), platformToken{secret.New(b.CloudbaseAccessToken())})
+	verifier := b.client.Verifier(b.client.Hosts(base), platformToken{accesstoken.NewNone(time.Now), secret.New(b.CloudbaseAccessToken())})
 	verdict, err := verifier.Verify(t.Context(), sample(t))
 	require.NoError(t, err)
 	assert.True(t, verdict.IsGenuine())
@@ -112,17 +112,13 @@ func TestCloudBaseTokenTravelsUnderItsName(t *testing.T) {
 	assert.True(t, strings.HasPrefix(last.RawQuery, "cloudbase_access_token="))
 }
 
-type platformToken struct{ value secret.Text }
+type platformToken struct {
+	accesstoken.None
+	value secret.Text
+}
 
 func (p platformToken) Token(context.Context) (accesstoken.Token, error) {
 	return accesstoken.Token{Value: p.value, CloudBase: true}, nil
-}
-func (p platformToken) Refresh(ctx context.Context, _ secret.Text) (accesstoken.Token, error) {
-	return p.Token(ctx)
-}
-
-func (p platformToken) Renew(ctx context.Context, _ secret.Text, _ accesstoken.Doubt) (accesstoken.Token, error) {
-	return p.Token(ctx)
 }
 
 func TestTokenFunctionIsToldApartFromWeChat(t *testing.T) {
@@ -163,17 +159,17 @@ func TestRefusedTokenIsNamedToATokenFunctionOnly(t *testing.T) {
 		last, _ := b.LastRequest(path)
 		return last.RawQuery + string(last.Body)
 	}
-	_, err = b.client.StableToken(hosts, credentials).Fetch(t.Context(), stale, true)
+	_, err = b.client.StableToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{Stale: stale, Force: true})
 	require.NoError(t, err)
 	assert.NotContains(t, said(tokenPath), "stale")
-	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), stale, false)
+	_, err = b.client.ClassicToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{Stale: stale})
 	require.NoError(t, err)
 	assert.NotContains(t, said("/cgi-bin/token"), "refused-token")
 
-	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), stale, false)
+	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{Stale: stale})
 	require.NoError(t, err)
 	assert.Contains(t, said(tokenPath), `"stale_token":"refused-token"`, "the twin")
-	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), secret.Text{}, false)
+	_, err = b.client.FunctionToken(hosts, credentials).Fetch(t.Context(), accesstoken.FetchRequest{})
 	require.NoError(t, err)
 	assert.NotContains(t, said(tokenPath), "stale")
 }
@@ -195,13 +191,13 @@ func TestTokenServerWithoutStableToken(t *testing.T) {
 	require.NoError(t, err)
 	client := wechat.New(time.Now)
 	endpoint := client.FunctionToken(client.Hosts(base), wechat.Credentials{AppID: "wx", AppSecret: secret.New("client")})
-	grant, err := endpoint.Fetch(t.Context(), secret.New("refused"), false)
+	grant, err := endpoint.Fetch(t.Context(), accesstoken.FetchRequest{Stale: secret.New("refused")})
 	require.NoError(t, err)
 	assert.True(t, grant.Value.Matches("theirs"))
 	assert.Equal(t, []string{"POST /cgi-bin/stable_token", "GET /cgi-bin/token"}, asked)
 
 	status = http.StatusForbidden
-	_, err = endpoint.Fetch(t.Context(), secret.New("refused"), false)
+	_, err = endpoint.Fetch(t.Context(), accesstoken.FetchRequest{Stale: secret.New("refused")})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "refused-token")
 	assert.Len(t, asked, 3, "any other failure is one")

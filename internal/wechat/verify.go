@@ -10,7 +10,6 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
 
@@ -23,14 +22,13 @@ type Verifier struct {
 	client *Client
 	hosts  *upstream.Hosts
 	tokens accesstoken.Source
-	seen   standings
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
 // Verifier makes a Verifier that asks at hosts with tokens' access_tokens.
 func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
-	return &Verifier{client: c, hosts: hosts, tokens: tokens, seen: standings{now: c.now}}
+	return &Verifier{client: c, hosts: hosts, tokens: tokens}
 }
 
 const (
@@ -43,10 +41,7 @@ const (
 	repeat      = 600 * time.Millisecond
 )
 
-// Verify implements [openapi.Verifier]. A token that WeChat refuses is replaced and
-// the question asked again. Not all of WeChat's front ends always know which tokens
-// are good, so that one which was good a moment ago, or is a moment old, is tried
-// once more on another connection first.
+// Verify implements [openapi.Verifier].
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	body, err := marshal(r)
 	if err != nil {
@@ -60,20 +55,18 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	return v.verify(ctx, token, body)
 }
 
-// verify asks with token, and with others after it, until WeChat has accepted one.
+// verify sends the request with token. A token that WeChat refuses is replaced and the
+// request sent again. Not all of WeChat's front ends always know which tokens are good, so
+// that one which was good a moment ago, or is a moment old, is tried once more on another
+// connection first.
 func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	for tokens, asked := 1, 1; ; asked++ {
-		v.seen.use(token.Value)
 		verdict, refusal := v.ask(ctx, token, body)
 		if !isStale(refusal) {
-			if refusal == nil {
-				v.seen.accept(token.Value)
-			}
 			return verdict, refusal
 		}
-		isNew, doubt := v.seen.refuse(token.Value)
-		isNew = isNew && asked < maxAsked
-		if asked == 1 && doubt != "" {
+		why, isNew := v.tokens.Refused(token.Value)
+		if asked == 1 && why != accesstoken.Refused {
 			v.client.http.CloseIdle()
 			continue
 		}
@@ -81,7 +74,7 @@ func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []b
 			// Both requests that found the token refused were answered. The fetch, for
 			// which others may wait, is repeated as if it were the first.
 			ctx = beginAnew(ctx)
-			next, err := v.replace(ctx, token.Value, doubt)
+			next, err := v.tokens.Replace(ctx, token.Value, why)
 			switch {
 			case err == nil:
 				token, asked = next, 0
@@ -91,30 +84,21 @@ func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []b
 				return openapi.Verdict{}, asCallError(err)
 			}
 		}
-		if !isNew || !v.waitUntilKnown(ctx, asked) {
+		if !isNew || asked == maxAsked || !v.waitUntilKnown(ctx, asked) {
 			return openapi.Verdict{}, refusal
 		}
 		v.client.http.CloseIdle()
 	}
 }
 
-// waitUntilKnown pauses after a token that is new was refused so often. It reports whether
-// the call has time left.
-func (v *Verifier) waitUntilKnown(ctx context.Context, refused int) bool {
+// waitUntilKnown waits before a token that is new is tried once more. It reports whether there is
+// time left for that.
+func (v *Verifier) waitUntilKnown(ctx context.Context, asked int) bool {
 	wait := repeat
-	if refused == 2 {
+	if asked == 2 {
 		wait = firstRepeat
 	}
 	return leaves(ctx, wait) && v.client.pause(ctx, wait) == nil
-}
-
-// replace brings another token than one that was refused, by force only if it cannot
-// be good.
-func (v *Verifier) replace(ctx context.Context, refused secret.Text, doubt accesstoken.Doubt) (accesstoken.Token, error) {
-	if doubt != "" {
-		return v.tokens.Renew(ctx, refused, doubt)
-	}
-	return v.tokens.Refresh(ctx, refused)
 }
 
 // marshal writes the body of the call. Strings are escaped no more than JSON
@@ -133,22 +117,15 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
+// ask sends the request with token once, or as often as [Client.call] repeats it.
 func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
-	var query string
-	switch {
-	case token.Value.IsZero(): // whoever is asked adds it
-	case token.CloudBase:
-		query = "cloudbase_access_token=" + url.QueryEscape(token.Value.Reveal())
-	default:
-		query = "access_token=" + url.QueryEscape(token.Value.Reveal())
-	}
 	var verdict openapi.Verdict
 	var refusal error
 	asked := &request{
 		method: "POST",
 		hosts:  v.hosts,
 		path:   verifyPath,
-		query:  query,
+		query:  tokenQuery(token),
 		body:   body,
 		bare:   token.Value.IsZero(),
 		read: func(reply []byte) (int, error) {
@@ -162,21 +139,28 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 			return 0, v.client.Redact.Error(refusal)
 		},
 	}
-	err := v.client.call(ctx, asked)
-	switch {
-	case err == nil:
-	case asked.isServiceDown(err):
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting answered HTTP 502"+threeSteps, err)
-	case errors.Is(err, errServiceBroken):
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the open API service of Cloud Hosting is broken on the platform's side (error_type): "+
-			"open a ticket with the environment's ID, the AppID, the time and openapi_seqid of the log line", err)
-	default:
-		return openapi.Verdict{}, asCallError(err)
+	if err := v.client.call(ctx, asked); err != nil {
+		return openapi.Verdict{}, asked.asCallError(err)
+	}
+	if refusal == nil {
+		v.tokens.Accepted(token.Value)
 	}
 	if token.Value.IsZero() {
 		return verdict, advised(refusal)
 	}
 	return verdict, refusal
+}
+
+// tokenQuery is the query that carries token; empty if the API service that is asked adds it.
+func tokenQuery(token accesstoken.Token) string {
+	switch {
+	case token.Value.IsZero():
+		return ""
+	case token.CloudBase:
+		return "cloudbase_access_token=" + url.QueryEscape(token.Value.Reveal())
+	default:
+		return "access_token=" + url.QueryEscape(token.Value.Reveal())
+	}
 }
 
 // isStale tells the errcodes that say that the access_token is not valid (any

@@ -89,7 +89,7 @@ func newBench(t *testing.T, o sandbox.Options) *bench {
 	b.tokens = accesstoken.NewCache(accesstoken.Config{
 		Endpoint: b.client.StableToken(b.client.Hosts(base), wechat.Credentials{
 			AppID: sandbox.DefaultAppID, AppSecret: secret.New(sandbox.DefaultAppSecret)}),
-		Store: new(accesstoken.Memory),
+		Store: accesstoken.NewMemory(time.Now),
 		Now:   now,
 		Log:   slog.New(slog.NewJSONHandler(&b.log, nil)),
 	})

@@ -85,8 +85,8 @@ func clientSecrets(clients []tokenserver.Client) []secret.Text {
 }
 
 // managed are the apps of a token function.
-func managed(all accesstoken.Apps) map[string]tokenserver.Managed {
-	m := make(map[string]tokenserver.Managed, len(all))
+func managed(all accesstoken.Apps) map[string]tokenserver.Source {
+	m := make(map[string]tokenserver.Source, len(all))
 	for appID, cache := range all {
 		m[appID] = cache
 	}

@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"log/slog"
-	"time"
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/function"
@@ -22,7 +21,7 @@ func challengeOf(environment map[string]string, level *slog.LevelVar, served []s
 	if err == nil {
 		level.Set(s.LogLevel)
 		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
-		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, time.Now)
+		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, wallClock)
 	}
 	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate, s.ChallengePurpose, served...)}}, err
 }

@@ -60,7 +60,7 @@ func openStore(s storeSettings, environment map[string]string, redactor *redact.
 			return nil, fmt.Errorf("REDIS_URL is %w", err)
 		}
 		return &store{
-			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID) },
+			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewRedis(server, appID, wallClock) },
 			ledger:   challenge.NewRedis(server),
 			authKeys: authkeys.NewRedis(server),
 			close:    func() { _ = server.Close() },
@@ -74,7 +74,7 @@ func openStore(s storeSettings, environment map[string]string, redactor *redact.
 		}
 		table.Redact = redactor
 		return &store{
-			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID) },
+			tokens:   func(appID string) accesstoken.Store { return accesstoken.NewDynamoDB(table, appID, wallClock) },
 			ledger:   challenge.NewDynamoDB(table),
 			authKeys: authkeys.NewDynamoDB(table),
 			close:    table.Close,

@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"log/slog"
-	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/function"
@@ -28,7 +27,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 }
 
 func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {
-	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: time.Now, Log: log}
+	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: wallClock, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
@@ -55,7 +54,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 		p, err = w.assemble(s, environment)
 	}
 	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served(), Purpose: s.purpose()}
-	calls := handler.Calls(p.gate, p.holders())
+	calls := handler.Calls(p.gate, p.owners())
 	if p.platformToken {
 		calls = withPlatformToken(calls)
 	}
@@ -84,8 +83,8 @@ type parts struct {
 	platformToken bool
 }
 
-// holders know whose token is presented at the HTTPS Call door; nil: nobody's is.
-func (p parts) holders() openapi.Tokens {
+// owners know whose token is presented at the HTTPS Call door; nil: nobody's is.
+func (p parts) owners() openapi.Tokens {
 	if p.caches == nil {
 		return nil
 	}
@@ -136,7 +135,7 @@ func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *stor
 
 func (w *world) cloudCall() openapi.Verifier {
 	if w.platform == nil {
-		gateway := cloudcall.New(cloudEnvironment, time.Now)
+		gateway := cloudcall.New(cloudEnvironment, wallClock)
 		gateway.Redact = w.redact
 		w.platform = gateway
 	}
@@ -175,10 +174,10 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 		}
 		return only.verifier, together(only.verifier.Warm, connecting)
 	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, &accesstoken.CloudBase{OfInvocation: cloudBaseToken, File: accesstoken.CloudBaseFile}),
+		return w.withoutApp(hosts, accesstoken.NewCloudBase(cloudBaseToken, accesstoken.CloudBaseFile, wallClock)),
 			together(w.connecting(hosts), connecting)
 	}
-	return w.withoutApp(hosts, accesstoken.None{}), connecting
+	return w.withoutApp(hosts, accesstoken.NewNone(wallClock)), connecting
 }
 
 // withoutApp asks WeChat with tokens that are not fetched.
@@ -198,10 +197,10 @@ func (w *world) once(p *parts, s verifySettings, store *store) error {
 	v := &challenge.Verifier{
 		Next: p.verifier, Ledger: &w.memory, Policy: s.CounterPolicy,
 		SeveralApps:     len(s.served()) > 1,
-		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: time.Now,
+		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: wallClock,
 	}
 	if len(s.ChallengeSecret) > 0 {
-		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, time.Now)
+		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, wallClock)
 		if err != nil {
 			return err
 		}

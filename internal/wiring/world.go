@@ -41,8 +41,12 @@ type world struct {
 	keysIn         *store
 }
 
+// wallClock reads the time without its monotonic part, which stands still while a function is
+// frozen.
+func wallClock() time.Time { return time.Now().Round(0) }
+
 func newWorld(log *slog.Logger) *world {
-	w := &world{log: log, redact: redact.New(), client: wechat.New(time.Now), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+	w := &world{log: log, redact: redact.New(), client: wechat.New(wallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
 	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
@@ -133,7 +137,7 @@ func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	if inherits {
 		next.memory = before.memory
 	} else {
-		next.memory = new(accesstoken.Memory)
+		next.memory = accesstoken.NewMemory(wallClock)
 	}
 	var store accesstoken.Store = next.memory
 	if from.store != nil {

@@ -152,7 +152,7 @@ func (genuine) Verify(context.Context, openapi.Request) (openapi.Verdict, error)
 // oneToken holds GOOD_TOKEN.
 type oneToken struct{}
 
-func (oneToken) Holder(_ context.Context, token string) (string, error) {
+func (oneToken) Owner(_ context.Context, token string) (string, error) {
 	if token == "GOOD_TOKEN" {
 		return "wx0123456789abcdef", nil
 	}

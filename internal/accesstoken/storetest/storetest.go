@@ -297,7 +297,7 @@ func model(t *testing.T, open func(appid string) accesstoken.Store) {
 	appids := 0
 	rapid.Check(t, func(t *rapid.T) {
 		appids++
-		memory, store := new(accesstoken.Memory), open(fmt.Sprint("wx", appids))
+		memory, store := accesstoken.NewMemory(time.Now), open(fmt.Sprint("wx", appids))
 		ctx := t.Context()
 		var given [][2]accesstoken.Lease // the same lease in memory and in store
 		pick := func() [2]accesstoken.Lease {

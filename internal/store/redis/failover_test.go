@@ -31,7 +31,7 @@ func contracts(t *testing.T, address secret.Text, flush func()) {
 	t.Run("tokens", func(t *testing.T) {
 		accesstest.Run(t, func(t *testing.T) func(string) accesstoken.Store {
 			flush()
-			return func(appid string) accesstoken.Store { return accesstoken.NewRedis(open(t, address), appid) }
+			return func(appid string) accesstoken.Store { return accesstoken.NewRedis(open(t, address), appid, time.Now) }
 		})
 	})
 	t.Run("challenges and counters", func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestCluster(t *testing.T) {
 	t.Run("a slot moves under load", func(t *testing.T) {
 		const key = "sotercall:counter:{moved}"
 		ledger := challenge.NewRedis(open(t, cluster.URL))
-		tokens := accesstoken.NewRedis(open(t, cluster.URL), "moved")
+		tokens := accesstoken.NewRedis(open(t, cluster.URL), "moved", time.Now)
 		raise := func(counter uint64) { // the same slot as key, before, while and after it moves
 			t.Helper()
 			assert.Equal(t, counter-1, ledgertest.Raise(t, ledger, "{moved}", counter, fmt.Sprint(counter)))
