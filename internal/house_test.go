@@ -19,7 +19,7 @@ var storeys = []string{
 	"store/redis trigger upstream/awssdk dev/emulator test/need",
 	"adapter store/dynamodb secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function",
-	"tokenserver wechat dev/sandbox",
+	"tokenserver wechat doctor dev/sandbox",
 	"wiring",
 	"store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
