@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Status is how a line ended.
@@ -61,8 +62,10 @@ func (r *Report) fail(name, text, do string) { r.add(name, Failed, text, do) }
 
 func (r *Report) skip(name, text, do string) { r.add(name, Skipped, text, do) }
 
-// add adds a line. What servers say may hold line breaks.
+// add adds a line. What servers say may hold line breaks, and what a terminal obeys.
 func (r *Report) add(name string, status Status, text, do string) {
-	oneLine := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	oneLine := func(text string) string {
+		return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }), " ")
+	}
 	r.Lines = append(r.Lines, Line{name, status, cmp.Or(oneLine(text), string(status)), oneLine(do)})
 }

@@ -79,7 +79,7 @@ func TestAFunctionPrintsItsVersion(t *testing.T) {
 	t.Setenv(SharedFolder, "")
 	file := filepath.Join(t.TempDir(), "challenge")
 	for stamped, want := range map[string]string{"0123456789ab-dirty": version.Number + "+0123456789ab.dirty", "": version.Number} {
-		require.NoError(t, Target{Revision: stamped}.Program(t.Context(), "functions/challenge", file))
+		require.NoError(t, Target{Trial: true, Revision: stamped}.Program(t.Context(), "functions/challenge", file))
 		said, err := exec.CommandContext(t.Context(), file, "-version").Output()
 		require.NoError(t, err)
 		assert.Regexp(t, "^challenge "+regexp.QuoteMeta(want)+" go1[^ ]+ [a-z]+/[a-z0-9]+\n$", string(said))
