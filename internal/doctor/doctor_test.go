@@ -55,7 +55,9 @@ func (p *patient) check(t *testing.T) doctor.Report {
 	t.Helper()
 	report := doctor.Check(t.Context(), func(environment map[string]string) (doctor.Plan, error) {
 		plan, err := wiring.ServicePlan(environment)
-		plan.Lookup = func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil }
+		plan.Lookup = func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		}
 		if p.change != nil {
 			p.change(&plan)
 		}
