@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -204,10 +205,37 @@ func TestConnectionsThatFail(t *testing.T) {
 		assert.Contains(t, l.Text, c.text)
 		assert.Equal(t, doctor.Skipped, line(t, report, ": token").Status, "the token server is needed")
 	}
+	// The certificate is not for this address.
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err == nil { // not everywhere is all of 127.0.0.0/8 this machine
+		other := httptest.NewUnstartedServer(http.NotFoundHandler())
+		require.NoError(t, other.Listener.Close())
+		other.Listener, other.TLS = listener, tlstest.Own().Config(tlstest.Common...)
+		other.StartTLS()
+		t.Cleanup(other.Close)
+		p := newPatient(t)
+		p.variables["WECHAT_API_BASE"] = other.URL
+		failed(t, p.check(t), ": TLS", "the certificate of the server is for another name", "a portal")
+	}
 	// Of several hosts of WeChat's, one is enough.
 	p := newPatient(t)
 	p.variables["WECHAT_API_BASE"] = closed + "," + p.variables["WECHAT_API_BASE"]
 	assert.Equal(t, doctor.OK, line(t, p.check(t), ": token").Status)
+}
+
+// What is mute uses up half of the time, and what is left is for the rest.
+func TestMuteServer(t *testing.T) {
+	mute := hosted.ServeTLS(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	base, err := url.Parse(mute)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	failed(t, doctor.Run(ctx, doctor.Plan{API: []*url.URL{base}}, true), ": TLS", "no answer in time", "NAT gateway")
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	report := doctor.Run(ended, doctor.Plan{}, true)
+	assert.Equal(t, "not tried, no time was left", line(t, report, "the rest").Text)
 }
 
 func TestClock(t *testing.T) {

@@ -175,7 +175,7 @@ func ofConnection(err error) (text, do string) {
 	case strings.Contains(text, "HTTP/2 only"):
 		return text, "have the server, or the proxy in front of it, speak HTTP/1.1 as well"
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("no answer within %v", stepTimeout), letOut
+		return "no answer in time", letOut
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the connection is refused", "correct the host and the port, or start the server"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):

@@ -54,12 +54,12 @@ func (w *world) verifyPlan(s verifySettings) doctor.Plan {
 	return p
 }
 
-// tokenPlan returns what there is to check of the token function.
+// tokenPlan returns what there is to check of the token function. Nothing is verified:
+// its apps may have nothing to do with SOTER.
 func (w *world) tokenPlan(s tokenSettings) doctor.Plan {
-	hosts := w.at(s.apiBases)
 	return doctor.Plan{
 		API:   s.apiBases,
-		Apps:  w.checkedApps(s.apps, tokenSource{hosts: hosts, store: w.store}, hosts),
+		Apps:  w.checkedApps(s.apps, tokenSource{hosts: w.at(s.apiBases)}, nil),
 		Store: w.checkedStore(true, s.apps, false, false),
 	}
 }
@@ -71,14 +71,17 @@ func isFile(name string) bool {
 }
 
 // checkedApps returns the apps of set. Each has a stable token fetched, whatever its mode,
-// and none is kept: what instances use and share stays as it is.
+// and none is kept: what instances use and share stays as it is. api is where signatures
+// are verified; nil: nowhere.
 func (w *world) checkedApps(set appSet, from tokenSource, api *upstream.Hosts) []doctor.App {
 	var all []doctor.App
 	for _, one := range set.Apps {
 		client, credentials := w.client.ForApp(), wechat.Credentials{AppID: one.ID, AppSecret: one.Secret}
 		app := doctor.App{
 			ID: one.ID, Tokens: client.StableToken(from.hosts, credentials), Classic: one.Classic && !from.function, ByFunction: from.function,
-			Verifier: func(tokens accesstoken.Source) openapi.Verifier { return client.Verifier(api, tokens) },
+		}
+		if api != nil {
+			app.Verifier = func(tokens accesstoken.Source) openapi.Verifier { return client.Verifier(api, tokens) }
 		}
 		if from.function {
 			app.Tokens = client.FunctionToken(from.hosts, credentials)
