@@ -2,6 +2,8 @@ package doctor_test
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -74,6 +76,30 @@ func TestOthersMayNotCheck(t *testing.T) {
 		assert.Empty(t, answer.Lines, name)
 	}
 	assert.Zero(t, p.Requests(stablePath))
+}
+
+// The platform's own token comes with an invocation, or as a file.
+func TestTokenOfThePlatform(t *testing.T) {
+	p := newPatient(t)
+	p.variables = map[string]string{"ACCESS_TOKEN_MODE": "cloudbase", "WECHAT_API_BASE": p.URL}
+	assert.Equal(t, doctor.Skipped, line(t, p.check(t), "permission").Status)
+	on := adapter.Invocation{Platform: adapter.SCF, Authorized: true, Environment: map[string]string{"TCB_SOURCE": "scf"}}
+	report := doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
+	failed(t, report, "permission", "the platform gave no cloudbase_access_token", "")
+	on.Environment["WX_CLOUDBASE_ACCESSTOKEN"] = p.CloudbaseAccessToken()
+	assert.True(t, doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}.Good())
+}
+
+// Keys of our own judge without WeChat.
+func TestKeysOfOurOwn(t *testing.T) {
+	p := newPatient(t)
+	file := filepath.Join(t.TempDir(), "keys.json")
+	p.variables = map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": file}
+	failed(t, p.check(t), "permission", "the AuthKeys could not be read", "")
+	require.NoError(t, os.WriteFile(file, []byte(`{"authKeys":[]}`), 0o600))
+	report := p.check(t)
+	assert.True(t, report.Good(), "%+v", report.Lines)
+	assert.Len(t, report.Lines, 2, "no host is asked: %+v", report.Lines)
 }
 
 // A Cloud Call needs the ticket of an invocation.

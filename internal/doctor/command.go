@@ -46,7 +46,8 @@ func Main(plan Planner, stdout io.Writer) int {
 
 // Print writes a report with the version and the platform above it.
 func Print(report Report, w io.Writer) error {
-	fmt.Fprintf(w, "sotercall %s, %s %s/%s\n\n", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(w, "sotercall %s, %s "+
+		"%s/%s\n\n", version.String(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if err := report.Write(w); err != nil {
 		return err
 	}
@@ -63,7 +64,8 @@ func Print(report Report, w io.Writer) error {
 func Check(ctx context.Context, planner Planner, environment map[string]string) Report {
 	var r Report
 	if err := upstream.CheckProxy(environment); err != nil { // before anything is sent, to AWS too
-		r.fail("variables", err.Error(), "correct the variable; docs/configuration.md explains each")
+		r.fail("variables", err.Error(), "correct the variable; docs/configuration.md explains "+
+			"each")
 		return r
 	}
 	environment, known := withSecrets(ctx, &r, environment)
@@ -76,7 +78,8 @@ func Check(ctx context.Context, planner Planner, environment map[string]string) 
 		for problem := range strings.SplitSeq(err.Error(), "; ") {
 			r.fail("variables", problem, "")
 		}
-		r.skip("the rest", "not tried before the variables can work", "docs/configuration.md explains each variable")
+		r.skip("the rest", "not tried before the variables can work", "docs/configuration.md "+
+			"explains each variable")
 		return r
 	}
 	r.ok("variables", "accepted")
@@ -86,7 +89,8 @@ func Check(ctx context.Context, planner Planner, environment map[string]string) 
 
 // withSecrets returns environment with the secrets that it says are kept elsewhere.
 func withSecrets(ctx context.Context, r *Report, environment map[string]string) (_ map[string]string, known bool) {
-	const do = "give the role secretsmanager:GetSecretValue for the secret (and kms:Decrypt), and compare the ARN and the region"
+	const do = "give the role secretsmanager:GetSecretValue for the secret (and kms:Decrypt), " +
+		"and compare the ARN and the region"
 	kept, err := secrets.Open(environment, time.Now)
 	if err != nil {
 		r.fail("secrets", err.Error(), "correct the variable; docs/configuration.md explains it")
@@ -108,7 +112,8 @@ func withSecrets(ctx context.Context, r *Report, environment map[string]string) 
 		}
 		return nil, false
 	}
-	r.ok("secrets", "read from Secrets Manager: "+strings.Join(slices.Sorted(maps.Keys(values)), ", "))
+	r.ok("secrets", "read from Secrets Manager: "+
+		""+strings.Join(slices.Sorted(maps.Keys(values)), ", "))
 	all := maps.Clone(environment)
 	maps.Copy(all, values)
 	return all, true

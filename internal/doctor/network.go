@@ -140,17 +140,21 @@ func (e *examination) dns(ctx context.Context, base *url.URL) bool {
 		e.ok(name, count(len(addresses), "address", "addresses"))
 		return true
 	case failure != nil && failure.IsNotFound:
-		e.fail(name, "there is no such name", "correct the address. If it is right, look at the DNS settings of the machine, the VPC or the container")
+		e.fail(name, "there is no such name", "correct the address. If it is right, look at the "+
+			"DNS settings of the machine, the VPC or the container")
 	default:
-		e.fail(name, "the name server gives no answer", "look at the DNS settings of the machine, the VPC or the container, and whether it may send packets to port 53")
+		e.fail(name, "the name server gives no answer", "look at the DNS settings of the "+
+			"machine, the VPC or the container, and whether it may send packets to port 53")
 	}
 	return false
 }
 
 // What to do about a connection that fails.
 const (
-	letOut = "let the function out to this host and port: NAT gateway, security group, firewall; where only a proxy leads out, set HTTPS_PROXY"
-	setCA  = "install the system's CA certificates, or set SSL_CERT_FILE to a file with the CA of the proxy that inspects TLS"
+	letOut = "let the function out to this host and port: NAT gateway, security group, " +
+		"firewall; where only a proxy leads out, set HTTPS_PROXY"
+	setCA = "install the system's CA certificates, or set SSL_CERT_FILE to a file with the CA " +
+		"of the proxy that inspects TLS"
 )
 
 // ofConnection says why a host cannot be asked, and what to do.
@@ -165,13 +169,16 @@ func ofConnection(err error) (text, do string) {
 	var operation *net.OpError
 	switch {
 	case isInvalid && invalid.Reason == x509.Expired:
-		return text, "compare the clock of this machine with a watch; if it is right, the server's operator must renew the certificate"
+		return text, "compare the clock of this machine with a watch; if it is right, the " +
+			"server's operator must renew the certificate"
 	case isOtherName:
-		return text, "look for what answers in the host's place: a proxy, a portal, an entry in /etc/hosts. If it is your own server, use a name that is in its certificate"
+		return text, "look for what answers in the host's place: a proxy, a portal, an entry in " +
+			"/etc/hosts. If it is your own server, use a name that is in its certificate"
 	case isCertificate:
 		return text, setCA
 	case errors.As(err, &operation) && operation.Op == "proxyconnect", strings.Contains(text, "HTTPS_PROXY"):
-		return text, "correct HTTPS_PROXY, or add the host to NO_PROXY; the proxy must allow CONNECT to it"
+		return text, "correct HTTPS_PROXY, or add the host to NO_PROXY; the proxy must allow " +
+			"CONNECT to it"
 	case strings.Contains(text, "HTTP/2 only"):
 		return text, "have the server, or the proxy in front of it, speak HTTP/1.1 as well"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -211,6 +218,7 @@ func (e *examination) clock(skews []time.Duration) {
 	case skew.Abs() <= maxSkew:
 		e.ok(name, text)
 	default:
-		e.fail(name, text, "set the clock, and keep it right by NTP: challenges end too early or too late, and clouds refuse signatures that are five minutes off")
+		e.fail(name, text, "set the clock, and keep it right by NTP: challenges end too early "+
+			"or too late, and clouds refuse signatures that are five minutes off")
 	}
 }

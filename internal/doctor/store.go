@@ -26,7 +26,8 @@ func (e *examination) store(ctx context.Context) {
 		case e.hopeless(): // the store has told why
 			return
 		default:
-			e.fail(name, err.Error(), "let the function reach the store (VPC, subnet, security group, port), and give it the rights of docs/stores.md and docs/configuration.md")
+			e.fail(name, err.Error(), "let the function reach the store (VPC, subnet, security "+
+				"group, port), and give it the rights of docs/stores.md and docs/configuration.md")
 		}
 	}
 	e.eviction(ctx)
@@ -39,7 +40,8 @@ func (e *examination) hopeless() bool {
 	}
 	err := e.Store.Hopeless()
 	if err != nil {
-		e.fail(e.Store.Variable, err.Error(), "docs/stores.md says what to do about each of these, under \"/healthz says\"")
+		e.fail(e.Store.Variable, err.Error(), "docs/stores.md says what to do about each of "+
+			"these, under \"/healthz says\"")
 	}
 	return err != nil
 }
@@ -49,7 +51,8 @@ func (e *examination) eviction(ctx context.Context) {
 	if e.Store.EvictionPolicy == nil {
 		return
 	}
-	const setting = "set maxmemory-policy to noeviction, in the parameter group or console of a managed server"
+	const setting = "set maxmemory-policy to noeviction, in the parameter group or console of a " +
+		"managed server"
 	name := e.Store.Variable + ": maxmemory-policy"
 	policy, err := step(ctx, e.Store.EvictionPolicy)
 	switch {
@@ -58,6 +61,7 @@ func (e *examination) eviction(ctx context.Context) {
 	case policy == "noeviction":
 		e.ok(name, policy)
 	default:
-		e.fail(name, policy+": a server whose memory is full forgets which challenges were consumed", setting)
+		e.fail(name, policy+": a server whose memory is full forgets which challenges were "+
+			"consumed", setting)
 	}
 }

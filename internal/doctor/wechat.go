@@ -57,10 +57,12 @@ func (e *examination) apps(ctx context.Context) {
 			}
 			continue
 		}
-		text := fmt.Sprintf("WeChat accepts AppID and AppSecret; the access_token is good for %v", grant.ExpiresIn)
+		text := fmt.Sprintf("WeChat accepts AppID and AppSecret; the access_token is good for "+
+			"%v", grant.ExpiresIn)
 		switch {
 		case app.ByFunction:
-			text = fmt.Sprintf("the token server accepts the client secret; the access_token is good for %v", grant.ExpiresIn)
+			text = fmt.Sprintf("the token server accepts the client secret; the access_token is "+
+				"good for %v", grant.ExpiresIn)
 		case app.Classic:
 			text += " (a stable one: a classic one would retire the one in use)"
 		}
@@ -92,7 +94,8 @@ func (e *examination) judge(ctx context.Context) {
 	switch {
 	case e.Judge == nil:
 	case e.InvocationOnly && !e.inInvocation:
-		e.skip(name, "only an invocation can try it: the platform gives it the ticket, or the token",
+		e.skip(name, "only an invocation can try it: the platform gives it the ticket, or the "+
+			"token",
 			`invoke the deployed function with {"call":"check"}, by a backend: not from a page, nor from another function`)
 	case len(e.API) > 0 && !e.reachable:
 		e.skip(name, "not tried without a connection", "")
@@ -119,7 +122,11 @@ func (e *examination) verify(ctx context.Context, name, by string, verifier open
 	case openapi.CodeTimeout:
 		e.fail(name, "no answer in time", letOut)
 	default:
-		e.fail(name, worded(refusal.Code, refusal.Message), toDo(refusal.Code))
+		text := worded(refusal.Code, refusal.Message)
+		if cause := errors.Unwrap(refusal); cause != nil && refusal.Code == openapi.CodeSystem {
+			text += ": " + cause.Error() // an operator may read it, as in the log
+		}
+		e.fail(name, text, toDo(refusal.Code))
 	}
 }
 
@@ -130,23 +137,29 @@ func ofToken(err error, app App) (text, do string) {
 	case !refused && errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time", letOut
 	case !refused:
-		return err.Error(), "look whether a portal or a proxy answers in place of the server, and at WECHAT_API_BASE and WECHAT_TOKEN_BASE"
+		return err.Error(), "look whether a portal or a proxy answers in place of the server, " +
+			"and at WECHAT_API_BASE and WECHAT_TOKEN_BASE"
 	}
 	text = worded(refusal.ErrCode, refusal.ErrMsg)
 	if app.ByFunction {
 		switch refusal.ErrCode {
 		case openapi.CodeInvalidSecret, openapi.CodeInvalidToken, openapi.CodeInvalidAppID:
-			return text, "the secret must be one that the token server gives this client, with rights to this app: TOKEN_CLIENT_SECRETS, or clients in its WECHAT_APPS"
+			return text, "the secret must be one that the token server gives this client, with " +
+				"rights to this app: TOKEN_CLIENT_SECRETS, or clients in its WECHAT_APPS"
 		}
-		return text, "the token server passes on what WeChat tells it: run the check there. " + toDo(refusal.ErrCode)
+		return text, "the token server passes on what WeChat tells it: run the check there. " +
+			"" + toDo(refusal.ErrCode)
 	}
 	switch refusal.ErrCode {
 	case openapi.CodeInvalidSecret, openapi.CodeInvalidToken:
-		return text, "compare WECHAT_APPSECRET (or the app's secret in WECHAT_APPS) with WeChat's console: 开发管理, 开发设置, AppSecret. A reset there ends the old one"
+		return text, "compare WECHAT_APPSECRET (or the app's secret in WECHAT_APPS) with " +
+			"WeChat's console: 开发管理, 开发设置, AppSecret. A reset there ends the old one"
 	case openapi.CodeInvalidAppID:
-		return text, "compare WECHAT_APPID (or the app's name in WECHAT_APPS) with WeChat's console: 开发管理, 开发设置, AppID"
+		return text, "compare WECHAT_APPID (or the app's name in WECHAT_APPS) with WeChat's " +
+			"console: 开发管理, 开发设置, AppID"
 	case codeNotListed:
-		return text, "enter " + addressIn(refusal.ErrMsg) + " in WeChat's console: 开发管理, 开发设置, IP白名单. It must be a fixed address: without a NAT gateway it changes"
+		return text, "enter " + addressIn(refusal.ErrMsg) + " in WeChat's console: 开发管理, 开发设置, " +
+			"IP白名单. It must be a fixed address: without a NAT gateway it changes"
 	}
 	return text, toDo(refusal.ErrCode)
 }
@@ -180,7 +193,8 @@ var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[(
 func toDo(code int) string {
 	known := openapi.LookUp(code)
 	if known.Do == "" {
-		return "look the code up in WeChat's documentation of soter.verifySignature and getStableAccessToken"
+		return "look the code up in WeChat's documentation of soter.verifySignature and " +
+			"getStableAccessToken"
 	}
 	advice := known.Do
 	if known.Meaning != "" {
