@@ -21,6 +21,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/store/dynamodb/dynalite"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/version"
 )
 
 // verified has a service verify the sample.
@@ -52,7 +53,7 @@ func TestHealthTellsATableThatCannotWork(t *testing.T) {
 			status, text = health(t, s)
 			return status == http.StatusServiceUnavailable
 		}, 10*time.Second, 10*time.Millisecond, says)
-		assert.Equal(t, says, text)
+		assert.Equal(t, says+"version: "+version.String()+"\n", text)
 		if refusing.Name == variables["DYNAMODB_TABLE"] {
 			refusing.Mend()
 			assert.Equal(t, hosted.Verified, verified(t, s))
