@@ -199,5 +199,5 @@ func TestCredentialsOfAContainerEndInTheMiddle(t *testing.T) {
 	assert.NotZero(t, of.refused())
 	status, text := health(t, pasted)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
-	assert.Equal(t, "DYNAMODB_TABLE: the credentials are refused (ExpiredTokenException)\n", text)
+	assert.Equal(t, "DYNAMODB_TABLE: the credentials are refused (ExpiredTokenException)\nversion: "+version.String()+"\n", text)
 }
