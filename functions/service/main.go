@@ -1,10 +1,18 @@
 // Command service is verify, challenge and token behind one port: what a container
-// runs.
+// runs. With -check it tries what its variables lead to, prints the report and ends.
 package main
 
 import (
+	"os"
+
+	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/wiring"
 )
 
-func main() { function.Main("service", wiring.Service) }
+func main() {
+	if doctor.IsAsked(os.Args[1:]) {
+		os.Exit(doctor.Main(wiring.ServicePlan, os.Stdout))
+	}
+	function.Main("service", wiring.Service)
+}

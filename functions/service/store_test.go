@@ -14,6 +14,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/version"
 )
 
 // health returns the status and the text of /healthz.
@@ -49,7 +50,7 @@ func TestHealthTellsAStoreThatCannotWork(t *testing.T) {
 			status, text = health(t, s)
 			return status == http.StatusServiceUnavailable
 		}, 10*time.Second, 10*time.Millisecond, says)
-		assert.Equal(t, says, text)
+		assert.Equal(t, says+"version: "+version.String()+"\n", text)
 	}
 	for _, url := range []string{server.URL.Reveal(), cluster.URL.Reveal()} {
 		s := start(url)

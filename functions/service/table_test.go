@@ -21,6 +21,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/store/dynamodb/dynalite"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/version"
 )
 
 // verified has a service verify the sample.
@@ -52,7 +53,7 @@ func TestHealthTellsATableThatCannotWork(t *testing.T) {
 			status, text = health(t, s)
 			return status == http.StatusServiceUnavailable
 		}, 10*time.Second, 10*time.Millisecond, says)
-		assert.Equal(t, says, text)
+		assert.Equal(t, says+"version: "+version.String()+"\n", text)
 		if refusing.Name == variables["DYNAMODB_TABLE"] {
 			refusing.Mend()
 			assert.Equal(t, hosted.Verified, verified(t, s))
@@ -198,5 +199,5 @@ func TestCredentialsOfAContainerEndInTheMiddle(t *testing.T) {
 	assert.NotZero(t, of.refused())
 	status, text := health(t, pasted)
 	assert.Equal(t, http.StatusServiceUnavailable, status)
-	assert.Equal(t, "DYNAMODB_TABLE: the credentials are refused (ExpiredTokenException)\n", text)
+	assert.Equal(t, "DYNAMODB_TABLE: the credentials are refused (ExpiredTokenException)\nversion: "+version.String()+"\n", text)
 }

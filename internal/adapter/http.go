@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sotercall/internal/version"
 )
 
 // HTTP is a container that takes requests on a port: WeChat Cloud Hosting, an HTTP
@@ -55,9 +57,9 @@ const (
 	noticeTime = 3 * time.Second
 )
 
-// HealthPath answers 200 while the function is configured and not stopping, and
-// 503 with the reason otherwise. It tells how many log lines were lost, if any. It
-// needs no authorization and tells no secret.
+// HealthPath answers 200 and ok while the function is configured and not stopping, and
+// 503 with the reason otherwise. The second line is the version; a third counts the log
+// lines that were lost, if any. It needs no authorization and tells no secret.
 const HealthPath = "/healthz"
 
 // startHTTP serves until the process is told to stop, and returns its exit status.
@@ -167,17 +169,23 @@ func (s *httpServer) health(w http.ResponseWriter, r *http.Request, stopping boo
 	if stopping {
 		err = errors.New("stopping")
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = fmt.Fprintln(w, err)
-	} else {
-		_, _ = io.WriteString(w, "ok\n")
-	}
+	WriteHealth(w, err)
 	if dropped := s.handler.LogDropped(); dropped > 0 {
 		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
 	}
+}
+
+// WriteHealth writes the response of [HealthPath] of a function that cannot work because
+// of err, or can if that is nil.
+func WriteHealth(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	text := "ok"
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = err.Error()
+	}
+	_, _ = fmt.Fprintf(w, "%s\nversion: %s\n", text, version.String())
 }
 
 // requestID is the gateway's name for a request, or one of our own.

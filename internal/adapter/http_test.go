@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/version"
 )
 
 // serving is a Handler that answers requests by serve.
@@ -82,12 +84,12 @@ func TestHealth(t *testing.T) {
 	url, _ := start(t, h, time.Minute, 0)
 	status, body := get(t, http.DefaultClient, url+HealthPath, "")
 	assert.Equal(t, 200, status)
-	assert.Equal(t, "ok\n", body)
+	assert.Equal(t, "ok\nversion: "+version.String()+"\n", body)
 
 	url, _ = start(t, &serving{err: errors.New("WECHAT_APPID is not set")}, time.Minute, 0)
 	status, body = get(t, http.DefaultClient, url+HealthPath, "")
 	assert.Equal(t, 503, status)
-	assert.Equal(t, "WECHAT_APPID is not set\n", body)
+	assert.Equal(t, "WECHAT_APPID is not set\nversion: "+version.String()+"\n", body)
 }
 
 func TestHTTPBodyIsBounded(t *testing.T) {

@@ -30,6 +30,7 @@ import (
 	"sotercall/internal/openapi"
 	"sotercall/internal/secrets"
 	"sotercall/internal/trigger"
+	"sotercall/internal/version"
 )
 
 // Function is what a deployed function can do: a list of calls.
@@ -92,8 +93,13 @@ func New(name string, build Builder, w io.Writer) *Handler {
 
 // Main hosts the function called name on the platform that has started the
 // process, and ends with it. Logs go to stderr, which all platforms collect. A reader of
-// stderr that goes away or stops reading costs lines, and nothing else.
+// stderr that goes away or stops reading costs lines, and nothing else. Started with -version, the process prints
+// its version and ends.
 func Main(name string, build Builder) {
+	if isVersion(os.Args[1:]) {
+		printVersion(os.Stdout, name)
+		return
+	}
 	// Otherwise the runtime ends the process when it writes to a stderr that nobody
 	// reads any more (os/signal, "SIGPIPE").
 	signal.Ignore(syscall.SIGPIPE)
@@ -169,6 +175,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 	begin := h.now()
 	ctx, entry := journal.New(ctx)
 	entry.Set("function", h.name)
+	entry.Set("version", version.String())
 	entry.Set("request_id", invocation.RequestID)
 	entry.Set("platform", string(invocation.Platform))
 	if invocation.TraceID != "" {

@@ -3,7 +3,6 @@ package function
 import (
 	"cmp"
 	"context"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -84,16 +83,11 @@ func (f *Function) notServed(ctx context.Context, w http.ResponseWriter, path st
 func (f *Function) health(ctx context.Context, w http.ResponseWriter) {
 	entry := journal.From(ctx)
 	entry.Set("call", "health")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	entry.Set("outcome", "ok")
 	if f.err != nil {
 		entry.Set("outcome", "error")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, f.err.Error()+"\n")
-		return
 	}
-	entry.Set("outcome", "ok")
-	_, _ = io.WriteString(w, "ok\n")
+	adapter.WriteHealth(w, f.err)
 }
 
 // badRequest answers an event that has the shape of a request and is broken inside.

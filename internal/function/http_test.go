@@ -16,6 +16,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
+	"sotercall/internal/version"
 )
 
 // judge is a Verifier that answers what it is told and remembers the question.
@@ -133,7 +134,7 @@ func TestHealthByEvent(t *testing.T) {
 	answer, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
 	assert.NoError(t, err)
 	assert.Contains(t, string(answer), `"statusCode":200`)
-	assert.Contains(t, string(answer), `"body":"ok\n"`)
+	assert.Contains(t, string(answer), `"body":"ok\nversion: `+version.String()+`\n"`)
 	assert.Contains(t, log.String(), `"call":"health"`)
 	assert.Empty(t, j.asked)
 
@@ -143,7 +144,7 @@ func TestHealthByEvent(t *testing.T) {
 	answer, err = unset.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
 	assert.NoError(t, err)
 	assert.Contains(t, string(answer), `"statusCode":503`)
-	assert.Contains(t, string(answer), `"body":"WECHAT_APPID is not set\n"`)
+	assert.Contains(t, string(answer), `"body":"WECHAT_APPID is not set\nversion: `)
 }
 
 func TestBrokenRequestInAnEventSaysWhy(t *testing.T) {

@@ -25,6 +25,9 @@ type store struct {
 	// hopeless returns why nothing can work as the store is configured, once a server
 	// has said so; nil: it is not found out.
 	hopeless func() error
+	// evictionPolicy returns what the server forgets when its memory is full; nil: there
+	// is no such setting.
+	evictionPolicy func(ctx context.Context) (string, error)
 }
 
 // health is what [function.Function.Health] tells of the store.
@@ -66,6 +69,8 @@ func openStore(s storeSettings, environment map[string]string, redactor *redact.
 			close:    func() { _ = server.Close() },
 			connect:  server.Connect,
 			hopeless: server.Hopeless,
+
+			evictionPolicy: server.EvictionPolicy,
 		}, nil
 	case s.DynamoDBTable != "":
 		table, err := dynamodb.Open(s.DynamoDBTable, environment)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/tokenserver"
 )
@@ -23,7 +24,8 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		w.warnOfCleartext(cleartextHosts(s.apiBases))
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
-	return function.Function{BasePath: s.BasePath, Calls: tokenServer(s, caches, w.log).Calls(), Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
+	calls := append(tokenServer(s, caches, w.log).Calls(), doctor.Call(func() doctor.Plan { return w.tokenPlan(s) }))
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
 }
 
 func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {

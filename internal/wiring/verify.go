@@ -12,6 +12,7 @@ import (
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
 	"sotercall/internal/cloudcall"
+	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
@@ -61,6 +62,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	if p.local {
 		calls = append(calls, authkeys.EnrollCall(p.keys))
 	}
+	calls = append(calls, doctor.Call(func() doctor.Plan { return w.verifyPlan(s) }))
 	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
 	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: w.store.health()}, shared, err
 }

@@ -60,7 +60,7 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	linked := programs{}
+	linked := programs{revision: gobuild.Revision(ctx, root), files: map[[2]string]string{}}
 	var artifacts []artifact
 	for _, c := range []cloud{
 		{name: "lambda", arch: arch, binary: "bootstrap"},
@@ -83,19 +83,22 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 
 // programs are those that this run has linked already, by processor and function: two
 // clouds of one processor get the same bytes.
-type programs map[[2]string]string
+type programs struct {
+	revision string // that they say they were built from
+	files    map[[2]string]string
+}
 
 func (p programs) link(ctx context.Context, arch, function, file string) error {
 	key := [2]string{arch, function}
-	if there, ok := p[key]; ok {
+	if there, ok := p.files[key]; ok {
 		content, err := os.ReadFile(there)
 		if err != nil {
 			return err
 		}
 		return os.WriteFile(file, content, 0o755)
 	}
-	p[key] = file
-	return gobuild.Target{OS: "linux", Arch: arch}.Program(ctx, "functions/"+function, file)
+	p.files[key] = file
+	return gobuild.Target{OS: "linux", Arch: arch, Revision: p.revision}.Program(ctx, "functions/"+function, file)
 }
 
 func (c cloud) build(ctx context.Context, linked programs, root, out, function string) (artifact, error) {

@@ -6,7 +6,8 @@
 //
 // The same source gives the same bytes, on every run and in every folder, so
 // that whoever has the source can check by SHA-256 what is deployed. The Go
-// version belongs to the source: go.mod names it.
+// version belongs to the source: go.mod names it. So does the commit of a git checkout,
+// which the programs name with -version.
 //
 // AWS Lambda (provided.al2023) wants an executable named bootstrap at the root
 // of the zip. Tencent SCF (Go1) wants one for linux/amd64 with the name of the

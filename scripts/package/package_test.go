@@ -136,7 +136,7 @@ func TestLambdaRunsOnX86Too(t *testing.T) {
 	root, err := gobuild.ModuleRoot(t.Context())
 	require.NoError(t, err)
 	out := t.TempDir()
-	a, err := cloud{name: "lambda", arch: "amd64", binary: "bootstrap"}.build(t.Context(), programs{}, root, out, "challenge")
+	a, err := cloud{name: "lambda", arch: "amd64", binary: "bootstrap"}.build(t.Context(), programs{files: map[[2]string]string{}}, root, out, "challenge")
 	require.NoError(t, err)
 	inspect(t, filepath.Join(out, a.name), "bootstrap", "amd64")
 }

@@ -25,9 +25,12 @@ import (
 )
 
 // flags are those of every deployed binary; deploy/Makefile has the same. Paths and
-// version control stay out of it, so that the same source gives the same bytes in
-// every folder.
-var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w"}
+// version control stay out of it, but for Target.Revision, so that the same source gives
+// the same bytes in every folder.
+var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc"}
+
+// linking says how to link, with the revision to put in.
+const linking = "-ldflags=-s -w -X sotercall/internal/version.revision=%s"
 
 // Target is what a binary is for. The zero Target is this computer.
 type Target struct {
@@ -40,11 +43,14 @@ type Target struct {
 	// already, instead of compiling all of them again with the flags of deployed ones:
 	// on a computer that has compiled none, that is half of the time.
 	Trial bool
+	// Revision is the commit that the binary says it was built from; see [Revision]. If
+	// it is empty, the binary knows the number of its version only.
+	Revision string
 }
 
 // flags are those for t.
 func (t Target) flags() []string {
-	all := slices.Clone(flags)
+	all := append(slices.Clone(flags), fmt.Sprintf(linking, t.Revision))
 	if t.Trial {
 		return slices.DeleteFunc(all, func(flag string) bool { return flag == "-trimpath" })
 	}
@@ -53,7 +59,23 @@ func (t Target) flags() []string {
 
 // Packages returns the flags of t that decide what a package compiles to.
 func (t Target) Packages() []string {
-	return slices.DeleteFunc(t.flags(), func(flag string) bool { return flag == "-ldflags" || flag == "-s -w" })
+	return slices.DeleteFunc(t.flags(), func(flag string) bool { return strings.HasPrefix(flag, "-ldflags") })
+}
+
+// Revision returns the commit of the source at root, the folder of a module: twelve digits,
+// and -dirty if tracked files differ from it. It is empty where root is not the top of a
+// git checkout, or there is no git: the go command without -buildvcs fails no build either.
+// deploy/Makefile has the same command.
+func Revision(ctx context.Context, root string) string {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		return "" // the source was copied, perhaps into another repository
+	}
+	git := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+	out, err := git.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // cgo is the variable that says whether t uses C; nil leaves it to the go command.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/version"
 )
 
 // settings are what a binary says of how it was built.
@@ -40,6 +43,48 @@ func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
 
 	require.NoError(t, Target{OS: "linux", Arch: "arm64"}.Programs(t.Context(), folder, "functions/token"))
 	assert.Equal(t, "arm64", settings(t, filepath.Join(folder, "token"))["GOARCH"])
+}
+
+// The revision of a checkout is that of HEAD, -dirty where a tracked file differs. A copy
+// has none, not even inside another repository.
+func TestRevisionOfACheckout(t *testing.T) {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Skip("git is not installed")
+	}
+	root := t.TempDir()
+	in := func(args ...string) string {
+		command := exec.CommandContext(t.Context(), git, append([]string{"-C", root, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
+		said, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		return strings.TrimSpace(string(said))
+	}
+	file := filepath.Join(root, "go.mod")
+	require.NoError(t, os.WriteFile(file, []byte("module m\n"), 0o644))
+	assert.Empty(t, Revision(t.Context(), root), "no checkout")
+	in("init", "-q")
+	in("add", "-A")
+	in("commit", "-qm", "all")
+	in("tag", "v1.0.0")
+	head := in("rev-parse", "HEAD")[:12]
+	assert.Equal(t, head, Revision(t.Context(), root))
+	copied := filepath.Join(root, "vendored")
+	require.NoError(t, os.Mkdir(copied, 0o755))
+	assert.Empty(t, Revision(t.Context(), copied))
+	require.NoError(t, os.WriteFile(file, []byte("module n\n"), 0o644))
+	assert.Equal(t, head+"-dirty", Revision(t.Context(), root))
+}
+
+// A function names its revision where its binary holds no trace of version control.
+func TestAFunctionPrintsItsVersion(t *testing.T) {
+	t.Setenv(SharedFolder, "")
+	file := filepath.Join(t.TempDir(), "challenge")
+	for stamped, want := range map[string]string{"0123456789ab-dirty": version.Number + "+0123456789ab.dirty", "": version.Number} {
+		require.NoError(t, Target{Trial: true, Revision: stamped}.Program(t.Context(), "functions/challenge", file))
+		said, err := exec.CommandContext(t.Context(), file, "-version").Output()
+		require.NoError(t, err)
+		assert.Regexp(t, "^challenge "+regexp.QuoteMeta(want)+" go1[^ ]+ [a-z]+/[a-z0-9]+\n$", string(said))
+	}
 }
 
 // go run compiles with the go command's own settings, and this shares them.

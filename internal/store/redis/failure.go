@@ -81,6 +81,23 @@ func (s *Store) Hopeless() error {
 	return nil
 }
 
+// EvictionPolicy returns the setting maxmemory-policy of the server, or of one node of a
+// Cluster: what it forgets when its memory is full. Managed servers forbid CONFIG, and
+// allow INFO, which tells it too (Redis documentation, INFO).
+func (s *Store) EvictionPolicy(ctx context.Context) (string, error) {
+	reply, err := s.Do(ctx, "INFO", "memory")
+	if err != nil {
+		return "", err
+	}
+	text, _ := reply.(string)
+	for line := range strings.Lines(text) {
+		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
+			return strings.TrimSpace(policy), nil
+		}
+	}
+	return "", nil
+}
+
 // probes are keys that nobody writes, of different slots: that all of them are at home
 // on one node of a Cluster is unlikely even with two nodes.
 const probes = 8

@@ -29,6 +29,7 @@ var commands = []command{
 	{"invoke", "[event.json]", "one event: the answer on stdout, the log on stderr", "invoke -platform scf deploy/events/direct.json", invoke},
 	{"explain", "[event.json]", "what an event is, who has signed it, and what is wrong with it", "explain deploy/events/direct.json", explain},
 	{"sign", "", "an event that a phone has signed", "sign -challenge hello > event.json", sign},
+	{"doctor", "", "tries your variables against WeChat, the token server and the store", "doctor -env REDIS_URL=redis://127.0.0.1:6379", examine},
 }
 
 // invocation is a command as it was called.

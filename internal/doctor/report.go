@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Status is how a line ended.
+type Status string
+
+// The statuses.
+const (
+	OK     Status = "ok"
+	Failed Status = "FAIL"
+	// Skipped says that it could not be tried, or not be found out.
+	Skipped Status = "skip"
+)
+
+// Line is one thing that was tried.
+type Line struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	Text   string `json:"text"`
+	// Do is what to do about it; empty if there is nothing.
+	Do string `json:"do,omitzero"`
+}
+
+// Report is what was found.
+type Report struct {
+	Lines []Line
+}
+
+// Good reports whether nothing has failed.
+func (r Report) Good() bool {
+	return !slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Status == Failed })
+}
+
+// Write writes the report as text, a line each, with what to do below.
+func (r Report) Write(w io.Writer) error {
+	width := 0
+	for _, l := range r.Lines {
+		width = max(width, len(l.Name))
+	}
+	var text strings.Builder
+	for _, l := range r.Lines {
+		fmt.Fprintf(&text, "%-4s  %-*s  %s\n", l.Status, width, l.Name, l.Text)
+		if l.Do != "" {
+			fmt.Fprintf(&text, "%*s  do: %s\n", width+6, "", l.Do)
+		}
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func (r *Report) ok(name, text string) { r.add(name, OK, text, "") }
+
+func (r *Report) fail(name, text, do string) { r.add(name, Failed, text, do) }
+
+func (r *Report) skip(name, text, do string) { r.add(name, Skipped, text, do) }
+
+// add adds a line. What servers say may hold line breaks, and what a terminal obeys.
+func (r *Report) add(name string, status Status, text, do string) {
+	oneLine := func(text string) string {
+		return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }), " ")
+	}
+	r.Lines = append(r.Lines, Line{name, status, cmp.Or(oneLine(text), string(status)), oneLine(do)})
+}

@@ -1,0 +1,126 @@
+package wiring
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"sotercall/internal/accesstoken"
+	"sotercall/internal/challenge"
+	"sotercall/internal/doctor"
+	"sotercall/internal/openapi"
+	"sotercall/internal/upstream"
+	"sotercall/internal/wechat"
+)
+
+// ServicePlan returns what there is to check of [Service] with these variables. The error
+// says why it cannot work.
+func ServicePlan(environment map[string]string) (doctor.Plan, error) {
+	w := newWorld(slog.New(slog.DiscardHandler))
+	if _, err := w.service(environment, nil, new(slog.LevelVar)); err != nil {
+		return doctor.Plan{}, err
+	}
+	s, err := readVerifySettings(environment)
+	if err != nil {
+		return doctor.Plan{}, err
+	}
+	return w.verifyPlan(s), nil
+}
+
+// verifyPlan returns what there is to check of verify, which w has been assembled for.
+func (w *world) verifyPlan(s verifySettings) doctor.Plan {
+	var p doctor.Plan
+	if s.Verifier == "wechat" || len(s.apps.Apps) > 0 {
+		p.API, p.TokenServer = s.apiBases, s.tokenBases
+	}
+	hosts := w.at(s.apiBases)
+	from := w.tokenSource(s, hosts, w.store)
+	p.Apps = w.checkedApps(s.apps, from, hosts)
+	switch {
+	case s.Verifier == "cloudcall":
+		p.Judge, p.JudgedBy, p.InvocationOnly = w.cloudCall(), "the gateway of Cloud Calls", true
+	case s.Verifier == "local":
+		p.Judge, p.JudgedBy = w.localKeys(s.AuthKeysFile, w.store), "the key that is enrolled here"
+	case s.AccessTokenMode == "cloudbase":
+		p.Judge, p.JudgedBy, p.InvocationOnly = w.platform, "WeChat", !isFile(accesstoken.CloudBaseFile)
+	case s.AccessTokenMode == "none":
+		p.Judge, p.JudgedBy = w.platform, "WeChat, through the open API service (开放接口服务),"
+	}
+	p.Store = w.checkedStore(from.store != nil && len(s.apps.Apps) > 0, s.apps, len(s.ChallengeSecret) > 0, true)
+	return p
+}
+
+// tokenPlan returns what there is to check of the token function. Nothing is verified:
+// its apps may have nothing to do with SOTER.
+func (w *world) tokenPlan(s tokenSettings) doctor.Plan {
+	return doctor.Plan{
+		API:   s.apiBases,
+		Apps:  w.checkedApps(s.apps, tokenSource{hosts: w.at(s.apiBases)}, nil),
+		Store: w.checkedStore(true, s.apps, false, false),
+	}
+}
+
+// isFile reports whether there is a file, which may be one that cannot be read.
+func isFile(name string) bool {
+	_, err := os.Stat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// checkedApps returns the apps of set. Each has a stable token fetched, whatever its mode,
+// and none is kept: what instances use and share stays as it is. api is where signatures
+// are verified; nil: nowhere.
+func (w *world) checkedApps(set appSet, from tokenSource, api *upstream.Hosts) []doctor.App {
+	var all []doctor.App
+	for _, one := range set.Apps {
+		client, credentials := w.client.ForApp(), wechat.Credentials{AppID: one.ID, AppSecret: one.Secret}
+		app := doctor.App{
+			ID: one.ID, Tokens: client.StableToken(from.hosts, credentials), Classic: one.Classic && !from.function, ByFunction: from.function,
+		}
+		if api != nil {
+			app.Verifier = func(tokens accesstoken.Source) openapi.Verifier { return client.Verifier(api, tokens) }
+		}
+		if from.function {
+			app.Tokens = client.FunctionToken(from.hosts, credentials)
+		}
+		all = append(all, app)
+	}
+	return all
+}
+
+// checkedStore returns the store, with what a function does there; nil if there is none.
+func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool) *doctor.Store {
+	in := w.store
+	if in == nil {
+		return nil
+	}
+	s := &doctor.Store{Variable: "REDIS_URL", Connect: in.connect, Hopeless: in.hopeless, EvictionPolicy: in.evictionPolicy}
+	if w.opens.DynamoDBTable != "" {
+		s.Variable = "DYNAMODB_TABLE"
+	}
+	if ids := set.IDs(); tokens && len(ids) > 0 {
+		s.Uses = append(s.Uses, doctor.Use{Name: "read a token", Try: func(ctx context.Context) error {
+			_, err := in.tokens(ids[0]).Load(ctx)
+			return err
+		}})
+	}
+	if challenges {
+		s.Uses = append(s.Uses, doctor.Use{Name: "consume a challenge", Try: func(ctx context.Context) error {
+			use := challenge.Use{Challenge: doctor.Invented(), Keep: time.Minute, Nonce: rand.Text()}
+			if first, err := in.ledger.Consume(ctx, use); err != nil || first {
+				return err
+			}
+			return errors.New("a challenge that was never used counts as consumed")
+		}})
+	}
+	if counters {
+		s.Uses = append(s.Uses, doctor.Use{Name: "raise a counter", Try: func(ctx context.Context) error {
+			_, err := in.ledger.Raise(ctx, challenge.Reading{Device: challenge.DevicePseudonym("check"), Counter: 1, Nonce: rand.Text()})
+			return err
+		}})
+	}
+	return s
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"os"
+	"strings"
+
+	"sotercall/internal/doctor"
+	"sotercall/internal/wiring"
+)
+
+// examine checks, against the real servers, what the variables of the caller's shell say.
+// They are those of functions/service, which takes the variables of all functions.
+func examine(ctx context.Context, i invocation) error {
+	added := environment{}
+	i.flags.Var(added, "env", "`NAME=VALUE` beside the variables of this shell; may be repeated")
+	if _, err := i.parse(0); err != nil {
+		return err
+	}
+	variables := map[string]string{}
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		variables[name] = value
+	}
+	maps.Copy(variables, added)
+	report := doctor.Check(ctx, wiring.ServicePlan, variables)
+	if err := doctor.Print(report, i.out); err != nil {
+		return err
+	}
+	if !report.Good() {
+		return errFailed
+	}
+	return nil
+}
