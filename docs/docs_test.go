@@ -258,7 +258,7 @@ func anchors(document string) []string {
 func TestReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
-	assert.LessOrEqual(t, strings.Count(string(text), "\n"), 160)
+	assert.LessOrEqual(t, strings.Count(string(text), "\n"), 150)
 }
 
 // files are those that git has, or would take, of this project.
