@@ -87,6 +87,9 @@ var ranElsewhere = map[string]string{
 	"docker build -f deploy/container/Dockerfile -t sotercall .":                                                                 "functions/service TestImage",
 	"docker run -d -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --security-opt no-new-privileges --env-file .env sotercall": "functions/service TestImage",
 	"curl -s http://127.0.0.1:8080/healthz":                                                                                      "functions/service TestImage",
+	"cp dist/http/service/main ../my-service/soter":                                                                              "functions/service TestOneContainerForTwo",
+	"cp deploy/cloud-hosting/start.sh ../my-service/":                                                                            "functions/service TestOneContainerForTwo",
+	"cp deploy/container/Dockerfile deploy/container/container.config.json .":                                                    "scripts/deploytest TestCloudHostingConfig",
 	"kubectl create secret generic sotercall --from-env-file=.env":                                                               cluster,
 	"kubectl apply -f deploy/kubernetes/service.yaml":                                                                            cluster,
 

@@ -21,7 +21,7 @@ func TestCodeIsTheSameInBothLanguages(t *testing.T) {
 	blocks := func(name string) []string {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
-		all := regexp.MustCompile("(?ms)^```.*?^```$").FindAllString(string(text), -1)
+		all := regexp.MustCompile("(?ms)^ *```.*?^ *```$").FindAllString(string(text), -1)
 		return slices.DeleteFunc(all, func(block string) bool { return strings.HasPrefix(block, "```mermaid") })
 	}
 	twins := map[string]string{"../README.zh-CN.md": "../README.md"}

@@ -115,6 +115,8 @@ func TestCloudHostingConfig(t *testing.T) {
 	assert.Equal(t, string(port[1]), toText(c.ContainerPort), "the image listens where Cloud Hosting asks")
 	assert.Equal(t, "Dockerfile", c.DockerfilePath, "in the root of the code, as Cloud Hosting wants it")
 	assert.InDelta(t, 2, c.Mem/c.CPU, 0, "Cloud Hosting sells 2 GB for each core")
+	assert.Equal(t, 1, c.MaxNum, "without a store, a signature counts once in each instance")
+	assert.NotContains(t, c.EnvParams, "REDIS_URL", "the twin: with a store there may be more")
 	for name := range c.EnvParams {
 		known, secret := variablesOf(t, "verify")
 		assert.Contains(t, known, name)
