@@ -27,6 +27,7 @@ const (
 	account  = "needs an account"
 	installs = "installs a program"
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
+	compose  = "needs Docker Compose; scripts/deploytest TestComposeFileFitsTheImage holds the file against the image"
 	samCLI   = "needs the SAM CLI, which no package registry here has"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
@@ -90,8 +91,11 @@ var ranElsewhere = map[string]string{
 	"cp dist/http/service/main ../my-service/soter":                                                                              "functions/service TestOneContainerForTwo",
 	"cp deploy/cloud-hosting/start.sh ../my-service/":                                                                            "functions/service TestOneContainerForTwo",
 	"cp deploy/container/Dockerfile deploy/container/container.config.json .":                                                    "scripts/deploytest TestCloudHostingConfig",
-	"kubectl create secret generic sotercall --from-env-file=.env":                                                               cluster,
-	"kubectl apply -f deploy/kubernetes/service.yaml":                                                                            cluster,
+	"sudo chown 65532 apps.json && sudo chmod 400 apps.json":                                                                     "functions/service TestDocumentOfTheAppsIsMounted",
+	`docker run -d -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --security-opt no-new-privileges -v "$PWD/apps.json:/apps.json:ro" -e WECHAT_APPS_FILE=/apps.json sotercall`: "functions/service TestImage",
+	"docker compose -f deploy/container/compose.yaml up -d --build": compose,
+	"kubectl create secret generic sotercall --from-env-file=.env":  cluster,
+	"kubectl apply -f deploy/kubernetes/service.yaml":               cluster,
 
 	"cd deploy/cloudbase && cp .env.example .env    # and fill it in; git ignores it": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb login":               "scripts/deploytest TestWhatCloudBaseWouldBeSent",
