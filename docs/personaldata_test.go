@@ -33,7 +33,7 @@ func TestOneUserIsDeleted(t *testing.T) {
 		store, err := redis.Open(server.URL)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = store.Close() })
-		forgets(t, challenge.NewRedis(store), authkeys.NewRedis(store), "redis-cli ",
+		forgets(t, challenge.NewRedis(store), authkeys.NewRedis(store), []string{"export CLI_URL=", "redis-cli "},
 			map[string]string{"REDIS_URL": server.URL.Reveal()})
 	})
 	t.Run("DynamoDB", func(t *testing.T) {
@@ -42,13 +42,13 @@ func TestOneUserIsDeleted(t *testing.T) {
 		table, err := dynamodb.Open(server.Name, server.Environment())
 		require.NoError(t, err)
 		t.Cleanup(table.Close)
-		forgets(t, challenge.NewDynamoDB(table), authkeys.NewDynamoDB(table), "aws ", server.Environment())
+		forgets(t, challenge.NewDynamoDB(table), authkeys.NewDynamoDB(table), []string{"aws "}, server.Environment())
 	})
 }
 
-// forgets fills a store with people, runs the commands that begin with program, and looks
-// whom the store knows.
-func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, program string, environment map[string]string) {
+// forgets fills a store with people, runs the commands that begin with one of programs, and
+// looks whom the store knows.
+func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, programs []string, environment map[string]string) {
 	t.Helper()
 	need.Program(t, "openssl")
 	reading := func(cpuID string, counter uint64, nonce string) challenge.Reading {
@@ -62,11 +62,13 @@ func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, program
 
 	var script []string
 	for _, line := range commands(t, "docs/personal-data.md") {
-		if strings.HasPrefix(line, "export DEVICE=") || strings.HasPrefix(line, program) {
-			script = append(script, line)
+		for _, program := range append(programs, "export DEVICE=") {
+			if strings.HasPrefix(line, program) {
+				script = append(script, line)
+			}
 		}
 	}
-	require.Len(t, script, 3, "the device, and two keys")
+	require.Len(t, script, 2+len(programs), "the device, what the program needs, and two keys")
 	command := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(script, "\n"))
 	command.Env = append(os.Environ(), "OPENID="+forgotten, "CPU_ID="+people[forgotten])
 	for name, value := range environment {
