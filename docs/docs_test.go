@@ -27,7 +27,7 @@ const (
 	account  = "needs an account"
 	installs = "installs a program"
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
-	compose  = "needs Docker Compose; scripts/deploytest TestComposeFileFitsTheImage holds the file against the image"
+	compose  = "needs Docker Compose; scripts/deploytest holds the file against the image"
 	samCLI   = "needs the SAM CLI, which no package registry here has"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
