@@ -17,6 +17,9 @@
 //   SOTER_BEARER_TOKEN   one of their HTTP_BEARER_TOKENS
 //   WECHAT_APPID, WECHAT_APPSECRET, WECHAT_API_BASE   for wx.login
 //   SANDBOX_OPENID       every login is this user; on a laptop only, see sandbox.js
+//   CLOUD_HOSTING        "yes" in WeChat Cloud Hosting: the user is the one in X-WX-OPENID,
+//                        without /login and X-Session. Only with public access switched
+//                        off: else anybody can send that header
 //   PORT                 3000
 const http = require('node:http')
 const { randomBytes } = require('node:crypto')
@@ -25,10 +28,11 @@ const sandbox = require('./sandbox')
 
 const {
   SOTER_URL = '', SOTER_CHALLENGE_URL = SOTER_URL, SOTER_BEARER_TOKEN = '', SANDBOX_OPENID = '',
-  WECHAT_APPID = '', WECHAT_APPSECRET = '', WECHAT_API_BASE = 'https://api.weixin.qq.com', PORT = '3000',
+  CLOUD_HOSTING = '', WECHAT_APPID = '', WECHAT_APPSECRET = '', WECHAT_API_BASE = 'https://api.weixin.qq.com', PORT = '3000',
 } = process.env
 
 if (!SOTER_URL) fail('SOTER_URL is missing')
+const hosted = CLOUD_HOSTING === 'yes'
 if (SANDBOX_OPENID) {
   const problem = sandbox.problem([SOTER_URL, SOTER_CHALLENGE_URL], WECHAT_APPSECRET)
   if (problem) fail(problem)
@@ -161,9 +165,20 @@ async function answer(request) {
   const path = new URL(request.url, 'http://backend').pathname
   const name = request.method + ' ' + path
   if (!Object.hasOwn(routes, name)) throw new Refusal(404, 'there is no such path')
+  const openid = hosted ? hostedUser(request) : sessionUser(request)
+  if (!openid && (hosted || path !== '/login')) throw new Refusal(401, 'log in first')
+  return routes[name]({ openid, body: await read(request), request })
+}
+
+function sessionUser(request) {
   const session = sessions.get(request.headers['x-session'])
-  if (path !== '/login' && !(session && session.expires > Date.now())) throw new Refusal(401, 'log in first')
-  return routes[name]({ openid: session && session.openid, body: await read(request), request })
+  return session && session.expires > Date.now() ? session.openid : undefined
+}
+
+// hostedUser returns the user whom WeChat's gateway names. X-WX-FROM-OPENID comes with users
+// of another app that shares the environment: they have no openid of this app.
+function hostedUser({ headers }) {
+  return headers['x-wx-from-openid'] === undefined ? headers['x-wx-openid'] : undefined
 }
 
 const server = http.createServer(async (request, response) => {
@@ -174,7 +189,7 @@ const server = http.createServer(async (request, response) => {
   })
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(JSON.stringify(body))
 })
-server.listen(Number(PORT), '127.0.0.1', () => console.log('http://127.0.0.1:' + server.address().port))
+server.listen(Number(PORT), hosted ? '0.0.0.0' : '127.0.0.1', () => console.log('http://127.0.0.1:' + server.address().port))
 
 function fail(message) {
   console.error(message)

@@ -98,6 +98,12 @@ type container struct {
 // not write there.
 func inEmptyRoot(t *testing.T, roots []byte, variables map[string]string) container {
 	t.Helper()
+	return inEmptyRootWith(t, roots, variables, func(string) {})
+}
+
+// inEmptyRootWith does the same, with what mount puts below the root before the start.
+func inEmptyRootWith(t *testing.T, roots []byte, variables map[string]string, mount func(root string)) container {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		need.Met(t, errors.New("chroot needs root"))
 	}
@@ -106,6 +112,7 @@ func inEmptyRoot(t *testing.T, roots []byte, variables map[string]string) contai
 	require.NoError(t, err)
 	put(t, root, i.program, program, 0o755)
 	put(t, root, i.roots, roots, 0o644)
+	mount(root)
 	c := container{root: root, log: new(hosted.Log)}
 	command := exec.Command(i.program)
 	command.Dir = "/"
@@ -282,4 +289,51 @@ func TestHTTPFunctionOfCloudBase(t *testing.T) {
 	assert.Equal(t, strconv.FormatInt(9000, 16), ports[0][1], "on all interfaces")
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	assert.NoError(t, command.Wait(), "SIGTERM reaches the server: %s", log)
+}
+
+const clientSecret = "a-client-secret-of-the-service-test"
+
+// appsDocument lists the sandbox's app and one client.
+func appsDocument(t *testing.T) []byte {
+	t.Helper()
+	return hosted.JSON(t, map[string]any{
+		"apps":    map[string]any{sandbox.DefaultAppID: map[string]any{"secret": sandbox.DefaultAppSecret}},
+		"clients": map[string]any{"shop": map[string]any{"secrets": []string{clientSecret}, "apps": []string{"*"}}},
+	})
+}
+
+// stableToken fetches a token as a client of the token server does.
+func (c container) stableToken(t *testing.T) string {
+	t.Helper()
+	_, answer := hosted.Post(t, c.url+"/cgi-bin/stable_token", hosted.JSON(t, map[string]any{
+		"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": clientSecret,
+	}), nil)
+	return answer
+}
+
+// The image's user must be able to read the document that is mounted into it, as
+// docs/central-token-server.md says: a file of root alone is not enough.
+func TestDocumentOfTheAppsIsMounted(t *testing.T) {
+	t.Parallel()
+	wechat, authority := upstream(t)
+	variables := map[string]string{"WECHAT_APPS_FILE": "/apps.json", "WECHAT_API_BASE": wechat.URL}
+	for owner, readable := range map[int]bool{0: false, dockerfile(t).uid: true} {
+		c := inEmptyRootWith(t, authority, variables, func(root string) {
+			put(t, root, "apps.json", appsDocument(t), 0o400)
+			require.NoError(t, os.Chown(filepath.Join(root, "apps.json"), owner, -1))
+		})
+		resp, err := http.Get(c.url + "/healthz")
+		require.NoError(t, err)
+		health, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		require.NoError(t, err)
+		if readable {
+			assert.Equal(t, http.StatusOK, resp.StatusCode, string(health))
+			assert.Contains(t, c.stableToken(t), `"access_token":"`)
+			continue
+		}
+		assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+		assert.Contains(t, string(health), "WECHAT_APPS_FILE names a file that cannot be read")
+		assert.NotContains(t, c.stableToken(t), "access_token\":")
+	}
 }

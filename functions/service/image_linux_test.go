@@ -197,11 +197,11 @@ func linked(t *testing.T, name, target string) string {
 	return folder
 }
 
-// documented is a command of docs/containers.md, without docker, and with other
-// words in the place of some.
-func documented(t *testing.T, verb string, others map[string][]string) []string {
+// documented is a command of a document in docs, without docker, and with other words in
+// the place of some.
+func documented(t *testing.T, name, verb string, others map[string][]string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/containers.md")
+	text, err := os.ReadFile("../../docs/" + name)
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)
@@ -233,7 +233,7 @@ func TestImage(t *testing.T) {
 	const goImage, image = "sotercall-go:test", "sotercall:test"
 	e.goImage(t, goImage, authority)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", goImage) })
-	said := e.must(t, documented(t, "build", map[string][]string{
+	said := e.must(t, documented(t, "containers.md", "build", map[string][]string{
 		"-f": {"--network", "none", "--build-arg", "GO_IMAGE=" + goImage, "-f"}, "sotercall": {image},
 	})...)
 	t.Logf("compiled in the container: %q", regexp.MustCompile(`(?m)^[\w.-]+(/[\w.-]+)*$`).FindAllString(said, -1))
@@ -245,7 +245,7 @@ func TestImage(t *testing.T) {
 	require.NoError(t, os.WriteFile(token, []byte(wechat.CloudbaseAccessToken()), 0o644))
 	require.NoError(t, os.WriteFile(variables, []byte("HOST=127.0.0.1\nPORT="+port+"\nHTTP_BEARER_TOKENS="+bearer+
 		"\nACCESS_TOKEN_MODE=cloudbase\nWECHAT_API_BASE="+wechat.URL+"\n"), 0o600))
-	id := e.must(t, documented(t, "run", map[string][]string{
+	id := e.must(t, documented(t, "containers.md", "run", map[string][]string{
 		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-v", token + ":" + accesstoken.CloudBaseFile + ":ro"},
 		".env": {variables}, "sotercall": {image},
 	})...)
@@ -256,6 +256,19 @@ func TestImage(t *testing.T) {
 	e.must(t, "stop", "-t", "15", id)
 	assert.Equal(t, "exited 0", e.must(t, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id))
 	assert.Contains(t, e.must(t, "logs", id), `"platform":"http"`)
+
+	document := filepath.Join(folder, "apps.json")
+	require.NoError(t, os.WriteFile(document, appsDocument(t), 0o400))
+	require.NoError(t, os.Chown(document, 65532, -1))
+	c.url = "http://127.0.0.1:" + freePort(t)
+	id = e.must(t, documented(t, "central-token-server.md", "run", map[string][]string{
+		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-e", "HOST=127.0.0.1", "-e", "PORT=" + strings.TrimPrefix(c.url, "http://127.0.0.1:")},
+		"-e":                             {"-e", "WECHAT_API_BASE=" + wechat.URL, "-e"},
+		`"$PWD/apps.json:/apps.json:ro"`: {document + ":/apps.json:ro"}, "sotercall": {image},
+	})...)
+	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
+	c.wait(t)
+	assert.Contains(t, c.stableToken(t), `"access_token":"`)
 
 	e.must(t, "cp", id+":"+dockerfile(t).program, filepath.Join(folder, "of-the-image"))
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "service"))

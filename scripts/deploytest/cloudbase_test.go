@@ -147,13 +147,14 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 	}{
 		"verify": {"Event", map[string]string{
 			"WECHAT_APPID": "the-value-of-WECHAT_APPID", "WECHAT_APPSECRET": "the-value-of-WECHAT_APPSECRET",
-			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET"},
+			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET", "REDIS_URL": "the-value-of-REDIS_URL"},
 			map[string]os.FileMode{"main": 0o755, "config.json": 0o644}},
 		"challenge": {"Event", map[string]string{"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET"},
 			map[string]os.FileMode{"main": 0o755}},
 		"service": {"HTTP", map[string]string{
 			"WECHAT_APPID": "the-value-of-WECHAT_APPID", "WECHAT_APPSECRET": "the-value-of-WECHAT_APPSECRET",
-			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET", "HTTP_BEARER_TOKENS": "the-value-of-HTTP_BEARER_TOKENS",
+			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET", "REDIS_URL": "the-value-of-REDIS_URL",
+			"HTTP_BEARER_TOKENS": "the-value-of-HTTP_BEARER_TOKENS",
 		}, map[string]os.FileMode{"main": 0o755, "scf_bootstrap": 0o755}},
 	} {
 		said := tcb(t, folder, home, server.URL, "fn", "deploy", function)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -115,6 +117,8 @@ func TestCloudHostingConfig(t *testing.T) {
 	assert.Equal(t, string(port[1]), toText(c.ContainerPort), "the image listens where Cloud Hosting asks")
 	assert.Equal(t, "Dockerfile", c.DockerfilePath, "in the root of the code, as Cloud Hosting wants it")
 	assert.InDelta(t, 2, c.Mem/c.CPU, 0, "Cloud Hosting sells 2 GB for each core")
+	assert.Equal(t, 1, c.MaxNum, "without a store, a signature counts once in each instance")
+	assert.NotContains(t, c.EnvParams, "REDIS_URL", "the twin: with a store there may be more")
 	for name := range c.EnvParams {
 		known, secret := variablesOf(t, "verify")
 		assert.Contains(t, known, name)
@@ -133,4 +137,28 @@ func TestDockerfileBuildsWithTheSameFlags(t *testing.T) {
 		return strings.NewReplacer("$(REVISION)", "${REVISION}", "\t", "", " ", "").Replace(string(found))
 	}
 	assert.Equal(t, flags("Makefile"), flags("container/Dockerfile"))
+}
+
+// The file for Docker Compose runs the image as docs/central-token-server.md says.
+func TestComposeFileFitsTheImage(t *testing.T) {
+	content, err := os.ReadFile("container/compose.yaml")
+	require.NoError(t, err)
+	var file object
+	require.NoError(t, yaml.Unmarshal(content, &file))
+	service := at(t, file, "services", "token").(object)
+	assert.FileExists(t, filepath.Join("container", at(t, service, "build", "context").(string), at(t, service, "build", "dockerfile").(string)))
+	assert.Equal(t, "token", at(t, service, "build", "args", "FUNCTION"))
+	known, secret := variablesOf(t, "token")
+	for name := range at(t, service, "environment").(object) {
+		assert.Contains(t, known, name)
+		assert.False(t, secret[name], "no secret is in the repository")
+	}
+	document := at(t, service, "environment", "WECHAT_APPS_FILE").(string)
+	assert.Equal(t, []any{"./apps.json:" + document + ":ro"}, service["volumes"])
+	assert.Equal(t, []any{"127.0.0.1:8080:8080"}, service["ports"], "the image's port, for this machine alone")
+	assert.Equal(t, []any{"ALL"}, service["cap_drop"])
+	assert.Equal(t, true, service["read_only"])
+	limit, err := time.ParseDuration(service["stop_grace_period"].(string))
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, limit, 15*time.Second, "REQUEST_TIMEOUT and five seconds")
 }

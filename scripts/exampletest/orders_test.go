@@ -1,6 +1,7 @@
 package exampletest
 
 import (
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -16,14 +17,17 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// shops are the two servers of the examples that take payments: the backend, and the cloud
-// function behind the same routes.
+// shops are the servers of the examples that take payments: the backend, and the cloud
+// function behind the same routes, with the functions in its environment or elsewhere.
 func (w *world) shops(t *testing.T) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"backend": w.startBackend(t, nil),
 		"cloud function": w.startNode(t, "paycloud.js", map[string]string{
 			"PATH": os.Getenv("PATH"), "APPID": w.AppID, "FUNCTIONS": w.Functions,
+		}),
+		"cloud function, by HTTPS": w.startNode(t, "paycloud.js", map[string]string{
+			"PATH": os.Getenv("PATH"), "APPID": w.AppID, "SOTER_URL": w.doors, "SOTER_BEARER_TOKEN": bearerToken,
 		}),
 	}
 }
@@ -281,4 +285,35 @@ func TestNoWrongPayment(t *testing.T) {
 			t.Logf("%s: %d orders paid, %d wrongly", name, right, wrong)
 		})
 	}
+}
+
+// TestCloudFunctionWithoutFunctions: over HTTP, what is no response of a function is an
+// error, and never a genuine signature. The twin is in TestSignatureIsGoodForItsOrderOnly.
+func TestCloudFunctionWithoutFunctions(t *testing.T) {
+	need.Program(t, "node")
+	w := open(t)
+	noAnswer := object{"isOk": false, "errCode": float64(-604103), "errMsg": "the function gave no answer"}
+	shop := func(at, token string) string {
+		return w.startNode(t, "paycloud.js", map[string]string{
+			"PATH": os.Getenv("PATH"), "APPID": w.AppID, "SOTER_URL": at, "SOTER_BEARER_TOKEN": token,
+		})
+	}
+	for name, body := range map[string]string{
+		"no code": `{"isOk":true}`, "no JSON": `isOk`, "null": `null`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			impostor := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }))
+			alice := logIn(t, shop(impostor, bearerToken), user)
+			made := alice.buys(t, "longjing")
+			_, answer := alice.post(t, "/pay", object{"order": made.ID, "jsonString": "{}", "jsonSignature": "AA=="})
+			assert.Equal(t, noAnswer, answer)
+			assert.False(t, alice.paid(t, made.ID))
+		})
+	}
+	t.Run("wrong bearer token", func(t *testing.T) {
+		alice := logIn(t, shop(w.doors, bearerToken+"1"), user)
+		_, answer := alice.post(t, "/soter/challenge", object{"order": alice.buys(t, "longjing").ID})
+		assert.EqualValues(t, -604101, answer["errCode"], answer)
+		assert.NotContains(t, answer, "challenge")
+	})
 }
