@@ -28,6 +28,7 @@ const (
 	installs = "installs a program"
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
 	samCLI   = "scripts/deploytest TestSAMLocal"
+	tccli    = "scripts/deploytest TestDocumentedTCCLI"
 	compose  = "needs Docker Compose; scripts/deploytest holds the file against the image"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
@@ -136,8 +137,24 @@ var ranElsewhere = map[string]string{
 	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                                                                                        account,
 	"(cd token && scf deploy)                     # the URL of its function goes into .env as WECHAT_TOKEN_BASE":                                                                   account,
 	"scf deploy                                   # verify and challenge as well":                                                                                                  account,
-	"sam build -t deploy/template.yaml":           samCLI,
-	"sam validate --lint -t deploy/template.yaml": samCLI,
+	"# The URL of token goes into .env as WECHAT_TOKEN_BASE: the console shows it.":                                                                                                tccli,
+	"cd deploy && cp .env.example .env # and fill it in":                                                                                                                           tccli,
+	"for function in verify challenge; do":                                                                                                                                         tccli,
+	"done":                                                                                                                                                                         tccli,
+	"python3 scf/call.py scf/$function/CreateFunction.json":                                                                                                                        tccli,
+	"python3 scf/call.py scf/$function/CreateTrigger.url.json":                                                                                                                     tccli,
+	"python3 scf/call.py scf/token/CreateFunction.json":                                                                                                                            tccli,
+	"python3 scf/call.py scf/token/CreateTrigger.timer.json":                                                                                                                       tccli,
+	"python3 scf/call.py scf/token/CreateTrigger.url.json":                                                                                                                         tccli,
+	"python3 scf/call.py scf/verify/UpdateFunctionCode.json":                                                                                                                       tccli,
+	"python3 scf/call.py scf/verify/UpdateFunctionConfiguration.json":                                                                                                              tccli,
+	"set -a && . ./.env && set +a":                                                                                                                                                 tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-$function --waiter "{'expr':'Status','to':'Active'}"`:                                                                     tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-token --waiter "{'expr':'Status','to':'Active'}"`:                                                                         tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-verify --waiter "{'expr':'Status','to':'Active'}"`:                                                                        tccli,
+	"export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… TENCENTCLOUD_REGION=ap-guangzhou":                                                                                   account,
+	"sam build -t deploy/template.yaml":                                                                                                                                            samCLI,
+	"sam validate --lint -t deploy/template.yaml":                                                                                                                                  samCLI,
 }
 
 // documents are the names of all documents, from the root of the project.

@@ -146,7 +146,7 @@ func TestStopBreaksNoRequest(t *testing.T) {
 		client := &http.Client{Transport: &http.Transport{DialContext: listener.dial}}
 		status, body := get(t, client, "http://x"+HealthPath, "")
 		assert.Equal(t, 503, status)
-		assert.Equal(t, "stopping\n", body)
+		assert.Regexp(t, `^stopping\nversion: `, body)
 		clients.Wait()
 		assert.EqualValues(t, 16, told.Load())
 		require.NoError(t, <-done)

@@ -117,7 +117,7 @@ func TestTicketOfACloudCall(t *testing.T) {
 	report := doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
 	failed(t, report, "permission", "has no WX_API_TOKEN", "let the page call verify itself")
 
-	on.Environment["WX_API_TOKEN"] = "ticket"
+	on.Environment["WX_API_TOKEN"] = sandbox.DefaultTicket
 	require.NoError(t, p.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: 40003}))
 	report = doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
 	assert.True(t, report.Good(), "%+v", report)
