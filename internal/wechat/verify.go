@@ -117,7 +117,7 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// ask sends the request with token once, or as often as [Client.call] repeats it.
+// ask sends the request with token once, or as often as Client.call repeats it.
 func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	var verdict openapi.Verdict
 	var refusal error
