@@ -208,6 +208,13 @@ func (p *played) apply(change string) {
 	}
 }
 
+// flightOf returns the fetch of c that is under way; nil for none.
+func flightOf(c *Cache) *flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flight
+}
+
 // memoryOf is a copy of what c knows.
 func memoryOf(c *Cache) *memory {
 	c.mu.Lock()
@@ -219,7 +226,7 @@ func memoryOf(c *Cache) *memory {
 // ask asks an instance, and says in what it has not done what decide decides.
 func (p *played) ask(ctx context.Context, running *sync.WaitGroup, s step) string {
 	c := p.instances[s.instance]
-	now, m, before := c.config.Now(), memoryOf(c), c.flight
+	now, m, before := c.config.Now(), memoryOf(c), flightOf(c)
 	q := ask{why: s.why, claimed: s.claimed, several: s.several}
 	if s.why >= Refused {
 		q.not = map[string]secret.Text{"current": m.Current.Value, "the same": p.named, "before": m.Previous.Value, "junk": secret.New("junk")}[s.not]
@@ -249,7 +256,7 @@ func (p *played) ask(ctx context.Context, running *sync.WaitGroup, s step) strin
 		return fmt.Sprintf("times %v %v %v, not %v %v %v", after.named, after.looked, after.insisted, m.named, m.looked, m.insisted)
 	case (p.store.loads.Load() > loads) != (got == look):
 		return fmt.Sprintf("looked into the store: %v", got != look)
-	case got == fetch && c.flight == nil, got != fetch && c.flight != before:
+	case got == fetch && flightOf(c) == nil, got != fetch && flightOf(c) != before:
 		return fmt.Sprintf("fetched: %v", got != fetch)
 	case got == fetch && before != nil:
 		return "" // how long it waits depends on when that one began

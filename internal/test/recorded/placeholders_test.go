@@ -42,6 +42,8 @@ var alike = []struct {
 	{regexp.MustCompile(`("device":")[\w-]+`), "${1}DEVICE"},
 	{regexp.MustCompile(`\b1\d{12}\b`), "MILLISECONDS"},
 	{regexp.MustCompile(`\b1\d{9}\b`), "SECONDS"},
+	{regexp.MustCompile(`("version":"|\bversion: )[0-9][\w.+-]*`), "${1}VERSION"},
+	{regexp.MustCompile(`(Content-Length: )\d+(\n\tContent-Type: text/plain)`), "${1}N${2}"}, // of /healthz: the version is in it
 	{regexp.MustCompile(`(sotercall:(challenge|failures|counter):)[A-Za-z0-9_-]+`), "${1}ID"},
 }
 
