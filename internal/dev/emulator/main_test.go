@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 var (
 	buildLambda = sync.OnceValues(func() (string, error) { return build("lambdafunction") })
 	buildSCF    = sync.OnceValues(func() (string, error) { return build("scffunction") })
+	// buildUnguarded builds a function that the library would serve to everybody.
+	buildUnguarded = sync.OnceValues(func() (string, error) { return build("unguardedfunction") })
 )
 
 func build(program string) (string, error) {

@@ -104,7 +104,7 @@ func TestSCFProcessIsReachedOnLoopbackOnly(t *testing.T) {
 // A function that the library would serve to everybody is not started.
 func TestSCFProcessWithoutTheGuardIsNotStarted(t *testing.T) {
 	t.Parallel()
-	binary, err := build("unguardedfunction")
+	binary, err := buildUnguarded()
 	require.NoError(t, err)
 
 	_, err = StartSCF(t.Context(), Function{Name: "verify", Binary: binary})
@@ -115,7 +115,7 @@ func TestSCFProcessWithoutTheGuardIsNotStarted(t *testing.T) {
 // interfaces and takes calls as they come.
 func TestSCFWithoutAKeyTheLibraryDoesAsEver(t *testing.T) {
 	t.Parallel()
-	unguarded, err := build("unguardedfunction")
+	unguarded, err := buildUnguarded()
 	require.NoError(t, err)
 	for _, binary := range []string{unguarded, scfBinary(t)} {
 		address, err := freeAddress()
