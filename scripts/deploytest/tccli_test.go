@@ -110,16 +110,15 @@ func TestDocumentedTCCLI(t *testing.T) {
 			want = append(want, tencentCall{"CreateTrigger", triggerOf(t, name, event.(object))})
 		}
 	}
-	assertCalls(t, want, w.calls)
+	assertCalls(t, want, w.taken())
 
-	w.calls = nil
 	w.run(t, update)
 	inputs := component(t, "verify")
 	assertCalls(t, []tencentCall{
 		{"UpdateFunctionCode", object{"FunctionName": inputs["name"], "Namespace": "default", "Handler": "main", "Code": codeOf("verify")}},
 		{"GetFunction", object{"FunctionName": inputs["name"]}},
 		{"UpdateFunctionConfiguration", configurationOf(inputs)},
-	}, w.calls)
+	}, w.taken())
 }
 
 // assertCalls compares calls, with the variables of functions in order.
@@ -187,5 +186,5 @@ func TestTCCLIIsRefused(t *testing.T) {
 	said, err = w.try(t, "set -a && . ./.env.example && TENCENTCLOUD_SECRET_KEY=another && set +a\n"+create)
 	assert.Error(t, err)
 	assert.Contains(t, said, "AuthFailure.SignatureFailure")
-	assert.Empty(t, w.calls)
+	assert.Empty(t, w.taken())
 }

@@ -134,6 +134,15 @@ type tencentCloud struct {
 	calls []tencentCall // guarded by mu
 }
 
+// taken returns the calls since it was last called.
+func (s *tencentCloud) taken() []tencentCall {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := s.calls
+	s.calls = nil
+	return calls
+}
+
 func (s *tencentCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 10<<20)) // the API's own limit
 	if !assert.NoError(s.t, err) {
