@@ -90,8 +90,8 @@ func (s stored) keptUntil(end time.Time) stored {
 
 // maxChanges is how often a change is tried, each time on what others have written
 // meanwhile. They write when they have a Lease, so that the second is the last most
-// often.
-const maxChanges = 5
+// often. A try is lost only to another write that succeeds: seven others are outlasted.
+const maxChanges = 8
 
 // change replaces what is stored by what next makes of it, in one step: it reads, and
 // writes if nobody else has written since. Without an error of next's, nothing else

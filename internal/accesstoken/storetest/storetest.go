@@ -257,16 +257,14 @@ func givenBack(t *testing.T, open func() accesstoken.Store) {
 }
 
 func savedAtOnce(t *testing.T, open func() accesstoken.Store) {
-	// A Store may give up after five attempts that were each overtaken, so that no more than
-	// four others save beside one.
-	const many = 5
+	const many = 8
 	var leases [many]accesstoken.Lease
 	one := open()
 	for n := range leases {
 		leases[n] = Lease(t, one)
 		require.NoError(t, one.Release(t.Context(), leases[n]))
 	}
-	last := StateOf("4")
+	last := StateOf("7")
 	var all sync.WaitGroup
 	for n, lease := range leases {
 		state := StateOf(fmt.Sprint(n))
