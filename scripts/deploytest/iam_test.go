@@ -153,6 +153,7 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 
 	for _, trial := range trials {
 		t.Run(trial.function+", "+trial.name, func(t *testing.T) {
+			t.Parallel() // each waits for the time of notice at its end
 			wechat, err := sandbox.New(sandbox.Options{AppID: "wx0123456789abcdef", AppSecret: appSecret})
 			require.NoError(t, err)
 			api := httptest.NewServer(wechat)
@@ -169,12 +170,13 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 			function, err := emulator.StartHTTP(t.Context(), emulator.Function{Name: trial.function,
 				Binary: filepath.Join(folder, trial.function), Env: variables, Timeout: time.Minute, Log: log})
 			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, function.Close()) })
 			if trial.function == "token" {
 				given := post(t, function.URL+"/cgi-bin/stable_token", fmt.Sprintf(`{"grant_type":"client_credential","appid":"wx0123456789abcdef","secret":%q}`, client))
 				assert.Equal(t, trial.name != "noSecrets", strings.Contains(given, `"access_token"`), given)
 			}
 			said := post(t, function.URL+trial.path, signedBy(t, wechat, trial.function))
-			require.NoError(t, function.Close())
+			require.NoError(t, function.Stop(), "with all that was logged written")
 			assert.Contains(t, said, trial.says, log)
 			assert.Contains(t, log.String(), trial.logs)
 			assert.Equal(t, trial.logs != "", strings.Contains(log.String(), denied), log)
