@@ -2,8 +2,8 @@
 package main
 
 import (
-	"sotercall/internal/function"
 	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
-func main() { function.Main("token", wiring.Token) }
+func main() { deployed.Main("token", wiring.Token) }

@@ -2,8 +2,8 @@
 package main
 
 import (
-	"sotercall/internal/function"
 	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
-func main() { function.Main("verify", wiring.Verify) }
+func main() { deployed.Main("verify", wiring.Verify) }

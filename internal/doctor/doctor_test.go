@@ -18,6 +18,7 @@ import (
 
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/doctor"
+	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
@@ -63,7 +64,7 @@ func (p *patient) check(t *testing.T) doctor.Report {
 			p.change(&plan)
 		}
 		return plan, err
-	}, p.variables)
+	}, secrets.Open, p.variables)
 	var text strings.Builder
 	require.NoError(t, doctor.Print(report, &text))
 	for _, secret := range []string{p.variables["WECHAT_APPSECRET"], challengeSecret, redistest.Password, wrongSecret} {

@@ -9,8 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/adapter"
+	"sotercall/internal/adapter/platforms"
 	"sotercall/internal/function"
+	"sotercall/internal/secrets"
 )
 
 // asFunction is what the name of this binary begins with where it is to be a function
@@ -23,12 +24,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	h := function.New(name, map[string]function.Builder{"verify": Verify, "token": Token, "service": Service}[name], os.Stderr)
+	h.SetVault(secrets.Open)
 	h.SetClock(func() time.Time {
 		ahead, _ := os.ReadFile(clockFile(os.Args[0]))
 		by, _ := time.ParseDuration(string(ahead))
 		return time.Now().Add(by)
 	})
-	os.Exit(adapter.Start(h, os.Stderr))
+	os.Exit(platforms.Start(h, os.Stderr))
 }
 
 func clockFile(binary string) string { return binary + ".clock" }

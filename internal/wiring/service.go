@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"sotercall/internal/function"
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 )
 
 // Service is verify, and beside it what is configured: challenge with
@@ -55,7 +55,7 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 // configured says whether there is a secret, here or in Secrets Manager. Where it
 // cannot be read, the calls that need it are there, and refused.
 func configured(environment map[string]string, name string) bool {
-	return environment[name] != "" || environment[name+secrets.Suffix] != ""
+	return environment[name] != "" || environment[name+secret.Suffix] != ""
 }
 
 // joined tells every problem once, in one line; nil if there is none.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sotercall/internal/doctor"
+	awssecrets "sotercall/internal/secrets"
 	"sotercall/internal/wiring"
 )
 
@@ -24,7 +25,7 @@ func examine(ctx context.Context, i invocation) error {
 		variables[name] = value
 	}
 	maps.Copy(variables, added)
-	report := doctor.Check(ctx, wiring.ServicePlan, variables)
+	report := doctor.Check(ctx, wiring.ServicePlan, awssecrets.Open, variables)
 	if err := doctor.Print(report, i.out); err != nil {
 		return err
 	}
