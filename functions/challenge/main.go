@@ -1,9 +1,6 @@
 // Command challenge is the function openapi.soter.issueChallenge.
 package main
 
-import (
-	"sotercall/internal/wiring"
-	"sotercall/internal/wiring/deployed"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { deployed.Main("challenge", wiring.Challenge) }
+func main() { deployed.Main("challenge", deployed.Stores().Challenge) }

@@ -1,9 +1,6 @@
 // Command token is the function that keeps the access_token for all others.
 package main
 
-import (
-	"sotercall/internal/wiring"
-	"sotercall/internal/wiring/deployed"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { deployed.Main("token", wiring.Token) }
+func main() { deployed.Main("token", deployed.Stores().Token) }

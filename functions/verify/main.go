@@ -1,9 +1,6 @@
 // Command verify is the function openapi.soter.verifySignature.
 package main
 
-import (
-	"sotercall/internal/wiring"
-	"sotercall/internal/wiring/deployed"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { deployed.Main("verify", wiring.Verify) }
+func main() { deployed.Main("verify", deployed.Stores().Verify) }

@@ -23,7 +23,7 @@ import (
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/tlstest"
-	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
 const (
@@ -56,7 +56,7 @@ func byName(url string) string { return strings.Replace(url, "127.0.0.1", "local
 func (p *patient) check(t *testing.T) doctor.Report {
 	t.Helper()
 	report := doctor.Check(t.Context(), func(environment map[string]string) (doctor.Plan, error) {
-		plan, err := wiring.ServicePlan(environment)
+		plan, err := deployed.Stores().ServicePlan(environment)
 		plan.Lookup = func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 		}

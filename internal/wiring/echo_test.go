@@ -43,7 +43,7 @@ func TestNoAppLearnsTheSecretsOfAnother(t *testing.T) {
 		}
 	})
 	m := &many{logs: new(hosted.Log), environment: map[string]string{"WECHAT_APPS": document, "WECHAT_API_BASE": weChat.URL}}
-	m.start(t, Token)
+	m.start(t, stores.Token)
 	got, answer := m.token(second, clientSecret, "")
 	require.Equal(t, token, got, answer)
 	for i := 2; i < 100; i++ {
@@ -72,7 +72,7 @@ func TestStrangersLearnNothingOfTheAccount(t *testing.T) {
 	for name, value := range variables {
 		t.Setenv(name, value)
 	}
-	for name, build := range map[string]function.Builder{"verify": Verify, "token": Token} {
+	for name, build := range map[string]function.Builder{"verify": stores.Verify, "token": stores.Token} {
 		m.on = function.New(name, func(e map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 			return build(e, log, level)
 		}, m.logs)

@@ -13,8 +13,8 @@ import (
 // CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS or with clients in the document
 // of the apps. It is what a container runs. Verify and token share their
 // access_tokens, and each fetch of one.
-func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	return newWorld(log).service(environment, log, level)
+func (o Openers) Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(o, log).service(environment, log, level)
 }
 
 func (w *world) service(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {

@@ -1,6 +1,6 @@
 // Package deployed puts into the functions what only a deployed binary has, and a program
-// that embeds the calls need not link: AWS Secrets Manager and the platforms that start the
-// process. The commands in functions/ call it.
+// that embeds the calls need not link: AWS Secrets Manager, the platforms that start the
+// process, and every kind of store. The commands in functions/ call it.
 package deployed
 
 import (
@@ -10,7 +10,15 @@ import (
 	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/secrets"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/wiring"
 )
+
+// Stores are all kinds of stores, of which the variables choose one.
+func Stores() wiring.Openers {
+	return wiring.Openers{redis.Opener(wiring.WallClock), dynamodb.Opener(wiring.WallClock)}
+}
 
 // Main hosts the function called name on the platform that has started the process, and
 // ends with it; see [function.Main].
