@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/function"
+	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/test/hosted"
 )
@@ -76,6 +77,7 @@ func TestStrangersLearnNothingOfTheAccount(t *testing.T) {
 		m.on = function.New(name, func(e map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 			return build(e, log, level)
 		}, m.logs)
+		m.on.SetVault(secrets.Open)
 		outside := fmt.Sprint(m.on.Configured())
 		for _, path := range []string{"/", "/cgi-bin/soter/verify_signature?access_token=x", "/cgi-bin/stable_token", "/healthz"} {
 			outside += m.post(path, "{}", nil)
