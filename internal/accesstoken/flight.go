@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotercall/internal/journal"
+	"sotercall/internal/upstream"
 )
 
 type flightKey struct{}
@@ -86,11 +87,7 @@ func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	c.flight = f
 	known := c.memory.State
 	ctx = context.WithValue(ctx, flightKey{}, f)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
-	go func() {
-		defer cancel()
-		c.run(ctx, f, known)
-	}()
+	upstream.Beside(ctx, joinTimeout, func(ctx context.Context) { c.run(ctx, f, known) })
 	return f
 }
 

@@ -65,6 +65,8 @@ func newDialer(now func() time.Time) *dialer {
 
 // dial connects to address, whose host may be a name.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := untilLifeEnds(ctx)
+	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	}
 	if n.lookup == nil {
 		n.lookup = make(chan struct{})
-		go d.lookUp(context.WithoutCancel(ctx), host, n)
+		Beside(ctx, lookupTimeout, func(ctx context.Context) { d.lookUp(ctx, host, n) })
 	}
 	done, known := n.lookup, d.stale(n)
 	d.mu.Unlock()
@@ -120,8 +122,6 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 
 // lookUp looks a host up.
 func (d *dialer) lookUp(ctx context.Context, host string, n *name) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
 	addresses, err := d.lookup(ctx, host)
 	d.mu.Lock()
 	defer d.mu.Unlock()

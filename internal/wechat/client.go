@@ -59,6 +59,14 @@ func New(now func() time.Time) *Client {
 	}
 }
 
+// Over has c send by another transport; see [upstream.NewOver]. Call it before the first use.
+func (c *Client) Over(transport http.RoundTripper) {
+	c.http = upstream.NewOver(transport, connectionLife, c.now)
+}
+
+// CloseIdle closes the connections that are idle.
+func (c *Client) CloseIdle() { c.http.CloseIdle() }
+
 // ForApp is c for one app of several: it shares c's connections, and has retries of its
 // own, so that an app in trouble uses up nobody else's.
 func (c *Client) ForApp() *Client {
