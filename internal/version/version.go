@@ -43,8 +43,15 @@ func describe(stamped string, info *debug.BuildInfo) string {
 // shortCommit is how many digits of a commit are told, as in Go's pseudo-versions.
 const shortCommit = 12
 
+// module is the module that the commit of a program is one of. Another program has a
+// history of its own.
+const module = "sotercall"
+
 // ofBuild returns the commit that the go command has found, "" if it has found none.
 func ofBuild(info *debug.BuildInfo) string {
+	if info.Main.Path != module {
+		return ""
+	}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
