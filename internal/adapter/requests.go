@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sotercall/internal/upstream"
 	"sotercall/internal/version"
 )
 
@@ -49,6 +50,8 @@ func (s *Requests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Timeout-Reserve(s.Timeout))
 	defer cancel()
+	ctx, stop := upstream.UntilLifeEnds(ctx)
+	defer stop()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
 	s.Handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
 }

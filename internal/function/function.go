@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -183,6 +184,12 @@ func (h *Handler) Call(ctx context.Context, invocation adapter.Invocation, event
 	journal.From(ctx).Set("door", string(invocation.Platform))
 	ctx = openapi.WithCaller(ctx, openapi.Backend())
 	return function.serve(function.direct(event), openapi.NewEvent(ctx, event))
+}
+
+// Serves reports whether the function, which has been configured, has a call of that name.
+func (h *Handler) Serves(name string) bool {
+	function := h.function.Load()
+	return function != nil && slices.ContainsFunc(function.Calls, func(c openapi.Call) bool { return c.Name == name })
 }
 
 // caller is who calls, as far as the platform proves it.

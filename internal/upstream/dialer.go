@@ -65,7 +65,7 @@ func newDialer(now func() time.Time) *dialer {
 
 // dial connects to address, whose host may be a name.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := untilLifeEnds(ctx)
+	ctx, cancel := UntilLifeEnds(ctx)
 	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

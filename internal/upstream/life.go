@@ -90,8 +90,8 @@ func Beside(ctx context.Context, limit time.Duration, do func(ctx context.Contex
 	}()
 }
 
-// untilLifeEnds returns a context that ends with the [Life] of ctx as well.
-func untilLifeEnds(ctx context.Context) (context.Context, context.CancelFunc) {
+// UntilLifeEnds returns a context that ends with the [Life] of ctx as well.
+func UntilLifeEnds(ctx context.Context) (context.Context, context.CancelFunc) {
 	life := lifeOf(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	if life == nil {

@@ -19,7 +19,7 @@ func TestLifeEndsCallsAndWhatRunsBesideThem(t *testing.T) {
 		var ended, dialEnded time.Duration
 		begin := time.Now()
 		Beside(call, time.Hour, func(ctx context.Context) {
-			dial, stop := untilLifeEnds(context.WithoutCancel(ctx))
+			dial, stop := UntilLifeEnds(context.WithoutCancel(ctx))
 			defer stop()
 			<-dial.Done()
 			dialEnded = time.Since(begin)

@@ -33,7 +33,8 @@ type world struct {
 	apps   map[string]*app            // by AppID
 
 	openers Openers
-	store   *store.Store // nil: none
+	store   *store.Store   // nil: none
+	opened  []*store.Store // all that there were, for close
 	opens   storeSettings
 
 	// platform asks without an app of ours: with the platform's token, without any, or by
@@ -90,8 +91,17 @@ func (w *world) open(s storeSettings, environment map[string]string) (*store.Sto
 	if w.store != nil {
 		time.AfterFunc(closeAfter, w.store.Close)
 	}
-	w.store, w.opens = opened, s
+	w.store, w.opens, w.opened = opened, s, append(w.opened, opened)
 	return opened, nil
+}
+
+// close closes the stores. No call is under way.
+func (w *world) close() {
+	for _, opened := range w.opened {
+		if opened != nil {
+			opened.Close()
+		}
+	}
 }
 
 // app is what belongs to one app, and to no other.
