@@ -16,19 +16,20 @@ import (
 // openid is the user as the session says; see the pages of WeChat's wx.login.
 const openid = "oUser-0123456789-0123456789"
 
-// A service opens once, when the program starts. In production Config has the AppID and the
-// AppSecret of the Mini Program, and secrets from where the program keeps its own.
+// A service opens once, when the program starts. In production the AppID and the AppSecret
+// are those of the Mini Program, and the secrets come from where the program keeps its own.
 func Example() {
-	wechat := sotercalltest.NewServer() // in production: WeChat
+	wechat := sotercalltest.NewServer() // in production: WeChat itself
 	defer wechat.Close()
-	app := wechat.Config().Apps[0]
+	appID, appSecret := wechat.Config().Apps[0].AppID, wechat.Config().Apps[0].AppSecret
+	const challengeSecret = "32 random bytes or more, as text"
 
-	service, err := sotercall.Open(sotercall.Config{
-		Apps:             []sotercall.App{{AppID: app.AppID, AppSecret: app.AppSecret}},
-		ChallengeSecrets: []string{"32 random bytes or more, as text"},
-		APIBases:         []string{wechat.URL}, // in production: left out
-		Logger:           wechat.Config().Logger,
-	})
+	config := sotercall.Config{
+		Apps:             []sotercall.App{{AppID: appID, AppSecret: appSecret}},
+		ChallengeSecrets: []string{challengeSecret},
+	}
+	config.APIBases, config.Logger = []string{wechat.URL}, wechat.Config().Logger // in this test
+	service, err := sotercall.Open(config)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -178,17 +178,25 @@ func refused(verdict openapi.Verdict) *RefusedError {
 	return &RefusedError{Reason: reason, Detail: verdict.Reason()}
 }
 
+// Codes of [Error] that are this project's own. All others are WeChat's errcode.
+const (
+	CodeInvalidParameter = -501007 // the request cannot be right: do not send it again
+	CodeTimeout          = -604102 // no time was left
+	// CodeSystem is a failure of WeChat, of the Store, or on the way there; or the Service is
+	// closed.
+	CodeSystem = -604103
+)
+
 // Error says that a call could not be answered. It says nothing about a signature: do not
 // accept it, and do not count it as a failed attempt of the user.
 type Error struct {
-	// Code is WeChat's errcode, or one of this project's: -501007 the request is wrong,
-	// -604102 no time was left, -604103 WeChat or the Store failed, or the Service cannot
-	// work as it is configured or is closed. docs/call.md lists them.
+	// Code is WeChat's errcode, or one of this project's, such as [CodeInvalidParameter].
+	// docs/call.md lists them, with what to do.
 	Code int
 	// Message is one sentence that the caller may see, WeChat's errmsg included.
 	Message string
 	// Temporary says that the same call may succeed later. Otherwise somebody must change
-	// something: the request (-501007, 40003), or the configuration.
+	// something: the request (CodeInvalidParameter, 40003), or the configuration.
 	Temporary bool
 
 	err error
