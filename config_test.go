@@ -63,14 +63,3 @@ func TestConfigThatCannotWorkIsRefusedByItsField(t *testing.T) {
 		})
 	}
 }
-
-// The open API service of Cloud Hosting takes requests without a token. A test for it asks
-// at loopback, by the field that is for tests.
-func TestOpenAPIServiceNeedsNoApp(t *testing.T) {
-	service, err := sotercall.Open(sotercall.Config{OpenAPIService: true, ChallengeSecrets: []string{strings.Repeat("s", 32)}})
-	require.NoError(t, err)
-	challenge, err := service.IssueChallenge(t.Context(), sotercall.ChallengeRequest{OpenID: alice})
-	require.NoError(t, err)
-	assert.Equal(t, 2*time.Minute, challenge.ExpiresIn)
-	require.NoError(t, service.Close())
-}

@@ -36,6 +36,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -191,23 +192,24 @@ func FromEnv(options ...func(*Env)) (*Service, error) {
 	for _, option := range options {
 		option(&env)
 	}
-	for _, missing := range []struct{ variable, pkg string }{{"REDIS_URL", "redisstore"}, {"DYNAMODB_TABLE", "dynamodbstore"}} {
-		env.openers = append(env.openers, store.Missing(missing.variable, importOf(missing.pkg)))
-	}
+	// The first opener of a variable is used.
+	env.openers = append(env.openers,
+		store.Missing("REDIS_URL", importOf("sotercall/redisstore")),
+		store.Missing("DYNAMODB_TABLE", importOf("sotercall/dynamodbstore")))
 	log := logger(env.Logger)
 	return start(env.openers.Embed(log, env.Transport), log, env.vault)
 }
 
 // importOf says what a variable needs that no option is given for.
 func importOf(pkg string) string {
-	return "needs an option: import sotercall/" + pkg + " and call sotercall.FromEnv(" + pkg + ".FromEnv)"
+	return "needs an option: import " + pkg + " and call sotercall.FromEnv(" + path.Base(pkg) + ".FromEnv)"
 }
 
 // noSecretsManager refuses the variables that need it.
 func noSecretsManager(environment map[string]string, _ func() time.Time) (secret.Vault, error) {
 	var problems []string
 	for _, name := range secret.Kept(environment) {
-		problems = append(problems, name+" "+importOf("secretsmanager"))
+		problems = append(problems, name+" "+importOf("sotercall/secretsmanager"))
 	}
 	if len(problems) > 0 {
 		return nil, errors.New(strings.Join(problems, "; "))

@@ -4,15 +4,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"sotercall"
+	"sotercall/internal/dev/sandbox"
 	"sotercall/sotercalltest"
 )
 
@@ -109,6 +118,29 @@ func TestEachReasonForARefusal(t *testing.T) {
 			}
 			requireRefused(t, reason, got, err)
 			assert.Equal(t, reason == sotercall.WrongSignature, wechat.Verifications() > asked, "only WeChat can judge a signature")
+		})
+	}
+}
+
+// A challenge lives for Config.ChallengeTTL, two minutes if that is not set. WeChat, which
+// is not there, is not asked.
+func TestExpiredChallenge(t *testing.T) {
+	for set, lives := range map[time.Duration]time.Duration{0: 2 * time.Minute, time.Hour: time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			service, err := sotercall.Open(sotercall.Config{
+				Apps:             []sotercall.App{{AppID: "wx00000000000000a1", AppSecret: "the-secret-of-the-first-app"}},
+				ChallengeSecrets: []string{strings.Repeat("s", 32)}, ChallengeTTL: set, Logger: slog.New(slog.DiscardHandler),
+			})
+			require.NoError(t, err)
+			defer service.Close()
+			challenge, err := service.IssueChallenge(t.Context(), sotercall.ChallengeRequest{OpenID: alice})
+			require.NoError(t, err)
+			assert.Equal(t, lives, challenge.ExpiresIn)
+			time.Sleep(lives)
+			got, err := service.Verify(t.Context(), sotercall.Request{
+				OpenID: alice, JSONString: `{"raw":"` + challenge.Text + `"}`, JSONSignature: strings.Repeat("A", 344),
+			})
+			requireRefused(t, sotercall.Expired, got, err)
 		})
 	}
 }
@@ -240,6 +272,95 @@ func TestWithoutChallenges(t *testing.T) {
 	r.Purpose = "pay"
 	got, err := service.Verify(t.Context(), r)
 	requireError(t, -501007, got, err)
+}
+
+// WeChat judges the bytes that the page got: nothing on the way changes one.
+func TestTextIsPassedOnAsItIs(t *testing.T) {
+	service, wechat := open(t, func(c *sotercall.Config) { c.ChallengeSecrets = nil })
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.StringN(1, 100, 400).Filter(utf8.ValidString).Draw(rt, "challenge")
+		r := wechat.Phone(alice).Sign(text)
+		got, err := service.Verify(t.Context(), r)
+		require.NoError(rt, err)
+		require.Equal(rt, text, got.Challenge)
+	})
+}
+
+func TestOneOfManyAtOnceIsAccepted(t *testing.T) {
+	service, wechat := open(t, nil)
+	r := wechat.Phone(alice).Sign(issue(t, service, sotercall.ChallengeRequest{OpenID: alice}))
+	var genuine, used atomic.Int64
+	var calls sync.WaitGroup
+	for range 20 {
+		calls.Go(func() {
+			_, err := service.Verify(t.Context(), r)
+			refused, isRefused := errors.AsType[*sotercall.RefusedError](err)
+			switch {
+			case err == nil:
+				genuine.Add(1)
+			case isRefused && refused.Reason == sotercall.Used:
+				used.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	assert.EqualValues(t, 1, genuine.Load())
+	assert.EqualValues(t, 19, used.Load())
+}
+
+// Another service of the same package gives out the tokens, to its client.
+func TestTokenServer(t *testing.T) {
+	wechat := sotercalltest.NewServer()
+	t.Cleanup(wechat.Close)
+	const client = "client-no-secret-of-the-tests-0"
+	setVariables(t, wechat, map[string]string{"TOKEN_CLIENT_SECRETS": client})
+	central, err := sotercall.FromEnv(func(e *sotercall.Env) { e.Logger = wechat.Config().Logger })
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, central.Close()) })
+	server := httptest.NewServer(central.Handler())
+	t.Cleanup(server.Close)
+
+	config := wechat.Config()
+	config.TokenServer = server.URL
+	for secret, ok := range map[string]bool{client: true, config.Apps[0].AppSecret: false} {
+		config.Apps[0].AppSecret = secret
+		service, err := sotercall.Open(config)
+		require.NoError(t, err)
+		got, err := service.Verify(t.Context(), wechat.Phone(alice).Sign(issue(t, service, sotercall.ChallengeRequest{OpenID: alice})))
+		if ok {
+			require.NoError(t, err)
+		} else {
+			requireError(t, 40125, got, err)
+		}
+		require.NoError(t, service.Close())
+	}
+}
+
+// The service in a container of Cloud Hosting sends no token: what stands beside it adds one.
+func TestOpenAPIService(t *testing.T) {
+	wechat, err := sandbox.New(sandbox.Options{})
+	require.NoError(t, err)
+	app, err := wechat.App("")
+	require.NoError(t, err)
+	beside := app.OpenAPIService("/cgi-bin/soter/verify_signature")
+	beside.ContainerStarted()
+	server := httptest.NewServer(beside)
+	t.Cleanup(server.Close)
+	config := sotercall.Config{
+		OpenAPIService: true, APIBases: []string{server.URL}, ChallengeSecrets: []string{strings.Repeat("s", 32)},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	service, err := sotercall.Open(config)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, service.Close()) })
+	phone, err := app.Phone(alice, sandbox.Android)
+	require.NoError(t, err)
+	signed, err := phone.Sign(issue(t, service, sotercall.ChallengeRequest{OpenID: alice}))
+	require.NoError(t, err)
+	got, err := service.Verify(t.Context(), sotercall.Request{OpenID: alice, JSONString: signed.JSONString, JSONSignature: signed.JSONSignature})
+	require.NoError(t, err)
+	assert.Empty(t, got.AppID)
+	assert.Zero(t, wechat.Requests("/cgi-bin/stable_token"))
 }
 
 func TestClosedServiceAnswersNothing(t *testing.T) {

@@ -72,7 +72,7 @@ func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
 // store that it has not chosen.
 func TestRootPackageLinksNoClientOfACloud(t *testing.T) {
 	clients := []string{"aws-sdk-go", "smithy-go", "go-redis", "aws-lambda-go", "scf-go-lib"}
-	linked := goList(t, "-deps", "sotercall")
+	linked := goList(t, "-deps", goList(t, "-m")[0])
 	require.Contains(t, linked, "sotercall/internal/wiring", "the twin: what is linked is listed")
 	for _, p := range linked {
 		for _, client := range append(clients, "internal/dev/", "internal/test/", "testify", "sotercall/internal/adapter/platforms", "sotercall/internal/store/") {

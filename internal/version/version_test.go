@@ -16,7 +16,7 @@ import (
 
 func TestVersionNamesTheCommit(t *testing.T) {
 	built := func(modified string) *debug.BuildInfo {
-		return &debug.BuildInfo{Main: debug.Module{Path: "sotercall"}, Settings: []debug.BuildSetting{
+		return &debug.BuildInfo{Main: debug.Module{Path: module}, Settings: []debug.BuildSetting{
 			{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}, {Key: "vcs.modified", Value: modified},
 		}}
 	}
