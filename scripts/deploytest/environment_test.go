@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 	"sotercall/internal/wiring"
 )
 
@@ -43,11 +43,11 @@ func environments(t *testing.T) map[string]map[string]object {
 
 // arnOf is the variable that says where the secret of another is kept; empty for a
 // variable that holds no secret.
-func arnOf(name string, secret map[string]bool) string {
-	if !secret[name] {
+func arnOf(name string, secrets map[string]bool) string {
+	if !secrets[name] {
 		return ""
 	}
-	return name + secrets.Suffix
+	return name + secret.Suffix
 }
 
 // forSeveralApps are variables that the templates for AWS leave out: they deploy the
@@ -105,7 +105,7 @@ func secretsOf(t *testing.T, set object) map[string]map[string]string {
 		if function, ok := functionsOf[id]; ok {
 			found[function] = map[string]string{}
 			for variable, value := range at(t, resource, "Properties", "Environment", "Variables").(object) {
-				if name, isARN := strings.CutSuffix(variable, secrets.Suffix); isARN && value != "" {
+				if name, isARN := strings.CutSuffix(variable, secret.Suffix); isARN && value != "" {
 					secret, ok := strings.CutPrefix(value.(string), "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:sotercall/")
 					require.True(t, ok, "%s: %v", variable, value)
 					found[function][name] = secret
