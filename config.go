@@ -59,7 +59,8 @@ type Config struct {
 	Auth Auth
 
 	// Logger gets one line for each call, at level Info, and warnings; nil stands for
-	// [slog.Default]. No line holds a secret or an openid.
+	// [slog.Default]. No line holds a secret or a
+	// whole openid.
 	Logger *slog.Logger
 
 	// Transport reaches WeChat and the TokenServer, not the Store; nil stands for one of the
