@@ -101,10 +101,10 @@ func logger(given *slog.Logger) *slog.Logger {
 
 // start makes the Service of an embedding.
 func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault) (*Service, error) {
-	s := &Service{embedding: embedding, life: upstream.NewLife()}
+	s := &Service{embedding: embedding, life: embedding.Life}
 	s.handler = function.NewLogging("service", embedding.Builder(), log)
 	s.handler.SetVault(vault)
-	s.http = &adapter.Requests{Handler: s.handler, Timeout: requestTimeout}
+	s.http = &adapter.Requests{Handler: s.handler, Timeout: requestTimeout, Life: s.life}
 	if err := s.handler.Configured(); err != nil {
 		_ = s.Close()
 		return nil, errors.New("sotercall: " + err.Error())
@@ -116,12 +116,13 @@ func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault
 // It returns when each goroutine of the Service has ended, and closes all connections but
 // those of [Config.Transport], which remains the caller's. The error is always nil. Close
 // the HTTP server in front of [Service.Handler] before.
-func (s *Service) Close() error {
+func (s *Service) Close() (err error) {
 	s.close.Do(func() {
 		s.life.End()
 		s.embedding.Close()
+		err = s.handler.Close()
 	})
-	return nil
+	return err
 }
 
 // Handler returns the handler of these paths, all of them POST but the last:

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sotercall/internal/journal"
-	"sotercall/internal/upstream"
 )
 
 // flight is one fetch, and what all who wait for it get.
@@ -80,7 +79,7 @@ func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	f := &flight{ask: q, began: now, done: make(chan struct{})}
 	c.flight = f
 	known := c.memory.State
-	upstream.Beside(ctx, joinTimeout, func(ctx context.Context) { c.run(ctx, f, known) })
+	c.config.Life.Beside(ctx, joinTimeout, func(ctx context.Context) { c.run(ctx, f, known) })
 	return f
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
-	"sotercall/internal/upstream"
 )
 
 const (
@@ -246,7 +245,7 @@ func (c *Cache) joinForStranger(ctx context.Context) (*flight, error) {
 		return nil, failure
 	}
 	f := c.join(ctx, now, ask{why: presented})
-	upstream.Beside(ctx, joinTimeout, func(context.Context) {
+	c.config.Life.Beside(ctx, joinTimeout, func(context.Context) {
 		<-f.done
 		c.config.Strangers.end(f.err != nil)
 	})
@@ -255,7 +254,7 @@ func (c *Cache) joinForStranger(ctx context.Context) (*flight, error) {
 
 // lookInStore begins to bring what this instance knows up to date with the store.
 func (c *Cache) lookInStore(ctx context.Context) {
-	upstream.Beside(ctx, lookTimeout, func(ctx context.Context) {
+	c.config.Life.Beside(ctx, lookTimeout, func(ctx context.Context) {
 		_ = c.load(ctx) // it has logged what is wrong
 	})
 }

@@ -39,6 +39,7 @@ type dialer struct {
 	net    net.Dialer
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	now    func() time.Time
+	life   *Life // bounds lookups and dials
 
 	mu    sync.Mutex
 	owing map[string]time.Time // since when an address owes its first bytes
@@ -65,7 +66,7 @@ func newDialer(now func() time.Time) *dialer {
 
 // dial connects to address, whose host may be a name.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := UntilLifeEnds(ctx)
+	ctx, cancel := d.life.Bound(ctx)
 	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -95,7 +96,7 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	}
 	if n.lookup == nil {
 		n.lookup = make(chan struct{})
-		Beside(ctx, lookupTimeout, func(ctx context.Context) { d.lookUp(ctx, host, n) })
+		d.life.Beside(ctx, lookupTimeout, func(ctx context.Context) { d.lookUp(ctx, host, n) })
 	}
 	done, known := n.lookup, d.stale(n)
 	d.mu.Unlock()

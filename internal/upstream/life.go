@@ -2,13 +2,14 @@ package upstream
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 )
 
 // Life bounds what a service does beside its calls and after them, such as a fetch for all
-// who wait, so that the service can be ended: a deployed function lives as long as its
-// process and has none. It may be used concurrently. Make it with [NewLife].
+// who wait, so that the service can be ended. A deployed function lives as long as its
+// process: the nil Life never ends. It may be used concurrently. Make it with [NewLife].
 type Life struct {
 	ctx context.Context
 	end context.CancelFunc
@@ -24,17 +25,24 @@ func NewLife() *Life {
 	return &Life{ctx: ctx, end: end}
 }
 
-type lifeKey struct{}
-
 // Begin counts a call, until done is called, and returns its context: that of parent, which
 // ends with the Life as well. It reports false once the Life has ended.
 func (l *Life) Begin(parent context.Context) (ctx context.Context, done func(), ok bool) {
 	if !l.enter() {
 		return nil, nil, false
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(parent, lifeKey{}, l))
+	ctx, cancel := l.Bound(parent)
+	return ctx, func() { cancel(); l.running.Done() }, true
+}
+
+// Bound returns a context that ends with the Life as well as with parent.
+func (l *Life) Bound(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	if l == nil {
+		return ctx, cancel
+	}
 	stop := context.AfterFunc(l.ctx, cancel)
-	return ctx, func() { stop(); cancel(); l.running.Done() }, true
+	return ctx, func() { stop(); cancel() }
 }
 
 // End ends the contexts of all calls and of what runs beside them, and waits for it.
@@ -57,46 +65,30 @@ func (l *Life) enter() bool {
 	return true
 }
 
-// lifeOf returns the Life of ctx; nil if it has none.
-func lifeOf(ctx context.Context) *Life {
-	l, _ := ctx.Value(lifeKey{}).(*Life)
-	return l
-}
-
 // Beside runs do beside the call of ctx, in a goroutine of its own and for limit at most. It
 // goes on when the call ends, since what it brings is for other calls, too; it ends with the
-// [Life] of ctx. The context of do has the values of ctx.
-func Beside(ctx context.Context, limit time.Duration, do func(ctx context.Context)) {
-	life := lifeOf(ctx)
+// Life. The context of do has the values of ctx.
+func (l *Life) Beside(ctx context.Context, limit time.Duration, do func(ctx context.Context)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	if life == nil {
-		go func() {
-			defer cancel()
-			do(ctx)
-		}()
-		return
+	counted := l != nil && l.enter()
+	if l != nil && !counted {
+		cancel() // do finds out at once that there is no time
 	}
-	if !life.enter() {
-		cancel()
-		go do(ctx) // which finds out at once that there is no time
-		return
-	}
-	stop := context.AfterFunc(life.ctx, cancel)
+	ctx, stop := l.Bound(ctx)
 	go func() {
-		defer life.running.Done()
+		if counted {
+			defer l.running.Done()
+		}
 		defer cancel()
 		defer stop()
 		do(ctx)
 	}()
 }
 
-// UntilLifeEnds returns a context that ends with the [Life] of ctx as well.
-func UntilLifeEnds(ctx context.Context) (context.Context, context.CancelFunc) {
-	life := lifeOf(ctx)
-	ctx, cancel := context.WithCancel(ctx)
-	if life == nil {
-		return ctx, cancel
-	}
-	stop := context.AfterFunc(life.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
+// NewTransport is [NewTransport] with connections whose making, name lookups included, ends
+// with the Life.
+func (l *Life) NewTransport(idle time.Duration, now func() time.Time) *http.Transport {
+	dialer := newDialer(now)
+	dialer.life = l
+	return transportBy(dialer, idle)
 }

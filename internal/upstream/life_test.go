@@ -18,8 +18,8 @@ func TestLifeEndsCallsAndWhatRunsBesideThem(t *testing.T) {
 		require.True(t, ok)
 		var ended, dialEnded time.Duration
 		begin := time.Now()
-		Beside(call, time.Hour, func(ctx context.Context) {
-			dial, stop := UntilLifeEnds(context.WithoutCancel(ctx))
+		life.Beside(call, time.Hour, func(ctx context.Context) {
+			dial, stop := life.Bound(context.WithoutCancel(ctx))
 			defer stop()
 			<-dial.Done()
 			dialEnded = time.Since(begin)
@@ -44,7 +44,7 @@ func TestLifeEndsCallsAndWhatRunsBesideThem(t *testing.T) {
 		_, _, ok = life.Begin(t.Context())
 		assert.False(t, ok)
 		late := make(chan error, 1)
-		Beside(other, time.Hour, func(ctx context.Context) { late <- ctx.Err() })
+		life.Beside(other, time.Hour, func(ctx context.Context) { late <- ctx.Err() })
 		require.ErrorIs(t, <-late, context.Canceled, "whatever waits for it is not left alone")
 		life.End() // once more
 	})
@@ -55,7 +55,8 @@ func TestBesideHasALimitWithoutALife(t *testing.T) {
 		type key struct{}
 		begin, took := time.Now(), make(chan time.Duration, 1)
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
-		Beside(ctx, time.Minute, func(ctx context.Context) {
+		var none *Life
+		none.Beside(ctx, time.Minute, func(ctx context.Context) {
 			assert.Equal(t, "value", ctx.Value(key{}))
 			<-ctx.Done()
 			took <- time.Since(begin)

@@ -62,10 +62,14 @@ func NewOver(transport http.RoundTripper, life time.Duration, now func() time.Ti
 // a server that accepts the offer then gets HTTP/1.1 and cannot read it (golang/go
 // issue 39302).
 func NewTransport(life time.Duration, now func() time.Time) *http.Transport {
+	return transportBy(newDialer(now), life)
+}
+
+func transportBy(dialer *dialer, life time.Duration) *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  proxyFor,
 		OnProxyConnectResponse: onProxyResponse,
-		DialContext:            newDialer(now).dial,
+		DialContext:            dialer.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConns:           maxIdle,

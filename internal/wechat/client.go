@@ -42,6 +42,7 @@ type Client struct {
 	Redact *redact.Redactor
 
 	http   *upstream.Client
+	life   *upstream.Life // nil: as long as the process
 	budget *upstream.Budget
 	// strangers bounds what strangers can have all apps fetch.
 	strangers *accesstoken.Strangers
@@ -50,9 +51,13 @@ type Client struct {
 }
 
 // New makes a Client; now is the clock on the wall. Nothing is sent before it is needed.
-func New(now func() time.Time) *Client {
+func New(now func() time.Time) *Client { return NewFor(nil, now) }
+
+// NewFor makes a Client whose fetches and dials end with a Life.
+func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	return &Client{
-		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),
+		http:      upstream.New(life.NewTransport(connectionLife, now), now),
+		life:      life,
 		budget:    upstream.NewBudget(now),
 		strangers: accesstoken.NewStrangers(now),
 		now:       now, pause: upstream.Sleep,

@@ -12,6 +12,7 @@ import (
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/store"
+	"sotercall/internal/upstream"
 )
 
 // Embedded is verify and challenge within a Go program, by settings that the program has in
@@ -43,6 +44,9 @@ var weChatBases = []string{"https://api.weixin.qq.com", "https://api2.weixin.qq.
 // Embedding is a service within a Go program. Make it with [Embedded.Embed] or
 // [Openers.Embed].
 type Embedding struct {
+	// Life bounds all that the service does. End it before Close.
+	Life *upstream.Life
+
 	world *world
 	owns  bool // the transport is the world's own
 	build function.Builder
@@ -60,7 +64,8 @@ func (e *Embedding) Close() {
 }
 
 func embed(openers Openers, log *slog.Logger, transport http.RoundTripper) *Embedding {
-	e := &Embedding{world: newWorld(openers, log), owns: transport == nil}
+	life := upstream.NewLife()
+	e := &Embedding{Life: life, world: newWorldFor(life, openers, log), owns: transport == nil}
 	if transport != nil {
 		e.world.client.Over(transport)
 	}

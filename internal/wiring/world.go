@@ -48,8 +48,11 @@ type world struct {
 // frozen.
 func WallClock() time.Time { return time.Now().Round(0) }
 
-func newWorld(openers Openers, log *slog.Logger) *world {
-	w := &world{openers: openers, log: log, redact: redact.New(), client: wechat.New(WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+// newWorld makes the world of a deployed function, which lives as long as its process.
+func newWorld(openers Openers, log *slog.Logger) *world { return newWorldFor(nil, openers, log) }
+
+func newWorldFor(life *upstream.Life, openers Openers, log *slog.Logger) *world {
+	w := &world{openers: openers, log: log, redact: redact.New(), client: wechat.NewFor(life, WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
 	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
