@@ -320,28 +320,33 @@ func TestClosedServiceAnswersNothing(t *testing.T) {
 
 // Close ends a call that would wait for long, and leaves no goroutine: TestMain looks.
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {
-	came := make(chan struct{}, 8)
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client leaves
-		came <- struct{}{}
-		<-r.Context().Done()
-	}))
-	t.Cleanup(silent.Close)
-	service, wechat := open(t, func(c *sotercall.Config) { c.APIBases = []string{silent.URL} })
-	r := wechat.Phone(alice).Sign(issue(t, service, sotercall.ChallengeRequest{OpenID: alice}))
-	ended := make(chan error, 2)
-	go func() {
-		_, err := service.Verify(context.WithoutCancel(t.Context()), r)
-		ended <- err
-	}()
-	go func() {
-		w := httptest.NewRecorder()
-		service.Handler().ServeHTTP(w, post("/", sotercalltest.BearerToken, r))
-		ended <- errors.New(w.Body.String())
-	}()
-	<-came
-	require.NoError(t, service.Close())
-	for range 2 {
-		require.ErrorContains(t, <-ended, "-60410")
+	for name, call := range map[string]func(s *sotercall.Service, r sotercall.Request) string{
+		"Verify": func(s *sotercall.Service, r sotercall.Request) string {
+			_, err := s.Verify(context.Background(), r)
+			return err.Error()
+		},
+		"Handler": func(s *sotercall.Service, r sotercall.Request) string {
+			_, body := answered(s.Handler(), post("/", sotercalltest.BearerToken, r))
+			return body
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			came := make(chan struct{}, 8)
+			silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client leaves
+				came <- struct{}{}
+				<-r.Context().Done()
+			}))
+			t.Cleanup(silent.Close)
+			service, wechat := open(t, func(c *sotercall.Config) { c.APIBases = []string{silent.URL} })
+			r := wechat.Phone(alice).Sign(issue(t, service, sotercall.ChallengeRequest{OpenID: alice}))
+			ended := make(chan string, 1)
+			go func() { ended <- call(service, r) }()
+			<-came
+			begin := time.Now()
+			require.NoError(t, service.Close())
+			assert.Contains(t, <-ended, "-60410")
+			assert.Less(t, time.Since(begin), 8*time.Second, "by itself it would take 10 s")
+		})
 	}
 }
