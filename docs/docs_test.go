@@ -111,15 +111,17 @@ var ranElsewhere = map[string]string{
 	"tcb fn deploy challenge": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb fn deploy service":   "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 
+	`export $(aws cloudformation describe-stacks --stack-name sotercall --query "Stacks[0].Outputs[].join('=', [OutputKey, OutputValue])" --output text)`:                                                        "scripts/deploytest TestOutputsAreExported",
+	`eval "$(aws configure export-credentials --format env)" && export AWS_REGION="$(aws configure get region)"`:                                                                                                 "scripts/deploytest TestCredentialsAreExported",
 	`aws lambda invoke --function-name "$VerifyFunctionName" --payload fileb://deploy/events/direct.json answer.json`:                                                                                            "scripts/deploytest TestFirstCall",
 	`curl -s --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -d @deploy/events/direct.json "$VerifySignatureUrl"`: "scripts/deploytest TestFirstCall",
 	`curl -s "$WeChatBaseUrl/cgi-bin/stable_token" -d '{"grant_type":"client_credential","appid":"wx…","secret":"one of TOKEN_CLIENT_SECRETS"}'`:                                                                 "scripts/deploytest TestFirstCall",
 	"go run ./scripts/local -containers &": "scripts/local/command TestContainersAreServedIfWanted",
 	"export ARCHITECTURE=x86_64":           "scripts/deploytest TestSAMBuild",
 
-	"brew install awscli aws-sam-cli":                 installs,
-	"pipx install awscli && pipx install aws-sam-cli": installs,
-	"npm install --global osls":                       installs,
+	"brew install awscli aws-sam-cli":                              installs,
+	"sudo apt-get install awscli make && pipx install aws-sam-cli": installs,
+	"npm install --global osls":                                    installs,
 
 	"aws secretsmanager create-secret --name sotercall/WECHAT_APPSECRET --secret-string file:///dev/stdin":                            account,
 	"openssl rand -hex 32 | aws secretsmanager create-secret --name sotercall/CHALLENGE_SECRET --secret-string file:///dev/stdin":     account,
