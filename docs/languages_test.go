@@ -249,3 +249,24 @@ func TestChinesePagesLinkToChinesePages(t *testing.T) {
 		assert.Equal(t, want, wrongLinks("docs/zh-CN/walkthrough.md", text, exists), text)
 	}
 }
+
+// wrapped returns the lines of a Chinese page that go on in the next line. A line break
+// within a paragraph shows as a blank, which Chinese does not have.
+func wrapped(text string) (all []string) {
+	text = codeBlock.ReplaceAllString(text, "")
+	prose := regexp.MustCompile(`(?m)^ *[^|#\s!<].*\n *[^|#\s!<\-\d].*$`)
+	for _, lines := range prose.FindAllString(text, -1) {
+		first, _, _ := strings.Cut(lines, "\n")
+		all = append(all, first)
+	}
+	return all
+}
+
+func TestChineseParagraphsAreOneLine(t *testing.T) {
+	for name, text := range chineseDocuments(t) {
+		assert.Empty(t, wrapped(text), name)
+	}
+	assert.Equal(t, []string{"一段"}, wrapped("# 标题\n\n一段\n文字\n"))
+	assert.Equal(t, []string{"- 一项"}, wrapped("- 一项\n  文字\n- 二\n"))
+	assert.Empty(t, wrapped("一段\n\n- 一项\n- 二\n\n| a |\n|---|\n\n```sh\na\nb\n```\n文字\n"))
+}
