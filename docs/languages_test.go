@@ -270,3 +270,28 @@ func TestChineseParagraphsAreOneLine(t *testing.T) {
 	assert.Equal(t, []string{"- 一项"}, wrapped("- 一项\n  文字\n- 二\n"))
 	assert.Empty(t, wrapped("一段\n\n- 一项\n- 二\n\n| a |\n|---|\n\n```sh\na\nb\n```\n文字\n"))
 }
+
+// outline returns the headings of a text by their level, its code blocks, the columns of its
+// table rows and its list items, in order.
+func outline(text string) (all []string) {
+	text = codeBlock.ReplaceAllString(text, "```")
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch mark, _, _ := strings.Cut(line, " "); {
+		case strings.HasPrefix(line, "|"):
+			all = append(all, strings.Repeat("|", strings.Count(line, " | ")+2))
+		case strings.Trim(mark, "#`-*") == "" && mark != "", regexp.MustCompile(`^\d+\.$`).MatchString(mark):
+			all = append(all, mark)
+		}
+	}
+	return all
+}
+
+// TestOutlineIsTheSameInBothLanguages: a section, a row or an item that is added to one page
+// is missing from the other.
+func TestOutlineIsTheSameInBothLanguages(t *testing.T) {
+	for name, text := range chineseDocuments(t) {
+		assert.Equal(t, outline(document(t, englishPage(name))), outline(text), name)
+	}
+	assert.Equal(t, []string{"##", "1.", "-", "|||", "```"}, outline("## A b\n\n1. c\n   d\n- e\n\n| f | g |\n\n```sh\n# h\n```\n**i** j\n"))
+}
