@@ -295,3 +295,14 @@ func TestOutlineIsTheSameInBothLanguages(t *testing.T) {
 	}
 	assert.Equal(t, []string{"##", "1.", "-", "|||", "```"}, outline("## A b\n\n1. c\n   d\n- e\n\n| f | g |\n\n```sh\n# h\n```\n**i** j\n"))
 }
+
+// TestFiguresAreTheSameInBothLanguages: the table of docs/performance.md is what the bench
+// prints, and stands on both pages as it is.
+func TestFiguresAreTheSameInBothLanguages(t *testing.T) {
+	printed := func(name string) []string {
+		return regexp.MustCompile(`(?m)^(?:\||Measured ).*$`).FindAllString(document(t, name), -1)
+	}
+	figures := printed("docs/performance.md")
+	assert.Greater(t, len(figures), 30)
+	assert.Equal(t, figures, printed("docs/zh-CN/performance.md"))
+}
