@@ -39,6 +39,9 @@ var advice = map[int]string{
 const noTicket = "a Mini Program page must call this function itself; a function that is called by another function gets none. " +
 	"There, take SOTER_VERIFIER away and set WECHAT_APPID and WECHAT_APPSECRET, so that verify asks WeChat by HTTPS"
 
+// noAuthority is what to do about a missing permission.
+const noAuthority = "the function's role may not do it: look at the permissions of the environment in the console of CloudBase"
+
 // gatewayAdvice is what to do about a gateway's code: CloudBase, error-code/basic and the
 // pages of the codes below it.
 var gatewayAdvice = map[string]string{
@@ -51,6 +54,10 @@ var gatewayAdvice = map[string]string{
 	"INVALID_ENV_SOURCE":              "the environment is not one that this Mini Program may be bound to: look at the binding in the console of CloudBase",
 	"RESOURCE_NOT_INITIAL":            "the environment is still being set up: ask again in some minutes",
 	"INVALID_REQUEST_SOURCE":          "the environment does not take requests from here: run the function in CloudBase",
+	"INVALID_OPERATION":               "the environment or the account is in a state that does not allow it: look at both in the console of CloudBase",
+	"PERMISSION_DENIED":               noAuthority,
+	"EXCEED_AUTHORITY":                noAuthority,
+	"RequestLimitExceeded":            "too many requests or invocations at the same time: ask again after a pause, or take a larger plan",
 	"SIGN_PARAM_INVALID":              "the credentials of this invocation are not valid: TENCENTCLOUD_SECRETID and its kin must be those that the platform gives, and not set by hand; a wrong clock does the same",
 	"INVALID_WX_ACCESS_TOKEN":         noTicket,
 }

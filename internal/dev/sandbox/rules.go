@@ -27,7 +27,7 @@ const (
 	wxHosting   = "developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html"
 	wxCall      = "developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/development/call"
 	wxCallFAQ   = "developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/call/faq.html"
-	tcbCodes    = "docs.cloudbase.net/en/error-code/basic"
+	tcbCodes    = "docs.cloudbase.net/error-code/basic"
 	tcbParam    = "docs.cloudbase.net/error-code/INVALID_PARAM"
 	tcbSign     = "docs.cloudbase.net/error-code/SIGN_PARAM_INVALID"
 	tcbConfig   = "docs.cloudbase.net/faq/knowledge/cloud-call-604101-permission-error"
@@ -102,7 +102,7 @@ var (
 // fault gateway: nothing in a call decides them. The words are ours.
 var gatewayCodes = map[string]gatewayCode{
 	"SYS_ERR":                         inGateway("a system error of the platform", tcbCodes),
-	"SERVER_TIMEOUT":                  inGateway("the service did not answer in time", tcbCodes),
+	"SERVER_TIMEOUT":                  inGateway("the service did not answer in time", "docs.cloudbase.net/error-code/SERVER_TIMEOUT"),
 	"EXCEED_RATELIMIT":                inGateway("more requests a second than the plan's quota allows", "docs.cloudbase.net/error-code/basic/EXCEED_RATELIMIT"),
 	"EXCEED_REQUEST_LIMIT":            inGateway("more requests than the plan has, its resources are used up", "docs.cloudbase.net/error-code/basic/EXCEED_REQUEST_LIMIT"),
 	"EXCEED_CONCURRENT_REQUEST_LIMIT": inGateway("more requests at the same time than the plan allows", "docs.cloudbase.net/error-code/basic/EXCEED_CONCURRENT_REQUEST_LIMIT"),
@@ -110,8 +110,12 @@ var gatewayCodes = map[string]gatewayCode{
 	"INVALID_ENV":                     inGateway("the environment does not exist, is isolated, or was not named", "docs.cloudbase.net/error-code/INVALID_ENV"),
 	"INVALID_ENV_STATUS":              inGateway("the environment is not in a state to be used", "docs.cloudbase.net/error-code/INVALID_ENV_STATUS"),
 	"INVALID_ENV_SOURCE":              inGateway("the environment that the Mini Program is bound to has a source that is not valid", tcbCodes),
-	"RESOURCE_NOT_INITIAL":            inGateway("the cloud resources are not initialized or not available", tcbCodes),
+	"RESOURCE_NOT_INITIAL":            inGateway("the cloud resources are not initialized or not available", "docs.cloudbase.net/en/error-code/RESOURCE_NOT_INITIAL"),
 	"INVALID_REQUEST_SOURCE":          inGateway("the source of the request is not valid", tcbCodes),
+	"INVALID_OPERATION":               inGateway("the state of the resource or of the account does not allow the operation", tcbCodes),
+	"PERMISSION_DENIED":               inGateway("the permission is missing, or nobody has authenticated", tcbCodes),
+	"EXCEED_AUTHORITY":                inGateway("more than what is authorized", tcbCodes),
+	"RequestLimitExceeded":            inGateway("the limit of requests is exceeded", "docs.cloudbase.net/error-code/RequestLimitExceeded"),
 }
 
 // gatewayCode is one of them; its rule is made below, in the order of the codes.
