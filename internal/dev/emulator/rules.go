@@ -15,7 +15,7 @@ const (
 	awsLimits      = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 	awsCreate      = "docs.aws.amazon.com/goto/WebAPI/lambda/CreateFunction"
 	awsEnvironment = "docs.aws.amazon.com/lambda/latest/dg/API_Environment.html"
-	awsVariables   = rule.Unconfirmed + "docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
+	awsVariables   = "docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
 	awsPhases      = "docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
 	awsInvoke      = rule.Unconfirmed + "docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"
 	awsThrottled   = "docs.aws.amazon.com/botocore/latest/reference/services/lambda/client/exceptions/TooManyRequestsException.html"
@@ -51,7 +51,7 @@ const (
 	tcbParam      = "docs.cloudbase.net/error-code/INVALID_PARAM"
 	tcbVariables  = "docs.cloudbase.net/cloud-function/function-configuration/env"
 	wxInvoke      = "developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction"
-	wxContainer   = rule.Unconfirmed + "developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/wxinfo.html"
+	wxContainer   = "developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/wxinfo.html"
 )
 
 // AWS Lambda.

@@ -31,10 +31,8 @@ func TestRules(t *testing.T) {
 // These pages were not to be found when they were looked for, on 30 November 2026.
 func TestSourcesThatAreNotConfirmed(t *testing.T) {
 	ruletest.Unconfirmed(t, &rules,
-		"developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/wxinfo.html",
 		"docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html",
 		"docs.aws.amazon.com/lambda/latest/api/API_Invoke.html",
-		"docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html",
 		"docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html",
 		"tencentcloud.com/document/product/583/17237",
 	)
