@@ -11,8 +11,9 @@ import (
 	"sotercall/internal/test/hosted"
 )
 
-// The platform has no instance of the token function, or its API is asked too often, in its own way: SCF's 432 and 429,
-// AWS's 429 and 500. verify asks again; if that does not end, its answer says whose fault it is, and is no verdict.
+// The platform has no instance of the token function, or its API is asked too often, in its own
+// way: SCF's 432 and 429, AWS's 429 and 500. verify asks again; if that does not end, its answer
+// says whose fault it is, and is no verdict.
 func TestTokenFunctionThatItsPlatformThrottles(t *testing.T) {
 	s := hosted.NewSandbox(t, sandbox.Options{})
 	tokens := hosted.Both(t, "token", hosted.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), hosted.Ample, new(hosted.Log))

@@ -217,7 +217,7 @@ func refuseInvoke(w http.ResponseWriter, r *rule.Rule, status int, code, message
 	writeInvokeError(w, status, code, message)
 }
 
-// writeInvokeThrottled writes a TooManyRequestsException, in the words of the AWS CLI's users.
+// writeInvokeThrottled writes a TooManyRequestsException, with the message that users of the AWS CLI have shown.
 func writeInvokeThrottled(w http.ResponseWriter, throttled *Throttled) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-ErrorType", "TooManyRequestsException")

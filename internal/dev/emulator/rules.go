@@ -257,7 +257,7 @@ var (
 )
 
 func init() {
-	rules.LetsPass("AWS: size of memory and disk", "a function that uses more memory than it has is ended", awsLimits,
+	rules.LetsPass("AWS: size of memory and disk", "a function can use the memory that it is given, 10,240 MB at most", awsLimits,
 		"the stand-ins say the size and do not enforce it; functions/verify has a test of its memory")
 	rules.LetsPass("AWS: signatures of requests", "a function URL with AuthType AWS_IAM takes only requests that are signed with SigV4", awsURLs,
 		"the stand-ins play AuthType NONE, and serve loopback only")

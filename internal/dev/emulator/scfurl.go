@@ -19,18 +19,24 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// SCFFunctionURL stands in for the URL of a function on SCF: Tencent Cloud documentation, SCF, pages "Function URL
-// Overview" (583/96099) and "Function URL Authentication" (583/96100). With a key it has CAM authentication, and takes
-// requests that are signed with it; with the zero key it is open.
+// SCFFunctionURL stands in for the URL of a function on SCF: Tencent Cloud documentation, SCF,
+// pages "Function URL Overview" (583/96099) and "Function URL Authentication" (583/96100). With
+// a key it has CAM authentication, and takes requests that are signed with it; with the zero key
+// it is open.
 //
-// The event has five members: body, headers, httpMethod, path and queryString. There is no isBase64Encoded, and no
-// requestContext. The client's address is the header x-scf-remote-addr. A parameter that is repeated is a list, as in
-// the protocol of the API gateway: the page says that the event is compatible with it.
+// The event has five members: body, headers, httpMethod, path and queryString. There is no
+// isBase64Encoded, and no requestContext. The client's address is the header x-scf-remote-addr.
+// A parameter that is repeated is a list, as in the protocol of the API gateway: the page says
+// that the event is compatible with it.
 //
-// A reply without statusCode is the body of a 200 in application/json, a JSON string with its quotes.
+// The path is as the client wrote it: whether the platform decodes it is not documented.
 //
-// How the URL words its own refusals is not documented. Here it answers with the status code that SCF documents for the
-// failure (583/42611), and the error document of a failed invocation. A client has to survive any other status.
+// A reply without statusCode is the body of a 200 in application/json, a JSON string with its
+// quotes.
+//
+// How the URL words its own refusals is not documented, nor whether it bounds the headers. Here
+// it answers with the status code that SCF documents for the failure (583/42611), and the error
+// document of a failed invocation. A client has to survive any other status.
 func SCFFunctionURL(rt Runtime, key TC3Key) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestID := newRequestID()
@@ -119,7 +125,7 @@ func scfURLRequest(r *http.Request, body []byte) ([]byte, error) {
 	}
 	headers["x-scf-remote-addr"] = address
 	return json.Marshal(scfURLEventJSON{
-		Body: string(body), Headers: headers, HTTPMethod: r.Method, Path: r.URL.Path, QueryString: scfURLQuery(r.URL.Query()),
+		Body: string(body), Headers: headers, HTTPMethod: r.Method, Path: r.URL.EscapedPath(), QueryString: scfURLQuery(r.URL.Query()),
 	}, json.Deterministic(true), allowInvalidUTF8) // headers may be Latin-1
 }
 

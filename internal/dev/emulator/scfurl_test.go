@@ -74,7 +74,8 @@ func TestSCFFunctionURLSendsTheEventOfItsPage(t *testing.T) {
 	assert.Equal(t, []any{201, `{ "message": "Hello, world!" }`, "Custom Value"}, []any{w.Code, w.Body.String(), w.Header().Get("My-Custom-Header")})
 }
 
-// What is not a response object is the body of a 200; what failed has the status code that SCF documents.
+// What is not a response object is the body of a 200; what failed has the status code that SCF
+// documents.
 func TestSCFFunctionURLReadsAnswers(t *testing.T) {
 	for payload, want := range map[string]string{
 		`"Hello, world!"`:             `200 application/json "Hello, world!"`,

@@ -11,16 +11,17 @@ import (
 // Fault is a refusal of the platform that has nothing to do with the request.
 type Fault string
 
-// The faults. What a caller gets depends on the way by which it comes: see the rules "throttled" of [Rules].
+// The faults. What a caller gets depends on the way by which it comes: see the rules "throttled"
+// of [Rules].
 const (
-	// FaultConcurrency: as many invocations are running as the function may have at once. Lambda: reserved concurrency,
-	// 429. SCF: ResourceLimitReached, 432.
+	// FaultConcurrency: as many invocations are running as the function may have at once.
+	// Lambda: reserved concurrency, 429. SCF: ResourceLimitReached, 432.
 	FaultConcurrency Fault = "concurrency"
-	// FaultRate: more is asked for than the platform allows in a time. Lambda: requests a second, 429. SCF: new
-	// instances a minute, ResourceLimit, 429.
+	// FaultRate: more is asked for than the platform allows in a time. Lambda: requests a
+	// second, 429. SCF: new instances a minute, ResourceLimit, 429.
 	FaultRate Fault = "rate"
-	// FaultGateway: the API in front of the function is asked too often, 429. [HTTPAPI] and [RESTAPI] have one; by any
-	// other way the fault waits.
+	// FaultGateway: the API in front of the function is asked too often, 429. [HTTPAPI] and
+	// [RESTAPI] have one; by any other way the fault waits.
 	FaultGateway Fault = "gateway"
 )
 
@@ -38,7 +39,8 @@ func (e *Throttled) scfRule() *rule.Rule {
 	return scfConcurrency
 }
 
-// scfAnswer is what SCF answers: page "Function Status Code", 429 and 432, whose sizes are made up.
+// scfAnswer is what SCF answers: page "Function Status Code", 429 and 432, whose sizes are made
+// up.
 func (e *Throttled) scfAnswer(requestID string) Answer {
 	failed := scfError{Code: -1, Message: "Function concurrency exceeded reserved quota 128 MB", RequestID: requestID, Status: scfLimitReached}
 	if e.Fault == FaultRate {

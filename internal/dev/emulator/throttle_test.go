@@ -82,7 +82,8 @@ func TestFaultsStrikeAsOftenAsToldAndInOrder(t *testing.T) {
 	assert.False(t, gatewayIsThrottled(rt), "and struck once")
 }
 
-// By API 3.0 a throttled invocation has a result, as every failed one: status code 432 in its error document.
+// By API 3.0 a throttled invocation has a result, as every failed one: status code 432 in its
+// error document.
 func TestThrottledOnSCFByItsAPI(t *testing.T) {
 	rt := WithFaults(answering("1"))
 	rt.Inject(FaultConcurrency, 1)
