@@ -21,7 +21,7 @@ type Rule struct {
 	Says string
 	// Source is the address of the page or the file that has the sentence.
 	Source string
-	// IsUnconfirmed says that nobody could look at Source again: see [Unconfirmed].
+	// IsUnconfirmed says that the page of Source could not be found: see [Unconfirmed].
 	IsUnconfirmed bool
 	// Reason is why the stand-in refuses what no document forbids; else empty.
 	Reason string
@@ -48,9 +48,9 @@ type Book struct {
 	gaps  []Gap
 }
 
-// Unconfirmed stands in front of a source that has been read once and could not be found
-// again: the page has moved, or is in no copy that can be searched. What it says may be
-// out of date. The rules with such a source are named in a test.
+// Unconfirmed stands in front of a source whose page could not be found: it has moved, or is
+// in no copy that can be searched. The sentence comes from an earlier reading, or from others
+// who quote it. The rules with such a source are named in a test.
 const Unconfirmed = "not confirmed: "
 
 // address is a page of a vendor, or a file of one in a public repository or package.
