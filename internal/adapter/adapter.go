@@ -81,4 +81,7 @@ type Handler interface {
 	Prepare() (done <-chan struct{})
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
+	// Notices are what an operator should know although the function works, a line each.
+	// It returns at once.
+	Notices() []string
 }

@@ -51,6 +51,10 @@ type Function struct {
 	// Health, if set, returns why nothing will work as it is configured, as far as has
 	// been found out since. It answers at once.
 	Health func() error
+	// Notices, if set, returns what an operator should know although the function works, a
+	// line each. It returns at once, and is called after each invocation: that is when it
+	// can find out more.
+	Notices func() []string
 
 	err     error // why it cannot work as it is configured
 	version int   // of the secrets that it was built with
@@ -126,6 +130,14 @@ const minFlushTime = 50 * time.Millisecond
 // LogDropped implements [adapter.Handler].
 func (h *Handler) LogDropped() int { return h.queue.Dropped() }
 
+// Notices implements [adapter.Handler].
+func (h *Handler) Notices() []string {
+	if f := h.function.Load(); f != nil && f.Notices != nil {
+		return f.Notices()
+	}
+	return nil
+}
+
 // errBug is all that a caller learns of a bug.
 var errBug = errors.New("internal error, the log of the function says more")
 
@@ -194,6 +206,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 			entry.Set("stack", strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
+		h.Notices()
 		h.write(ctx, invocation.Platform, entry, err)
 		return err
 	}

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
 	"sotercall/internal/challenge"
+	"sotercall/internal/filewatch"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret/redact"
 	"sotercall/internal/store"
@@ -29,8 +31,9 @@ type world struct {
 	redact *redact.Redactor
 	client *wechat.Client // connections
 	memory challenge.Memory
-	hosts  map[string]*upstream.Hosts // by their addresses
-	apps   map[string]*app            // by AppID
+	hosts  map[string]*upstream.Hosts      // by their addresses
+	apps   map[string]*app                 // by AppID
+	file   atomic.Pointer[filewatch.Watch] // of the document of the apps; nil if it is in no file
 
 	openers Openers
 	store   *store.Store // nil: none

@@ -42,6 +42,8 @@ func (s *seen) Prepare() <-chan struct{} { return nil }
 
 func (s *seen) LogDropped() int { return 0 }
 
+func (s *seen) Notices() []string { return nil }
+
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

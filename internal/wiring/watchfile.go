@@ -1,0 +1,40 @@
+package wiring
+
+import "sotercall/internal/filewatch"
+
+// What is said of a document that a restart would read anew. /healthz and the log show it.
+const (
+	fileHasChanged = "WECHAT_APPS_FILE has changed since it was read: restart to load it"
+	fileIsMissing  = "WECHAT_APPS_FILE cannot be read any more: a restart would fail"
+	fileIsBack     = "WECHAT_APPS_FILE holds again what was read from it"
+)
+
+// watchFile watches the file that the document of the apps was read from. The zero Content
+// ends that.
+func (w *world) watchFile(loaded filewatch.Content) {
+	if loaded.Path() == "" {
+		w.file.Store(nil)
+		return
+	}
+	w.file.Store(filewatch.New(loaded, WallClock, func(state filewatch.State) {
+		switch state {
+		case filewatch.Changed:
+			w.log.Warn(fileHasChanged)
+		case filewatch.Missing:
+			w.log.Warn(fileIsMissing)
+		default:
+			w.log.Info(fileIsBack)
+		}
+	}))
+}
+
+// notices implements [function.Function.Notices].
+func (w *world) notices() []string {
+	switch w.file.Load().State() {
+	case filewatch.Changed:
+		return []string{fileHasChanged}
+	case filewatch.Missing:
+		return []string{fileIsMissing}
+	}
+	return nil
+}
