@@ -75,6 +75,9 @@ type Handler struct {
 	now   func() time.Time
 	// openVault opens vault.
 	openVault secret.OpenVault
+	// metrics is nil if there are none. served says that they are served here.
+	metrics Metrics
+	served  bool
 
 	once        sync.Once
 	environment map[string]string // set by once, as are the next two
@@ -102,7 +105,7 @@ func New(name string, build Builder, w io.Writer) *Handler {
 // start, which returns the exit status, and ends the process with it. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
 // lines, and nothing else. Started with -version, the process prints its version and ends.
-func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int) {
+func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int, options ...Option) {
 	if isVersion(os.Args[1:]) {
 		printVersion(os.Stdout, name)
 		return
@@ -113,6 +116,9 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 	queue := journal.NewQueue(os.Stderr)
 	h := New(name, build, queue)
 	h.SetVault(open)
+	for _, set := range options {
+		set(h)
+	}
 	takeLibraryLog(h.log, queue)
 	status := start(h, queue)
 	queue.Flush(flushTime)
@@ -238,13 +244,19 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	if err != nil {
 		level = slog.LevelError
 	}
-	if !h.log.Enabled(ctx, level) {
+	if !h.log.Enabled(ctx, level) && h.metrics == nil {
 		return
 	}
 	if dropped := h.queue.Dropped(); dropped > 0 {
 		entry.Set("log_dropped", dropped)
 	}
 	line := entry.Record(h.now(), level, "invocation")
+	if h.metrics != nil {
+		h.metrics.Invocation(line)
+		if !h.log.Enabled(ctx, level) {
+			return
+		}
+	}
 	if platform == adapter.Lambda {
 		line.AddAttrs(metrics(line))
 	}

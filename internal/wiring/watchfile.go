@@ -4,10 +4,12 @@ import "sotercall/internal/filewatch"
 
 // What is said of a document that a restart would read anew. /healthz and the log show it.
 const (
-	fileHasChanged = "WECHAT_APPS_FILE has changed since it was read: restart to load it"
-	fileIsMissing  = "WECHAT_APPS_FILE cannot be read any more: a restart would fail"
-	fileIsBack     = "WECHAT_APPS_FILE holds again what was read from it"
+	fileHasChanged = appsFileVariable + " has changed since it was read: restart to load it"
+	fileIsMissing  = appsFileVariable + " cannot be read any more: a restart would fail"
+	fileIsBack     = appsFileVariable + " holds again what was read from it"
 )
+
+const appsFileVariable = "WECHAT_APPS_FILE"
 
 // watchFile watches the file that the document of the apps was read from. The zero Content
 // ends that.
@@ -16,7 +18,13 @@ func (w *world) watchFile(loaded filewatch.Content) {
 		w.file.Store(nil)
 		return
 	}
-	w.file.Store(filewatch.New(loaded, WallClock, func(state filewatch.State) {
+	w.observer.FileDiffers(appsFileVariable, false)
+	var watch *filewatch.Watch
+	watch = filewatch.New(loaded, WallClock, func(state filewatch.State) {
+		if w.file.Load() != watch { // the file has been read anew
+			return
+		}
+		w.observer.FileDiffers(appsFileVariable, state != filewatch.Same)
 		switch state {
 		case filewatch.Changed:
 			w.log.Warn(fileHasChanged)
@@ -25,7 +33,8 @@ func (w *world) watchFile(loaded filewatch.Content) {
 		default:
 			w.log.Info(fileIsBack)
 		}
-	}))
+	})
+	w.file.Store(watch)
 }
 
 // notices implements [function.Function.Notices].

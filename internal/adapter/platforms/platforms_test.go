@@ -44,6 +44,8 @@ func (s *seen) LogDropped() int { return 0 }
 
 func (s *seen) Notices() []string { return nil }
 
+func (s *seen) Accompany() (stop func(), err error) { return func() {}, nil }
+
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
