@@ -21,6 +21,7 @@ import (
 
 	"sotercall/internal/function"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store"
 	"sotercall/internal/wiring"
 )
 
@@ -90,7 +91,7 @@ func line(attrs ...any) slog.Record {
 
 func TestInvocationIsCountedByItsLogLine(t *testing.T) {
 	const verify = "openapi.soter.verifySignature"
-	m := New(wiring.StoreItems)
+	m := New(store.Items)
 	handler := m.Handler(new(status))
 	value, found := scrape(t, handler).value("sotercall_faults_total")
 	assert.True(t, found, "an increase from 0 is seen")
@@ -136,7 +137,7 @@ func TestInvocationIsCountedByItsLogLine(t *testing.T) {
 
 // promtool check metrics has the same rules.
 func TestMetricsAreNamedAsPrometheusWants(t *testing.T) {
-	m := New(wiring.StoreItems)
+	m := New(store.Items)
 	m.Invocation(line("call", "c", "errCode", 0, "outcome", "genuine", "token_ms", 2.0, "upstream_ms", 90.0, "total_ms", 100.0))
 	m.StoreFailed("token")
 	m.FileDiffers("WECHAT_APPS_FILE", true)
@@ -208,7 +209,7 @@ func TestFirstHundredAppsHaveSeriesOfTheirOwn(t *testing.T) {
 }
 
 func TestScrapesWhileCallsRun(t *testing.T) {
-	m, s := New(wiring.StoreItems), new(status)
+	m, s := New(store.Items), new(status)
 	handler := m.Handler(s)
 	var all sync.WaitGroup
 	for i := range 4 {
