@@ -138,6 +138,19 @@ func TestFileThatHoldsTheSameHasNotChanged(t *testing.T) {
 	assert.Empty(t, w.reports())
 }
 
+// A look costs a stat: only what the times and the size tell from the file before is read.
+func TestFileIsNotReadForNothing(t *testing.T) {
+	w := watch(t, path(t), "first")
+	info, err := os.Stat(w.path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.path, []byte("other"), 0o600)) // as long, in the same file
+	require.NoError(t, os.Chtimes(w.path, info.ModTime(), info.ModTime()))
+	assert.Equal(t, filewatch.Same, w.look(t), "it looks like the one before")
+	later := info.ModTime().Add(time.Second)
+	require.NoError(t, os.Chtimes(w.path, later, later))
+	assert.Equal(t, filewatch.Changed, w.look(t), "the twin")
+}
+
 // A volume of Kubernetes has the file behind two links: apps.json to ..data/apps.json, and
 // ..data to a folder. An update replaces the second link.
 func TestVolumeOfKubernetes(t *testing.T) {

@@ -56,7 +56,8 @@ func New(storeItems []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), codes: map[int64]string{0: "0"}, apps: newApps(),
 		calls: prometheus.NewCounterVec(counter("calls_total",
-			"Calls by name, outcome and errCode, as in the log; errcode is other for one that call.md does not have."), []string{"call", "outcome", "errcode"}),
+			"Calls by name, outcome and errCode, as in the log; errcode is other for one that call.md does not have."),
+			[]string{"call", "outcome", "errcode"}),
 		faults: prometheus.NewCounter(counter("faults_total",
 			"Calls whose errCode tells of a fault of the deployment, of WeChat or on the way there, and not of the request.")),
 		duration: prometheus.NewHistogramVec(histogram("call_duration_seconds",
