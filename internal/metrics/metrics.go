@@ -71,7 +71,7 @@ func New(storeItems []string) *Metrics {
 		storeFails: prometheus.NewCounterVec(counter("store_errors_total",
 			"Operations that the store failed, by what they were about."), []string{"item"}),
 		differs: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sotercall_file_differs",
-			Help: "1 while the file that a variable names holds something else than what was loaded from it."}, []string{"variable"}),
+			Help: "1 while the file that a variable names is not the one that is loaded, or cannot be used."}, []string{"variable"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "sotercall_build_info", Help: "Always 1; the label has the version.",
 		ConstLabels: prometheus.Labels{"version": version.String()}})

@@ -24,8 +24,8 @@ type Observer interface {
 	// StoreFailed is called when the store could not do what was asked of it about an item;
 	// see [sotercall/internal/store.Items].
 	StoreFailed(item string)
-	// FileDiffers is called when the file that a variable names begins to hold something
-	// else than what was read from it, and when that ends.
+	// FileDiffers is called when the file that a variable names begins to be another than the
+	// one that was loaded, or of no use, and when that ends.
 	FileDiffers(variable string, differs bool)
 }
 

@@ -151,7 +151,7 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	if w.keys == nil || w.keysIn != in {
 		w.keysIn = in
 		if file != "" {
-			w.keys = authkeys.NewVerifier(authkeys.NewFile(file))
+			w.keys = authkeys.NewVerifier(w.watchedKeys(file))
 		} else {
 			w.keys = authkeys.NewVerifier(in.AuthKeys)
 		}

@@ -1,15 +1,26 @@
 package wiring
 
-import "sotercall/internal/filewatch"
+import (
+	"sync/atomic"
 
-// What is said of a document that a restart would read anew. /healthz and the log show it.
+	"sotercall/internal/authkeys"
+	"sotercall/internal/filewatch"
+)
+
+// What is said of files. /healthz and the log show it. The document of the apps is read at the
+// start; AuthKeys are read anew by themselves, unless their file has become useless.
 const (
 	fileHasChanged = appsFileVariable + " has changed since it was read: restart to load it"
 	fileIsMissing  = appsFileVariable + " cannot be read any more: a restart would fail"
 	fileIsBack     = appsFileVariable + " holds again what was read from it"
+	keysAreUseless = keysFileVariable + " cannot be used as it is now: calls are refused until it can"
+	keysAreUsable  = keysFileVariable + " can be used again"
 )
 
-const appsFileVariable = "WECHAT_APPS_FILE"
+const (
+	appsFileVariable = "WECHAT_APPS_FILE"
+	keysFileVariable = "AUTHKEYS_FILE"
+)
 
 // watchFile watches the file that the document of the apps was read from. The zero Content
 // ends that.
@@ -37,13 +48,43 @@ func (w *world) watchFile(loaded filewatch.Content) {
 	w.file.Store(watch)
 }
 
+// keysFile is the file of AuthKeys.
+type keysFile struct {
+	*authkeys.File
+	isUseless atomic.Bool
+}
+
+// watchedKeys returns the file of AuthKeys, which is read when it is needed. From now on it is
+// watched.
+func (w *world) watchedKeys(path string) *authkeys.File {
+	file := &keysFile{File: authkeys.NewFile(path)}
+	file.OnProblem(func(problem error) {
+		w.observer.FileDiffers(keysFileVariable, problem != nil)
+		file.isUseless.Store(problem != nil)
+		if problem != nil {
+			w.log.Warn(keysAreUseless, "error", problem.Error())
+		} else {
+			w.log.Info(keysAreUsable)
+		}
+	})
+	w.observer.FileDiffers(keysFileVariable, false)
+	w.keysFile.Store(file)
+	return file.File
+}
+
 // notices implements [function.Function.Notices].
-func (w *world) notices() []string {
+func (w *world) notices() (all []string) {
 	switch w.file.Load().State() {
 	case filewatch.Changed:
-		return []string{fileHasChanged}
+		all = append(all, fileHasChanged)
 	case filewatch.Missing:
-		return []string{fileIsMissing}
+		all = append(all, fileIsMissing)
 	}
-	return nil
+	if keys := w.keysFile.Load(); keys != nil {
+		keys.Watch()
+		if keys.isUseless.Load() {
+			all = append(all, keysAreUseless)
+		}
+	}
+	return all
 }

@@ -86,3 +86,31 @@ func TestChangedDocumentIsNoticed(t *testing.T) {
 		assert.NotContains(t, text, "secret-of-", name)
 	}
 }
+
+// A file of AuthKeys is read anew by itself. One that cannot be used is noticed, also before a
+// call needs it.
+func TestUselessFileOfAuthKeysIsNoticed(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "authkeys.json"), new(hosted.Log)
+	put := func(content string) {
+		require.NoError(t, os.WriteFile(path+".next", []byte(content), 0o600))
+		require.NoError(t, os.Rename(path+".next", path))
+	}
+	put(`{"authKeys":[]}`)
+	f, err := Openers{}.Verify(map[string]string{"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": path},
+		slog.New(journal.NewHandler(log, slog.LevelInfo)), new(slog.LevelVar))
+	require.NoError(t, err)
+	notices := func(want ...string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return strings.Join(f.Notices(), ";") == strings.Join(want, ";") }, time.Minute, 10*time.Millisecond)
+	}
+	notices()
+	put(`{"authKeys":[{"openid":"oUser"}]}`)
+	notices(keysAreUseless)
+	put(`{"authKeys":[]} `)
+	notices()
+	require.NoError(t, os.Remove(path))
+	notices(keysAreUseless)
+	assert.Equal(t, 2, strings.Count(log.String(), keysAreUseless), "once for each change: %s", log)
+	assert.Equal(t, 1, strings.Count(log.String(), keysAreUsable))
+	assert.Contains(t, log.String(), "entry 0 of authKeys", "the log says why")
+}

@@ -35,6 +35,7 @@ type world struct {
 	hosts    map[string]*upstream.Hosts      // by their addresses
 	apps     map[string]*app                 // by AppID
 	file     atomic.Pointer[filewatch.Watch] // of the document of the apps; nil if it is in no file
+	keysFile atomic.Pointer[keysFile]        // nil if AuthKeys are in no file
 
 	openers Openers
 	store   *store.Store // nil: none
