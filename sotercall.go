@@ -186,8 +186,8 @@ func init() {
 // read before FromEnv returns, within 5 seconds, and again every 5 minutes.
 //
 // All variables of functions/service work but SOTER_VERIFIER=cloudcall, which is refused:
-// only a function on SCF can make a Cloud Call. PORT, HOST, REQUEST_TIMEOUT and
-// IDLE_TIMEOUT are of the program's own server.
+// only a function on SCF can make a Cloud Call. PORT, HOST, REQUEST_TIMEOUT,
+// IDLE_TIMEOUT and METRICS_PORT are not read: the program has a server of its own.
 func FromEnv(options ...func(*Env)) (*Service, error) {
 	env := Env{vault: noSecretsManager}
 	for _, option := range options {
