@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,16 @@ import (
 
 // TestDocumentedGoModule runs the commands of docs/go.md as they stand, beside a copy of the
 // project: a program in a module of its own, by replace, and then from a vendored copy when
-// the project is gone. Modules come from the cache that has built this test.
+// the project is gone. Modules come from the cache, where "go mod tidy" of this project, a
+// step of scripts/test, has put what "go mod tidy" of another needs.
 func TestDocumentedGoModule(t *testing.T) {
 	need.Time(t)
+	offline := append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
+	tidy := exec.CommandContext(t.Context(), "go", "mod", "tidy", "-diff")
+	tidy.Dir, tidy.Env = root, offline
+	if said, err := tidy.CombinedOutput(); err != nil && strings.Contains(string(said), "GOPROXY=off") {
+		need.Met(t, errors.New("modules are missing: go mod tidy downloads them"))
+	}
 	project := copyOfTree(t)
 	folder := t.TempDir()
 	require.NoError(t, os.Rename(project, filepath.Join(folder, "sotercall")))
@@ -27,7 +35,7 @@ func TestDocumentedGoModule(t *testing.T) {
 		t.Helper()
 		c := exec.CommandContext(t.Context(), "sh", "-c", command)
 		c.Dir = in
-		c.Env = append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
+		c.Env = offline
 		printed, err := c.CombinedOutput()
 		require.NoError(t, err, "%s\n%s", command, printed)
 		return string(printed)
