@@ -45,10 +45,10 @@ func (w *world) verifyPlan(s verifySettings) doctor.Plan {
 		p.Judge, p.JudgedBy, p.InvocationOnly = w.cloudCall(), "the gateway of Cloud Calls", true
 	case s.Verifier == "local":
 		p.Judge, p.JudgedBy = w.localKeys(s.AuthKeysFile, w.store), "the key that is enrolled here"
-	case s.AccessTokenMode == "cloudbase":
-		p.Judge, p.JudgedBy, p.InvocationOnly = w.platform, "WeChat", !isFile(accesstoken.CloudBaseFile)
-	case s.AccessTokenMode == "none":
-		p.Judge, p.JudgedBy = w.platform, "WeChat, through the open API service (开放接口服务),"
+	case !s.fetches():
+		mode := s.mode()
+		p.Judge, p.JudgedBy = w.platform, mode.judgedBy
+		p.InvocationOnly = mode.invocationOnly != nil && mode.invocationOnly()
 	}
 	p.Store = w.checkedStore(from.store != nil && len(s.apps.Apps) > 0, s.apps, len(s.ChallengeSecret) > 0, true)
 	return p
