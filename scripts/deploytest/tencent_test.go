@@ -94,6 +94,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 			"PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
 			"Environment": {"Variables": [
 				{"Key": "ACCESS_TOKEN_MODE", "Value": "stable"},
+				{"Key": "CHALLENGE_SECRET", "Value": "the value of CHALLENGE_SECRET"},
 				{"Key": "HTTP_AUTH", "Value": "platform"},
 				{"Key": "LOG_LEVEL", "Value": "info"},
 				{"Key": "SOTER_VERIFIER", "Value": "wechat"},
