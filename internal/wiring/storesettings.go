@@ -41,8 +41,10 @@ func (s storeSettings) isSet() bool { return len(s.named()) > 0 }
 
 // check refuses two stores.
 func (s storeSettings) check(check *checker) {
-	if all := s.named(); len(all) > 1 {
-		check.That(false, all[0].variable+" and "+all[1].variable, "name two stores: set one of them")
+	for _, other := range s.named() {
+		if first := s.chosen(); other.variable != first.variable {
+			check.That(false, first.variable+" and "+other.variable, "name two stores: set one of them")
+		}
 	}
 }
 
