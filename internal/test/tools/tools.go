@@ -1,7 +1,7 @@
 // Package tools installs other people's programs, at the versions that the folder
 // scripts/tools pins: Python's into one environment, Go's each built from its module,
 // Java's libraries from a pom.xml. They are kept in the user's cache, once per content
-// of the file that pins them. Tests run them; see package need.
+// of the file that pins them. Tests run them, see package need, and so does scripts/release.
 package tools
 
 import (
