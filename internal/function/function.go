@@ -94,11 +94,14 @@ func New(name string, build Builder, w io.Writer) *Handler {
 // Main hosts the function called name on the platform that has started the
 // process, and ends with it. Logs go to stderr, which all platforms collect. A reader of
 // stderr that goes away or stops reading costs lines, and nothing else. Started with -version, the process prints
-// its version and ends.
+// its version and ends; with -health, it asks the server that runs beside it how it is.
 func Main(name string, build Builder) {
-	if isVersion(os.Args[1:]) {
+	switch {
+	case isOnly(os.Args[1:], "version"):
 		printVersion(os.Stdout, name)
 		return
+	case isOnly(os.Args[1:], "health"):
+		os.Exit(adapter.CheckHealth(os.Stdout))
 	}
 	// Otherwise the runtime ends the process when it writes to a stderr that nobody
 	// reads any more (os/signal, "SIGPIPE").

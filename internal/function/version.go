@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 
 	"sotercall/internal/version"
 )
 
-// isVersion reports whether a command line asks for the version. Platforms start a
-// function without arguments.
-func isVersion(args []string) bool {
-	return len(args) == 1 && slices.Contains([]string{"-version", "--version"}, args[0])
+// isOnly reports whether a command line is one flag of a name. Platforms start a function
+// without arguments.
+func isOnly(args []string, name string) bool {
+	return len(args) == 1 && (args[0] == "-"+name || args[0] == "--"+name)
 }
 
 // printVersion prints which version the function called name is, in one line.

@@ -41,16 +41,24 @@ func Python(ctx context.Context) (bin string, err error) {
 	return filepath.Join(environment, "bin"), err
 }
 
+// Compose is the package of Docker Compose. Its module is beside the others': it is made of
+// so much that they would be built anew with each change of it.
+const Compose = "github.com/docker/compose/v2/cmd"
+
 // Go returns the path of a program, given by its package, whose module the go.mod of
 // the folder names.
 func Go(ctx context.Context, pkg string) (program string, err error) {
-	mod, err := pinned(ctx, "go.mod")
+	name := "go.mod"
+	if pkg == Compose {
+		name = "compose/go.mod"
+	}
+	mod, err := pinned(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	sum := filepath.Join(filepath.Dir(mod), "go.sum")
 	built, err := install("go-"+path.Base(pkg), []string{mod, sum}, func(folder string) error {
-		return run(ctx, filepath.Dir(mod), "go", "build", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
+		return run(ctx, filepath.Dir(mod), "go", "build", "-trimpath", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
 	})
 	return filepath.Join(built, path.Base(pkg)), err
 }
