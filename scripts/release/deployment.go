@@ -84,8 +84,18 @@ func prebuilt(template, processor string) (string, error) {
 
 // loaded returns the Compose file for an image that docker load has read, instead of one
 // that is built.
-func loaded(compose, number string) (string, error) {
-	return replaceOnce(cutBlocks(compose, "    build:\n"), "image: sotercall\n", "image: sotercall:"+number+"\n")
+func loaded(compose, number string) (text string, err error) {
+	text = cutBlocks(compose, "    build:\n")
+	for before, after := range map[string]string{
+		"image: sotercall\n":              "image: sotercall:" + number + "\n",
+		"From the root of the repository": "In the folder of the release, after docker load",
+		"docker compose -f deploy/container/compose.service.yaml up -d --build": "docker compose up -d",
+	} {
+		if text, err = replaceOnce(text, before, after); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
 }
 
 // cutBlocks removes each line that is header, and what is indented below it.
