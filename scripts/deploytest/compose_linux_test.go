@@ -186,9 +186,10 @@ func buildServiceImage(t *testing.T, folder string) {
 func importPrograms(t *testing.T, folder, image string, programs ...string) {
 	t.Helper()
 	root := filepath.Join(folder, "root-"+strings.ReplaceAll(image, ":", "-"))
-	for _, name := range []string{"tmp", "data", "config", "etc/caddy"} {
+	for _, name := range []string{"tmp", "data", "config", "etc/caddy", "usr/bin"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(root, name), 0o777))
 	}
+	require.NoError(t, os.Symlink("usr/bin", filepath.Join(root, "bin")))
 	files := []string{}
 	for _, program := range append(programs, "cat") {
 		found, err := exec.LookPath(program)
