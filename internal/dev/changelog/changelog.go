@@ -21,7 +21,7 @@ type Changelog struct {
 type release struct{ number, changes string }
 
 // Parse reads the text of a changelog. It returns an error unless the text begins with the
-// section [Unreleased], which may be empty, and has a release after it.
+// section of unreleased changes, which may be empty, and has a release after it.
 func Parse(text string) (Changelog, error) {
 	found := heading.FindAllStringSubmatchIndex(text, -1)
 	var sections []release
