@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"sotercall/internal/version"
 )
 
-// isOnly reports whether a command line is one flag of a name. Platforms start a function
-// without arguments.
-func isOnly(args []string, name string) bool {
-	return len(args) == 1 && (args[0] == "-"+name || args[0] == "--"+name)
+// isVersion reports whether a command line asks for the version. Platforms start a
+// function without arguments.
+func isVersion(args []string) bool {
+	return len(args) == 1 && slices.Contains([]string{"-version", "--version"}, args[0])
 }
 
 // printVersion prints which version the function called name is, in one line.

@@ -1,4 +1,4 @@
-package adapter
+package platforms
 
 import (
 	"bufio"
@@ -11,13 +11,15 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"sotercall/internal/adapter"
 )
 
 // healthTimeout bounds how long [CheckHealth] waits. It is shorter than the time-out of
 // the image's HEALTHCHECK.
 const healthTimeout = 2 * time.Second
 
-// CheckHealth asks the server that runs with the same HOST and PORT for [HealthPath],
+// CheckHealth asks the server that runs with the same HOST and PORT for [adapter.HealthPath],
 // and prints the first line of the response, or why there is none. It returns the exit
 // status for a container's health check: 0 if the response is 200, 1 otherwise.
 func CheckHealth(stdout io.Writer) int {
@@ -37,7 +39,7 @@ func askHealth(ctx context.Context, host, port string) (status int, line string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	url := "http://" + net.JoinHostPort(reachable(host), port) + HealthPath
+	url := "http://" + net.JoinHostPort(reachable(host), port) + adapter.HealthPath
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err.Error()
