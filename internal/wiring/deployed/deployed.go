@@ -26,7 +26,7 @@ func Stores() wiring.Openers {
 // ends with it; see [function.Main]. Started with -health, it asks the server that runs
 // beside it; see [platforms.CheckHealth].
 func Main(name string, build function.Builder) {
-	if slices.Equal(os.Args[1:], []string{"-health"}) {
+	if len(os.Args) == 2 && slices.Contains([]string{"-health", "--health"}, os.Args[1]) {
 		os.Exit(platforms.CheckHealth(os.Stdout))
 	}
 	function.Main(name, build, secrets.Open, platforms.Start)
