@@ -301,6 +301,12 @@ func (e engine) requireReleasedImage(t *testing.T, goImage string) {
 	assert.Contains(t, e.must(t, "load", "-i", file), image)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", image) })
 	assert.Equal(t, "linux/"+runtime.GOARCH, e.must(t, "inspect", "-f", "{{.Os}}/{{.Architecture}}", image))
+	c := container{url: "http://127.0.0.1:" + freePort(t), log: new(hosted.Log)}
+	id := e.must(t, "run", "-d", "--read-only", "--cap-drop", "ALL", "--network", "host", "-e", "HOST=127.0.0.1",
+		"-e", "PORT="+strings.TrimPrefix(c.url, "http://127.0.0.1:"), "-e", "ACCESS_TOKEN_MODE=none", "-e", "HTTP_BEARER_TOKENS="+bearer, image)
+	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
+	c.wait(t)
+	assert.Equal(t, "ok", e.must(t, "exec", id, "/function", "-health"))
 	printed := e.must(t, "run", "--rm", "--network", "none", image, "-version")
 	assert.Equal(t, "service", strings.Fields(printed)[0])
 	assert.True(t, strings.HasPrefix(strings.Fields(printed)[1], version.Number), printed)

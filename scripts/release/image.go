@@ -18,7 +18,8 @@ import (
 func (r release) imageName() string { return "sotercall:" + r.number }
 
 // addImage builds the image of functions/service for a processor, and saves it as an asset
-// that docker load reads. The further arguments go to docker build.
+// that docker load reads. The further arguments go to docker build. Another processor than
+// this computer's takes BuildKit, which Docker has by default since version 23.
 func (r release) addImage(ctx context.Context, arch string, further []string) error {
 	if !slices.ContainsFunc(processors, func(p struct{ arch, aws string }) bool { return p.arch == arch }) {
 		return fmt.Errorf("-arch %s: arm64 or amd64", arch)
