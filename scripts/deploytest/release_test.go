@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestReleaseIsDeployedFromItsFiles(t *testing.T) {
 
 	r := fromRelease{t: t, folder: t.TempDir()}
 	require.NoError(t, os.CopyFS(r.folder, os.DirFS(assets)))
+	t.Run("files", func(t *testing.T) { r.on(t).testFiles() })
 	t.Run("checksums", func(t *testing.T) { r.on(t).testChecksums() })
 	t.Run("SBOM", func(t *testing.T) { r.on(t).testSBOMs() })
 	t.Run("AWS", func(t *testing.T) { r.on(t).testAWS() })
@@ -81,6 +83,32 @@ func (r fromRelease) shell(env []string, command string, others ...string) (said
 	shell.Env = append([]string{"PATH=" + path, "HOME=" + r.t.TempDir(), "SAM_CLI_TELEMETRY=0"}, env...)
 	out, err := shell.CombinedOutput()
 	return string(out), err
+}
+
+// testFiles compares the files with the table of the documents. Images are made by a
+// command of their own, which functions/service tests.
+func (r fromRelease) testFiles() {
+	for _, document := range []string{"releases.md", "zh-CN/releases.md"} {
+		text, err := os.ReadFile("../docs/" + document)
+		require.NoError(r.t, err)
+		left := map[string]bool{}
+		entries, err := os.ReadDir(r.folder)
+		require.NoError(r.t, err)
+		for _, entry := range entries {
+			left[entry.Name()] = true
+		}
+		for _, row := range regexp.MustCompile("(?m)^\\| `.*$").FindAllString(string(text), -1) {
+			for _, name := range regexp.MustCompile("`([^` ]+\\.[a-z]+|Caddyfile|SHA256SUMS)`").FindAllStringSubmatch(row, -1) {
+				found, err := filepath.Glob(filepath.Join(r.folder, name[1]))
+				require.NoError(r.t, err)
+				assert.True(r.t, len(found) > 0 || strings.HasPrefix(name[1], "image-"), "%s names %s", document, name[1])
+				for _, file := range found {
+					delete(left, filepath.Base(file))
+				}
+			}
+		}
+		assert.Empty(r.t, left, "%s does not say what these are for", document)
+	}
 }
 
 func (r fromRelease) testChecksums() {

@@ -28,9 +28,20 @@ type program struct {
 // packages runs scripts/package for each processor, below work. It puts the zips into
 // assets, such as lambda-arm64-verify.zip and scf-verify.zip, and returns the programs.
 func (r release) packages(ctx context.Context, work string) (programs []program, err error) {
-	for _, processor := range processors {
+	if os.Getenv(gobuild.SharedFolder) == "" { // what both runs need is linked once
+		shared := filepath.Join(work, "shared")
+		if err := os.Mkdir(shared, 0o755); err != nil {
+			return nil, err
+		}
+		r.env = append(os.Environ(), gobuild.SharedFolder+"="+shared)
+	}
+	for i, processor := range processors {
 		folder := filepath.Join(work, processor.arch)
-		if err := r.command(ctx, "go", "run", "./scripts/package", "-arch", processor.arch, "-out", folder); err != nil {
+		pack := []string{"run", "./scripts/package", "-arch", processor.arch, "-out", folder}
+		if i > 0 {
+			pack = append(pack, "-only", "lambda") // those for Tencent have one processor
+		}
+		if err := r.command(ctx, "go", pack...); err != nil {
 			return nil, err
 		}
 		zips, err := filepath.Glob(filepath.Join(folder, "*", "*.zip"))
@@ -48,7 +59,6 @@ func (r release) packages(ctx context.Context, work string) (programs []program,
 				programs = append(programs, p)
 				cloud += "-" + processor.aws
 			}
-			// Those for Tencent are of one processor: the second run makes the same bytes.
 			if err := copyFile(file, filepath.Join(r.assets(), cloud+"-"+name)); err != nil {
 				return nil, err
 			}
@@ -85,7 +95,7 @@ func (r release) sameVersion(ctx context.Context, function, said string) error {
 // command runs a command in the root of the module.
 func (r release) command(ctx context.Context, name string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
-	command.Dir = r.root
+	command.Dir, command.Env = r.root, r.env
 	if said, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, said)
 	}

@@ -48,6 +48,7 @@ type release struct {
 	tag    string // "" in a dry run
 	number string // of the version, such as 0.3.0
 	stdout io.Writer
+	env    []string // of the commands that it runs; nil is its own
 }
 
 // assets is the folder of the files to download.
