@@ -130,10 +130,7 @@ func (s Embedded) settings() (verifySettings, challengeSettings, error) {
 	s.addresses(&check, &v)
 	s.secrets(&check, v)
 	if s.Store != nil {
-		v.Store = storeSettings{DynamoDBTable: s.StorePlace}
-		if s.Store.Variable == "REDIS_URL" {
-			v.Store = storeSettings{RedisURL: secret.New(s.StorePlace)}
-		}
+		v.Store.given = namedStore{s.Store.Variable, secret.New(s.StorePlace)}
 		check.Required(s.Store.Variable, s.StorePlace != "")
 	}
 	ttl := s.ChallengeTTL

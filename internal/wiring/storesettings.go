@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 
 	"sotercall/internal/secret"
@@ -14,6 +15,8 @@ import (
 type storeSettings struct {
 	RedisURL      secret.Text `env:"REDIS_URL"`
 	DynamoDBTable string      `env:"DYNAMODB_TABLE"`
+
+	given namedStore // by a program, which sets no variables
 }
 
 // namedStore is a store by its variable and the value of that.
@@ -22,9 +25,9 @@ type namedStore struct {
 	place    secret.Text
 }
 
-// named are the stores that the variables name. Only one may be set.
+// named are the stores that there are. Only one may be set.
 func (s storeSettings) named() []namedStore {
-	all := []namedStore{{"REDIS_URL", s.RedisURL}, {"DYNAMODB_TABLE", secret.New(s.DynamoDBTable)}}
+	all := []namedStore{s.given, {"REDIS_URL", s.RedisURL}, {"DYNAMODB_TABLE", secret.New(s.DynamoDBTable)}}
 	return slices.DeleteFunc(all, func(n namedStore) bool { return n.place.IsZero() })
 }
 
@@ -34,6 +37,18 @@ func (s storeSettings) chosen() namedStore {
 		return all[0]
 	}
 	return namedStore{}
+}
+
+// secrets are the places that hold a password, as their variables say.
+func (s storeSettings) secrets() (all []secret.Text) {
+	for _, variable := range described(reflect.TypeFor[storeSettings]()) {
+		for _, n := range s.named() {
+			if variable.Secret && n.variable == variable.Name {
+				all = append(all, n.place)
+			}
+		}
+	}
+	return all
 }
 
 // isSet reports whether there is a store.

@@ -61,5 +61,5 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 // secrets are those that no text from outside may bring into a log or an answer,
 // beside each app's own.
 func (s tokenSettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.Store.RedisURL}, s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
+	return slices.Concat(s.Store.secrets(), s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
 }

@@ -153,5 +153,5 @@ func (s verifySettings) checkPair(check *checker) {
 // secrets are those that no text from outside may bring into a log or an answer,
 // beside each app's own.
 func (s verifySettings) secrets() []secret.Text {
-	return slices.Concat([]secret.Text{s.Store.RedisURL}, s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
+	return slices.Concat(s.Store.secrets(), s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
 }

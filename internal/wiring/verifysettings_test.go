@@ -220,3 +220,20 @@ func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
 	}
 	assert.ElementsMatch(t, names, secret.Variables)
 }
+
+// A store has one place, whether a variable names it or a program hands it in. What holds
+// a password there is a secret.
+func TestStoreIsTheSameHoweverItIsNamed(t *testing.T) {
+	url := secret.New("redis://:a-password-of-the-test@127.0.0.1:6379")
+	for _, s := range []storeSettings{{RedisURL: url}, {given: namedStore{"REDIS_URL", url}}} {
+		assert.True(t, s.isSet())
+		assert.Equal(t, namedStore{"REDIS_URL", url}, s.chosen())
+		assert.Equal(t, []secret.Text{url}, s.secrets())
+	}
+	for _, s := range []storeSettings{{DynamoDBTable: "table"}, {given: namedStore{"DYNAMODB_TABLE", secret.New("table")}}} {
+		assert.True(t, s.isSet())
+		assert.Equal(t, "DYNAMODB_TABLE", s.chosen().variable)
+		assert.Empty(t, s.secrets(), "a table's name is none")
+	}
+	assert.False(t, storeSettings{}.isSet())
+}
