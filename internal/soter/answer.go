@@ -21,14 +21,14 @@ type Answer struct {
 
 // ParseAnswer reads a resultJSON of any size. Only raw must be readable, because WeChat
 // signs for phones that nobody here has seen. It is a string in a JSON object, in UTF-8,
-// with unique names. All other members may have any name and any value, nested ones
-// included, or be absent. As by [ParseResult], unescaped control characters in values are
+// with unique names. All other members may be absent, or have any name and any value,
+// nested ones included. As by [ParseResult], unescaped control characters in values are
 // accepted. For a text that ParseResult accepts, both return the same raw, cpu_id and
 // counter.
 //
-// A text with two possible readings is refused. It has a duplicate name, a name that
-// differs from raw by case alone, a control character in a name, half a surrogate pair, or
-// anything after the object. The error is ErrMalformed, and the Answer with it is zero.
+// A text with two possible readings is refused: duplicate names, a name that differs from
+// raw by case alone, control characters in names, half a surrogate pair, trailing text. The
+// error is ErrMalformed, and the Answer with it is zero.
 func ParseAnswer(jsonString string) (Answer, error) {
 	var r answerReader
 	if err := readFlat(escapeControls([]byte(jsonString)), &r); err != nil {
