@@ -6,7 +6,7 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// systemError is what the SDK makes of every gateway code that it does not know.
+// systemError is the SDK's code for every gateway code that it does not know.
 const systemError = -501001
 
 // gatewayCodes are the gateway's own error codes (wx-server-sdk,
@@ -25,7 +25,7 @@ var gatewayCodes = map[string]int{
 	"FUNCTIONS_EXECUTE_FAIL":          -504002,
 }
 
-// advice is what to do about a platform's refusal.
+// advice says how to fix a platform's refusal.
 var advice = map[int]string{
 	openapi.CodeNoPermission:  "config.json of the function must list " + API + " under permissions.openapi; a change counts after a new upload and up to ten minutes",
 	openapi.CodeTimeout:       "the platform did not wait for WeChat any longer",
@@ -33,11 +33,11 @@ var advice = map[int]string{
 	openapi.CodeIllegalSource: "the platform does not take this call from here",
 }
 
-// noTicket is what to do about an invocation without a ticket.
+// noTicket says how to fix an invocation without a ticket.
 const noTicket = "a Mini Program page must call this function itself; a function that is called by another function gets none. " +
 	"There, take SOTER_VERIFIER away and set WECHAT_APPID and WECHAT_APPSECRET, so that verify asks WeChat by HTTPS"
 
-// explained adds what to do to a gateway's message.
+// explained appends the advice to a gateway's message.
 func explained(code, message string) string {
 	if code == "INVALID_WX_ACCESS_TOKEN" || code == "INVALID_PARAM" && strings.Contains(message, FieldAPIToken) {
 		return message + " (" + noTicket + ")"
@@ -45,7 +45,7 @@ func explained(code, message string) string {
 	return message
 }
 
-// refused words the errorCode of a [Response].
+// refused returns the error for the errorCode of a [Response].
 func refused(code int) error {
 	detail, ok := advice[code]
 	if !ok {

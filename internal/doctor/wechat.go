@@ -18,13 +18,14 @@ import (
 	"sotercall/internal/secret"
 )
 
-// event is deploy/events/direct.json: the image is built without that folder.
+// event is deploy/events/direct.json, copied because the image is built without that
+// folder.
 //
 //go:embed event.json
 var event []byte
 
-// recorded returns the question of event, which a phone of the sandbox has signed for a
-// user whom WeChat does not know.
+// recorded returns the request in event. A phone of the sandbox has signed it, for a user
+// that WeChat does not know.
 func recorded(appID string) openapi.Request {
 	var q struct{ OpenID, JSONString, JSONSignature string }
 	_ = json.Unmarshal(event, &q, json.MatchCaseInsensitiveNames(true)) // a test reads it
@@ -90,7 +91,7 @@ func (fixed) Refused(secret.Text) (why accesstoken.Why, isNew bool) {
 	return accesstoken.Refused, false
 }
 
-// judge tries what verifies without a token that we fetch.
+// judge tries a verifier that needs no token of ours.
 func (e *examination) judge(ctx context.Context) {
 	const name = "permission"
 	switch {
@@ -132,7 +133,7 @@ func (e *examination) verify(ctx context.Context, name, by string, verifier open
 	}
 }
 
-// ofToken says why there is no token, and what to do.
+// ofToken returns why there is no token, and what to do.
 func ofToken(err error, app App) (text, do string) {
 	refusal, refused := errors.AsType[*accesstoken.Refusal](err)
 	switch {
@@ -166,7 +167,7 @@ func ofToken(err error, app App) (text, do string) {
 	return text, toDo(refusal.ErrCode)
 }
 
-// codeNotListed says that the address we come from is not on the allow-list.
+// codeNotListed says that our IP address is not on the allow-list.
 const codeNotListed = 40164
 
 // addressIn returns the address that WeChat's refusal names ("invalid ip 203.0.113.7 ipv6
@@ -180,7 +181,7 @@ func addressIn(errMsg string) string {
 	return "the function's egress address"
 }
 
-// worded puts the code before a message that does not have it.
+// worded puts the code before a message without one.
 func worded(code int, message string) string {
 	if number := fmt.Sprint(code); !strings.Contains(message, number) {
 		return number + " " + message
@@ -188,7 +189,7 @@ func worded(code int, message string) string {
 	return message
 }
 
-// link is one of Markdown, in the table of codes.
+// link matches a link of Markdown, as in the table of codes.
 var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`) })
 
 // toDo returns the advice of the table of codes.

@@ -8,17 +8,17 @@ import "context"
 // Trust is an allow-list: only [Backend] and [User] make a Caller with rights, and only
 // code that has seen the proof calls them. A field that a client writes proves nothing.
 type Caller struct {
-	standing standing
+	role role
 	openid   string
 	app      string // the AppID of the caller's app, as the platform states it
 	onlyApp  string // the AppID of the only app that its proof is good for
 	why      string // why the caller is not known; shown to that caller only
 }
 
-type standing byte
+type role byte
 
 const (
-	unknown  standing = iota
+	unknown  role = iota
 	nameless          // a user without a known openid of this app
 	user
 	backend
@@ -26,7 +26,7 @@ const (
 
 // Backend returns the developer's own backend, which may name any user. The cloud's
 // authorization of a direct invocation proves it, or a secret that only a backend has.
-func Backend() Caller { return Caller{standing: backend} }
+func Backend() Caller { return Caller{role: backend} }
 
 // User returns a user that the platform vouches for. Such a user's requests concern that
 // user only. Without an openid, the Caller is unknown.
@@ -34,7 +34,7 @@ func User(openid string) Caller {
 	if openid == "" {
 		return Caller{}
 	}
-	return Caller{standing: user, openid: openid}
+	return Caller{role: user, openid: openid}
 }
 
 // Unknown returns a caller without any proof of its identity; why says what is missing. A
@@ -43,31 +43,31 @@ func Unknown(why string) Caller { return Caller{why: why} }
 
 // Nameless returns a user without an openid of this app; why says what the platform states
 // instead. No secret turns such a user into a backend.
-func Nameless(why string) Caller { return Caller{standing: nameless, why: why} }
+func Nameless(why string) Caller { return Caller{role: nameless, why: why} }
 
 // WithProof returns the caller after it has shown a secret that only the developer's
 // backend has. A user that the platform names remains a user: code on the user's side may
 // have found the secret.
 func (c Caller) WithProof() Caller {
-	if c.standing == unknown {
+	if c.role == unknown {
 		return Backend()
 	}
 	return c
 }
 
 // IsBackend reports whether the caller is the developer's own backend.
-func (c Caller) IsBackend() bool { return c.standing == backend }
+func (c Caller) IsBackend() bool { return c.role == backend }
 
 // IsUser reports whether the caller is a user that the platform vouches for.
-func (c Caller) IsUser() bool { return c.standing == user }
+func (c Caller) IsUser() bool { return c.role == user }
 
 // IsNameless reports whether the caller is a user without a known openid.
-func (c Caller) IsNameless() bool { return c.standing == nameless }
+func (c Caller) IsNameless() bool { return c.role == nameless }
 
 // CheckKnown returns the refusal of a caller that is neither a backend nor a user with a
 // known openid; nil for any other. Call it before reading a body.
 func (c Caller) CheckKnown() *Error {
-	if c.standing == backend || c.standing == user {
+	if c.role == backend || c.role == user {
 		return nil
 	}
 	return c.Refused()
@@ -77,11 +77,11 @@ func (c Caller) CheckKnown() *Error {
 // request names; it may be empty. A backend may name any user; a user only himself.
 func (c Caller) ResolveOpenID(openid string) (string, *Error) {
 	switch {
-	case c.standing == backend && openid == "":
+	case c.role == backend && openid == "":
 		return "", invalid("parameter.openid is missing")
-	case c.standing == backend:
+	case c.role == backend:
 		return openid, nil
-	case c.standing != user:
+	case c.role != user:
 		return "", c.Refused()
 	case openid != "" && openid != c.openid:
 		return "", NewError(CodeIllegalSource, "parameter.openid is not the user who calls", nil)
@@ -93,7 +93,7 @@ func (c Caller) ResolveOpenID(openid string) (string, *Error) {
 // one.
 func (c Caller) Refused() *Error {
 	switch {
-	case c.standing == user:
+	case c.role == user:
 		return NewError(CodeIllegalSource, "the call comes from a user, and is only for the developer's own backend", nil)
 	case c.why == "":
 		return NewError(CodeIllegalSource, "nothing says who calls", nil)

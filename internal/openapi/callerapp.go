@@ -29,7 +29,7 @@ func (c Caller) OnlyFor(appID string) Caller {
 // served is empty.
 func (c Caller) ResolveAppID(appID string, served []string) (string, *Error) {
 	fixed := c.onlyApp
-	if c.standing != backend {
+	if c.role != backend {
 		if fixed != "" && c.app != "" && fixed != c.app {
 			return "", NewError(CodeIllegalSource, "the access_token is not one of the app that the user calls from", nil)
 		}
@@ -38,7 +38,7 @@ func (c Caller) ResolveAppID(appID string, served []string) (string, *Error) {
 	switch {
 	case fixed != "":
 		return resolveFixed(fixed, appID, served)
-	case c.standing != backend && (len(served) > 1 || len(served) == 0 && appID != ""):
+	case c.role != backend && (len(served) > 1 || len(served) == 0 && appID != ""):
 		return "", NewError(CodeIllegalSource, "the platform does not say which app the user calls from", nil)
 	case appID != "":
 		return c.resolveNamed(appID, served)
@@ -66,7 +66,7 @@ func (c Caller) resolveNamed(appID string, served []string) (string, *Error) {
 	switch {
 	case len(served) > 0 && slices.Contains(served, appID), len(served) == 0 && (c.app == "" || c.app == appID):
 		return appID, nil
-	case c.standing != backend:
+	case c.role != backend:
 		return "", NewError(CodeIllegalSource, "parameter.appid is not the app that the user calls from", nil)
 	}
 	return "", invalid("parameter.appid is not an app that this function works for")

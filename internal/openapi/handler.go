@@ -41,7 +41,7 @@ func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
 			Refuse: func(e *Error) []byte { return Answer{Err: e}.CloudCall() },
 		},
 		{
-			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: holding(tokens),
+			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: requireToken(tokens),
 			Serve: func(r *http.Request) Result {
 				return h.serve(r, snakeCase, Answer.HTTPSCall)
 			},
@@ -119,8 +119,8 @@ const maxQuery = 8 << 10
 // WeChat advises to reserve 512 characters ("getAccessToken").
 const maxToken = 1 << 10
 
-// holding admits requests with an access_token that tokens knows.
-func holding(tokens Tokens) Gate {
+// requireToken admits requests with an access_token that tokens knows.
+func requireToken(tokens Tokens) Gate {
 	invalid := func() *Error {
 		return Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest")
 	}

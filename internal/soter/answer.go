@@ -26,9 +26,9 @@ type Answer struct {
 // accepted. For a text that ParseResult accepts, both return the same raw, cpu_id and
 // counter.
 //
-// A text with two possible readings is refused: duplicate names, a name that differs from
-// raw by case alone, control characters in names, half a surrogate pair, trailing text. The
-// error is ErrMalformed, and the Answer with it is zero.
+// A text with two readings is refused: duplicate names, a name that equals raw but for
+// case, control characters in names, half a surrogate pair, trailing text. The error is
+// ErrMalformed, and the Answer with it is zero.
 func ParseAnswer(jsonString string) (Answer, error) {
 	var r answerReader
 	if err := readFlat(escapeControls([]byte(jsonString)), &r); err != nil {

@@ -30,7 +30,7 @@ var ALB = &Source{
 		if multiValue { // the load balancer then ignores headers
 			r.MultiValueHeaders = header
 		} else {
-			r.Headers = joined(header)
+			r.Headers = joinValues(header)
 		}
 	},
 }
@@ -100,7 +100,7 @@ func client2(e event, _ http.Header) string { return e.context.object("http").te
 func setHeader2(r *response, header http.Header, _ bool) {
 	r.Cookies = header["Set-Cookie"]
 	delete(header, "Set-Cookie")
-	r.Headers = joined(header)
+	r.Headers = joinValues(header)
 }
 
 // HTTPAPIv1 is an Amazon API Gateway HTTP API with payload format 1.0. Unlike a REST
@@ -134,7 +134,7 @@ func client1(e event, _ http.Header) string { return e.context.object("identity"
 // setHeader1 keeps several values of a header separate, as the format requires.
 func setHeader1(r *response, header http.Header, _ bool) {
 	r.MultiValueHeaders = several(header)
-	r.Headers = joined(header)
+	r.Headers = joinValues(header)
 }
 
 // AWSSchedule is a rule of Amazon EventBridge, or its newer Scheduler.

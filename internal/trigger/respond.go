@@ -65,7 +65,7 @@ func several(header http.Header) http.Header {
 	return multi
 }
 
-func joined(header http.Header) map[string]string {
+func joinValues(header http.Header) map[string]string {
 	single := make(map[string]string, len(header))
 	for name, values := range header {
 		single[name] = strings.Join(values, ", ")

@@ -59,4 +59,4 @@ func contextClient(e event, _ http.Header) string { return e.context.text("sourc
 
 // setHeaderTencent joins the values of a header. The gateways take exactly four
 // members, and refuse a response with more.
-func setHeaderTencent(r *response, header http.Header, _ bool) { r.Headers = joined(header) }
+func setHeaderTencent(r *response, header http.Header, _ bool) { r.Headers = joinValues(header) }

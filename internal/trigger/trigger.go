@@ -117,8 +117,8 @@ var (
 // from a gateway that we do not know, and that may admit anybody.
 //
 // Event types: Amazon API Gateway, Lambda and Elastic Load Balancing guides and
-// aws-lambda-go events/; Tencent Cloud documents 583/96099 (function URL) and 876/41776
-// (CloudBase HTTP access), scf-go-lib events/ (API gateway, timer).
+// aws-lambda-go events/. For Tencent Cloud: documents 583/96099 (function URL) and
+// 876/41776 (CloudBase HTTP access), scf-go-lib events/ (API gateway, timer).
 func Read(payload []byte) Event {
 	if len(payload) > MaxPayload {
 		return Event{Source: Unknown, Err: errTooLarge}
