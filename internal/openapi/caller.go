@@ -8,18 +8,18 @@ import "context"
 // Trust is an allow-list: only [Backend] and [User] make a Caller with rights, and only
 // code that has seen the proof calls them. A field that a client writes proves nothing.
 type Caller struct {
-	role role
-	openid   string
-	app      string // the AppID of the caller's app, as the platform states it
-	onlyApp  string // the AppID of the only app that its proof is good for
-	why      string // why the caller is not known; shown to that caller only
+	role    role
+	openid  string
+	app     string // the AppID of the caller's app, as the platform states it
+	onlyApp string // the AppID of the only app that its proof is good for
+	why     string // why the caller is not known; shown to that caller only
 }
 
 type role byte
 
 const (
 	unknown  role = iota
-	nameless          // a user without a known openid of this app
+	nameless      // a user without a known openid of this app
 	user
 	backend
 )

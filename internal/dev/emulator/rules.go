@@ -2,11 +2,11 @@ package emulator
 
 import "sotercall/internal/dev/rule"
 
-// rules are all that the stand-ins of this package refuse, each with what the vendor's
-// document says (in our words) and its address.
+// rules are all refusals of the stand-ins in this package, each with the vendor's statement
+// (in our words) and its address.
 var rules rule.Book
 
-// The pages that most rules are on.
+// The pages of most rules.
 const (
 	awsLimits      = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 	awsCreate      = "docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"
@@ -30,8 +30,8 @@ const (
 	scfInvokeDoc = "cloud.tencent.com/document/api/583/17243"
 	tcRequest    = "tencentcloud.com/document/product/583/17237"
 	tcSignature  = "tencentcloud.com/document/product/583/31703"
-	// tcErrors has the error codes that all of Tencent Cloud's APIs have in common, and is
-	// one of the pages that list them.
+	// tcErrors has the error codes of all of Tencent Cloud's APIs. It is one of several
+	// pages with them.
 	tcErrors = "tencentcloud.com/document/product/1140/51177"
 
 	tcbPayload   = "docs.cloudbase.net/error-code/EXCEED_MAX_PAYLOAD_SIZE"
@@ -167,7 +167,7 @@ var (
 		"the headers X-WX-… that a container gets of the user and of the platform are these", wxContainer)
 )
 
-// Tencent Cloud's API 3.0, and the address of ours that calls as a Mini Program does.
+// Tencent Cloud's API 3.0, and our own address for calls as a Mini Program makes them.
 var (
 	scfAPIFunction = rules.Documented("SCF API: unknown function",
 		"the function does not exist: ResourceNotFound.Function", scfInvokeDoc)

@@ -1,6 +1,6 @@
-// Package rule holds what vendors forbid, as the stand-ins for their platforms enforce
-// it. A stand-in refuses nothing without a [Rule], and there is no Rule without a
-// source: else the tests would compare our functions with our own opinion.
+// Package rule holds what vendors forbid, as the stand-ins for their platforms enforce it.
+// A stand-in refuses nothing without a [Rule], and there is no Rule without a source.
+// Otherwise the tests would compare our functions with our own opinion.
 //
 // Package ruletest demands a case for every Rule of a [Book].
 package rule
@@ -28,12 +28,12 @@ type Rule struct {
 // Book lists the rules of one stand-in.
 type Book struct{ rules []*Rule }
 
-// address is a page of a vendor, or a file of one in a public repository or package.
+// address matches a page of a vendor, or a file of one in a public repository or package.
 var address = regexp.MustCompile(`^(docs\.aws\.amazon\.com|(www\.)?(cloud\.tencent|tencentcloud)\.com|docs\.cloudbase\.net|` +
 	`developers\.weixin\.qq\.com|github\.com|npm:[@a-z])[^ ]*$`)
 
-// Documented adds a rule that a vendor's document has. says is its sentence in our
-// words, source the address of the document, without https://. It panics without them.
+// Documented adds a rule of a vendor's document. says is its sentence in our words, source
+// the address of the document, without https://. It panics without them.
 func (b *Book) Documented(name, says, source string) *Rule {
 	if name == "" || len(strings.Fields(says)) < 3 || !address.MatchString(source) {
 		panic("rule " + name + ": no sentence, or no address of a vendor's document: " + source)
@@ -63,8 +63,8 @@ func (b *Book) add(r *Rule) *Rule {
 // Rules returns the rules in the order of their declaration.
 func (b *Book) Rules() []*Rule { return b.rules }
 
-// Refuse records that the stand-in refuses something by r. Every refusal of a stand-in
-// calls it. It panics if r is nil.
+// Refuse records a refusal by r. Every refusal of a stand-in calls it. It panics if r is
+// nil.
 func (r *Rule) Refuse() {
 	if r == nil {
 		panic("rule: a refusal without a rule")
@@ -72,5 +72,5 @@ func (r *Rule) Refuse() {
 	r.refused.Add(1)
 }
 
-// Refused returns how often the stand-in has refused something by r.
+// Refused returns the number of refusals by r.
 func (r *Rule) Refused() int { return int(r.refused.Load()) }

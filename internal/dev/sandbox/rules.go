@@ -2,11 +2,11 @@ package sandbox
 
 import "sotercall/internal/dev/rule"
 
-// rules are all that the sandbox refuses as WeChat, as CloudBase and as Cloud Hosting,
-// each with what the vendor's document says (in our words) and its address.
+// rules are all refusals of the sandbox, as WeChat, as CloudBase and as Cloud Hosting. Each
+// has the vendor's statement (in our words) and its address.
 var rules rule.Book
 
-// The pages that most rules are on.
+// The pages of most rules.
 const (
 	wxCodes     = "developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html"
 	wxToken     = "developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getAccessToken.html"
@@ -24,7 +24,7 @@ const (
 	sdkSource   = "npm:wx-server-sdk@4.0.2"
 )
 
-// apiRules are those of WeChat's HTTPS API, by the errcode with which it refuses.
+// apiRules are those of WeChat's HTTPS API, by errcode.
 var apiRules = map[int]*rule.Rule{
 	codeBadToken: rules.Documented("40001, access_token",
 		"the access_token is invalid or not the latest one", wxVerify),

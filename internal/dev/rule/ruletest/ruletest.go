@@ -31,7 +31,7 @@ func Run(t *testing.T, book *rule.Book, cases map[*rule.Rule]Case) {
 	}
 }
 
-// refusedBy returns the names of the rules by which the stand-in refuses a request.
+// refusedBy returns the names of the rules that refuse a request.
 func refusedBy(t *testing.T, book *rule.Book, request func(t *testing.T)) []string {
 	t.Helper()
 	before := map[*rule.Rule]int{}
