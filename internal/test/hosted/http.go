@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Post sends a body over HTTP and returns the status and the answer.
+// Post sends a body over HTTP and returns the status and the response.
 func Post(t testing.TB, url string, body []byte, header http.Header) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
