@@ -1,5 +1,5 @@
-// Command service is verify, challenge and token behind one port: what a container
-// runs. With -check it tries what its variables lead to, prints the report and ends.
+// Command service is verify, challenge and token behind one port: the program of a
+// container. With -check it tries its configuration, prints the report and ends.
 package main
 
 import (
