@@ -13,7 +13,7 @@ func (Openers) Challenge(environment map[string]string, _ *slog.Logger, level *s
 	return challengeOf(environment, level, nil)
 }
 
-// challengeOf is Challenge for the apps that are served; none if that is not known.
+// challengeOf is Challenge for the served apps; none if they are not known.
 func challengeOf(environment map[string]string, level *slog.LevelVar, served []string) (function.Function, error) {
 	s, err := readChallengeSettings(environment)
 	var issuer *challenge.Issuer

@@ -45,7 +45,7 @@ type Table struct {
 	t       testing.TB
 	backend string
 	client  *http.Client // the client for backend
-	way     *httptest.Server
+	proxy   *httptest.Server
 
 	mu       sync.Mutex
 	requests []string    // guarded by mu; the requests' actions
@@ -82,9 +82,9 @@ func StartOn(t testing.TB, backend string) *Table {
 		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
 		client: &http.Client{Transport: connections, Timeout: time.Minute},
 	}
-	table.way = httptest.NewServer(table)
-	table.URL = table.way.URL
-	t.Cleanup(table.way.Close)
+	table.proxy = httptest.NewServer(table)
+	table.URL = table.proxy.URL
+	t.Cleanup(table.proxy.Close)
 	table.create()
 	return table
 }
@@ -149,7 +149,7 @@ func (s *Table) LastHeader() http.Header {
 }
 
 // CutConnections closes the connections of all clients.
-func (s *Table) CutConnections() { s.way.CloseClientConnections() }
+func (s *Table) CutConnections() { s.proxy.CloseClientConnections() }
 
 // WithoutItems removes the item from failed conditions: not every server with DynamoDB's
 // API returns it.
