@@ -15,21 +15,21 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// cloud is where a function goes.
+// cloud is a target of a function.
 type cloud struct {
 	name   string   // the folder below dist
 	arch   string   // GOARCH
-	binary string   // the name that the platform wants
-	beside []string // files that go along, where they exist: see source
+	binary string   // the platform's name for it
+	beside []string // further files, if they exist: see source
 }
 
-// permissions are those for Cloud Call, in the function's folder.
+// permissions is the file of a function's permissions for Cloud Call, in its folder.
 const permissions = "config.json"
 
-// bootstrap is what CloudBase starts an HTTP function by.
+// bootstrap is the file that CloudBase starts an HTTP function by.
 const bootstrap = "scf_bootstrap"
 
-// source is where a file that goes along stands.
+// source returns the path of a further file.
 func source(root, function, name string) string {
 	if name == bootstrap {
 		return filepath.Join(root, "deploy", "cloudbase", bootstrap)
@@ -37,7 +37,8 @@ func source(root, function, name string) string {
 	return filepath.Join(root, "functions", function, name)
 }
 
-// mode lets everybody read, and run what is run: the platforms' users differ.
+// mode makes files readable for all users, and programs executable: the platforms' users
+// differ.
 func (c cloud) mode(name string) fs.FileMode {
 	if name == c.binary || name == bootstrap {
 		return 0o755
@@ -52,9 +53,9 @@ type artifact struct {
 	sha256 string // hexadecimal
 }
 
-// buildAll builds every function for every cloud: out/lambda/verify.zip and so
-// on. The folder of the same name beside each zip holds what is in it, for
-// tools that zip by themselves.
+// buildAll builds every function for every cloud: out/lambda/verify.zip and so on. The
+// folder of the same name beside each zip has its content, for tools that zip by
+// themselves.
 func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	names, err := functions(root)
 	if err != nil {
@@ -67,7 +68,8 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 		{name: "scf", arch: "amd64", binary: "main", beside: []string{permissions}},
 		{name: "http", arch: "amd64", binary: "main", beside: []string{bootstrap, permissions}},
 	} {
-		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil { // what is gone from the source goes here too
+		// removed sources must not leave artifacts
+		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil {
 			return nil, err
 		}
 		for _, function := range names {
@@ -81,10 +83,10 @@ func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
 	return artifacts, nil
 }
 
-// programs are those that this run has linked already, by processor and function: two
-// clouds of one processor get the same bytes.
+// programs are the programs that this run has linked already, by processor and function:
+// two clouds of one processor get the same bytes.
 type programs struct {
-	revision string // that they say they were built from
+	revision string // the commit that they report
 	files    map[[2]string]string
 }
 
@@ -136,8 +138,7 @@ func (c cloud) build(ctx context.Context, linked programs, root, out, function s
 		os.WriteFile(filepath.Join(out, name), packed, 0o644)
 }
 
-// packedAt is the time that every file in a zip carries: the first that the
-// format can hold.
+// packedAt is the time of every file in a zip: the first that the format can hold.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // pack zips files of folder.

@@ -12,8 +12,8 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// hosting is WeChat Cloud Hosting (微信云托管): containers that pages call, as users
-// whom WeChat has verified, and that ask WeChat without a token.
+// hosting is WeChat Cloud Hosting (微信云托管): containers that pages call, as users that WeChat
+// has verified, and that call WeChat without a token.
 type hosting struct {
 	app        *sandbox.App
 	openAPI    *http.Server // the open API service (开放接口服务)
@@ -23,9 +23,9 @@ type hosting struct {
 // strictContainer has CHALLENGE_SECRET, beside the container without it.
 const strictContainer = container + "-challenges"
 
-// containerPath is the door of callContainer: a user's openid and the path in the
-// container stand in it. As in wx.cloud.callContainer, the header X-WX-SERVICE names
-// the container; without it, it is the first.
+// containerPath is the path of callContainer, with the user's openid and the path in the
+// container. As in wx.cloud.callContainer, the header X-WX-SERVICE names the container;
+// without it, it is the first.
 const containerPath = "/callContainer/{openid}/{path...}"
 
 func startHosting(ctx context.Context, w *world, s settings) (_ *hosting, err error) {
@@ -70,7 +70,7 @@ func startHosting(ctx context.Context, w *world, s settings) (_ *hosting, err er
 	return h, nil
 }
 
-// ServeHTTP passes a user's request on to a container, as callContainer does.
+// ServeHTTP forwards a user's request to a container, as callContainer does.
 func (h *hosting) ServeHTTP(reply http.ResponseWriter, r *http.Request) {
 	name := r.Header.Get("X-WX-SERVICE")
 	if name == "" {

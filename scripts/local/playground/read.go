@@ -14,11 +14,11 @@ import (
 	"github.com/yuin/goldmark/parser"
 )
 
-// markdown is what GitHub reads, as far as the documents use it. Raw HTML in a
-// document is left out.
+// markdown is GitHub's dialect, as far as the documents use it. Raw HTML in a document is
+// left out.
 var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 
-// readable are the kinds of files that can be read, and how the browser is told.
+// readable are the kinds of files that can be read, with their content types.
 var readable = map[string]string{
 	".md": "text/html; charset=utf-8", ".png": "image/png", ".yaml": "text/plain; charset=utf-8",
 	".js": "text/plain; charset=utf-8", ".mjs": "text/plain; charset=utf-8", ".json": "text/plain; charset=utf-8",
@@ -26,15 +26,15 @@ var readable = map[string]string{
 	".java": "text/plain; charset=utf-8", ".wxml": "text/plain; charset=utf-8", ".wxss": "text/plain; charset=utf-8",
 }
 
-// reachable lets what scrolls sideways be scrolled with the keyboard, and makes no
-// heading of an empty cell. Raw HTML being left out, these are goldmark's own tags.
+// reachable makes elements that scroll sideways reachable with the keyboard, and empty
+// header cells plain ones. Raw HTML is left out, so these are goldmark's own tags.
 var reachable = strings.NewReplacer(
 	"<table>", `<div class="wide" tabindex="0"><table>`, "</table>", "</table></div>",
 	"<pre>", `<pre tabindex="0">`, "<th></th>", "<td></td>",
 )
 
-// mayRead keeps to the documents and the examples. A developer's folder has secrets
-// too: phones' keys, .env, secret.json.
+// mayRead allows the documents and the examples only. A developer's folder has secrets as
+// well: phones' keys, .env, secret.json.
 func mayRead(name string) bool {
 	if _, ok := readable[path.Ext(name)]; !ok || !fs.ValidPath(name) {
 		return false
@@ -82,7 +82,7 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)}) // our own documents
 }
 
-// translated finds the document in a language that the URL asks for.
+// translated returns the document in the language of the URL.
 func (p *Playground) translated(name, language string) (string, bool) {
 	rest, ok := strings.CutPrefix(name, "docs/")
 	if !ok || language != "zh" || strings.HasPrefix(rest, "zh-CN/") {
