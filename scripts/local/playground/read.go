@@ -79,7 +79,8 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(name, "docs/zh-CN/") {
 		lang = "zh"
 	}
-	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)}) // our own documents
+	// HTML that is not escaped: it comes from our own documents.
+	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)})
 }
 
 // translated returns the document in the language of the URL.
