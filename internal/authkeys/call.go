@@ -28,10 +28,11 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 //
 //	{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}
 //
-// or :fail with the reason, and one of the codes of package openapi. A mistake in the event
-// or the AuthKey is -501007. -604102 and -604103 mean that the store was not reached in
-// time or at all, and that it is not known whether the AuthKey is kept. Repeating the call
-// is then safe: an AuthKey that is kept already gets :ok.
+// or :fail with the reason, and one of the codes of package openapi:
+//
+//   - -501007: a mistake in the event or the AuthKey;
+//   - -604102 and -604103: the store was not reached in time or at all. It is not known
+//     whether the AuthKey is kept. Repeating the call is safe: a kept AuthKey gets :ok.
 //
 // The caller vouches for the owner of the AuthKey, and that verify_ask accepted the ASK. So
 // the call is for the developer's own backend, which invokes the function directly with the

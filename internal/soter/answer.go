@@ -26,8 +26,8 @@ type Answer struct {
 // accepted. For a text that ParseResult accepts, both return the same raw, cpu_id and
 // counter.
 //
-// A text with two readings is refused: duplicate names, a name that equals raw but for
-// case, control characters in names, half a surrogate pair, trailing text. The error is
+// A text with two readings is refused: duplicate names, a spelling of raw in another case,
+// control characters in names, lone surrogates, trailing text. The error is
 // ErrMalformed, and the Answer with it is zero.
 func ParseAnswer(jsonString string) (Answer, error) {
 	var r answerReader

@@ -109,8 +109,8 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 // valid, unless forced.
 func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
-		// WeChat must not learn the stale token
-		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false) // WeChat is not told what is stale
+		// WeChat must not learn the stale token.
+		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false)
 	})
 }
 

@@ -31,9 +31,8 @@ var errAddress = errors.New("not an address of the form redis://user:password@ho
 // With Sentinels, user and password are theirs; username and password among the parameters
 // are those of the master, if it has others.
 //
-// It is strict. In an address with an unescaped password, a part of the password could be
-// read as the host, the port or the database, and would be shown with the first failure to
-// connect.
+// It is strict. In an address with an unescaped password, a part of it could be read as the
+// host, the port or the database. The first failure to connect would then show it.
 func parse(address secret.Text) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(escapeUserinfo(address.Reveal()))
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" || u.Fragment != "" ||

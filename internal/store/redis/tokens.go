@@ -80,8 +80,8 @@ local function number(field)
 end
 `
 
-// acquireScript takes the keys of state and lease, the time, their lives in ms (first the
-// lease's), a nonce, and 1 if a fresh token is enough. It returns the state, and the number
+// acquireScript takes the keys of state and lease, the time, the lease's life and the
+// state's in ms, a nonce, and 1 for cold. It returns the state, and the number
 // of the lease: 0 if it is taken, -1 if the token is fresh. A lease without an expiry is
 // not ours. A lease with this nonce was given to this very request, whose first reply was
 // lost.
