@@ -92,7 +92,7 @@ type FetchRequest struct {
 	Why Why
 	// Force retires the current token and makes a new one. Only getStableAccessToken can.
 	Force bool
-	// IsForStranger reports whether nobody waits for the token but a stranger. Then the
+	// IsForStranger reports whether only strangers wait for the token. Then the
 	// Endpoint sends no more than one request to WeChat. Others may join while it fetches.
 	// It is not nil.
 	IsForStranger func() bool

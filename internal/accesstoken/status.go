@@ -8,8 +8,8 @@ import (
 
 // Status is the state of an app's token for an operator. It does not hold the token.
 type Status struct {
-	// Fetched is when the endpoint first or last returned the token, and Expires when its
-	// life ends. Both are zero without one.
+	// Fetched is when the endpoint last returned the token, and Expires when its life ends.
+	// Both are zero without one.
 	Fetched, Expires time.Time
 	// ForcedLeft is how many forced refreshes the budget allows now, without requests of
 	// clients. In classic mode it counts fetches that retire a token which WeChat has

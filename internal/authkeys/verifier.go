@@ -27,8 +27,8 @@ func NewVerifier(enrolled Finder) *Verifier { return &Verifier{enrolled: enrolle
 // length, and the counter must be above that of the AuthKey's export. Package challenge
 // checks that challenge and counter are new.
 //
-// A user, device or app without an enrolled AuthKey is Wrong: the store has replied, so
-// none of its keys made the signature. A store that does not reply leaves that open. The
+// A user, device or app without an enrolled AuthKey is Wrong. The store has replied, so no
+// enrolled key made the signature. A store that does not reply leaves that open. The
 // error is an [*openapi.Error]: -604102 if ctx has ended, else -604103. An AuthKey in an
 // unusable form is one as well.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {

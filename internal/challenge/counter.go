@@ -21,9 +21,9 @@ import (
 type CounterPolicy int
 
 const (
-	// LogCounter reports a counter that did not grow and lets the user pass.
+	// LogCounter reports a counter that did not grow and accepts the signature.
 	LogCounter CounterPolicy = iota
-	// EnforceCounter reports it and answers that the signature is wrong.
+	// EnforceCounter reports it and refuses the signature.
 	EnforceCounter
 )
 

@@ -135,8 +135,8 @@ var (
 )
 
 // Verify checks that the Authorization in the header of m was made with c, and that its
-// time is near now. The limit, in both directions, is [MaxAge] and X-Signature-Expires. The
-// error is [ErrSecretID], [ErrExpired] or [ErrSignature].
+// time is near now. X-Signature-Expires, or else [MaxAge] if that is less, bounds the
+// difference in both directions. The error is [ErrSecretID], [ErrExpired] or [ErrSignature].
 //
 // The signature must cover content-type, host and every field of the form that is not
 // empty.

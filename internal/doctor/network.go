@@ -59,7 +59,7 @@ func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, sk
 		return resp, err
 	})
 	if err != nil {
-		text, do := ofConnection(err)
+		text, do := explainConnection(err)
 		e.fail(name, text, do)
 		return false, nil
 	}
@@ -69,13 +69,13 @@ func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, sk
 	if base.Scheme == "http" {
 		e.ok(name, "HTTP/1.1 in the clear, as the settings allow")
 	} else {
-		e.ok(name, spoken(resp)+e.offers(ctx, base))
+		e.ok(name, negotiated(resp)+e.offers(ctx, base))
 	}
 	return true, skew
 }
 
-// spoken returns the negotiated versions.
-func spoken(resp *http.Response) string {
+// negotiated returns the negotiated versions.
+func negotiated(resp *http.Response) string {
 	version := "TLS"
 	if resp.TLS != nil {
 		version = tls.VersionName(resp.TLS.Version)
@@ -156,8 +156,8 @@ const (
 		"of the proxy that inspects TLS"
 )
 
-// ofConnection returns why a host cannot be reached, and what to do.
-func ofConnection(err error) (text, do string) {
+// explainConnection returns why a host cannot be reached, and what to do.
+func explainConnection(err error) (text, do string) {
 	text = "no connection"
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 		text = obstacle.Sentence()

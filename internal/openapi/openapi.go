@@ -22,7 +22,7 @@ import (
 	"log/slog"
 )
 
-// Name is the name of the call, as wx-server-sdk words it in errMsg.
+// Name is the name of the call, as wx-server-sdk writes it in errMsg.
 const Name = "openapi.soter.verifySignature"
 
 // Limits of a request's values, in bytes. Results of real devices are 105 to 576 bytes

@@ -50,7 +50,7 @@ func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 	case purposeName:
 		return p.Purpose.read(dec)
 	case "explain":
-		// Only true asks for it. Any other value is ignored, as WeChat ignores unknown
+		// Only true has an effect. Any other value is ignored, as WeChat ignores unknown
 		// members.
 		p.Explain = dec.PeekKind() == 't'
 	default:

@@ -31,9 +31,9 @@ func (f *Failure) Detail() string {
 // Is makes a timeout recognisable. There is no Unwrap, because the cause quotes the reply.
 func (f *Failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
-// words returns the kind of a failure, which says what to fix (AWS Secrets Manager API
+// describe returns the kind of a failure, which says what to fix (AWS Secrets Manager API
 // Reference, GetSecretValue, "Errors"), and AWS's text.
-func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
+func (s *Secrets) describe(ctx context.Context, err error) (kind, detail string) {
 	refusal, refused := awssdk.RefusalOf(err, &s.redact)
 	switch {
 	case refused:

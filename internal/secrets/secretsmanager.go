@@ -209,7 +209,7 @@ func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 		o.Region = arn().FindStringSubmatch(where)[2]
 	})
 	if err != nil {
-		text, detail := s.words(ctx, err)
+		text, detail := s.describe(ctx, err)
 		return secret.Text{}, &Failure{text: name + secret.Suffix + ": " + text, detail: detail, cause: err}
 	}
 	// editors and terminals append line ends

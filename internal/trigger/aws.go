@@ -133,7 +133,7 @@ func client1(e event, _ http.Header) string { return e.context.object("identity"
 
 // setHeader1 keeps several values of a header separate, as the format requires.
 func setHeader1(r *response, header http.Header, _ bool) {
-	r.MultiValueHeaders = several(header)
+	r.MultiValueHeaders = takeMultiValue(header)
 	r.Headers = joinValues(header)
 }
 

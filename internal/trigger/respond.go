@@ -57,8 +57,8 @@ func sendable(header http.Header) http.Header {
 	return clean
 }
 
-// several removes the headers with more than one value from header, and returns them.
-func several(header http.Header) http.Header {
+// takeMultiValue removes the headers with more than one value from header, and returns them.
+func takeMultiValue(header http.Header) http.Header {
 	multi := maps.Clone(header)
 	maps.DeleteFunc(multi, func(_ string, values []string) bool { return len(values) < 2 })
 	maps.DeleteFunc(header, func(_ string, values []string) bool { return len(values) > 1 })

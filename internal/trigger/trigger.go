@@ -98,8 +98,7 @@ type Event struct {
 	// Err names what is broken inside an event of an HTTP shape. Examples are headers that
 	// are no object, a body that is not base64 as announced, and a method that is no token.
 	// Respond still works; the right status is 400. It quotes nothing of the request but
-	// names, and at most 64 characters of one. For an event of no known shape, it names the
-	// member that makes it a request or a message.
+	// names, and at most 64 characters of one. For an [Unknown] event, it says why.
 	Err error
 
 	// the request had multiValueHeaders: a load balancer expects them in the response

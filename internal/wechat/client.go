@@ -43,7 +43,7 @@ type Client struct {
 
 	http   *upstream.Client
 	budget *upstream.Budget
-	// strangers limits the fetches of all apps that callers without rights cause.
+	// strangers bounds the fetches of all apps that unknown presented tokens cause.
 	strangers *accesstoken.Strangers
 	now       func() time.Time
 	pause     func(ctx context.Context, d time.Duration) error

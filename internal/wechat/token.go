@@ -34,8 +34,8 @@ type TokenConfig struct {
 	// Base is the address of the token endpoints: WeChat's API, or a token function.
 	Base        *upstream.Hosts
 	Credentials Credentials
-	// Classic uses getAccessToken instead of getStableAccessToken. A token function is
-	// asked alike either way.
+	// Classic uses getAccessToken instead of getStableAccessToken. It is ignored if Function
+	// is set.
 	Classic bool
 	// Function says that Base is a token function; see [IsTokenFunction].
 	Function bool

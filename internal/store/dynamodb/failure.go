@@ -33,7 +33,7 @@ func (t *Table) explain(ctx context.Context, action string, err error) error {
 	if refusal.Code == "ValidationException" && strings.Contains(refusal.Message, "Item size") {
 		return fmt.Errorf("dynamodb: %s: %w", action, ErrFull)
 	}
-	words, hopeless := t.words(refusal)
+	words, hopeless := t.advise(refusal)
 	if hopeless {
 		t.hopeless.Store(&words)
 	}
@@ -45,9 +45,9 @@ var throttled = map[string]bool{
 	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
 }
 
-// words says how to fix a refusal (DynamoDB Developer Guide, "Error handling with
+// advise says how to fix a refusal (DynamoDB Developer Guide, "Error handling with
 // DynamoDB"). hopeless reports whether nothing works until somebody changes the settings.
-func (t *Table) words(r awssdk.Refusal) (words string, hopeless bool) {
+func (t *Table) advise(r awssdk.Refusal) (words string, hopeless bool) {
 	switch {
 	case r.Code == "ResourceNotFoundException":
 		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.aws.Config.Region), true

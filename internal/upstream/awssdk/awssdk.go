@@ -63,7 +63,7 @@ type Client struct {
 // Close closes the idle connections.
 func (c *Client) Close() { c.connections.CloseIdle() }
 
-// New configures a client of a service. service ends the name of its endpoint variable,
+// New configures a client of a service. service is the end of its endpoint variable,
 // AWS_ENDPOINT_URL_, such as DYNAMODB. New reads AWS_REGION and Lambda's other variables
 // (AWS Lambda, "Defined runtime environment variables"). It also reads the SDK's variables
 // for endpoints (AWS SDKs and Tools Reference Guide, "Service-specific endpoints",
