@@ -92,7 +92,7 @@ type request struct {
 	// adds one. There, HTTP 502 means that a setting is missing.
 	bare bool
 	// function marks a request to a token function. If a platform has no more instances of
-	// it, HTTP 503 means the same as 429.
+	// it, HTTP 503 means the same as 429, and so does SCF's 432.
 	function bool
 	// isForStranger, if set, reports whether only strangers wait for the reply. Then one
 	// request is enough.
@@ -158,9 +158,9 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 		return nil, fmt.Errorf("%s: %w", r.name(), c.Redact.Error(err))
 	case reply.Status != http.StatusOK:
 		return nil, &badStatus{
-			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter,
+			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter, function: r.function,
 			throttled: reply.Status == http.StatusTooManyRequests ||
-				reply.Status == http.StatusServiceUnavailable && r.function,
+				r.function && (reply.Status == http.StatusServiceUnavailable || reply.Status == scfNoInstance),
 		}
 	}
 	return reply.Body, nil
@@ -171,10 +171,20 @@ type badStatus struct {
 	call       string
 	status     int
 	retryAfter time.Duration
-	throttled  bool // the server says that it gets too many requests: repeating costs it little
+	function   bool // the reply of a token function
+	throttled  bool // the server only says that it is asked too often: repeating costs it little
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }
+
+// sentence returns the text for outside about a token function's status.
+func (e *badStatus) sentence() string {
+	const function = "the token function (WECHAT_TOKEN_BASE) "
+	if e.throttled {
+		return fmt.Sprintf(function+"takes no more requests at the moment (HTTP status %d): raise its concurrency", e.status)
+	}
+	return fmt.Sprintf(function+"could not be asked: HTTP status %d", e.status)
+}
 
 // errNonsense is the error for a reply that is not WeChat's: a web page, incomplete JSON,
 // or JSON without the expected members.

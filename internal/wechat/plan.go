@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"sotercall/internal/upstream"
@@ -16,8 +17,8 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	// maxBackoff bounds it.
 	maxBackoff = firstBackoff << 4
-	// crowdedBackoff is about the pause after HTTP 429 and 503. It is spread at random, so
-	// that clients that were refused together do not return together.
+	// crowdedBackoff is about the pause after HTTP 429, 432 and 503. It is spread at
+	// random, so that clients that were refused together do not return together.
 	crowdedBackoff = 400 * time.Millisecond
 	// maxDead is how many dead reused connections are replaced without charge. The second
 	// replacement is a connection of its own, so there is no third.
@@ -69,7 +70,7 @@ func plan(err error, f failures) (step, failures) {
 		if f.count == 1 {
 			next.pause, next.jitter = 0, 0
 		}
-	case isStatus && !isTransient(status.status):
+	case isStatus && !status.isTransient():
 		// This failure gives another host no more attempts than it would have as the first.
 		f.left++
 		next = step{leave: true, free: true, stop: f.left >= f.hosts}
@@ -89,12 +90,22 @@ func (s step) wait(ctx context.Context) time.Duration {
 	return wait
 }
 
+// scfNoInstance is SCF's code for an invocation above the limit of concurrent ones,
+// ResourceLimitReached (tencentcloud.com/document/product/583/39848).
+const scfNoInstance = 432
+
+// scfFailed are SCF's codes for a failed invocation that may succeed next time. The code,
+// its time, its memory or its process failed (Tencent Cloud document 583/42611). Whether a
+// function URL has them as HTTP statuses is not documented.
+var scfFailed = []int{430, 433, 434, 439}
+
 // isTransient reports whether an HTTP status may pass: the server fails, or is overloaded.
-func isTransient(status int) bool {
-	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+func (e *badStatus) isTransient() bool {
+	return e.status >= 500 || e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
+		e.function && slices.Contains(scfFailed, e.status)
 }
 
 // isCrowded reports whether the server is overloaded.
 func (e *badStatus) isCrowded() bool {
-	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
+	return e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
 }

@@ -15,11 +15,15 @@
 // HTTP handlers stand in front of a runtime. For calls by SDKs there are [InvokeAPI] (the
 // AWS CLI and SDKs) and [SCFAPI] (the SDKs of Tencent Cloud). For HTTP requests there are
 // [HTTPAPI] (an API Gateway HTTP API), [FunctionURL] and [RESTAPI], all for Lambda.
-// [SCFInvokeAPI] takes calls as a Mini Program makes them. They authenticate no caller:
-// serve them on loopback, behind [sotercall/internal/dev/loopback.Only].
+// [SCFFunctionURL] is the URL of a function on SCF. [SCFInvokeAPI] takes calls as a Mini
+// Program makes them. They authenticate no caller: serve them on loopback, behind
+// [sotercall/internal/dev/loopback.Only].
 //
-// Not emulated: memory and disk limits, freezing between invocations, IAM and CAM,
-// asynchronous retries, scaling to more than one process.
+// [WithFaults] lets a platform refuse invocations on request, as one that is short of
+// instances does.
+//
+// Not emulated: memory and disk limits, freezing between invocations, IAM
+// and CAM, asynchronous retries, scaling to more than one process.
 package emulator
 
 import (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -30,12 +31,17 @@ const (
 	FaultStatus    FaultKind = "status"    // HTTP Status, without JSON
 	FaultEmpty     FaultKind = "empty"     // 200 without a body
 	// 302 to /cgi-bin/redirected; Requests shows whether a client went there
-	FaultRedirect FaultKind = "redirect"
-	FaultBody     FaultKind = "body" // 200 with Body in place of WeChat's JSON
+	FaultRedirect  FaultKind = "redirect"
+	FaultBody      FaultKind = "body"      // 200 with Body in place of WeChat's JSON
 	// processed; {"is_ok":true} or false without errcode and errmsg
-	FaultBare   FaultKind = "bare"
-	FaultRevoke FaultKind = "revoke" // RevokeTokens, then processed
-	FaultRotate FaultKind = "rotate" // RotateTokens, then processed
+	FaultBare      FaultKind = "bare"
+	FaultRevoke    FaultKind = "revoke"    // RevokeTokens, then processed
+	FaultRotate    FaultKind = "rotate"    // RotateTokens, then processed
+
+	// The gateway for Cloud Calls alone has these two.
+
+	FaultPermission FaultKind = "permission" // config.json lists the API, and does not count yet
+	FaultGateway    FaultKind = "gateway"    // CloudBase's own refusal with Code
 )
 
 // Fault is a failure on request. A request meets the first fault, in the order of
@@ -46,6 +52,9 @@ const (
 // /cgi-bin/soter/verify_signature also affects the gateway's request there. If it breaks
 // the connection or changes the status, the gateway refuses with -604103. If it delays by
 // more than three seconds, the gateway refuses with -604102, at once.
+//
+// Those of kind permission or gateway affect /admin only. After an upload of config.json,
+// the permissions in it take about ten minutes.
 type Fault struct {
 	// Path is the API path that it affects, "" for all.
 	Path string `json:"path,omitzero"`
@@ -73,13 +82,16 @@ type Fault struct {
 
 	// Body is for FaultBody, any text in UTF-8.
 	Body string `json:"body,omitzero"`
+
+	// Code is for FaultGateway, such as EXCEED_REQUEST_LIMIT.
+	Code string `json:"code,omitzero"`
 }
 
 const maxDelayMS = 600_000
 
 var faultKinds = []FaultKind{
 	FaultErrCode, FaultDelay, FaultReset, FaultDrop, FaultTruncated, FaultHTML, FaultStatus,
-	FaultEmpty, FaultRedirect, FaultBody, FaultBare, FaultRevoke, FaultRotate,
+	FaultEmpty, FaultRedirect, FaultBody, FaultBare, FaultRevoke, FaultRotate, FaultPermission, FaultGateway,
 }
 
 func (f Fault) check() error {
@@ -100,6 +112,10 @@ func (f Fault) check() error {
 		return fmt.Errorf("%w: fault errcode without errcode", ErrArgument)
 	case f.Kind == FaultStatus && f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("%w: fault status %d, want 400 to 599", ErrArgument, f.Status)
+	case f.isGateways() && f.Path != "" && f.Path != cloudcall.Path:
+		return fmt.Errorf("%w: fault %s of path %q, want %s or none", ErrArgument, f.Kind, f.Path, cloudcall.Path)
+	case f.Kind == FaultGateway && gatewayCodes[f.Code].rule == nil:
+		return fmt.Errorf("%w: fault gateway with code %q, want one of %q", ErrArgument, f.Code, slices.Sorted(maps.Keys(gatewayCodes)))
 	case !utf8.ValidString(f.Path + f.ErrMsg + f.Body):
 		return fmt.Errorf("%w: fault is not UTF-8", ErrArgument)
 	}
@@ -140,7 +156,15 @@ func (s *Sandbox) ClearFaults() {
 
 // takeFault returns the fault for one request, and counts it.
 func (s *Sandbox) takeFault(path, appID string) (Fault, bool) {
-	return s.takeFirstFault(func(f Fault) bool { return (f.Path == "" || f.Path == path) && f.concerns(appID) })
+	return s.takeFirstFault(func(f Fault) bool { return f.isOf(path) && f.concerns(appID) })
+}
+
+// isOf reports whether f affects requests of that path.
+func (f Fault) isOf(path string) bool {
+	if f.isGateways() {
+		return path == cloudcall.Path
+	}
+	return f.Path == "" || f.Path == path
 }
 
 // concerns reports whether f affects requests of that app.
@@ -176,6 +200,12 @@ func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWr
 		panic(http.ErrAbortHandler)
 	}
 	switch f.Kind {
+	case FaultPermission:
+		s.serveGateway(w, r, f)
+	case FaultGateway:
+		code := gatewayCodes[f.Code]
+		code.rule.Refuse()
+		s.refuseCall(w, r, &cloudcall.GatewayError{Code: f.Code, Message: code.says})
 	case FaultErrCode:
 		reply := s.worded(r, &apiError{code: f.ErrCode})
 		if f.ErrMsg != "" {

@@ -67,7 +67,8 @@ func newGateway(o Options) (gateway, error) {
 }
 
 // serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or FaultBare
-// for the gateway's path is WeChat's reply behind it; the zero Fault is none.
+// for the gateway's path is WeChat's reply behind it, and a FaultPermission the gateway's
+// own. The zero Fault is none.
 func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	if r.Method != http.MethodPost {
 		gatewayMethod.Refuse()
@@ -143,6 +144,9 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 		return asked, cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:
 		gatewayPermission.Refuse()
+		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
+	case fault.Kind == FaultPermission:
+		gatewayFresh.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
 	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
@@ -273,3 +277,6 @@ func captureStruck(answer func(w http.ResponseWriter)) (reply *captured) {
 func (f Fault) isWeChats() bool {
 	return f.Kind == FaultErrCode || f.Kind == FaultBody || f.Kind == FaultBare
 }
+
+// isGateways reports whether only the gateway has a fault of this kind.
+func (f Fault) isGateways() bool { return f.Kind == FaultPermission || f.Kind == FaultGateway }

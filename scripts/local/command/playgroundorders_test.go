@@ -15,7 +15,7 @@ func TestAttackWithoutChallenges(t *testing.T) {
 	ready()
 	for language, w := range map[string]struct{ offer, word, happened string }{
 		"en": {"Attack without challenges", "Genuine, and should not be", "Without challenges, a recorded signature is genuine for ever."},
-		"zh": {"不用挑战因子，发起攻击", "验证通过，但本不该通过", "没有挑战因子，录下来的签名永远有效。"},
+		"zh": {"关闭挑战因子，模拟攻击", "验证通过，但不应通过", "没有挑战因子，录下来的签名永远有效。"},
 	} {
 		for _, width := range []int64{390, 1280} {
 			tab := newTab(t, b, base, look{width: width, height: 844, language: language, calm: true})

@@ -76,20 +76,29 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 	}
 	html := reachable.Replace(body.String())
 	lang := language(r)
-	if strings.HasPrefix(name, "docs/zh-CN/") {
+	if isChinese(name) {
 		lang = "zh"
 	}
 	// HTML that is not escaped: it comes from our own documents.
 	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)})
 }
 
-// translated returns the document in the language of the URL.
+// isChinese reports whether the document is in Chinese: it is in docs/zh-CN, or its name
+// ends in .zh-CN.md.
+func isChinese(name string) bool {
+	return strings.HasPrefix(name, "docs/zh-CN/") || strings.HasSuffix(name, ".zh-CN.md")
+}
+
+// translated returns the name of the document in the language of the URL, and false if
+// there is none.
 func (p *Playground) translated(name, language string) (string, bool) {
-	rest, ok := strings.CutPrefix(name, "docs/")
-	if !ok || language != "zh" || strings.HasPrefix(rest, "zh-CN/") {
+	if language != "zh" || isChinese(name) || path.Ext(name) != ".md" {
 		return "", false
 	}
-	translated := "docs/zh-CN/" + rest
+	translated := strings.TrimSuffix(name, ".md") + ".zh-CN.md"
+	if rest, ok := strings.CutPrefix(name, "docs/"); ok {
+		translated = "docs/zh-CN/" + rest
+	}
 	_, err := fs.Stat(p.project, translated)
 	return translated, err == nil
 }
