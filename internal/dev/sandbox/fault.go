@@ -31,12 +31,12 @@ const (
 	FaultStatus    FaultKind = "status"    // HTTP Status, without JSON
 	FaultEmpty     FaultKind = "empty"     // 200 without a body
 	// 302 to /cgi-bin/redirected; Requests shows whether a client went there
-	FaultRedirect  FaultKind = "redirect"
-	FaultBody      FaultKind = "body"      // 200 with Body in place of WeChat's JSON
+	FaultRedirect FaultKind = "redirect"
+	FaultBody     FaultKind = "body" // 200 with Body in place of WeChat's JSON
 	// processed; {"is_ok":true} or false without errcode and errmsg
-	FaultBare      FaultKind = "bare"
-	FaultRevoke    FaultKind = "revoke"    // RevokeTokens, then processed
-	FaultRotate    FaultKind = "rotate"    // RotateTokens, then processed
+	FaultBare   FaultKind = "bare"
+	FaultRevoke FaultKind = "revoke" // RevokeTokens, then processed
+	FaultRotate FaultKind = "rotate" // RotateTokens, then processed
 
 	// The gateway for Cloud Calls alone has these two.
 
