@@ -23,7 +23,7 @@ const (
 )
 
 // errNotYet says that this instance has no token yet, and so cannot recognise valid ones.
-var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, try again", nil)
 
 // Apps are the Caches of several apps, by AppID. They do not share tokens, fetches or
 // failures.

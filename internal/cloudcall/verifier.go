@@ -100,7 +100,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
 	case err != nil:
-		message := "the gateway could not be asked"
+		message := "the request to the gateway failed"
 		if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 			message += ": " + obstacle.Sentence()
 		}
