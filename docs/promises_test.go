@@ -27,7 +27,7 @@ import (
 //	A text that two common parsers would read in two ways | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
 //	A call from a page is about the user that the platform names for this one invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
 //	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
-//	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
+//	HTTP paths are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
 //	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
 //	With a `purpose`, a signature counts for that purpose only | challenge.TestChallengeIsGoodForItsPurposeOnly challenge.TestStormsOfPurposes
 //	A challenge issued for one purpose is refused for another | challenge.TestWrongPurposeConsumesNothingInAnyStore challenge.TestForgedPurposeHashIsNotOurs
@@ -36,7 +36,7 @@ import (
 //	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
 //	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | tokenserver.TestClientGetsTheTokensOfItsApps
 //	For any other app the answer is that of a wrong secret | tokenserver.TestRefusalDoesNotTellWhichAppsThereAre
-//	A user's question is about the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
+//	A user's request concerns the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
 //	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
 //	This holds also when a server echoes a request | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
 //	Of an openid, the log has four characters from either end | openapi.TestQuestionIsLoggedWithoutItsSignature

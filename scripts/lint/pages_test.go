@@ -16,6 +16,7 @@ func TestPagesAreChecked(t *testing.T) {
 	for _, rule := range []struct{ name, bad, good, says string }{
 		{"whom", "The user whom\nit names.", "The user that\nit names.", `"whom"`},
 		{"of which", "Functions, of\nwhich it starts many.", "Functions. It starts many.", `"of which"`},
+		{"door", "HTTP doors", "HTTP paths", `"doors"`},
 		{"told", "| a | is told so |", "| a | is refused |", `"told"`},
 		{"the way", "# On the way", "# In transit", `"the way"`},
 		{"words", strings.Repeat("word\n", 41), strings.Repeat("word\n", 40), "more than 40 words"},

@@ -17,7 +17,7 @@ var dialect = regexp.MustCompile(`(?i)\b(who|whom|of which|doors?|questions?|tol
 
 // pageDialect are those of them that pages must not have either. The others stand in
 // messages, which pages quote.
-var pageDialect = regexp.MustCompile(`(?i)\b(whom|of which|told|the way)\b`)
+var pageDialect = regexp.MustCompile(`(?i)\b(whom|of which|doors?|told|the way)\b`)
 
 // sentenceEnd is the end of a sentence before another one.
 var sentenceEnd = regexp.MustCompile(`[.?!][)"”*]*\s+`)
