@@ -18,11 +18,11 @@ import (
 
 // verify returns an error if there was no verdict; that is no refusal.
 func verify(file string) (genuine bool, err error) {
-	question, err := os.ReadFile(file)
+	body, err := os.ReadFile(file)
 	if err != nil {
 		return false, err
 	}
-	request, err := http.NewRequest(http.MethodPost, os.Getenv("SOTER_URL")+"/openapi/soter/verifySignature", bytes.NewReader(question))
+	request, err := http.NewRequest(http.MethodPost, os.Getenv("SOTER_URL")+"/openapi/soter/verifySignature", bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}

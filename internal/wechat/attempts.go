@@ -23,15 +23,15 @@ const (
 	// Such a response costs it little.
 	maxThrottled = 8
 
-	// maxPatience bounds the wait for a silent attempt before another one begins beside it:
-	// its connection may be dead without a sign. patienceShare bounds it as a share of the
+	// maxHedgeDelay bounds the wait for a silent attempt before another one begins beside it:
+	// its connection may be dead without a sign. hedgeShare bounds it as a share of the
 	// time that is left.
-	maxPatience   = time.Second
-	minPatience   = 20 * time.Millisecond
-	patienceShare = 1. / 3
+	maxHedgeDelay = time.Second
+	minHedgeDelay = 20 * time.Millisecond
+	hedgeShare    = 1. / 3
 	// Limits for a request that costs something to repeat.
-	maxPatienceOnce   = 1750 * time.Millisecond
-	patienceShareOnce = 2. / 3
+	maxHedgeDelayOnce = 1750 * time.Millisecond
+	hedgeShareOnce    = 2. / 3
 )
 
 // invocation counts the requests for one of our calls, across all functions that get its
@@ -168,7 +168,7 @@ func (a *attempts) startBeside(ctx context.Context) {
 
 // run makes an attempt, and cancels the others if the call ends with it.
 func (a *attempts) run(ctx context.Context, this attempt) {
-	silence := time.AfterFunc(a.patience(ctx), func() { a.startBeside(ctx) })
+	silence := time.AfterFunc(a.hedgeDelay(ctx), func() { a.startBeside(ctx) })
 	reply, err := a.client.send(ctx, a.request, this)
 	silence.Stop()
 	a.mu.Lock()
@@ -252,18 +252,18 @@ func (a *attempts) mayGoOn(most int) bool {
 	return (a.request.isForStranger == nil || !a.request.isForStranger()) && a.invocation.mayRepeat(most)
 }
 
-// patience returns how long to wait for a reply before another attempt begins.
-func (a *attempts) patience(ctx context.Context) time.Duration {
-	share, most := patienceShare, maxPatience
+// hedgeDelay returns how long to wait for a reply before another attempt begins.
+func (a *attempts) hedgeDelay(ctx context.Context) time.Duration {
+	share, most := hedgeShare, maxHedgeDelay
 	if a.request.once {
-		share, most = patienceShareOnce, maxPatienceOnce
+		share, most = hedgeShareOnce, maxHedgeDelayOnce
 	}
 	for _, deadline := range []time.Time{a.invocation.deadline, deadlineOf(ctx)} {
 		if left := time.Until(deadline); !deadline.IsZero() && left > 0 {
 			most = min(most, time.Duration(share*float64(left)))
 		}
 	}
-	return max(most, minPatience)
+	return max(most, minHedgeDelay)
 }
 
 // deadlineOf returns the deadline of ctx; zero if it has none.

@@ -60,14 +60,14 @@ func configured(environment map[string]string, name string) bool {
 // joinProblems returns an error with every problem once, in one line; nil if there is none.
 func joinProblems(problems []error) error {
 	var all []string
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for _, err := range problems {
 		if err == nil {
 			continue
 		}
 		for problem := range strings.SplitSeq(err.Error(), "; ") {
-			if !told[problem] {
-				told[problem] = true
+			if !seen[problem] {
+				seen[problem] = true
 				all = append(all, problem)
 			}
 		}

@@ -38,12 +38,12 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
-	told := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
-	if !told.isDocument() {
+	settings := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
+	if !settings.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
-	s.apps = told.read(&check, environment)
+	s.apps = settings.read(&check, environment)
 	check.Secrets("TOKEN_CLIENT_SECRETS", s.ClientSecrets)
 	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)

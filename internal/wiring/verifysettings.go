@@ -58,13 +58,13 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	checkChallengeSecret(&check, s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
-	told := s.appsSettings()
-	if s.asksWeChatItself() && !told.isDocument() {
+	settings := s.appsSettings()
+	if s.asksWeChatItself() && !settings.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
 	if s.fetches() {
-		s.apps = told.read(&check, environment)
+		s.apps = settings.read(&check, environment)
 	}
 	requireDistinct(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	requireDistinct(&check, "CHALLENGE_SECRET", s.ChallengeSecret, s.apps)

@@ -99,14 +99,14 @@ func requestID() string { return fmt.Sprintf("sandbox-%016x", rand.Uint64()) }
 
 // action is the action of a form: how to read its requestData, and how to write the reply.
 type action struct {
-	readQuestion func(requestData []byte) (members, *cloudcall.GatewayError)
-	answer       func(w http.ResponseWriter, response cloudcall.Response)
+	readParameters func(requestData []byte) (members, *cloudcall.GatewayError)
+	answer         func(w http.ResponseWriter, response cloudcall.Response)
 }
 
 // actions are those that call soter.verifySignature.
 var actions = map[string]action{
-	cloudcall.Action: {readQuestion: readPairs, answer: answerProtobuf},
-	legacyAction:     {readQuestion: readJSON, answer: answerJSON},
+	cloudcall.Action: {readParameters: readPairs, answer: answerProtobuf},
+	legacyAction:     {readParameters: readJSON, answer: answerJSON},
 }
 
 // cloudCall reads and judges a call. It must carry the ticket of an invocation
@@ -149,14 +149,14 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 		gatewayFresh.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
-	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
+	parameters, refusal := asked.readParameters(form.Get(cloudcall.FieldRequestData))
 	if refusal == nil {
-		refusal = question.complete()
+		refusal = parameters.complete()
 	}
 	if refusal != nil {
 		return action{}, cloudcall.Response{}, refusal
 	}
-	return asked, s.askWeChat(r, question, fault), nil
+	return asked, s.askWeChat(r, parameters, fault), nil
 }
 
 // readForm reads the fields of a call. Multipart and JSON are the same to the gateway: the
@@ -234,7 +234,7 @@ func (m members) complete() *cloudcall.GatewayError {
 // there, and WeChat's reply is passed on unchanged. Refusals are three: no reply, an HTTP
 // status other than 200, and a reply that is too late. Nothing sleeps for the last: it is
 // known in advance.
-func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) cloudcall.Response {
+func (s *Sandbox) askWeChat(r *http.Request, parameters members, fault Fault) cloudcall.Response {
 	if fault.Kind == "" {
 		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath && f.concerns(s.app.id) })
 	}
@@ -243,7 +243,7 @@ func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) clou
 		return cloudcall.Response{ErrorCode: refusalTimeout}
 	}
 	reply := captureStruck(func(w http.ResponseWriter) {
-		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(question) })
+		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(parameters) })
 		if fault.Kind == "" {
 			upstream.ServeHTTP(w, r)
 			return

@@ -81,14 +81,14 @@ func (h *hosting) ServeHTTP(reply http.ResponseWriter, r *http.Request) {
 		http.Error(reply, "X-WX-SERVICE names no service: there are "+container+" and "+strictContainer, http.StatusNotFound)
 		return
 	}
-	door, err := h.app.CallContainer(server.URL, r.PathValue("openid"))
+	endpoint, err := h.app.CallContainer(server.URL, r.PathValue("openid"))
 	if err != nil {
 		http.Error(reply, err.Error(), http.StatusBadRequest)
 		return
 	}
 	passed := r.Clone(r.Context())
 	passed.URL.Path, passed.URL.RawPath = "/"+r.PathValue("path"), ""
-	door.ServeHTTP(reply, passed)
+	endpoint.ServeHTTP(reply, passed)
 }
 
 func (h *hosting) close() error {

@@ -48,7 +48,7 @@ type handler struct {
 	token func() (string, error)
 }
 
-type question struct {
+type verifyRequest struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"jsonString"`
 	JSONSignature string `json:"jsonSignature"`
@@ -95,7 +95,7 @@ func logLine(ctx context.Context, begin time.Time, upstream time.Duration, err e
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (h *handler) verify(ctx context.Context, event []byte, upstream *time.Duration) ([]byte, error) {
-	var q question
+	var q verifyRequest
 	if err := json.Unmarshal(event, &q); err != nil {
 		return nil, err
 	}
