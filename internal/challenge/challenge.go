@@ -322,7 +322,8 @@ func (i *Issuer) signer(signed, sum []byte, label string) (signer secret.Text, o
 	return signer, ok
 }
 
-// mac is unambiguous because only the last part has no fixed length.
+// mac returns the MAC of label and parts. It is unambiguous because only the last part has
+// no fixed length.
 func mac(key secret.Text, label string, parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, []byte(key.Reveal()))
 	_, _ = h.Write([]byte(label))

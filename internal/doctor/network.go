@@ -83,7 +83,7 @@ func negotiated(resp *http.Response) string {
 	return version + ", " + resp.Proto
 }
 
-// offers says whether the server would speak HTTP/2, which the functions do not need. It
+// offers returns whether the server would speak HTTP/2, which the functions do not need. It
 // does not try it through a proxy.
 func (e *examination) offers(ctx context.Context, base *url.URL) string {
 	if behindProxy(base) {

@@ -23,7 +23,7 @@ type Answer struct {
 // IsOK reports whether the signature is genuine. It is false if there is an error.
 func (a Answer) IsOK() bool { return a.Err == nil && a.Verdict.IsGenuine() }
 
-// Code is the errCode: 0 if there is a verdict.
+// Code returns the errCode: 0 if there is a verdict.
 func (a Answer) Code() int {
 	if a.Err == nil {
 		return 0

@@ -50,7 +50,7 @@ func (e *Error) WithStatus(status int) *Error {
 	return &with
 }
 
-// Status is the HTTP status of e at a camelCase endpoint. It is 4xx if the caller must
+// Status returns the HTTP status of e at a camelCase endpoint. It is 4xx if the caller must
 // change something, 502 or 504 if the upstream failed or took too long.
 func (e *Error) Status() int { return cmp.Or(e.status, LookUp(e.Code).Status) }
 

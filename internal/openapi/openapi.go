@@ -94,5 +94,5 @@ func Wrong(reason string) Verdict { return Verdict{reason: reason} }
 // IsGenuine reports whether the signature is right.
 func (v Verdict) IsGenuine() bool { return v.genuine }
 
-// Reason says why a signature is wrong; empty if it is genuine.
+// Reason returns why a signature is wrong; empty if it is genuine.
 func (v Verdict) Reason() string { return v.reason }

@@ -24,7 +24,7 @@ type appsSettings struct {
 	File      string
 }
 
-// isDocument says that a document names the apps.
+// isDocument reports whether a document names the apps.
 func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File != "" }
 
 // read reads the apps; none if there are none. A mistake is reported with the variable and

@@ -237,7 +237,7 @@ func place(at string, i int, name string, mayBePrinted func(string) bool) string
 	return fmt.Sprintf("%s/#%d", at, i+1)
 }
 
-// misread says why the document could not be read. The parser's own error quotes it.
+// misread returns why the document could not be read. The parser's own error quotes it.
 func misread(err error) string {
 	var syntax *jsontext.SyntacticError
 	var semantic *json.SemanticError

@@ -49,7 +49,7 @@ func readVariables(into any, environment map[string]string) error {
 	return nil
 }
 
-// unreadable says what the variable of a field must look like.
+// unreadable returns what the variable of a field must look like.
 func unreadable(into any, field string) string {
 	f, _ := reflect.TypeOf(into).Elem().FieldByName(field)
 	if form := f.Tag.Get("form"); form != "" {

@@ -86,13 +86,13 @@ func (s verifySettings) appsSettings() appsSettings {
 	return appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
 }
 
-// fetches says that access_tokens are fetched: there is an app to fetch them for, and they
-// do not come from the platform.
+// fetches reports whether access_tokens are fetched: there is an app to fetch them for, and
+// they do not come from the platform.
 func (s verifySettings) fetches() bool {
 	return s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none"
 }
 
-// asksWeChatItself says that WeChat judges, with fetched tokens.
+// asksWeChatItself reports whether WeChat judges, with fetched tokens.
 func (s verifySettings) asksWeChatItself() bool { return s.asksWeChat() && s.fetches() }
 
 // purpose returns the policy on purposes: without challenges, none is possible.
@@ -137,10 +137,10 @@ func (s *verifySettings) noToken(check *checker, environment map[string]string) 
 	}
 }
 
-// asksWeChat says that WeChat judges.
+// asksWeChat reports whether WeChat judges.
 func (s verifySettings) asksWeChat() bool { return s.Verifier == "wechat" }
 
-// namesApps says that the settings name an app to fetch tokens for, or a part of one.
+// namesApps reports whether the settings name an app to fetch tokens for, or a part of one.
 func (s verifySettings) namesApps() bool {
 	return s.AppID != "" || !s.AppSecret.IsZero() || s.appsSettings().isDocument()
 }

@@ -134,7 +134,7 @@ func (f Figure) Reached() bool {
 	}
 }
 
-// shortfall says by how much a measured figure misses its goal.
+// shortfall returns by how much a measured figure misses its goal.
 func (f Figure) shortfall() string {
 	switch f.Goal.Is {
 	case AtMost, AtLeast:

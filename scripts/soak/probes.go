@@ -134,9 +134,9 @@ func httpEvent(token string, body []byte) []byte {
 	return event
 }
 
-// judge says what is wrong with a response; "" if nothing is. While WeChat is in trouble, a
-// probe that calls it may get one of the codes excused, and no other. A genuine signature
-// must never be reported as wrong.
+// judge returns what is wrong with a response; "" if nothing is. While WeChat is in
+// trouble, a probe that calls it may get one of the codes excused, and no other. A genuine
+// signature must never be reported as wrong.
 func (q probe) judge(answer []byte, excused []int) string {
 	var said struct {
 		IsOK    *bool  `json:"isOk"`

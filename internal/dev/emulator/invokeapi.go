@@ -193,8 +193,8 @@ func invokeCall(w http.ResponseWriter, r *http.Request) (Call, *invokeFailure) {
 	return Call{Payload: payload, ClientContext: clientContext, TraceID: r.Header.Get("X-Amzn-Trace-Id")}, nil
 }
 
-// isJSON is as lenient as the platforms: functions must refuse duplicate names and invalid
-// UTF-8 themselves.
+// isJSON reports whether payload is JSON. It is as lenient as the platforms: functions must
+// refuse duplicate names and invalid UTF-8 themselves.
 func isJSON(payload []byte) bool {
 	return jsontext.Value(payload).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }

@@ -85,8 +85,8 @@ func (p *process) gone() bool {
 	}
 }
 
-// status says how the process ended, such as "exit status 1" or "signal: killed". Call it
-// after exited is closed.
+// status returns how the process ended, such as "exit status 1" or "signal: killed". Call
+// it after exited is closed.
 func (p *process) status() string {
 	return p.cmd.ProcessState.String()
 }

@@ -231,7 +231,7 @@ func refuse(w http.ResponseWriter, r *rule.Rule, status int, errorType, message 
 	_, _ = w.Write(lambdaError(errorType, message))
 }
 
-// lambdaError is the error document of the Runtime API and of failed invocations.
+// lambdaError returns the error document of the Runtime API and of failed invocations.
 func lambdaError(errorType, message string) []byte {
 	document, err := json.Marshal(struct {
 		Type    string `json:"errorType"`

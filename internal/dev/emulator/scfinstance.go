@@ -110,7 +110,7 @@ func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 	}
 }
 
-// call is one remote call. Its error is ctx's cause, errDisconnected, or a refusal of
+// call makes one remote call. Its error is ctx's cause, errDisconnected, or a refusal of
 // net/rpc on the other side.
 func (i *instance) call(ctx context.Context, method string, request, response any) error {
 	call := i.client.Go(method, request, response, make(chan *rpc.Call, 1))
@@ -136,8 +136,9 @@ func (i *instance) destroy() {
 	}
 }
 
-// scfEnviron is the process environment of the Go1 runtime: CloudBase documentation, page
-// cloud-function/function-configuration/env, and the variables that scf-go-lib reads.
+// scfEnviron returns the process environment of the Go1 runtime. Sources: CloudBase
+// documentation, page cloud-function/function-configuration/env, and the variables that
+// scf-go-lib reads.
 func scfEnviron(f Function, port int) []string {
 	return []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",

@@ -129,7 +129,7 @@ func scfURLRequest(r *http.Request, body []byte) ([]byte, error) {
 	}, json.Deterministic(true), allowInvalidUTF8) // headers may be Latin-1
 }
 
-// scfURLQuery has a text for each parameter, or a list for one that is repeated.
+// scfURLQuery returns a text for each parameter, or a list for one that is repeated.
 func scfURLQuery(query url.Values) map[string]any {
 	parameters := make(map[string]any, len(query))
 	for name, values := range query {

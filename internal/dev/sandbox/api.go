@@ -174,14 +174,13 @@ func jsonText(reply any) []byte {
 	return text
 }
 
-// rid is the suffix of every failure: the Unix time in hex and two random
-// groups.
+// rid returns the suffix of every failure: the Unix time in hex and two random groups.
 func (s *Sandbox) rid() string {
 	return fmt.Sprintf(" rid: %08x-%08x-%08x", uint32(s.now().Unix()), rand.Uint32(), rand.Uint32())
 }
 
-// unknownURL is WeChat's reply for an unknown path (wechatpy issues 179 and 289). It checks
-// the token before the path.
+// unknownURL returns WeChat's reply for an unknown path (wechatpy issues 179 and 289). It
+// checks the token before the path.
 func (s *Sandbox) unknownURL(r *http.Request, _ []byte) (any, error) {
 	if _, err := s.checkToken(r.URL.Query()); err != nil {
 		return nil, err
@@ -250,8 +249,8 @@ func (m members) flag(name string) (bool, error) {
 
 var kindNames = map[jsontext.Kind]string{'"': "string", '0': "number", 't': "bool", 'f': "bool", '{': "object", '[': "array"}
 
-// wrongType is the typed form of 47001. WeChat also repeats the value. The sandbox leaves
-// it out, because it may be a secret in the wrong place.
+// wrongType returns the typed form of 47001. WeChat also repeats the value. The sandbox
+// leaves it out, because it may be a secret in the wrong place.
 func wrongType(name string, value jsontext.Value) error {
 	return &apiError{
 		code: codeMalformedRequest,

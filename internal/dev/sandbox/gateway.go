@@ -230,7 +230,7 @@ func (m members) complete() *cloudcall.GatewayError {
 	return nil
 }
 
-// askWeChat is the call behind the gateway. The platform's credentials are always valid
+// askWeChat makes the call behind the gateway. The platform's credentials are always valid
 // there, and WeChat's reply is passed on unchanged. Refusals are three: no reply, an HTTP
 // status other than 200, and a reply that is too late. Nothing sleeps for the last: it is
 // known in advance.

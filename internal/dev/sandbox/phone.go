@@ -156,10 +156,10 @@ func (p *Phone) UID() string { return p.record.UID }
 // WeChat never publishes it.
 func (p *Phone) AuthKey() string { return p.record.AuthKey }
 
-// Sign is the fingerprint on the sensor: it signs a resultJSON with the challenge, as
-// wx.startSoterAuthentication does, and increments the counter. The challenge has 1 to 512
-// characters in UTF-8 (Unicode code points; the page does not define them). Any character
-// is accepted, although some real Android devices fail on a quotation mark.
+// Sign stands for the fingerprint on the sensor. It signs a resultJSON with the challenge,
+// as wx.startSoterAuthentication does, and increments the counter. The challenge has 1 to
+// 512 characters in UTF-8 (Unicode code points; the page does not define them). Any
+// character is accepted, although some real Android devices fail on a quotation mark.
 //
 // JSONString may hold what strict JSON parsers refuse, see [Devices].
 func (p *Phone) Sign(challenge string) (Signed, error) {

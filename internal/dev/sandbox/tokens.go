@@ -133,7 +133,7 @@ func (t *tokens) spendForced(now time.Time) bool {
 	return true
 }
 
-// renewal is how long before its end the platform replaces a stable token: five
+// renewal returns how long before its end the platform replaces a stable token: five
 // minutes, and for the short lives of tests a tenth.
 func (t *tokens) renewal() time.Duration { return min(overlap, t.life/10) }
 

@@ -79,7 +79,7 @@ func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
 	return app.verifySignature(r, body)
 }
 
-// verifySignature is the call for the users of one app.
+// verifySignature handles the call for the users of one app.
 func (a *App) verifySignature(r *http.Request, body []byte) (any, error) {
 	if r.Method != http.MethodPost {
 		return nil, &apiError{code: codePostRequired}

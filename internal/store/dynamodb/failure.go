@@ -45,7 +45,7 @@ var throttled = map[string]bool{
 	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
 }
 
-// advise says how to fix a refusal (DynamoDB Developer Guide, "Error handling with
+// advise returns how to fix a refusal (DynamoDB Developer Guide, "Error handling with
 // DynamoDB"). hopeless reports whether nothing works until somebody changes the settings.
 func (t *Table) advise(r awssdk.Refusal) (words string, hopeless bool) {
 	switch {

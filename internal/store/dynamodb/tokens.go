@@ -126,7 +126,7 @@ func (d *Tokens) change(ctx context.Context, next func(stored) (stored, error)) 
 	return stored{}, errors.New("others have changed it each time")
 }
 
-// unchanged is the condition that an item was not written since it was read.
+// unchanged returns the condition that an item was not written since it was read.
 func unchanged(item Item) Condition {
 	switch revision := item["revision"]; {
 	case item == nil:

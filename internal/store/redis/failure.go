@@ -137,7 +137,7 @@ func (s *Store) note(err error) {
 	}
 }
 
-// reasonOf says why no retry can fix an error; empty if one may.
+// reasonOf returns why no retry can fix an error; empty if one may.
 func (s *Store) reasonOf(err error) string {
 	if err == nil {
 		return ""

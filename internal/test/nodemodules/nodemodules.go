@@ -54,7 +54,7 @@ func Install(ctx context.Context, folder string) error {
 	return os.WriteFile(stamp(folder), digest, 0o600)
 }
 
-// stamp is the path of a copy of the package-lock.json that node_modules was installed
+// stamp returns the path of a copy of the package-lock.json that node_modules was installed
 // from.
 func stamp(folder string) string { return filepath.Join(folder, "node_modules", ".installed-from") }
 

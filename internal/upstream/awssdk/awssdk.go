@@ -149,8 +149,8 @@ func (c *Client) endpoints(environment map[string]string, service string) error 
 	return nil
 }
 
-// retries is the SDK's retryer with shorter limits, and a budget of 500 retries that
-// successes refill.
+// retries configures the SDK's retryer with shorter limits, and a budget of 500 retries
+// that successes refill.
 func retries(o *retry.StandardOptions) {
 	o.MaxAttempts = lostAttempts
 	o.RetryCost, o.ThrottlingRetryCost = 1, 1

@@ -107,7 +107,7 @@ func (e explanation) field(say func(name, format string, args ...any), m member)
 
 func atMost(n int, all []member) []member { return all[:min(n, len(all))] }
 
-// tellMore says that not all of that number of members are printed.
+// tellMore prints that not all of that number of members are printed.
 func tellMore(say func(name, format string, args ...any), count int) {
 	if more := count - maxMembers; more > 0 {
 		say("", "and %d more members", more)
@@ -150,7 +150,7 @@ func shortened(text string) string {
 	return text
 }
 
-// verdictText is WeChat's verdict with its meaning.
+// verdictText returns WeChat's verdict with its meaning.
 func (e explanation) verdictText() []string {
 	switch {
 	case e.verdict == "":

@@ -136,7 +136,7 @@ func (p page) write(w http.ResponseWriter, name, language string, values map[str
 	}
 }
 
-// files are the styles, scripts and fonts of the page.
+// files serves the styles, scripts and fonts of the page.
 func (p page) files() http.Handler {
 	files, err := fs.Sub(webFiles, "web")
 	if err != nil {

@@ -62,7 +62,7 @@ func (s *Table) note(action string, header http.Header) (fault *Fault, bare bool
 	return &befalls, s.bare
 }
 
-// ServeHTTP is the proxy in front of the table.
+// ServeHTTP implements the proxy in front of the table.
 func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	body, err := io.ReadAll(r.Body)
