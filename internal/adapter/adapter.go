@@ -80,4 +80,10 @@ type Handler interface {
 	Prepare() (done <-chan struct{})
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
+	// Accompany starts what runs beside a function that serves a port, such as metrics. It is
+	// called before anything else. stop ends it. An error refuses the start.
+	Accompany() (stop func(), err error)
+	// Notices returns what an operator should know although the function works, a line each.
+	// It returns at once.
+	Notices() []string
 }

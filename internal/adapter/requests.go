@@ -13,8 +13,8 @@ import (
 )
 
 // HealthPath returns 200 and ok while the function is configured and not stopping, else 503
-// with the reason. The second line is the version; a third counts lost log lines, if any.
-// It needs no authorization and reveals no secret.
+// with the reason. The second line is the version. Further lines count lost log lines, if
+// any, and are the function's notices. It needs no authorization and reveals no secret.
 const HealthPath = "/healthz"
 
 // MaxRequestBody is above the limit of every call, so that the call itself reports a body
@@ -62,6 +62,9 @@ func (s *Requests) health(w http.ResponseWriter, r *http.Request, stopping bool)
 	WriteHealth(w, err)
 	if dropped := s.Handler.LogDropped(); dropped > 0 {
 		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
+	}
+	for _, notice := range s.Handler.Notices() {
+		_, _ = fmt.Fprintln(w, notice)
 	}
 }
 

@@ -42,13 +42,16 @@ const (
 //
 // A missing file is an error and not an empty list: its name may be wrong.
 type File struct {
-	path string
-	now  func() time.Time
+	path   string
+	now    func() time.Time
+	report func(problem error) // see OnProblem; nil: none
 
 	loaded atomic.Pointer[snapshot] // written by the look under way; nil before the first read
 
-	mu   sync.Mutex
-	look *look // guarded by mu; the one under way, nil if none
+	mu      sync.Mutex
+	look    *look     // guarded by mu; the one under way, nil if none
+	began   time.Time // guarded by mu; when the last look began
+	problem string    // guarded by mu; the error of that look; "" for none
 }
 
 // look is one look at the file, and its result for all callers that wait. It may outlast a
@@ -106,16 +109,22 @@ func (f *File) join() (_ *look, ours bool) {
 	if f.look != nil {
 		return f.look, false
 	}
+	return f.begin(), true
+}
+
+// begin begins a look. The caller holds f.mu.
+func (f *File) begin() *look {
 	l := &look{done: make(chan struct{})}
-	f.look = l
+	f.look, f.began = l, f.now()
 	go func() {
 		l.content, l.err = f.current()
+		f.judge(l.err)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.look = nil
 		close(l.done)
 	}()
-	return l, true
+	return l
 }
 
 // remembered returns an AuthKey that the file had a moment ago.

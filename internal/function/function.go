@@ -51,6 +51,10 @@ type Function struct {
 	// Health, if set, returns why this configuration can never work, as far as is known so
 	// far. It returns at once.
 	Health func() error
+	// Notices, if set, returns what an operator should know although the function works, a
+	// line each. It returns at once, and is called after each invocation, when it can find
+	// out more.
+	Notices func() []string
 
 	err     error // why this configuration cannot work
 	version int   // of the secrets in it
@@ -71,6 +75,9 @@ type Handler struct {
 	now   func() time.Time
 	// openVault opens vault.
 	openVault secret.OpenVault
+	// metrics are nil if there are none. served says that this process serves them.
+	metrics Metrics
+	served  bool
 
 	once        sync.Once
 	environment map[string]string // set by once, as are the next two
@@ -97,7 +104,7 @@ func New(name string, build Builder, w io.Writer) *Handler {
 // ends the process. start runs it there and returns the exit status. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
 // lines, and nothing else. Started with -version, the process prints its version and ends.
-func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int) {
+func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int, options ...Option) {
 	if isVersion(os.Args[1:]) {
 		printVersion(os.Stdout, name)
 		return
@@ -108,6 +115,9 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 	queue := journal.NewQueue(os.Stderr)
 	h := New(name, build, queue)
 	h.SetVault(open)
+	for _, set := range options {
+		set(h)
+	}
 	takeLibraryLog(h.log, queue)
 	status := start(h, queue)
 	queue.Flush(flushTime)
@@ -124,6 +134,14 @@ const minFlushTime = 50 * time.Millisecond
 
 // LogDropped implements [adapter.Handler].
 func (h *Handler) LogDropped() int { return h.queue.Dropped() }
+
+// Notices implements [adapter.Handler].
+func (h *Handler) Notices() []string {
+	if f := h.function.Load(); f != nil && f.Notices != nil {
+		return f.Notices()
+	}
+	return nil
+}
 
 // errBug is the caller's error for a bug.
 var errBug = errors.New("internal error, the log of the function says more")
@@ -193,6 +211,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 			entry.Set("stack", strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
+		h.Notices()
 		h.write(ctx, invocation.Platform, entry, err)
 		return err
 	}
@@ -223,13 +242,19 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	if err != nil {
 		level = slog.LevelError
 	}
-	if !h.log.Enabled(ctx, level) {
+	if !h.log.Enabled(ctx, level) && h.metrics == nil {
 		return
 	}
 	if dropped := h.queue.Dropped(); dropped > 0 {
 		entry.Set("log_dropped", dropped)
 	}
 	line := entry.Record(h.now(), level, "invocation")
+	if h.metrics != nil {
+		h.metrics.Invocation(line)
+		if !h.log.Enabled(ctx, level) {
+			return
+		}
+	}
 	if platform == adapter.Lambda {
 		line.AddAttrs(metrics(line))
 	}

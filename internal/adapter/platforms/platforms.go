@@ -30,6 +30,9 @@ type Kind struct {
 	// otherwise they come with each invocation.
 	VariablesAtStart bool
 
+	// accompanied says that the platform serves a port. [adapter.Handler.Accompany] may then
+	// serve others.
+	accompanied bool
 	// preparation bounds the wait for [adapter.Handler.Prepare] before the process reports
 	// to the platform that it is ready. Unfinished work then goes on beside. Zero where
 	// being ready early is worth more.
@@ -51,7 +54,7 @@ var Platforms = []Kind{
 		scfguard.StartHandler(newSCF(h))
 		return 0
 	}},
-	{Name: adapter.HTTP, Variable: httpVariable, VariablesAtStart: true, start: startHTTP},
+	{Name: adapter.HTTP, Variable: httpVariable, VariablesAtStart: true, accompanied: true, start: startHTTP},
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the function.
@@ -97,6 +100,14 @@ const NotHosted = 2
 // is set, it prints on stderr how to run the function and returns [NotHosted].
 func Start(h adapter.Handler, stderr io.Writer) int {
 	if kind, ok := found(); ok {
+		if kind.accompanied {
+			stop, err := h.Accompany()
+			if err != nil {
+				fmt.Fprintln(stderr, err)
+				return NotHosted
+			}
+			defer stop()
+		}
 		if kind.VariablesAtStart {
 			await(h.Prepare(), kind.preparation)
 		}
