@@ -66,7 +66,7 @@ type State int
 const (
 	Same    State = iota // or not known yet
 	Changed              // it holds something else
-	Missing // it is gone, or cannot be read, or is no longer a regular file
+	Missing              // it is gone, or cannot be read, or is no longer a regular file
 )
 
 // Watch compares a file with its [Content]. It is safe for concurrent use. Use [New] to
@@ -78,9 +78,9 @@ type Watch struct {
 	stat   func(path string) (os.FileInfo, error)
 
 	mu      sync.Mutex
-	looking bool // guarded by mu, as all that follows
+	looking bool      // guarded by mu, as all that follows
 	looked  time.Time // when the last look began
-	found   finding // the result of the last look
+	found   finding   // the result of the last look
 }
 
 // finding is the result of a look.
