@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 const (
@@ -81,6 +82,9 @@ type Config struct {
 	// Now is the wall clock: the monotonic clock stands still while a function is frozen.
 	Now func() time.Time
 	Log *slog.Logger
+	// Life bounds fetches, which outlive the call that began them; nil: as long as the
+	// process.
+	Life *upstream.Life
 }
 
 // NewCache returns a Cache. It fetches nothing before the first call.

@@ -24,6 +24,8 @@ const (
 	// function of CloudBase, Docker, Kubernetes. A program that serves the calls itself is
 	// one as well.
 	HTTP Platform = "http"
+	// Go is a Go program that makes the calls itself, without an event or a request.
+	Go Platform = "go"
 )
 
 // Invocation is the platform's description of one invocation.

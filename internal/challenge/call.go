@@ -28,7 +28,7 @@ const IssuePath = "/openapi/soter/issueChallenge"
 // issued for a purpose is valid for that purpose only; policy says whether one is required.
 // served are the apps, none if they are not known. If there are several, the call must
 // concern one of them; if there is one, it need not be named. Over HTTP the call stands
-// behind gate.
+// behind gate. The [openapi.Result.Value] is a [Challenge].
 func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
@@ -52,7 +52,7 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, 
 			if err != nil {
 				return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, "no challenge can be issued for this openid", err), log...)
 			}
-			return openapi.Result{Body: issued(c), Outcome: "ok", Log: log}
+			return openapi.Result{Body: issued(c), Value: c, Outcome: "ok", Log: log}
 		},
 	}
 }

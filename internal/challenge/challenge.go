@@ -73,6 +73,12 @@ var (
 	ErrExpired      = errors.New("the challenge has expired")
 )
 
+// The reasons why a [Verifier] refuses a challenge that passed Check.
+var (
+	errLongExpired = errors.New("the challenge expired long before the signature was verified")
+	errUsed        = errors.New("the challenge was used before")
+)
+
 // Challenge is the text that a Mini Program's page has signed.
 type Challenge struct {
 	// Text goes into wx.startSoterAuthentication unchanged.

@@ -3,6 +3,7 @@ package function
 import (
 	"cmp"
 	"context"
+	"io"
 	"maps"
 	"os"
 	"strings"
@@ -17,6 +18,14 @@ func (h *Handler) SetClock(now func() time.Time) { h.now = now }
 
 // SetVault sets the function that opens the vault of secrets. Call it before the first use.
 func (h *Handler) SetVault(open secret.OpenVault) { h.openVault = open }
+
+// Close closes the vault, if it can be closed. No call may be under way or follow.
+func (h *Handler) Close() error {
+	if closer, ok := h.vault.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
 
 // open sets the variables, and builds a function with the secrets among them.
 func (h *Handler) open(environment map[string]string) {

@@ -16,7 +16,7 @@ type apps struct {
 	since, until      *prometheus.Desc
 
 	mu    sync.Mutex
-	order []string             // guarded by mu, as all that follows; the apps with series of their own
+	order []string             // guarded by mu, as all below; apps with series
 	known map[string]*appState // all apps, and other
 }
 

@@ -82,6 +82,9 @@ type Result struct {
 	// Body is the response as the caller gets it, unless Err is set.
 	Body []byte
 	Err  *Error
+	// Value is the content of Body for a call of the program itself: a [Verified], or the
+	// type that another package documents for its call. It is nil with Err.
+	Value any
 	// Outcome is the log's word for a call that was not refused.
 	Outcome string
 	// Log holds further fields of the log line. None is a secret.

@@ -23,6 +23,12 @@ type Handler struct {
 	Purpose PurposePolicy
 }
 
+// Verified is the [Result.Value] of a verification with a Verdict.
+type Verified struct {
+	Request // with the resolved OpenID and AppID
+	Verdict Verdict
+}
+
 // Tokens reports which app owns an access_token that WeChat would accept; "" if none does.
 type Tokens interface {
 	Owner(ctx context.Context, accessToken string) (appID string, err error)
@@ -77,7 +83,7 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	if a.Hint != "" {
 		log = append(log, slog.String("hint", a.Hint))
 	}
-	return Result{Body: word(a), Outcome: a.outcome(), Log: log}
+	return Result{Body: word(a), Value: Verified{Request: r, Verdict: a.Verdict}, Outcome: a.outcome(), Log: log}
 }
 
 // answer handles a request in a spelling. If the [Caller] of ctx is a user, openid may be

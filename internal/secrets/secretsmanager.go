@@ -165,6 +165,12 @@ func (s *Secrets) Prepare(ctx context.Context) error {
 	return err
 }
 
+// Close implements [io.Closer]. No call may be under way or follow.
+func (s *Secrets) Close() error {
+	s.aws.Close()
+	return nil
+}
+
 // read reads all secrets. The caller holds s.reading.
 func (s *Secrets) read(ctx context.Context) error {
 	s.mu.Lock()
@@ -176,7 +182,7 @@ func (s *Secrets) read(ctx context.Context) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer s.aws.Close() // no server keeps them for as long as Life
+	defer s.aws.CloseIdle() // Life is longer than any server keeps them
 
 	texts, values := map[string]secret.Text{}, map[string]string{}
 	var err error

@@ -29,7 +29,7 @@ const maxIdle = 1024
 
 // Client sends requests. It is safe for concurrent use. Use [New] to make one.
 type Client struct {
-	transport *http.Transport
+	transport http.RoundTripper
 	life      time.Duration
 	now       func() time.Time
 
@@ -41,7 +41,15 @@ type Client struct {
 // New returns a Client that sends by transport. Its idle connections live for the
 // transport's IdleConnTimeout, measured by now.
 func New(transport *http.Transport, now func() time.Time) *Client {
-	return &Client{transport: transport, life: transport.IdleConnTimeout, now: now}
+	return NewOver(transport, transport.IdleConnTimeout, now)
+}
+
+// NewOver returns a Client that sends by a transport of any kind. Its idle connections live
+// for life, measured by now. It should have a method CloseIdleConnections: otherwise dead
+// connections are used again. It should use HTTP/1.1 as [NewTransport] does. It must call the
+// hooks of net/http/httptrace: without GotConn every connection counts as a new one.
+func NewOver(transport http.RoundTripper, life time.Duration, now func() time.Time) *Client {
+	return &Client{transport: transport, life: life, now: now}
 }
 
 // NewTransport returns a transport with one HTTP/1.1 connection per concurrent request, so
@@ -49,10 +57,14 @@ func New(transport *http.Transport, now func() time.Time) *Client {
 // of http.DefaultTransport, whose TLS configuration offers HTTP/2. A server that accepts
 // the offer would then get HTTP/1.1, and cannot read it (golang/go issue 39302).
 func NewTransport(life time.Duration, now func() time.Time) *http.Transport {
+	return transportBy(newDialer(now), life)
+}
+
+func transportBy(dialer *dialer, life time.Duration) *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  proxyFor,
 		OnProxyConnectResponse: onProxyResponse,
-		DialContext:            newDialer(now).dial,
+		DialContext:            dialer.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConns:           maxIdle,
@@ -131,9 +143,15 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	}, nil
 }
 
-// SendApart is Send over a connection of its own, which is closed afterwards.
+// SendApart is Send over a connection of its own, which is closed afterwards. With a
+// transport that is no [http.Transport], the connection may have served requests before.
 func (c *Client) SendApart(req *http.Request) (Reply, error) {
-	transport := c.transport.Clone()
+	standard, ok := c.transport.(*http.Transport)
+	if !ok {
+		req.Close = true
+		return c.Send(req)
+	}
+	transport := standard.Clone()
 	transport.DisableKeepAlives = true
 	return New(transport, c.now).Send(req)
 }
@@ -160,7 +178,13 @@ func retryAfter(header http.Header) time.Duration {
 // CloseIdle closes the idle connections, so that the next request gets a new one.
 func (c *Client) CloseIdle() {
 	c.lastClose.Store(c.now().UnixNano())
-	c.transport.CloseIdleConnections()
+	c.closeIdleConnections()
+}
+
+func (c *Client) closeIdleConnections() {
+	if closer, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
 }
 
 // CloseIdleSince is CloseIdle for an attempt that began at since and met a dead connection.
@@ -169,7 +193,7 @@ func (c *Client) CloseIdle() {
 func (c *Client) CloseIdleSince(since time.Time) {
 	last := c.lastClose.Load()
 	if last <= since.UnixNano() && c.lastClose.CompareAndSwap(last, c.now().UnixNano()) {
-		c.transport.CloseIdleConnections()
+		c.closeIdleConnections()
 	}
 }
 

@@ -2,6 +2,7 @@
 package version
 
 import (
+	"reflect"
 	"runtime/debug"
 	"strings"
 )
@@ -44,8 +45,16 @@ func describe(stamped string, info *debug.BuildInfo) string {
 // pseudo-versions.
 const shortCommit = 12
 
+// module is the path of this module. The commit of another module says nothing about it.
+var module = strings.TrimSuffix(reflect.TypeFor[here]().PkgPath(), "/internal/version")
+
+type here struct{}
+
 // ofBuild returns the commit in the go command's build information, "" if there is none.
 func ofBuild(info *debug.BuildInfo) string {
+	if info.Main.Path != module {
+		return ""
+	}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value

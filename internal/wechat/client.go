@@ -42,6 +42,7 @@ type Client struct {
 	Redact *redact.Redactor
 
 	http   *upstream.Client
+	life   *upstream.Life // nil: as long as the process
 	budget *upstream.Budget
 	// strangers bounds the fetches of all apps that unknown presented tokens cause.
 	strangers *accesstoken.Strangers
@@ -50,14 +51,26 @@ type Client struct {
 }
 
 // New returns a Client; now is the wall clock. It sends nothing before the first call.
-func New(now func() time.Time) *Client {
+func New(now func() time.Time) *Client { return NewFor(nil, now) }
+
+// NewFor returns a Client whose fetches and dials end with a Life.
+func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	return &Client{
-		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),
+		http:      upstream.New(life.NewTransport(connectionLife, now), now),
+		life:      life,
 		budget:    upstream.NewBudget(now),
 		strangers: accesstoken.NewStrangers(now),
 		now:       now, pause: upstream.Sleep,
 	}
 }
+
+// Over sets another transport; see [upstream.NewOver]. Call it before the first use.
+func (c *Client) Over(transport http.RoundTripper) {
+	c.http = upstream.NewOver(transport, connectionLife, c.now)
+}
+
+// CloseIdle closes the idle connections.
+func (c *Client) CloseIdle() { c.http.CloseIdle() }
 
 // ForApp returns a client for one app of several. It shares c's connections, and has a
 // retry budget of its own: a failing app does not use up another's.

@@ -58,10 +58,18 @@ type Client struct {
 	DualStack aws.DualStackEndpointState
 
 	connections *upstream.Client
+	life        *upstream.Life
 }
 
-// Close closes the idle connections.
-func (c *Client) Close() { c.connections.CloseIdle() }
+// CloseIdle closes the idle connections.
+func (c *Client) CloseIdle() { c.connections.CloseIdle() }
+
+// Close ends all background work, and closes the connections. No request may be under way
+// or follow.
+func (c *Client) Close() {
+	c.life.End()
+	c.CloseIdle()
+}
 
 // New configures a client of a service. service is the end of its endpoint variable,
 // AWS_ENDPOINT_URL_, such as DYNAMODB. New reads AWS_REGION and Lambda's other variables
@@ -70,7 +78,8 @@ func (c *Client) Close() { c.connections.CloseIdle() }
 // "Dual-stack and FIPS endpoints"). An endpoint in the clear must be on this machine. New
 // contacts no server. The errors name the variable, and hold no value.
 func New(environment map[string]string, service string, now func() time.Time) (*Client, error) {
-	c := &Client{connections: upstream.New(upstream.NewTransport(idleLife, now), now)}
+	life := upstream.NewLife()
+	c := &Client{connections: upstream.New(life.NewTransport(idleLife, now), now), life: life}
 	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
 	switch onLambda := environment["AWS_LAMBDA_FUNCTION_NAME"] != ""; {
 	case id != "" && key != "":
