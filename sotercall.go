@@ -1,28 +1,27 @@
 // Package sotercall verifies SOTER signatures of WeChat Mini Programs in a Go service: the
 // fingerprint or the face of wx.startSoterAuthentication.
 //
-// A page hands resultJSON and resultJSONSignature to its backend. Only WeChat can tell
-// whether that signature is genuine, by soter.verifySignature. A [Service] asks it: it
-// fetches and shares access_tokens, retries what is worth retrying, and has each signature
-// count once.
+// A page sends resultJSON and resultJSONSignature to its backend. Only WeChat can judge
+// that signature, with soter.verifySignature. A [Service] calls it. It fetches and shares
+// access_tokens, retries what is worth retrying, and accepts each signature once.
 //
 //	service, err := sotercall.Open(sotercall.Config{
 //		Apps:             []sotercall.App{{AppID: appID, AppSecret: appSecret}},
 //		ChallengeSecrets: []string{challengeSecret},
 //	})
 //
-// Issue a challenge ([Service.IssueChallenge]), have the page sign it, and verify what comes
-// back ([Service.Verify]). Or mount [Service.Handler], which answers the same requests as
-// the deployed functions do, for other services.
+// Issue a challenge ([Service.IssueChallenge]), have the page sign it, and verify the
+// result ([Service.Verify]). Or mount [Service.Handler], which serves the requests of the
+// deployed functions to other services.
 //
-// Errors say which of two things happened, and never turn one into the other. A
-// [*RefusedError] says that the signature must not be accepted. An [*Error] says that it
-// could not be found out.
+// There are two kinds of errors, and they never turn into one another. A [*RefusedError]
+// says that the signature must not be accepted. An [*Error] says that it could not be
+// judged.
 //
 // # Instances
 //
-// A Service without a [Store] remembers consumed challenges and access_tokens in its own
-// memory. A service of more than one process needs one: packages redisstore and
+// A Service without a [Store] keeps consumed challenges and access_tokens in its own
+// memory. A service of more than one process needs a Store: packages redisstore and
 // dynamodbstore. Only a program that imports them links their client libraries.
 //
 // # Compatibility
@@ -54,8 +53,8 @@ import (
 // deadline.
 const requestTimeout = 10 * time.Second
 
-// Service verifies signatures and issues challenges. It is safe for concurrent use. Make it
-// with [Open] or [FromEnv], and end it with [Service.Close].
+// Service verifies signatures and issues challenges. It is safe for concurrent use. Use
+// [Open] or [FromEnv] to make one, and [Service.Close] to end it.
 type Service struct {
 	handler   *function.Handler
 	http      *adapter.Requests
@@ -64,8 +63,8 @@ type Service struct {
 	close     sync.Once
 }
 
-// Open makes a Service. It connects to nothing: the first call fetches the access_token. The
-// error names each field of config that cannot work, and holds no secret.
+// Open returns a Service. It connects to nothing: the first call fetches the access_token.
+// The error names each field of config that cannot work, and holds no secret.
 func Open(config Config) (*Service, error) {
 	settings := wiring.Embedded{
 		OpenAPIService: config.OpenAPIService, APIBases: config.APIBases, CleartextHosts: config.CleartextHosts,
@@ -91,7 +90,7 @@ func Open(config Config) (*Service, error) {
 	return start(settings.Embed(log, config.Transport), log, none)
 }
 
-// logger is what a Service logs to.
+// logger returns the log of a Service.
 func logger(given *slog.Logger) *slog.Logger {
 	if given == nil {
 		given = slog.Default()
@@ -99,7 +98,7 @@ func logger(given *slog.Logger) *slog.Logger {
 	return slog.New(journal.Over(given.Handler()))
 }
 
-// start makes the Service of an embedding.
+// start returns the Service of an embedding.
 func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault) (*Service, error) {
 	s := &Service{embedding: embedding, life: embedding.Life}
 	s.handler = function.NewLogging("service", embedding.Builder(), log)
@@ -112,10 +111,10 @@ func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault
 	return s, nil
 }
 
-// Close ends the Service: calls under way end with an [*Error], and so does every later one.
-// It returns when each goroutine of the Service has ended, and closes all connections but
-// those of [Config.Transport], which remains the caller's. The error is always nil. Close
-// the HTTP server in front of [Service.Handler] before.
+// Close ends the Service: calls under way end with an [*Error], and so does every later
+// one. It returns when each goroutine of the Service has ended. It closes all connections
+// but those of [Config.Transport], which the caller must close. The error is always nil.
+// Close the HTTP server in front of [Service.Handler] first.
 func (s *Service) Close() (err error) {
 	s.close.Do(func() {
 		s.life.End()
@@ -133,9 +132,9 @@ func (s *Service) Close() (err error) {
 //	/cgi-bin/soter/verify_signature     as WeChat's HTTPS API, by an access_token of the app
 //	/healthz                            200, or 503 and why nothing will work
 //
-// They are those of functions/service (docs/call.md). [Config.Auth] says who may use the
-// first three. Put them under a prefix with [http.StripPrefix]. A request takes 10 seconds
-// at most.
+// They are those of functions/service (docs/call.md). [Config.Auth] authorizes the first
+// three. Put them under a prefix with [http.StripPrefix]. A request takes 10 seconds at
+// most.
 func (s *Service) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, done, ok := s.life.Begin(r.Context())
@@ -148,15 +147,15 @@ func (s *Service) Handler() http.Handler {
 	})
 }
 
-// Store is a place that all instances of a service share: access_tokens, consumed
+// Store is the data that all instances of a service share: access_tokens, consumed
 // challenges and counters. Packages redisstore and dynamodbstore make one. A Store is a
-// description: each Service opens connections of its own to the place.
+// description: each Service opens its own connections.
 type Store struct {
 	opener store.Opener
 	place  string
 }
 
-// Env is how [FromEnv] finds what variables name. Options change it.
+// Env has the parts that [FromEnv] uses. Options change it.
 type Env struct {
 	// Logger and Transport are as in [Config].
 	Logger    *slog.Logger
@@ -175,15 +174,15 @@ func init() {
 	wiring.Public.SetVault = func(env any, open secret.OpenVault) { env.(*Env).vault = open }
 }
 
-// FromEnv makes a Service from the environment variables of the deployed functions, which
+// FromEnv returns a Service from the environment variables of the deployed functions, which
 // docs/configuration.md explains. Stores and AWS Secrets Manager are used only if their
 // option is given:
 //
 //	service, err := sotercall.FromEnv(redisstore.FromEnv)
 //
-// An option may set Logger and Transport as well. A variable that needs an option that is not
-// given is refused, with the import to add. Secrets that are kept in AWS Secrets Manager are
-// read before FromEnv returns, within 5 seconds, and again every 5 minutes.
+// An option may set Logger and Transport as well. A variable whose option is missing is an
+// error, which names the import to add. Secrets in AWS Secrets Manager are read before
+// FromEnv returns, within 5 seconds, and again every 5 minutes.
 //
 // All variables of functions/service work but SOTER_VERIFIER=cloudcall, which is refused:
 // only a function on SCF can make a Cloud Call. PORT, HOST, REQUEST_TIMEOUT,
@@ -201,7 +200,7 @@ func FromEnv(options ...func(*Env)) (*Service, error) {
 	return start(env.openers.Embed(log, env.Transport), log, env.vault)
 }
 
-// importOf says what a variable needs that no option is given for.
+// importOf returns the advice for a variable whose option is missing.
 func importOf(pkg string) string {
 	return "needs an option: import " + pkg + " and call sotercall.FromEnv(" + path.Base(pkg) + ".FromEnv)"
 }

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -261,54 +260,6 @@ func hasTest(t *testing.T, folder, test string) bool {
 		}
 	}
 	return false
-}
-
-// TestLinksLeadSomewhere follows the relative links, and their #parts to the
-// headings of the documents they name.
-func TestLinksLeadSomewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	followed := 0
-	for _, name := range documents(t) {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		require.NoError(t, err)
-		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
-			if strings.Contains(match[1], "://") {
-				continue
-			}
-			followed++
-			target, part, _ := strings.Cut(match[1], "#")
-			target = filepath.Join(filepath.Dir(name), target)
-			if match[1][0] == '#' {
-				target = name
-			}
-			content, err := os.ReadFile(filepath.Join(root, target))
-			if info, statErr := os.Stat(filepath.Join(root, target)); statErr == nil && info.IsDir() {
-				continue
-			}
-			if assert.NoError(t, err, "%s links to %s", name, match[1]) && part != "" {
-				assert.Contains(t, anchors(string(content)), part, "%s links to %s", name, match[1])
-			}
-		}
-	}
-	assert.Greater(t, followed, 5, "links are found")
-}
-
-// anchors are the names that GitHub gives the headings of a document: lower case,
-// letters, digits, - and _ only, blanks as -.
-func anchors(document string) []string {
-	var names []string
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(document, -1) {
-		names = append(names, strings.Map(func(r rune) rune {
-			switch {
-			case r == ' ':
-				return '-'
-			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
-				return unicode.ToLower(r)
-			}
-			return -1
-		}, heading[1]))
-	}
-	return names
 }
 
 func TestReadmeIsShort(t *testing.T) {

@@ -20,14 +20,14 @@ import (
 //
 //	SECURITY.md
 //	`isOk` is true only when WeChat | openapi.TestThreeOutcomesInBothSpellings verify.TestNeverAnAnswer
-//	A failure on the way is an error with a code | verify.TestFaults challenge.TestErrorOfNextPassesUntouchedAndConsumesNothing
+//	Any failure is an error with a code | verify.TestFaults challenge.TestErrorOfNextPassesUntouchedAndConsumesNothing
 //	It never becomes "genuine", and it never becomes "wrong" either | authkeys.TestStoreThatFailsIsNoWrongSignature verify.TestEverySecondRequestMeetsTrouble
 //	What the phone signed goes to WeChat byte for byte | verify.TestWhatThePhoneSignedIsWhatWeChatReceives
 //	Where we check by ourselves: RSA-2048 | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold
 //	A text that two common parsers would read in two ways | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
 //	A call from a page is about the user that the platform names for this one invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
 //	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
-//	HTTP doors are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
+//	HTTP paths are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
 //	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
 //	With a `purpose`, a signature counts for that purpose only | challenge.TestChallengeIsGoodForItsPurposeOnly challenge.TestStormsOfPurposes
 //	A challenge issued for one purpose is refused for another | challenge.TestWrongPurposeConsumesNothingInAnyStore challenge.TestForgedPurposeHashIsNotOurs
@@ -36,9 +36,9 @@ import (
 //	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
 //	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | tokenserver.TestClientGetsTheTokensOfItsApps
 //	For any other app the answer is that of a wrong secret | tokenserver.TestRefusalDoesNotTellWhichAppsThereAre
-//	A user's question is about the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
+//	A user's request concerns the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
 //	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
-//	This holds also when a server on the way sends back | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
+//	This holds also when a server echoes a request | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
 //	Of an openid, the log has four characters from either end | openapi.TestQuestionIsLoggedWithoutItsSignature
 //	The metrics have no secret and no openid | service.TestMetricsWhileCallsRun
 //	A captured pair of result and signature is genuine for ever | challenge.TestCountersWithoutChallenges
@@ -80,8 +80,8 @@ import (
 //	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
 //	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly tokenserver.TestDirectRefusals
 //	An empty event asks for nothing, except a challenge | challenge.TestPageGetsAChallengeOfItsOwn
-//	An event that carries a part of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
-//	So is an event with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
+//	An event may carry a part of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
+//	The same holds for an event with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
 //	A request with more than 32 KiB of query is answered with status 400 | trigger.TestALongQueryIsRefused trigger.TestBodiesUpToTheLimitArriveWhole
 //	A function looks at who calls before it reads them | openapi.TestUnknownCallersBodyIsNotRead
 //	Paths are exact, and spelt without percent-encoding | verify.TestPathsAreExact

@@ -61,7 +61,7 @@ func TestTablesAreWhatTheCodeSays(t *testing.T) {
 func errorCodes() string {
 	var b strings.Builder
 	b.WriteString("| errCode | meaning | what to do |\n|---|---|---|\n")
-	b.WriteString("| 0 | the question was answered | look at `isOk` |\n")
+	b.WriteString("| 0 | the request was answered | look at `isOk` |\n")
 	for _, code := range openapi.Codes() {
 		if code.Meaning != "" {
 			fmt.Fprintf(&b, "| %d | %s | %s |\n", code.Number, code.Meaning, code.Do)

@@ -1,5 +1,5 @@
-// Package dynamodbstore keeps what the instances of a service share in a table of Amazon
-// DynamoDB. docs/stores.md says how to make the table.
+// Package dynamodbstore is the shared store of a service's instances in a table of Amazon
+// DynamoDB. docs/stores.md describes the table.
 package dynamodbstore
 
 import (
@@ -8,9 +8,9 @@ import (
 	"sotercall/internal/wiring"
 )
 
-// New returns the [sotercall.Config.Store] in a table of that name. Region and credentials
-// are found as AWS's SDK finds them, in the environment of the process first. Nothing is
-// connected yet; [sotercall.Open] returns what is wrong.
+// New returns the [sotercall.Config.Store] in a table of that name. AWS's SDK finds region
+// and credentials, first in the environment of the process. New connects to nothing;
+// [sotercall.Open] returns the errors.
 func New(table string) *sotercall.Store {
 	return wiring.Public.NewStore(dynamodb.Opener(wiring.WallClock), table).(*sotercall.Store)
 }

@@ -1,5 +1,5 @@
-// Package redisstore keeps what the instances of a service share on Redis: one server, a
-// Cluster, or a master that Sentinels watch over. docs/stores.md says how to run it.
+// Package redisstore is the shared store of a service's instances on Redis: one server, a
+// Cluster, or a master with Sentinels. docs/stores.md describes how to run it.
 package redisstore
 
 import (
@@ -9,8 +9,8 @@ import (
 )
 
 // New returns the [sotercall.Config.Store] at a URL, such as
-// rediss://user:password@host:6379/0. docs/stores.md has all forms. Nothing is connected
-// yet; [sotercall.Open] returns what is wrong with the URL.
+// rediss://user:password@host:6379/0. docs/stores.md has all forms. New connects to
+// nothing; [sotercall.Open] returns the mistakes in the URL.
 func New(url string) *sotercall.Store {
 	return wiring.Public.NewStore(redis.Opener(wiring.WallClock), url).(*sotercall.Store)
 }

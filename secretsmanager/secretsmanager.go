@@ -9,6 +9,6 @@ import (
 )
 
 // FromEnv is an option of [sotercall.FromEnv]: variables such as WECHAT_APPSECRET_ARN name
-// secrets in AWS Secrets Manager. They are read anew every 5 minutes, so that a rotated
-// secret is used without a restart. docs/configuration.md has all of them.
+// secrets in AWS Secrets Manager. They are read anew every 5 minutes, so a rotated secret
+// is used without a restart. docs/configuration.md has all of them.
 func FromEnv(env *sotercall.Env) { wiring.Public.SetVault(env, secrets.Open) }

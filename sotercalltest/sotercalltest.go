@@ -1,5 +1,5 @@
-// Package sotercalltest stands in for WeChat and for its users' phones, for the tests of a
-// program that uses package sotercall. No account, no phone and no network is needed.
+// Package sotercalltest stands in for WeChat and for its users' phones, in tests of a
+// program with package sotercall. It needs no account, no phone and no network.
 //
 //	wechat := sotercalltest.NewServer()
 //	defer wechat.Close()
@@ -7,7 +7,7 @@
 //	…
 //	verified, err := service.Verify(ctx, wechat.Phone("oAlice").Sign(challenge.Text))
 //
-// The signatures are real: a [Phone] holds an RSA key and signs as a device does, and the
+// The signatures are real. A [Phone] holds an RSA key and signs as a device does, and the
 // [Server] judges with the public half, as WeChat does. Its codes and texts are WeChat's.
 // docs/sandbox.md says what is known of WeChat, and what the stand-in decides itself.
 package sotercalltest
@@ -24,14 +24,14 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// BearerToken is the one that [Server.Config] has [sotercall.Service.Handler] accept.
+// BearerToken is the one that [sotercall.Service.Handler] accepts with [Server.Config].
 const BearerToken = "bearer-no-secret-of-the-tests"
 
 // challengeSecret signs challenges in tests.
 const challengeSecret = "challenge-no-secret-of-the-tests"
 
-// Server is a stand-in for WeChat on loopback. It is safe for concurrent use. Make it with
-// [NewServer].
+// Server is a stand-in for WeChat on loopback. It is safe for concurrent use. Use
+// [NewServer] to make one.
 type Server struct {
 	// URL is its base address, for [sotercall.Config.APIBases] or WECHAT_API_BASE.
 	URL string
@@ -41,9 +41,9 @@ type Server struct {
 	server  *httptest.Server
 }
 
-// NewServer starts a Server that knows apps, or one app if there are none: the sandbox's,
-// wx5a4db0c55a4db0c5. Close it. As httptest does, it panics if it cannot start, and also if
-// an app has no AppSecret or is there twice.
+// NewServer starts a Server with apps, or with one app if there are none: the sandbox's,
+// wx5a4db0c55a4db0c5. The caller must close it. As httptest does, it panics if it cannot
+// start, and also if an app has no AppSecret or is there twice.
 func NewServer(apps ...sotercall.App) *Server {
 	if len(apps) == 0 {
 		apps = []sotercall.App{{AppID: sandbox.DefaultAppID, AppSecret: sandbox.DefaultAppSecret}}
@@ -60,11 +60,11 @@ func NewServer(apps ...sotercall.App) *Server {
 	return &Server{URL: server.URL, apps: slices.Clone(apps), sandbox: s, server: server}
 }
 
-// Close stops the Server, when the requests under way have been answered.
+// Close stops the Server after the requests under way.
 func (s *Server) Close() { s.server.Close() }
 
-// Config returns what makes a Service that asks this Server: with all its apps, with a
-// secret for challenges, with [BearerToken], and without a log. Change what a test is about.
+// Config returns the Config of a Service that calls this Server: with all its apps, a
+// secret for challenges and [BearerToken], and without a log. Change it as the test needs.
 func (s *Server) Config() sotercall.Config {
 	return sotercall.Config{
 		Apps:             slices.Clone(s.apps),
@@ -76,7 +76,7 @@ func (s *Server) Config() sotercall.Config {
 }
 
 // Phone returns the phone of a user of the first app. The first call makes its keys, which
-// takes some tenths of a second, and WeChat knows them from then on. It panics if openid is
+// takes some tenths of a second; WeChat knows them from then on. It panics if openid is
 // empty or longer than 128 bytes.
 func (s *Server) Phone(openid string) *Phone { return s.PhoneIn(s.apps[0].AppID, openid) }
 
@@ -94,31 +94,31 @@ func (s *Server) PhoneIn(appID, openid string) *Phone {
 	return &Phone{phone: phone, appID: appID}
 }
 
-// Verifications returns how many requests to verify a signature have come.
+// Verifications returns how many requests to verify a signature have arrived.
 func (s *Server) Verifications() int { return s.sandbox.Requests(openapi.HTTPSCallPath) }
 
-// Fault is something that goes wrong at WeChat or on the way there.
+// Fault is a failure of WeChat, or of the network to it.
 type Fault int
 
 // The faults.
 const (
-	// Down closes each connection without an answer.
+	// Down closes each connection without a reply.
 	Down Fault = iota + 1
-	// Silent leaves each request without an answer, until its client gives up.
+	// Silent leaves each request without a reply, until its client gives up.
 	Silent
-	// Busy answers errcode -1 to each request.
+	// Busy replies errcode -1 to each request.
 	Busy
-	// QuotaUsedUp answers errcode 45009 to each verification: the day's quota is used up.
+	// QuotaUsedUp replies errcode 45009 to each verification: the day's quota is used up.
 	QuotaUsedUp
-	// UnknownUser answers errcode 40003 to each verification: the openid is not one of this
+	// UnknownUser replies errcode 40003 to each verification: the openid is not one of this
 	// app, or has no key.
 	UnknownUser
-	// TokensRevoked refuses, once, all access_tokens that were given out, as when something
-	// else fetches for the same app. A Service survives it.
+	// TokensRevoked refuses, once, all issued access_tokens, as when another program
+	// fetches for the same app. A Service survives it.
 	TokensRevoked
 )
 
-// Fail makes a fault happen from now on. Faults of before go on.
+// Fail adds a fault from now on. Earlier faults go on.
 func (s *Server) Fail(fault Fault) {
 	const verify = openapi.HTTPSCallPath
 	var f sandbox.Fault
@@ -153,9 +153,9 @@ type Phone struct {
 	appID string
 }
 
-// Sign returns what a page sends to its backend after wx.startSoterAuthentication, when the
-// user has put a finger on the sensor: a genuine signature of a challenge. It panics if the
-// challenge is empty or longer than 512 characters.
+// Sign returns the page's request to its backend after wx.startSoterAuthentication, when
+// the user has put a finger on the sensor. It has a genuine signature of the challenge. It
+// panics if the challenge is empty or longer than 512 characters.
 func (p *Phone) Sign(challenge string) sotercall.Request {
 	signed, err := p.phone.Sign(challenge)
 	if err != nil {
@@ -166,7 +166,7 @@ func (p *Phone) Sign(challenge string) sotercall.Request {
 	}
 }
 
-// SignWrongly returns the same with a signature that is not genuine: that of another text.
+// SignWrongly is Sign with a wrong signature: that of another text.
 func (p *Phone) SignWrongly(challenge string) sotercall.Request {
 	r, other := p.Sign(challenge), p.Sign(challenge) // the counter has grown
 	r.JSONSignature = other.JSONSignature

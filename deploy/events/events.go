@@ -1,4 +1,4 @@
-// Package events hands out the events of this folder, for tests.
+// Package events embeds the events of this folder, for tests.
 package events
 
 import (
@@ -13,15 +13,15 @@ import (
 //go:embed *.json
 var Files embed.FS
 
-// Question is what the three strings of an event ask.
+// Question has the three strings of an event.
 type Question struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"jsonString"`
 	JSONSignature string `json:"jsonSignature"`
 }
 
-// Direct is direct.json, which the sandbox's demo user has signed. The other events
-// carry the same strings.
+// Direct returns direct.json, which the sandbox's demo user has signed. The other events
+// have the same strings.
 func Direct() Question {
 	text, err := Files.ReadFile("direct.json")
 	if err != nil {

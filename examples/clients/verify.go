@@ -1,9 +1,10 @@
-// Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+// Verifies a signature: exit status 0 genuine, 1 wrong, 2 not known.
 //
 //	go build verify.go && SOTER_URL=https://… SOTER_BEARER_TOKEN=… ./verify question.json
 //
-// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
-// purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"} purpose
+// is what your backend had the challenge issued for; never take it from a page. A login has
+// none.
 package main
 
 import (
@@ -15,13 +16,13 @@ import (
 	"time"
 )
 
-// verify returns an error when the question was not answered; that is no refusal.
+// verify returns an error if there was no verdict; that is no refusal.
 func verify(file string) (genuine bool, err error) {
-	question, err := os.ReadFile(file)
+	body, err := os.ReadFile(file)
 	if err != nil {
 		return false, err
 	}
-	request, err := http.NewRequest(http.MethodPost, os.Getenv("SOTER_URL")+"/openapi/soter/verifySignature", bytes.NewReader(question))
+	request, err := http.NewRequest(http.MethodPost, os.Getenv("SOTER_URL")+"/openapi/soter/verifySignature", bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}

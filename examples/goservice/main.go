@@ -27,8 +27,8 @@ func main() {
 	log.Print(server.ListenAndServe())
 }
 
-// session returns the openid of whoever is logged in. Yours looks the request's session up,
-// which began with wx.login; never take the openid from what the page sends.
+// session returns the openid of the logged-in user. Yours looks up the request's session,
+// which began with wx.login; never take the openid from the page's request.
 func session(*http.Request) (openid string, err error) {
 	return "", errors.New("write me: there is no session")
 }

@@ -10,7 +10,7 @@ import (
 	"sotercall"
 )
 
-// shop sells what is in orders.
+// shop sells the goods in orders.
 type shop struct {
 	soter   *sotercall.Service
 	session func(r *http.Request) (openid string, err error)
@@ -26,10 +26,11 @@ func (s *shop) handler() http.Handler {
 	return mux
 }
 
-// purpose is what the user signs. It holds all that must not change before the payment.
+// purpose returns the text that the user authorizes. It holds everything that must not
+// change before the payment.
 func purpose(order, price string) string { return "pay order " + order + ": " + price }
 
-// challenge answers the text that the page passes to wx.startSoterAuthentication.
+// challenge responds with the text that the page passes to wx.startSoterAuthentication.
 func (s *shop) challenge(w http.ResponseWriter, r *http.Request) {
 	openid, err := s.session(r)
 	if err != nil {
@@ -52,7 +53,7 @@ func (s *shop) challenge(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"challenge": challenge.Text})
 }
 
-// pay takes what wx.startSoterAuthentication has given to the page.
+// pay takes the result of wx.startSoterAuthentication from the page.
 func (s *shop) pay(w http.ResponseWriter, r *http.Request) {
 	openid, err := s.session(r)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *shop) pay(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the fingerprint was not accepted", http.StatusForbidden)
 	case errors.As(err, &failed) && failed.Code == sotercall.CodeInvalidParameter:
 		http.Error(w, "send resultJSON and resultJSONSignature as they came", http.StatusBadRequest)
-	case err != nil: // nothing is known of the signature: do not count it against the user
+	case err != nil: // the signature was not judged: do not count it against the user
 		log.Print(err)
 		http.Error(w, "try again later", http.StatusServiceUnavailable)
 	case !s.orders.markPaid(order):
@@ -93,7 +94,7 @@ func (s *shop) pay(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// orders stands for a database.
+// orders stands in for a database.
 type orders struct {
 	mu     sync.Mutex
 	prices map[string]string

@@ -13,35 +13,34 @@ import (
 )
 
 const (
-	// fetchTimeout bounds one fetch. It is the life of the lease too: a fetch that
-	// is not done by then counts as lost.
+	// fetchTimeout bounds one fetch. It is also the life of the lease: an unfinished fetch
+	// counts as lost then.
 	fetchTimeout = 5 * time.Second
-	// joinTimeout bounds the fetch together with the wait for the right to it.
+	// joinTimeout bounds the fetch together with the wait for the lease.
 	joinTimeout = 8 * time.Second
-	// saveGrace is for how long who waits for a token waits for it to be saved, too.
-	// Saving takes a millisecond or two, and a function may be frozen as soon as it
-	// has answered; but a store that hangs must not keep a token from who needs it.
+	// saveGrace is how long a caller waits for a fetched token to reach the store. Saving
+	// takes a millisecond or two, and a function may be frozen as soon as it has responded.
+	// But a hanging store must not withhold the token from callers.
 	saveGrace = 100 * time.Millisecond
 	// saveTimeout bounds saving.
 	saveTimeout = fetchTimeout
-	// patience is how long a renewal may make calls wait that have a token which
-	// is still good, and a call that only asks whether a token is held.
+	// patience bounds how long a call with a valid token waits for its renewal. It also
+	// bounds a call that only checks whether a presented token is ours.
 	patience = time.Second
-	// retryRenewal is how long after a failed renewal the next one is tried, while
-	// there is a token that is still good.
+	// retryRenewal is the pause after a failed renewal while the token is still valid.
 	retryRenewal = 2 * time.Second
-	// hangPatience is how long a store that does not answer is waited for before this
-	// instance fetches for itself. With the fetch and the call, it must fit into the 3
-	// seconds that a function often has.
+	// hangPatience bounds the wait for a silent store. Then this instance fetches without
+	// it. With the fetch and the call, it must fit into the 3 seconds that a function often
+	// has.
 	hangPatience = 1800 * time.Millisecond
-	// leasePauseLeast is the shortest wait before the store is asked whether the fetch
-	// of another instance is done: longer than most fetches take.
+	// leasePauseLeast is the shortest pause before the store is read again while another
+	// instance fetches. Most fetches take less.
 	leasePauseLeast = 200 * time.Millisecond
-	// retryHung is the pause before a store that did not answer in time is asked again.
+	// retryHung is the pause before a store that did not reply in time is read again.
 	retryHung = 25 * time.Millisecond
-	// recheck is how often, at most, it is asked whether there is a next token: when
-	// a token is presented or named that is not known, and when the current one is
-	// refused and no refresh is left.
+	// recheck is the minimum time between checks for a newer token. They are due when an
+	// unknown token is presented or named, and when the current one is refused and no
+	// refresh is left.
 	recheck = 5 * time.Second
 	// recheckDoubtful is the same for a token that WeChat may accept in a moment.
 	recheckDoubtful = 500 * time.Millisecond
@@ -57,39 +56,38 @@ type Cache struct {
 	*tokenHealth
 
 	mu     sync.Mutex
-	memory memory    // guarded by mu, as all below
+	memory memory    // guarded by mu, as all that follows
 	flight *flight   // the one under way; nil if none
 	denied time.Time // when WeChat last accepted a token that a client claimed to be refused
 }
 
 var _ Source = (*Cache)(nil)
 
-// Config says where a [Cache] gets its tokens.
+// Config configures a [Cache].
 type Config struct {
 	Endpoint Endpoint
-	// Store is shared by all that fetch for the same appid at the same Endpoint.
+	// Store is shared by all caches that fetch for the same appid at the same Endpoint.
 	Store Store
-	// Classic says that every fetch retires the token before (WeChat,
-	// getAccessToken), so that one must not be spent on a mere look.
+	// Classic says that every fetch retires the previous token (WeChat, getAccessToken). So
+	// no fetch may be spent on a mere check.
 	Classic bool
-	// Function says that Endpoint is a token function. It remembers failures
-	// itself, and asking it costs WeChat nothing.
+	// Function says that Endpoint is a token function. It caches failures itself, and
+	// requests to it cost WeChat nothing.
 	Function bool
-	// Refuses asks WeChat whether it refuses a token, as a client claims; nil: no claim
-	// can be confirmed.
+	// Refuses reports whether WeChat refuses a token, as a client claims; nil: no claim can
+	// be confirmed.
 	Refuses func(ctx context.Context, token secret.Text) (bool, error)
 	// Strangers is shared by all Caches of the process; nil: the Cache has its own.
 	Strangers *Strangers
-	// Now is the clock on the wall: a function is frozen between calls, and the monotonic
-	// clock stands still meanwhile.
+	// Now is the wall clock: the monotonic clock stands still while a function is frozen.
 	Now func() time.Time
 	Log *slog.Logger
-	// Life bounds fetches, which go on when the call that began them has ended; nil: the
-	// process does.
+	// Life bounds fetches, which outlive the call that began them; nil: as long as the
+	// process.
 	Life *upstream.Life
 }
 
-// NewCache makes a Cache. Nothing is fetched before it is needed.
+// NewCache returns a Cache. It fetches nothing before the first call.
 func NewCache(config Config) *Cache {
 	if config.Strangers == nil {
 		config.Strangers = NewStrangers(config.Now)
@@ -100,23 +98,22 @@ func NewCache(config Config) *Cache {
 	}
 }
 
-// Token implements [Source]. A token within its margin is renewed; while that
-// fails, or takes long, the token that is there is given as long as it lives.
+// Token implements [Source]. A token within its margin is renewed. If that fails or is
+// slow, the current token is returned as long as it lives.
 func (c *Cache) Token(ctx context.Context) (Token, error) {
 	return c.inUse(c.get(ctx, ask{why: anyToken}))
 }
 
-// Replace implements [Source]. When the endpoint gives the very token that was
-// refused, one forced refresh is spent on it, if the budget allows it; otherwise
-// the error is ErrStale.
+// Replace implements [Source]. If the endpoint returns the refused token again, it spends
+// one forced refresh, if the budget allows it; otherwise the error is ErrStale.
 //
-// A token that this instance has never held may be newer than the current one:
-// of a token function without a shared store, each instance fetches for itself.
-// Then it is asked, at most every few seconds, whether WeChat has gone on.
+// A token that this instance has never held may be newer than the current one. With a token
+// function without a shared store, each instance fetches for itself. Then Replace checks,
+// at most every few seconds, whether WeChat has a newer one.
 //
-// OnRequest is subject to a part of the budget: the rest is kept for tokens that WeChat
-// has refused. Where the part is used up, or the last forced refresh was a moment ago, the
-// current token is returned, as at WeChat (getStableAccessToken).
+// OnRequest may use a part of the budget only: the rest is reserved for tokens that WeChat
+// has refused. If that part is used up, or the last forced refresh was a moment ago,
+// Replace returns the current token, as WeChat does (getStableAccessToken).
 func (c *Cache) Replace(ctx context.Context, token secret.Text, why Why) (Token, error) {
 	if why == OnRequest {
 		return c.force(ctx)
@@ -136,11 +133,11 @@ func (c *Cache) force(ctx context.Context) (Token, error) {
 	return token, err
 }
 
-// Warm fetches a token before a call needs one, if there is none. A call that comes
-// meanwhile joins the fetch. If it fails, that is not remembered: the next call fetches.
+// Warm fetches a token before a call needs one, if there is none. A concurrent call joins
+// the fetch. Its failure is not cached: the next call fetches.
 func (c *Cache) Warm(ctx context.Context) { _, _ = c.get(ctx, ask{why: beforeUse}) }
 
-// get returns a token for q: from memory, or from the fetch that it begins or joins.
+// get returns a token for q: from memory, or from a fetch that it begins or joins.
 func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 	for {
 		c.mu.Lock()
@@ -167,8 +164,8 @@ func (c *Cache) get(ctx context.Context, q ask) (Token, error) {
 	}
 }
 
-// await returns what f brings, or the spare token if that is in vain. A call that takes any
-// token waits with patience then.
+// await returns the result of f, or the spare token if f fails. A call that takes any token
+// waits for at most patience then.
 func (c *Cache) await(ctx context.Context, f *flight, q ask, spare Token) (Token, error) {
 	if spare.Value.IsZero() {
 		return f.wait(ctx)
@@ -185,15 +182,15 @@ func (c *Cache) await(ctx context.Context, f *flight, q ask, spare Token) (Token
 	case spare.alive(c.config.Now()):
 		return spare, nil
 	}
-	return f.wait(ctx) // its life has ended meanwhile
+	return f.wait(ctx) // the spare token has expired meanwhile
 }
 
-// Inherit makes c, which has not been used yet, know the tokens that before knows. c
-// has another Endpoint for the same app, or another Store. A failure is remembered on
-// if sameSecret says that the AppSecret is the same.
+// Inherit copies the tokens of before to c, which must be unused. c has another Endpoint
+// for the same app, or another Store. A cached failure is copied if sameSecret says that
+// the AppSecret is the same.
 //
-// before may still be in use: like two instances, the two share a Store and its lease,
-// so that a fetch of before that is under way spares c one.
+// before may still be in use: like two instances, the two share a Store and its lease. So c
+// need not fetch if a fetch of before is under way.
 func (c *Cache) Inherit(before *Cache, sameSecret bool) {
 	before.mu.Lock()
 	defer before.mu.Unlock()

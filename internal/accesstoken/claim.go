@@ -9,18 +9,17 @@ import (
 	"sotercall/internal/secret"
 )
 
-// confirmInterval is how often WeChat is asked, at most, whether a token is refused
-// that a client claims to be, while it is not.
+// confirmInterval is the minimum time between two requests to WeChat to confirm a client's
+// claim, while WeChat accepts the token.
 const confirmInterval = time.Second
 
-// errGood says that a client claims that a token is refused, and WeChat does not
-// confirm it.
+// errGood says that WeChat does not confirm a client's claim that a token is refused.
 var errGood = fmt.Errorf("%w; WeChat does not confirm that", ErrStale)
 
-// Claim is Replace for a client that says that WeChat has refused a token. Before the
-// budget of Replace is spent on it, WeChat is asked whether it has. If it has not, or
-// cannot be asked, the budget is the one of OnRequest, and the current token is returned
-// if nothing is left of it.
+// Claim is Replace for a client that says that WeChat has refused a token. Before it spends
+// the budget of Replace, it asks WeChat. If WeChat has not refused the token, or cannot be
+// reached, the budget is the one of OnRequest. If nothing is left of that, it returns the
+// current token.
 func (c *Cache) Claim(ctx context.Context, token secret.Text, why Why) (Token, error) {
 	next, err := c.get(ctx, ask{not: token, why: why, claimed: true})
 	if errors.Is(err, errGood) {
@@ -29,8 +28,8 @@ func (c *Cache) Claim(ctx context.Context, token secret.Text, why Why) (Token, e
 	return next, err
 }
 
-// confirmed returns q with the reason that counts, and the error for a budget that is used
-// up: without WeChat's confirmation, a claim is no more than a request.
+// confirmed returns q with the confirmed reason, and the error for a used-up budget.
+// Without WeChat's confirmation, a claim is no more than a request.
 func (c *Cache) confirmed(ctx context.Context, q ask) (_ ask, usedUp error) {
 	if q.claimed && !c.confirms(ctx, q.not) {
 		q.why = OnRequest
@@ -39,8 +38,8 @@ func (c *Cache) confirmed(ctx context.Context, q ask) (_ ask, usedUp error) {
 	return q, ErrStale
 }
 
-// confirms reports whether WeChat refuses token, as a client claims. While it does not,
-// it is asked every confirmInterval at most, for all clients together, and they wait.
+// confirms reports whether WeChat refuses token, as a client claims. While it does not, it
+// is asked at most once per confirmInterval, for all clients together, and they wait.
 func (c *Cache) confirms(ctx context.Context, token secret.Text) bool {
 	if c.config.Refuses == nil {
 		return false

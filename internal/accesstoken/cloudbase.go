@@ -9,13 +9,13 @@ import (
 	"sotercall/internal/secret"
 )
 
-// CloudBaseFile is where WeChat cloud hosting mounts the platform's token, for a
-// service whose cloud-call token is switched on: renewed every 10 minutes, good
-// for 30 (WeChat cloud hosting, "cloudcall").
+// CloudBaseFile is where WeChat cloud hosting mounts the platform's token for a service
+// with cloud calls switched on. The platform renews it every 10 minutes; it is valid for 30
+// (WeChat cloud hosting, "cloudcall").
 const CloudBaseFile = "/.tencentcloudbase/wx/cloudbase_access_token"
 
-// CloudBase is the Source of the token that the platform itself gives to what it
-// runs. It needs no AppSecret: nothing is fetched.
+// CloudBase is the Source of the token that the platform itself provides. It needs no
+// AppSecret and fetches nothing.
 //
 // Make it with [NewCloudBase].
 type CloudBase struct {
@@ -26,9 +26,9 @@ type CloudBase struct {
 
 var _ Source = (*CloudBase)(nil)
 
-// NewCloudBase makes a CloudBase. ofInvocation returns the token that came with the
-// invocation of a context, the zero Text if none did; then file, usually CloudBaseFile, is
-// read. now is the clock on the wall.
+// NewCloudBase returns a CloudBase. ofInvocation returns the token of a context's
+// invocation, or the zero Text; then file is read, usually CloudBaseFile. now is the wall
+// clock.
 func NewCloudBase(
 	ofInvocation func(ctx context.Context) secret.Text, file string, now func() time.Time,
 ) *CloudBase {
@@ -37,8 +37,8 @@ func NewCloudBase(
 
 var errNoCloudBase = errors.New("the platform gave no cloudbase_access_token: neither with the invocation nor as a file")
 
-// Token implements [Source]. The file is read each time: the platform replaces it
-// when it likes.
+// Token implements [Source]. It reads the file each time, because the platform may replace
+// it at any time.
 func (c *CloudBase) Token(ctx context.Context) (Token, error) {
 	value := c.ofInvocation(ctx)
 	if value.IsZero() {
@@ -51,8 +51,8 @@ func (c *CloudBase) Token(ctx context.Context) (Token, error) {
 	return c.inUse(Token{Value: value, CloudBase: true}, nil)
 }
 
-// Replace implements [Source]: it looks again, and the platform may have put a new
-// token there.
+// Replace implements [Source]: it reads again, because the platform may have provided a new
+// token.
 func (c *CloudBase) Replace(ctx context.Context, stale secret.Text, _ Why) (Token, error) {
 	token, err := c.Token(ctx)
 	if err == nil && token.Value.Equal(stale) {

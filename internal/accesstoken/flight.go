@@ -10,20 +10,20 @@ import (
 	"sotercall/internal/journal"
 )
 
-// flight is one fetch, and what all who wait for it get.
+// flight is one fetch, and its result for all callers that wait for it.
 type flight struct {
 	ask
 	began  time.Time
-	wanted atomic.Bool   // somebody waits who is no stranger
+	wanted atomic.Bool   // a caller waits that is no stranger
 	done   chan struct{} // closed when token and err are set
 	token  Token
 	err    error
 }
 
-// isForStranger reports whether nobody waits for the token but a stranger.
+// isForStranger reports whether only strangers wait for the token.
 func (f *flight) isForStranger() bool { return f.why == presented && !f.wanted.Load() }
 
-// wait returns what the fetch brings, or earlier if ctx ends.
+// wait returns the result of the fetch, or earlier if ctx ends.
 func (f *flight) wait(ctx context.Context) (Token, error) {
 	begin := time.Now()
 	defer func() { journal.From(ctx).Spend("token_ms", time.Since(begin)) }()
@@ -35,13 +35,13 @@ func (f *flight) wait(ctx context.Context) (Token, error) {
 	}
 }
 
-// isToRepeat reports whether a call for q, which has got token or err from f, is to decide
-// anew: f was begun for somebody who needed less, or has ended by its own deadline, before
-// that of the call. ctx is the call's.
+// isToRepeat reports whether a call for q that got token or err from f must decide anew. It
+// must if f was begun for a caller with lesser needs, or has ended by its own deadline,
+// before that of the call. ctx is the call's.
 func (f *flight) isToRepeat(ctx context.Context, q ask, token Token, err error) bool {
 	switch _, isBounded := ctx.Deadline(); {
 	case err == nil:
-		return token.Value.Equal(q.not) // any token would have done
+		return token.Value.Equal(q.not) // f was begun for any token
 	case errors.Is(err, ErrStale):
 		return f.hasLess(q)
 	case ctx.Err() != nil, q.why == beforeUse:
@@ -59,7 +59,7 @@ func (q ask) hasLess(other ask) bool {
 		q.why.isDoubtful() && !other.why.isDoubtful()
 }
 
-// underWay returns the fetch under way; nil if there is none. c.mu is held.
+// underWay returns the fetch under way; nil if there is none. The caller holds c.mu.
 func (c *Cache) underWay(now time.Time) *flight {
 	if c.flight != nil && within(now, c.flight.began, joinTimeout) {
 		return c.flight
@@ -67,8 +67,8 @@ func (c *Cache) underWay(now time.Time) *flight {
 	return nil
 }
 
-// join returns the fetch under way, or begins one. It has a deadline of its own
-// and goes on when the one who began it leaves. c.mu is held.
+// join returns the fetch under way, or begins one. It has a deadline of its own and goes on
+// when its first caller leaves. The caller holds c.mu.
 func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	if f := c.underWay(now); f != nil {
 		if q.why != presented {
@@ -83,8 +83,8 @@ func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	return f
 }
 
-// run brings a token as f needs it: the store's, if another instance has been
-// faster, or one from the endpoint.
+// run gets a token for f: the store's, if another instance was faster, or one from the
+// endpoint.
 func (c *Cache) run(ctx context.Context, f *flight, known State) {
 	lease, state, err := c.lease(ctx, known, f.not)
 	switch {
@@ -92,7 +92,7 @@ func (c *Cache) run(ctx context.Context, f *flight, known State) {
 		c.finish(f, known, err)
 		return
 	case err != nil:
-		// Without the store this instance goes on with what it has in memory.
+		// Without the store this instance goes on with the state in memory.
 		c.storeDown(err)
 		next, err := c.obtain(ctx, state, f)
 		c.finish(f, next, err)
@@ -110,8 +110,8 @@ func (c *Cache) run(ctx context.Context, f *flight, known State) {
 	c.finish(f, c.settle(ctx, f, *lease, state, next, err), err)
 }
 
-// finish gives what a fetch brought to all who wait for it. Called once more, it
-// only tells this instance of a token that is newer still.
+// finish gives the result of a fetch to all callers that wait for it. If called again, it
+// only gives this instance a newer token.
 func (c *Cache) finish(f *flight, state State, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,7 +128,7 @@ func (c *Cache) finish(f *flight, state State, err error) {
 	f.token, f.err = state.Current, err
 	close(f.done)
 	if c.flight != f {
-		return // it was given up, another has begun since
+		return // it was abandoned, and another has begun since
 	}
 	c.flight = nil
 	c.memory.note(f.ask, state, err, now)
@@ -141,8 +141,8 @@ func (c *Cache) finish(f *flight, state State, err error) {
 // errFetchTime says that a fetch has ended by its own deadline.
 var errFetchTime = fmt.Errorf("the token endpoint did not answer within %s: %w", fetchTimeout, context.DeadlineExceeded)
 
-// obtain asks the endpoint, and once more with force if it gives f.not again.
-// With an error the State is still the one to keep: it has what was spent.
+// obtain fetches, and once more with force if the endpoint returns q.not again. With an
+// error the State is still valid: it has what was spent.
 func (c *Cache) obtain(ctx context.Context, state State, f *flight) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -170,7 +170,7 @@ func (c *Cache) replacement(ctx context.Context, state State, f *flight) (State,
 	return c.replaceByForce(ctx, state, f)
 }
 
-// replaceClassic makes a new token, for which the one before is retired, within a budget.
+// replaceClassic makes a new token within a budget. That retires the previous one.
 func (c *Cache) replaceClassic(ctx context.Context, state State, f *flight) (State, error) {
 	q, usedUp := c.confirmed(ctx, f.ask)
 	state, may := state.refetch(c.config.Now(), q.why == OnRequest)
@@ -181,13 +181,15 @@ func (c *Cache) replaceClassic(ctx context.Context, state State, f *flight) (Sta
 	switch {
 	case err != nil:
 		return state, err
-	case token.Value.Equal(q.not): // behind the path is a token server that gives what it has
+	// a token server behind the path returns the token that it has
+	case token.Value.Equal(q.not):
 		return state, usedUp
 	}
 	return state.without(q.not).next(token, c.config.Now()), nil
 }
 
-// replaceByForce makes a new token where the endpoint gives q.not again, within a budget.
+// replaceByForce makes a new token, within a budget, where the endpoint returns q.not
+// again.
 func (c *Cache) replaceByForce(ctx context.Context, state State, f *flight) (State, error) {
 	q, usedUp := c.confirmed(ctx, f.ask)
 	perDay := forcedPerDay
@@ -208,7 +210,7 @@ func (c *Cache) replaceByForce(ctx context.Context, state State, f *flight) (Sta
 	return state.without(q.not).next(token, c.config.Now()), nil
 }
 
-// fetch asks the endpoint.
+// fetch calls the endpoint.
 func (c *Cache) fetch(ctx context.Context, r FetchRequest) (_ Token, err error) {
 	defer func() { c.fetched(err) }()
 	asked := c.config.Now()

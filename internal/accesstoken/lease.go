@@ -11,12 +11,10 @@ import (
 	"sotercall/internal/secret"
 )
 
-// lease waits until this instance may fetch, or until another one has. In the
-// second case the Lease is nil and State has the token. With an error State is
-// what is known all the same.
+// lease waits until this instance may fetch, or until another one has. In the second case
+// the Lease is nil and State has the token. With an error State is the best that is known.
 //
-// An instance that starts finds a token there most often, and then writes nothing to
-// the store.
+// A starting instance usually finds a token there, and then writes nothing to the store.
 func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lease, State, error) {
 	waiting := leaseWait{now: c.config.Now, answered: c.config.Now()}
 	cold := known.Current.Value.IsZero() && stale.IsZero()
@@ -32,7 +30,7 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 		switch {
 		case o.lease != nil:
 			return o.lease, o.state.with(known, c.config.Now()), nil
-		case errors.Is(o.err, ErrFresh): // to the store, but what it holds cannot be used
+		case errors.Is(o.err, ErrFresh): // fresh for the store, but its token cannot be used
 			cold = false
 			continue
 		case errors.Is(o.err, ErrLeased):
@@ -48,15 +46,16 @@ func (c *Cache) lease(ctx context.Context, known State, stale secret.Text) (*Lea
 	}
 }
 
-// offer is what a store answers that is asked for a lease.
+// offer is a store's reply to a request for a lease.
 type offer struct {
-	lease   *Lease // nil if it gives none
+	lease   *Lease // nil for none
 	state   State
-	isKnown bool // state is what the store holds
+	isKnown bool // state is the store's
 	err     error
 }
 
-// askForLease asks the store once. One that cannot be written to may still be read.
+// askForLease makes one request to the store. A store that cannot be written may still be
+// readable.
 func (c *Cache) askForLease(ctx context.Context, limit time.Duration, cold bool) offer {
 	ctx, cancel := context.WithTimeout(ctx, max(retryHung, limit))
 	defer cancel()
@@ -76,17 +75,17 @@ func (c *Cache) askForLease(ctx context.Context, limit time.Duration, cold bool)
 	return offer{state: state, isKnown: true, err: err}
 }
 
-// leaseWait is how long a lease is waited for. A store that does not answer is waited for
-// briefly, because the fetch is possible without it; for as long as a fetch may take if
-// another instance is known to be fetching, because otherwise all of them would.
+// leaseWait bounds the wait for a lease. A silent store gets little time, because the fetch
+// is possible without it. If another instance is known to be fetching, the wait lasts as
+// long as a fetch may: otherwise all instances would fetch.
 type leaseWait struct {
 	now      func() time.Time
-	answered time.Time // when the store last answered
+	answered time.Time // when the store last replied
 	taken    time.Time // when a lease of another instance was first seen; zero: none was
 	polls    int
 }
 
-// patience is how much longer the store may take to answer.
+// patience returns how much longer the store may take to reply.
 func (w *leaseWait) patience() time.Duration {
 	if !w.taken.IsZero() {
 		return fetchTimeout - w.now().Sub(w.taken).Abs()
@@ -94,7 +93,7 @@ func (w *leaseWait) patience() time.Duration {
 	return hangPatience - w.now().Sub(w.answered).Abs()
 }
 
-// next returns when to ask again after another instance has been seen to have the lease.
+// next returns when to ask again after another instance was seen to hold the lease.
 func (w *leaseWait) next() time.Duration {
 	w.answered = w.now()
 	if w.taken.IsZero() {
@@ -103,20 +102,20 @@ func (w *leaseWait) next() time.Duration {
 	wait := leasePause(w.polls)
 	w.polls++
 	if left := w.patience(); left > 0 {
-		wait = min(wait, left) // then it is over, whatever has become of who has it
+		wait = min(wait, left) // then the other lease has ended
 	}
 	return wait
 }
 
-// leasePause is how long to wait before the store is asked once more whether the fetch
-// of another instance is done: twice as long after the first time, and somewhat at
-// random, so that not all who wait ask at once.
+// leasePause returns the pause before the store is read again while another instance
+// fetches. It doubles after the first time, with jitter, so that the waiting instances do
+// not read at once.
 func leasePause(polls int) time.Duration {
 	least := leasePauseLeast << min(polls, 1)
 	return least + rand.N(least)
 }
 
-// isTimeout tells a store that does not answer from one that cannot be reached or
+// isTimeout reports whether a store was silent, unlike one that cannot be reached or
 // refuses.
 func isTimeout(err error) bool {
 	var e net.Error
@@ -133,16 +132,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// settle brings the store up to date and gives the lease back. It returns what is
-// to be used: next, or what stands in the store if that is newer. A store that
-// does not answer is asked again for as long as the lease lives.
+// settle updates the store and gives the lease back. It returns the state to use: next, or
+// the store's if that is newer. It asks a silent store again for as long as the lease
+// lives.
 func (c *Cache) settle(ctx context.Context, f *flight, lease Lease, before, next State, err error) State {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	spent := !slices.Equal(next.Forced, before.Forced) || !next.Spent.Equal(before.Spent)
 	for {
 		var failed error
-		if err == nil || spent { // what was spent is spent
+		if err == nil || spent { // a spent budget stays spent
 			failed = c.config.Store.Save(ctx, lease, next)
 		} else {
 			failed = c.config.Store.Release(ctx, lease)
@@ -159,7 +158,7 @@ func (c *Cache) settle(ctx context.Context, f *flight, lease Lease, before, next
 	}
 }
 
-// newer returns what stands in the store if that is newer than next, or next.
+// newer returns the store's state if that is newer than next, else next.
 func (c *Cache) newer(ctx context.Context, f *flight, next State) State {
 	stored, err := c.config.Store.Load(ctx)
 	c.storeDown(err)

@@ -15,15 +15,14 @@ import (
 const (
 	// lookTimeout bounds a look into the store.
 	lookTimeout = 2 * time.Second
-	// insist is for how long tokens that are not known are presented until WeChat is
-	// asked whether there is a new one.
+	// insist is for how long unknown tokens must be presented until WeChat is asked for a
+	// new one.
 	insist = 30 * time.Second
-	// atOnce is how many apps are looked after at a time.
+	// atOnce bounds the apps that are handled at a time.
 	atOnce = 16
 )
 
-// errNotYet says that this instance has no token yet, so that it does not know which
-// ones are in force.
+// errNotYet says that this instance has no token yet, and so cannot recognise valid ones.
 var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, try again", nil)
 
 // Apps are the Caches of several apps, by AppID. They do not share tokens, fetches or
@@ -35,17 +34,17 @@ var _ openapi.Tokens = Apps(nil)
 // Owner implements [openapi.Tokens]: it returns the app that WeChat would accept
 // accessToken for.
 //
-// Strangers may ask, so a token that is not known costs nothing: the answer is what this
-// instance knows, at once, and at most every few seconds a look is begun that nobody waits
-// for. A token that another instance has fetched is known a moment later.
+// Strangers may call it, so an unknown token costs nothing. The answer is what this
+// instance knows, at once. At most every few seconds it starts a look that nobody waits
+// for. After that it knows a token that another instance has fetched.
 //
-// Where a fetch is due in any case, because an app has no token yet or the current one
-// is within its margin, it is waited for, for a second at most. With several apps in
-// classic mode the store is looked into instead: a fetch would retire the token of an app
+// If a fetch is due in any case, the answer waits for it, for a second at most. That is so
+// if an app has no token yet or the current one is within its margin. With several apps in
+// classic mode it looks into the store instead. A fetch would retire the token of an app
 // that the presented one may not belong to.
 //
-// An app that WeChat refuses to give tokens for has none, and the others answer. Any other
-// error says that it could not be found out.
+// An app without tokens, because WeChat refuses them, is skipped. Any other error says that
+// the owner is unknown.
 func (a Apps) Owner(ctx context.Context, accessToken string) (string, error) {
 	s := &search{
 		presented: secret.DigestOf(accessToken), // hashed once, for all apps
@@ -58,9 +57,10 @@ func (a Apps) Owner(ctx context.Context, accessToken string) (string, error) {
 	}
 	ctx, s.stop = context.WithTimeoutCause(ctx, patience, errNotYet)
 	defer s.stop()
-	// Apps whose fetches have failed come last: strangers can cause a few only.
+	// Apps whose fetches have failed come last: strangers can cause only a few.
 	var well, failing []string
-	var now time.Time // one for all: a thousand looks at the clock would take longer than the rest
+	// one for all: reading the clock a thousand times would take longer than the rest
+	var now time.Time
 	for appID, cache := range a {
 		if now.IsZero() {
 			now = cache.config.Now()
@@ -83,16 +83,16 @@ func (a Apps) Owner(ctx context.Context, accessToken string) (string, error) {
 type search struct {
 	presented secret.Digest
 	ask       ask
-	stop      context.CancelFunc // ends it as soon as the owner is known
+	stop      context.CancelFunc // ends the search when the owner is known
 
 	mu       sync.Mutex
-	owner    string // guarded by mu, as all below; empty if it is not known
+	owner    string // guarded by mu, as all that follows; empty if not known
 	refused  error  // why an app has no token, in WeChat's words
 	refusals int
-	unknown  error // why it could not be found out of an app
+	unknown  error // why an app's answer is not known
 }
 
-// note notes what was found out of an app.
+// note records an app's answer.
 func (s *search) note(appID string, isOwner bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *search) note(appID string, isOwner bool, err error) {
 	}
 }
 
-// result returns the owner among so many apps.
+// result returns the owner among that number of apps.
 func (s *search) result(apps int) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *search) result(apps int) (string, error) {
 	return "", nil
 }
 
-// find waits for what the apps fetch, or find in the store.
+// find waits for the fetches and store looks of the apps.
 func (a Apps) find(ctx context.Context, s *search, appIDs []string) {
 	var all errgroup.Group
 	all.SetLimit(atOnce)
@@ -137,18 +137,18 @@ func (a Apps) find(ctx context.Context, s *search, appIDs []string) {
 	_ = all.Wait() // none fails
 }
 
-// ownsNow reports whether a token is known to be in force.
+// ownsNow reports whether a token is known to be valid.
 func (c *Cache) ownsNow(presented secret.Digest) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.memory.Current.Value.HasDigest(presented) && !c.memory.Previous.Value.HasDigest(presented) {
-		return false // without a look at the clock
+		return false // without reading the clock
 	}
 	now := c.config.Now()
 	return c.memory.Current.alive(now) && c.memory.owns(presented, now)
 }
 
-// verdict is what an app knows of a presented token at once.
+// verdict is an app's immediate knowledge of a presented token.
 type verdict struct {
 	isFinal   bool // else there is something to wait for
 	isOwner   bool
@@ -156,8 +156,8 @@ type verdict struct {
 	hasFailed bool // the last fetch
 }
 
-// judge says at the time now what is known of a presented token, and begins in background
-// what may tell more.
+// judge returns what is known of a presented token at the time now, and starts background
+// work that may find out more.
 func (c *Cache) judge(ctx context.Context, s *search, now time.Time) verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +180,7 @@ func (c *Cache) judge(ctx context.Context, s *search, now time.Time) verdict {
 	return verdict{isFinal: true}
 }
 
-// judgeLater is judge where a fetch is due, or under way.
+// judgeLater is judge if a fetch is due, or under way.
 func (c *Cache) judgeLater(ctx context.Context, s *search) (isOwner bool, err error) {
 	c.mu.Lock()
 	mayOnlyLook := c.memory.mayOnlyLook(s.ask, c.config.Now())
@@ -252,14 +252,14 @@ func (c *Cache) joinForStranger(ctx context.Context) (*flight, error) {
 	return f, nil
 }
 
-// lookInStore begins to bring what this instance knows up to date with the store.
+// lookInStore starts to update this instance from the store.
 func (c *Cache) lookInStore(ctx context.Context) {
 	c.config.Life.Beside(ctx, lookTimeout, func(ctx context.Context) {
 		_ = c.load(ctx) // it has logged what is wrong
 	})
 }
 
-// load brings what this instance knows up to date with the store.
+// load updates this instance from the store.
 func (c *Cache) load(ctx context.Context) error {
 	state, err := c.config.Store.Load(ctx)
 	if err != nil {

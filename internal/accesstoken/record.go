@@ -9,12 +9,12 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Keep is how long a store keeps a State after the end of its token, so that the
-// budget of forced refreshes outlives the day that it is for.
+// Keep is how long a store keeps a State after the end of its token. So the budget of
+// forced refreshes outlives its day.
 const Keep = 24 * time.Hour
 
-// LifeOf is how long a store keeps a State from now on. A token lives for hours;
-// whatever a clock that is wrong makes of it is bounded.
+// LifeOf returns how long a store keeps a State from now on. A token lives for hours; the
+// result is bounded in case a clock was wrong.
 func LifeOf(state State, now time.Time) time.Duration {
 	return min(max(0, state.Current.Expires.Sub(now)), Keep) + Keep
 }
@@ -39,13 +39,13 @@ type tokenRecord struct {
 func MarshalState(s State) ([]byte, error) {
 	content, err := json.Marshal(stateRecord{Current: record(s.Current), Previous: record(s.Previous), Forced: s.Forced, Spent: s.Spent})
 	if err != nil {
-		return nil, errors.New("the state has no JSON form") // the encoder's words may quote the token
+		// the encoder's error may quote the token
+		return nil, errors.New("the state has no JSON form")
 	}
 	return content, nil
 }
 
-// UnmarshalState reads what MarshalState has written; anything else is the zero
-// State.
+// UnmarshalState reads the output of MarshalState; anything else is the zero State.
 func UnmarshalState(content []byte) State {
 	var r stateRecord
 	if err := json.Unmarshal(content, &r); err != nil {

@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// Status is what an operator may know of the token of an app. The token is not in it.
+// Status is the state of an app's token for an operator. It does not hold the token.
 type Status struct {
-	// Fetched is when the token was fetched, or was last given again by the endpoint,
-	// and Expires when its life ends; both are zero if there is none.
+	// Fetched is when the endpoint last returned the token, and Expires when its life ends.
+	// Both are zero without one.
 	Fetched, Expires time.Time
-	// ForcedLeft is how many refreshes by force (in classic mode: how many fetches that
-	// retire a token which WeChat has refused) the budget allows now, as long as
-	// clients ask for none.
+	// ForcedLeft is how many forced refreshes the budget allows now, without requests of
+	// clients. In classic mode it counts fetches that retire a token which WeChat has
+	// refused.
 	ForcedLeft int
-	// Failure is why the last fetch of this instance failed that did not bring a
-	// token, at FailedAt; nil if none failed.
+	// Failure is the error of this instance's last failed fetch, at FailedAt; nil if none
+	// failed.
 	Failure  error
 	FailedAt time.Time
-	// OfInstance says that the store, which all instances share, did not answer, so
-	// that this instance's own memory speaks.
+	// OfInstance says that the store, which all instances share, did not reply. Then the
+	// values are those of this instance.
 	OfInstance bool
 }
 
 // statusTimeout bounds the look into the store.
 const statusTimeout = time.Second
 
-// Status tells how the token is. Nothing is fetched.
+// Status returns the state of the token. It fetches nothing.
 func (c *Cache) Status(ctx context.Context) Status {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -49,12 +49,12 @@ func (c *Cache) Status(ctx context.Context) Status {
 	return s
 }
 
-// forcedLeft is what is left of a day's forced refreshes.
+// forcedLeft returns the rest of a day's forced refreshes.
 func (s State) forcedLeft(now time.Time) int {
 	return forcedPerDay - len(lastDay(slices.Clone(s.Forced), now))
 }
 
-// refetchesLeft is how many refreshes in classic mode the budget allows now.
+// refetchesLeft returns how many refreshes in classic mode the budget allows now.
 func (s State) refetchesLeft(now time.Time) int {
 	left := 0
 	for {

@@ -10,18 +10,18 @@ import (
 	"sotercall/internal/secret"
 )
 
-// State is what all instances of a function know about the token of one appid.
+// State is the knowledge of the token of one appid that all instances share.
 type State struct {
 	Current  Token
 	Previous Token // the one before Current; Expires is the end of the overlap
-	// Forced holds when the last forced refreshes were, oldest first.
+	// Forced holds the times of the last forced refreshes, oldest first.
 	Forced []time.Time
-	// Spent is the budget of refreshes in classic mode: each moves it refreshPrice
-	// ahead, and it must not get further ahead of the clock than refreshBurst allows.
+	// Spent is the budget of refreshes in classic mode. Each moves it refreshPrice ahead,
+	// and it must not get further ahead of the clock than refreshBurst.
 	Spent time.Time
 }
 
-// Due returns when t must be renewed at the latest; the zero time if there is no token.
+// Due returns when t must be renewed at the latest; zero without a token.
 func (t Token) Due() time.Time {
 	switch {
 	case t.Value.IsZero():
@@ -33,8 +33,8 @@ func (t Token) Due() time.Time {
 	}
 }
 
-// next is the state after token has been fetched. A token that the endpoint
-// gave again replaces itself and leaves Previous alone.
+// next returns the state after token has been fetched. A token that the endpoint returned
+// again replaces itself, and Previous stays.
 func (s State) next(token Token, now time.Time) State {
 	if !s.Current.Value.IsZero() && !s.Current.Value.Equal(token.Value) {
 		s.Previous = s.Current
@@ -46,8 +46,7 @@ func (s State) next(token Token, now time.Time) State {
 	return s
 }
 
-// without is the state without a token that WeChat has refused: it is not valid
-// for the time of an overlap either.
+// without returns the state without a token that WeChat has refused, also as Previous.
 func (s State) without(stale secret.Text) State {
 	if s.Current.Value.Equal(stale) {
 		s.Current = Token{}
@@ -58,10 +57,10 @@ func (s State) without(stale secret.Text) State {
 	return s
 }
 
-// supersedes reports whether the store's state s spares an instance the fetch: it
-// holds a token that is neither the refused one nor an older one than the
-// instance knows, as a store that was away for a while may; the same one helps
-// if somebody has asked for it again since, and was told a later end.
+// supersedes reports whether the store's state s makes a fetch unnecessary. Its token must
+// be neither the refused one nor older than the instance's. (A store that was away for a
+// while may have an older one.) The same token is enough if another instance has fetched it
+// again since, with a later end.
 func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
 	token, old := s.Current, known.Current
 	switch {
@@ -74,8 +73,8 @@ func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
 	}
 }
 
-// with is what the store's state s and what an instance knows come to together: a
-// store that was away, or has lost its data, is behind.
+// with merges the store's state s with what an instance knows. The store is behind if it
+// was away, or has lost its data.
 func (s State) with(known State, now time.Time) State {
 	older := s.Current.Expires.Before(known.Current.Expires)
 	if s.Current.Value.Equal(known.Current.Value) {
@@ -96,16 +95,16 @@ func (s State) with(known State, now time.Time) State {
 const (
 	forcedPerDay  = 20
 	forcedSpacing = 30 * time.Second
-	// forcedOnRequest is how many of a day's forced refreshes clients may ask for. The
-	// others are kept for a token that WeChat has refused: a client that asks all day
-	// long must not take the remedy away from everybody.
+	// forcedOnRequest is the part of a day's forced refreshes that clients may request. The
+	// others are reserved for a token that WeChat has refused: a client that asks all day
+	// long must not use them up.
 	forcedOnRequest = forcedPerDay / 2
 )
 
-// Limits of refreshes in classic mode, where each is a fetch that retires the token
-// before. WeChat allows 2,000 fetches a day (WeChat, getAccessToken). Two deployments
-// that take each other's tokens away must not use them up: 540 a day at most, of which
-// 60 may follow one another.
+// Limits of refreshes in classic mode, where each is a fetch that retires the previous
+// token. WeChat allows 2,000 fetches a day (WeChat, getAccessToken). Two deployments that
+// retire each other's tokens must not use them up: each may make 540 a day, and 60 in a
+// row.
 const (
 	refreshPrice = 3 * time.Minute
 	refreshBurst = 60
@@ -122,16 +121,17 @@ func (s State) mayForce(now time.Time, perDay int) bool {
 	return len(lastDay(slices.Clone(s.Forced), now)) < perDay
 }
 
-// refetch is the state after a fetch in classic mode that replaces a token, and
-// whether the budget allows it. On request of a client, it counts as a forced refresh
-// as well.
+// refetch returns the state after a fetch in classic mode that replaces a token, and
+// whether the budget allows it. If a client requested it, it counts as a forced refresh as
+// well.
 func (s State) refetch(now time.Time, onRequest bool) (State, bool) {
 	if onRequest && !s.mayForce(now, forcedOnRequest) {
 		return s, false
 	}
 	const most = refreshBurst * refreshPrice
 	spent := s.Spent
-	if ahead := spent.Sub(now); ahead < 0 || ahead > most+refreshPrice { // more is the trace of a clock that was wrong
+	// further ahead: a wrong clock wrote it, so start over
+	if ahead := spent.Sub(now); ahead < 0 || ahead > most+refreshPrice {
 		spent = now
 	}
 	if spent = spent.Add(refreshPrice); spent.Sub(now) > most {
@@ -144,15 +144,15 @@ func (s State) refetch(now time.Time, onRequest bool) (State, bool) {
 	return s, true
 }
 
-// forced is the state after a forced refresh was asked for at the time now.
+// forced returns the state after a request for a forced refresh at the time now.
 func (s State) forced(now time.Time) State {
 	s.Forced = lastDay(append(slices.Clone(s.Forced), now), now)
 	return s
 }
 
-// lastDay keeps of times, in place, what the budget looks at: each once, sorted,
-// and none that is a day or more away. The future counts like the past, because
-// clocks differ; far in the future it is the trace of a clock that was wrong.
+// lastDay returns the times that the budget counts, in place: each once, sorted, and less
+// than a day away. The future counts like the past, because clocks differ. A time far in
+// the future is from a wrong clock.
 func lastDay(times []time.Time, now time.Time) []time.Time {
 	times = slices.DeleteFunc(times, func(at time.Time) bool { return !within(now, at, 24*time.Hour) })
 	slices.SortFunc(times, time.Time.Compare)
@@ -160,19 +160,18 @@ func lastDay(times []time.Time, now time.Time) []time.Time {
 	return times[max(0, len(times)-forcedPerDay):]
 }
 
-// Store keeps the State of one appid where all instances see it.
+// Store keeps the State of one appid for all instances.
 //
-// The right to fetch is a [Lease]. Each Lease has a higher number than every one
-// before it, and Save refuses a State under a lower number than the last saved
-// one: an instance that was frozen during its fetch, and wakes up after another
-// has fetched, overwrites nothing.
+// The right to fetch is a [Lease]. Each Lease has a higher number than every earlier one.
+// Save refuses a State under a lower number than the last saved one. So an instance that
+// was frozen during its fetch overwrites nothing when it wakes up after another has
+// fetched.
 type Store interface {
 	// Load returns the State; the zero State if there is none yet.
 	Load(ctx context.Context) (State, error)
 	// Acquire returns the State, and the right to fetch for at most life. It returns
-	// ErrLeased, with the State, while another instance has it. With cold, any token
-	// will do that is not due: then it returns ErrFresh with the State, and writes
-	// nothing.
+	// ErrLeased, with the State, while another instance has it. With cold, any token that
+	// is not due is enough: then it returns ErrFresh with the State, and writes nothing.
 	Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error)
 	// Save replaces the State and gives the Lease back. It returns ErrOutrun, and
 	// saves nothing, if a later Lease has saved already.
@@ -187,7 +186,7 @@ type Lease struct{ Number int64 }
 var (
 	// ErrLeased says that another instance is fetching.
 	ErrLeased = errors.New("another instance is fetching the token")
-	// ErrFresh says that there is a token, which need not be renewed yet.
+	// ErrFresh says that there is a token that need not be renewed yet.
 	ErrFresh = errors.New("the token is fresh")
 	// ErrOutrun says that a later fetch has been saved already.
 	ErrOutrun = errors.New("a later fetch has been saved already")
@@ -198,7 +197,7 @@ type Memory struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	state  State     // guarded by mu, as all below
+	state  State     // guarded by mu, as all that follows
 	saved  int64     // number of the Lease that saved state
 	issued int64     // number of the last Lease given
 	holder int64     // number of the Lease in force; 0 if none
@@ -208,7 +207,7 @@ type Memory struct {
 
 var _ Store = (*Memory)(nil)
 
-// NewMemory makes an empty Memory; now is the clock on the wall.
+// NewMemory returns an empty Memory; now is the wall clock.
 func NewMemory(now func() time.Time) *Memory { return &Memory{now: now} }
 
 // Load implements [Store].

@@ -7,31 +7,30 @@ import (
 )
 
 const (
-	// strangersPerMinute is how many requests to WeChat strangers can cause in
-	// strangersPeriod, for all apps together. A fetch that brings an app its first
-	// token, or a token that is due, does not count: the next is hours away.
+	// strangersPerMinute bounds the requests to WeChat that strangers cause in
+	// strangersPeriod, for all apps together. A fetch does not count if the app had no
+	// token or its token was due: the next is hours away.
 	strangersPerMinute = 2
 	strangersPeriod    = time.Minute
 )
 
-// Strangers bounds what is fetched because a token was presented that nobody knows.
-// All Caches of a process share one. It may be used concurrently. Make it with
-// [NewStrangers].
+// Strangers bounds the fetches that unknown presented tokens cause. All Caches of a process
+// share one. It is safe for concurrent use. Make it with [NewStrangers].
 type Strangers struct {
 	now   func() time.Time
-	taken chan struct{} // has a place for each fetch that is under way or counts
+	taken chan struct{} // has an element for each fetch that is under way or counts
 
 	mu    sync.Mutex
-	spent []time.Time // guarded by mu; when fetches that count were begun or failed
+	spent []time.Time // guarded by mu; when counted fetches began or failed
 }
 
-// NewStrangers makes a Strangers. now is the clock on the wall.
+// NewStrangers returns a Strangers. now is the wall clock.
 func NewStrangers(now func() time.Time) *Strangers {
 	return &Strangers{now: now, taken: make(chan struct{}, strangersPerMinute)}
 }
 
-// begin reports whether one more fetch may begin. While others are under way, which may
-// turn out not to count, it waits for them until ctx ends. If it may, call end.
+// begin reports whether one more fetch may begin. Fetches under way may turn out not to
+// count: it waits for them until ctx ends. If it returns true, call end.
 func (s *Strangers) begin(ctx context.Context) bool {
 	if s.left() == 0 {
 		return false
@@ -44,7 +43,7 @@ func (s *Strangers) begin(ctx context.Context) bool {
 	}
 }
 
-// end notes that a fetch has ended, and whether it counts.
+// end records that a fetch has ended, and whether it counts.
 func (s *Strangers) end(counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +54,7 @@ func (s *Strangers) end(counts bool) {
 	<-s.taken
 }
 
-// spend reports whether one more fetch that counts may begin.
+// spend reports whether one more counted fetch may begin, and counts it.
 func (s *Strangers) spend() bool {
 	s.left()
 	select {
@@ -67,8 +66,8 @@ func (s *Strangers) spend() bool {
 	}
 }
 
-// left returns how many fetches may still begin or be found to count. It forgets those
-// of more than strangersPeriod ago.
+// left returns how many fetches may still begin or be counted. It forgets those of more
+// than strangersPeriod ago.
 func (s *Strangers) left() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,26 +8,25 @@ import (
 )
 
 const (
-	// newFor is how long a token counts as new: WeChat's front ends do not all learn
-	// of it at the same moment.
+	// newFor is how long a token counts as new: WeChat's front ends do not all learn of it
+	// at once.
 	newFor = 2500 * time.Millisecond
-	// provenFor is how long a token that WeChat has accepted is believed to be good,
-	// although a front end refuses it: as long as WeChat wants forced refreshes to be
-	// apart.
+	// provenFor is how long a token that WeChat has accepted is trusted although a front
+	// end refuses it. It is WeChat's minimum time between forced refreshes.
 	provenFor = 30 * time.Second
-	// maxRefusals in a row end that belief: if half of the front ends refuse a good
-	// token, it is one in a million that so many do so one after the other.
+	// maxRefusals in a row end that trust. If half of the front ends refuse a valid token,
+	// the chance of so many refusals in a row is one in a million.
 	maxRefusals = 20
-	// maxTokens is how many tokens are remembered; more than two are seldom in use.
+	// maxTokens bounds the tracked tokens; more than two are seldom in use.
 	maxTokens = 4
 )
 
-// tokenHealth is what WeChat has said of the tokens that this instance uses.
+// tokenHealth tracks WeChat's replies to the tokens that this instance uses.
 type tokenHealth struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	tokens []usedToken // guarded by mu; the one that was first used last stands last
+	tokens []usedToken // guarded by mu; in the order of first use
 }
 
 type usedToken struct {
@@ -37,7 +36,7 @@ type usedToken struct {
 	refusals int       // since then
 }
 
-// find finds the token, or begins to remember it. h.mu is held.
+// find returns the record of the token, and makes it if need be. The caller holds h.mu.
 func (h *tokenHealth) find(value secret.Text) *usedToken {
 	for i := range h.tokens {
 		if h.tokens[i].value.Equal(value) {
@@ -51,7 +50,7 @@ func (h *tokenHealth) find(value secret.Text) *usedToken {
 	return &h.tokens[len(h.tokens)-1]
 }
 
-// inUse returns its arguments, and notes that token is about to be used.
+// inUse returns its arguments, and records that token is about to be used.
 func (h *tokenHealth) inUse(token Token, err error) (Token, error) {
 	if err != nil {
 		return token, err

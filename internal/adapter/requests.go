@@ -13,29 +13,28 @@ import (
 	"sotercall/internal/version"
 )
 
-// HealthPath answers 200 and ok while the function is configured and not stopping, and
-// 503 with the reason otherwise. The second line is the version; further lines count the
-// log lines that were lost, if any, and are the notices of the function. It needs no
-// authorization and tells no secret.
+// HealthPath returns 200 and ok while the function is configured and not stopping, else 503
+// with the reason. The second line is the version. Further lines count lost log lines, if
+// any, and are the function's notices. It needs no authorization and reveals no secret.
 const HealthPath = "/healthz"
 
-// MaxRequestBody is above what any call reads, so that the call itself says what is too
-// long.
+// MaxRequestBody is above the limit of every call, so that the call itself reports a body
+// that is too long.
 const MaxRequestBody = 256 << 10
 
-// Requests hands the requests of an HTTP server to Handler, each with a deadline after
-// Timeout, less what [Reserve] keeps. The fields are set before the first request.
+// Requests passes the requests of an HTTP server to Handler, each with a deadline after
+// Timeout, less the [Reserve]. Set the fields before the first request.
 type Requests struct {
 	Handler Handler
 	Timeout time.Duration
 	Life    *upstream.Life // ends the work on a request, too; nil: as long as the process
 	// Stopping says that the server will end: each response then ends its connection, and
-	// [HealthPath] says so.
+	// [HealthPath] reports it.
 	Stopping atomic.Bool
 }
 
-// Reserve is how much of the time that is left is for answering: a tenth, at most
-// half a second.
+// Reserve returns the part of the time left that is reserved for the response: a tenth, at
+// most half a second.
 func Reserve(left time.Duration) time.Duration { return min(left/10, 500*time.Millisecond) }
 
 // ServeHTTP implements http.Handler.
@@ -48,8 +47,9 @@ func (s *Requests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.health(w, r, stopping)
 		return
 	}
-	// The context of r ends when the client has closed its side of the connection. It
-	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
+	// The context of r ends when the client has closed its side of the connection. The
+	// client may still read the response (RFC 9112, section 9.6), and nothing shows whether
+	// it does.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Timeout-Reserve(s.Timeout))
 	defer cancel()
 	ctx, stop := s.Life.Bound(ctx)
@@ -72,8 +72,8 @@ func (s *Requests) health(w http.ResponseWriter, r *http.Request, stopping bool)
 	}
 }
 
-// WriteHealth writes the response of [HealthPath] of a function that cannot work because
-// of err, or can if that is nil.
+// WriteHealth writes the response of [HealthPath]: for a function that cannot work because
+// of err, or can if err is nil.
 func WriteHealth(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -85,7 +85,7 @@ func WriteHealth(w http.ResponseWriter, err error) {
 	_, _ = fmt.Fprintf(w, "%s\nversion: %s\n", text, version.String())
 }
 
-// requestID is the gateway's name for a request, or one of our own.
+// requestID returns the gateway's ID of a request, or one of our own.
 func requestID(r *http.Request) string {
 	const longest = 64
 	id := r.Header.Get("X-Request-Id")

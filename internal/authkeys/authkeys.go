@@ -1,22 +1,19 @@
-// Package authkeys is SOTER_VERIFIER=local: it keeps the AuthKeys of users and
-// judges signatures with them.
+// Package authkeys is SOTER_VERIFIER=local: it keeps the AuthKeys of users and judges
+// signatures with them.
 //
-// It is for apps that embed Tencent's open-source SOTER (Tencent/soter), whose
-// AuthKeys their own backend receives, and for tests. The AuthKeys of Mini
-// Programs are made and kept by WeChat and never leave it: for those only
-// WeChat's verify_signature can tell.
+// It is for tests, and for apps that embed Tencent's open-source SOTER (Tencent/soter),
+// whose own backend receives their AuthKeys. WeChat makes and keeps the AuthKeys of Mini
+// Programs and never publishes them. For those only WeChat's verify_signature can judge.
 //
-// An AuthKey comes in by [Enroll], or by the call that [EnrollCall] answers,
-// with the ASK that vouches for it. From then on [Verifier] judges the user's
-// results with it. Between the two, AuthKeys lie in a [Store], which all instances
-// share (internal/store). A deployment that carries its AuthKeys with it needs
-// no store but a [File], into which nothing is enrolled.
+// [Enroll], or the call of [EnrollCall], adds an AuthKey with the ASK that vouches for it.
+// From then on [Verifier] judges the user's results with it. AuthKeys are kept in a
+// [Store], which all instances share (internal/store). A deployment that includes its
+// AuthKeys needs no store but a [File], which cannot be enrolled into.
 //
-// A local pass does not prove hardware. Software can play a device and sign a
-// chain that fits in all its parts; only Tencent can tell an ASK that was made
-// in a factory's phone from one that was not (POST
-// /cgi-bin/soter_3rdapp/verify_ask). Whoever enrols an AuthKey has asked that
-// about its ASK before, and got is_verified true.
+// A local pass does not prove hardware. Software can emulate a device and sign a chain that
+// is consistent in all its parts. Only Tencent can tell the ASK of a real phone from others
+// (POST /cgi-bin/soter_3rdapp/verify_ask). Before enrolling an AuthKey, call it for the ASK
+// and require is_verified true.
 package authkeys
 
 import (
@@ -27,26 +24,27 @@ import (
 	"sotercall/internal/soter"
 )
 
-// ID is what an AuthKey is found by. Whose a key is stands in no signed text:
-// the openid is the word of the backend that enrolled it.
+// ID is the key of an AuthKey. No signed text names the owner: the openid is a statement of
+// the backend that enrolled it.
 type ID struct {
 	OpenID string `json:"openid"` // the user
 	CPUID  string `json:"cpu_id"` // the device
 	UID    string `json:"uid"`    // the app on that device
 }
 
-// AuthKey is one enrolled AuthKey, as stores keep it. It is public: who reads it
-// can forge nothing, who writes it can be anybody.
+// AuthKey is one enrolled AuthKey, as stores keep it. It is public: reading it does not
+// help to forge anything, writing it lets an attacker be anybody.
 type AuthKey struct {
 	ID
-	PubKey  string     `json:"pub_key"`         // SubjectPublicKeyInfo in PEM
-	Counter uint64     `json:"counter"`         // the device's counter when it exported the key
-	Salt    soter.Salt `json:"rsa_pss_saltlen"` // what the key announced; absent in JSON means Salt20
+	PubKey  string `json:"pub_key"` // SubjectPublicKeyInfo in PEM
+	Counter uint64 `json:"counter"` // the device's counter when it exported the key
+	// what the key announced; absent in JSON means Salt20
+	Salt soter.Salt `json:"rsa_pss_saltlen"`
 }
 
-// Complete tells what a kept AuthKey lacks, and settles a salt that it does not
-// name. Whether PubKey is a key shows when it is used. Every Store asks it before
-// it keeps an AuthKey, and after it has read one.
+// Complete returns an error if a kept AuthKey lacks something, and sets a missing salt. An
+// invalid PubKey shows only when it is used. Every Store calls it before it keeps an
+// AuthKey, and after it has read one.
 func (k *AuthKey) Complete() error {
 	if k.Salt == 0 {
 		k.Salt = soter.Salt20
@@ -68,37 +66,37 @@ func (k *AuthKey) Complete() error {
 	return nil
 }
 
-// Finder finds AuthKeys: one for each ID. It is used concurrently, and returns when
+// Finder finds AuthKeys, one for each ID. It is safe for concurrent use, and returns when
 // its context ends.
 type Finder interface {
-	// Find answers the AuthKey of an ID, or ErrNotEnrolled. Any other error means
-	// that it is not known whether there is one.
+	// Find returns the AuthKey of an ID, or ErrNotEnrolled. Any other error means that it
+	// is not known whether there is one.
 	Find(ctx context.Context, id ID) (AuthKey, error)
 }
 
-// Store keeps AuthKeys, so that of several scenes of an app on a device the one
-// enrolled last counts. What every Store keeps to is tested by package storetest.
+// Store keeps AuthKeys. If an app has several scenes on a device, the AuthKey that was
+// enrolled last counts. Package storetest tests the contract.
 type Store interface {
 	Finder
 
-	// Put keeps an AuthKey in place of the one that its ID has. Its counter must
-	// be above that of every AuthKey kept for the same user and device, else the
-	// error is a *NotNewerError and nothing has changed: comparing and keeping are
-	// one step. An AuthKey that is kept already, the same in all, is no error: it
-	// may have been put by this very call, whose reply was lost. After any other
-	// error it is not known whether the key is kept.
+	// Put keeps an AuthKey in place of the one that its ID has. Its counter must be above
+	// that of every AuthKey kept for the same user and device. Otherwise the error is a
+	// *NotNewerError and nothing has changed: comparing and keeping are one step. An
+	// identical AuthKey that is kept already is no error, because this very call may have
+	// put it and lost the reply. After any other error it is not known whether the key is
+	// kept.
 	Put(ctx context.Context, key AuthKey) error
 }
 
-// ErrNotEnrolled says that a Store works and keeps no AuthKey for an ID.
+// ErrNotEnrolled says that a Store works and has no AuthKey for an ID.
 var ErrNotEnrolled = errors.New("no AuthKey is enrolled for this user, device and app")
 
-// ErrTooManyDevices says that a Store keeps as many AuthKeys of a user as it can. Some
-// must be deleted there before another is kept.
+// ErrTooManyDevices says that a Store has as many AuthKeys of a user as it can. Delete some
+// before another is kept.
 var ErrTooManyDevices = errors.New("the user has as many AuthKeys as the store can keep: delete those of devices that are not used any more")
 
-// NotNewerError says that an AuthKey was exported no later than one that is kept
-// already for the same user and device. It is a [soter.ErrMismatch].
+// NotNewerError says that an AuthKey is not newer than one that is kept already for the
+// same user and device. It is a [soter.ErrMismatch].
 type NotNewerError struct {
 	Counter  uint64 // of the AuthKey that was refused
 	Enrolled uint64 // the highest counter that is kept

@@ -22,22 +22,22 @@ const EnrollName = "openapi.soter.enrollAuthKey"
 //	{"call": "openapi.soter.enrollAuthKey", "openid": "oUser", "askJson": "…",
 //	 "authKeyJson": "…", "authKeySignature": "…"}
 //
-// askJson and authKeyJson are the texts that the device exported, as JSON strings:
-// what comes out of decoding them once is what was signed. Both forms of an ASK
-// will do (see [Enrolment]). authKeySignature is base64. The answer is
+// askJson and authKeyJson are the device's exports, as JSON strings. The signature is over
+// the text after one decode. Both forms of an ASK are accepted (see [Enrolment]).
+// authKeySignature is base64. The response is
 //
 //	{"errMsg":"openapi.soter.enrollAuthKey:ok","errCode":0}
 //
-// or :fail with what is wrong, and one of the codes of package openapi: -501007
-// for an event or an AuthKey that is not good, -604102 and -604103 when the store
-// was not reached in time or at all, when it is not known whether the AuthKey is
-// kept. Asking again is then safe: an AuthKey that is kept already is answered :ok.
+// or :fail with the reason, and one of the codes of package openapi:
 //
-// Whose AuthKey it is, is the caller's word, and so is that verify_ask accepted
-// the ASK. The call is therefore for the developer's own backend, which invokes the
-// function directly with the cloud's own authorization: it must not be reachable
-// by HTTP, and everybody else is answered -604104.
-// A store that is nil stands for a [File], into which nothing can be enrolled.
+//   - -501007: a mistake in the event or the AuthKey;
+//   - -604102 and -604103: the store was not reached in time or at all. It is not known
+//     whether the AuthKey is kept. Repeating the call is safe: a kept AuthKey gets :ok.
+//
+// The caller vouches for the owner of the AuthKey, and that verify_ask accepted the ASK. So
+// the call is for the developer's own backend, which invokes the function directly with the
+// cloud's own authorization. It must not be reachable by HTTP, and other callers get
+// -604104. If store is nil, AuthKeys come from a [File], and every enrolment fails.
 func EnrollCall(store Store) openapi.Call {
 	return openapi.Call{
 		Name: EnrollName, Direct: true,
@@ -93,7 +93,7 @@ func enrollAnswer(e *openapi.Error) []byte {
 		message, code = EnrollName+":fail "+e.Message, e.Code
 	}
 	b := []byte(`{"errMsg":`)
-	b, _ = jsontext.AppendQuote(b, message) // of bytes that are not UTF-8 it makes U+FFFD
+	b, _ = jsontext.AppendQuote(b, message) // replaces bytes that are not UTF-8 by U+FFFD
 	b = append(b, `,"errCode":`...)
 	b = strconv.AppendInt(b, int64(code), 10)
 	return append(b, '}')

@@ -7,16 +7,15 @@ import (
 	"sotercall/internal/soter"
 )
 
-// Enrolment is an AuthKey with what vouches for it.
+// Enrolment is an AuthKey with the proof of its origin.
 type Enrolment struct {
-	// OpenID is the user whose AuthKey it is, as the backend knows from its own
-	// login: nothing that the device signs names a user.
+	// OpenID is the owner of the AuthKey, as the backend knows from its own login: nothing
+	// that the device signs names a user.
 	OpenID string
-	// ASKJSON is what the device exported about its ASK, and what verify_ask of
-	// Tencent was asked about, in either form of [soter.ParseASK].
+	// ASKJSON is the device's export of its ASK, the text that verify_ask accepted, in
+	// either form of [soter.ParseASK].
 	ASKJSON []byte
-	// AuthKeyJSON is what the device exported about its AuthKey, byte for byte as
-	// it was signed.
+	// AuthKeyJSON is the device's export of its AuthKey, byte for byte as it was signed.
 	AuthKeyJSON []byte
 	// Signature is the ASK's signature over AuthKeyJSON.
 	Signature soter.Signature

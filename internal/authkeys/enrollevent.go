@@ -67,7 +67,7 @@ func readEvent(event []byte, into *enrollEvent) *openapi.Error {
 	return nil
 }
 
-// parameter decodes one parameter, each of which must be there.
+// parameter decodes one parameter, which must be there.
 func parameter(name string, value jsontext.Value) ([]byte, *openapi.Error) {
 	switch kind := value.Kind(); {
 	case len(value) == 0, kind == 'n':

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// UnmarshalEntry reads an AuthKey as stores keep it: what json.Marshal makes of it.
+// UnmarshalEntry reads an AuthKey as stores keep it: the output of json.Marshal.
 func UnmarshalEntry(content []byte) (AuthKey, error) {
 	var key AuthKey
 	if err := json.Unmarshal(content, &key, json.RejectUnknownMembers(true)); err != nil {
@@ -19,11 +19,11 @@ func UnmarshalEntry(content []byte) (AuthKey, error) {
 	return key, nil
 }
 
-// KeyField is the name under which a store keeps an AuthKey among those of its user, with
-// cpu_id and uid escaped as in a query (net/url, QueryEscape).
+// KeyField returns the name of an AuthKey among those of its user in a store. cpu_id and
+// uid are escaped as in a query (net/url, QueryEscape).
 func KeyField(id ID) string {
 	return "key " + url.QueryEscape(id.CPUID) + " " + url.QueryEscape(id.UID)
 }
 
-// CounterField is the same of the highest counter that was enrolled for a device.
+// CounterField returns the name of the highest counter that was enrolled for a device.
 func CounterField(id ID) string { return "counter " + url.QueryEscape(id.CPUID) }

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// believed is for how long an AuthKey counts without another look at the
-	// file. A look takes a microsecond or two, a twentieth of a verification.
+	// believed is for how long an AuthKey counts without checking the file. A check takes a
+	// microsecond or two, a twentieth of a verification.
 	believed = time.Second
-	// settling is how old a file must be for its times and size to tell it from
-	// the next one: file systems keep times in steps of some milliseconds, and a
-	// file may be replaced twice in one step.
+	// settling is the minimum age of a file that its times and size identify. File systems
+	// keep times in steps of some milliseconds, and a file may be replaced twice in one
+	// step.
 	settling = 100 * time.Millisecond
 )
 
-// File is a [Finder] of a JSON file (AUTHKEYS_FILE), for one machine, for tests,
-// and for a deployment that carries its AuthKeys with it. It is read when it is
-// first needed, and again when it has changed. What is added counts at once; what
-// is replaced or deleted may count for one second more.
+// File is a [Finder] of a JSON file (AUTHKEYS_FILE). It is for one machine, for tests, and
+// for a deployment that includes its AuthKeys. It is read on first use, and again when it
+// has changed. An added entry counts at once; a replaced or deleted one may count for one
+// second more.
 //
 //	{"authKeys": [
 //	  {"openid": "oUser", "cpu_id": "0900…", "uid": "10115",
@@ -31,52 +31,51 @@ const (
 //	   "counter": 240, "rsa_pss_saltlen": 20}
 //	]}
 //
-// Each user, device and app has one entry. rsa_pss_saltlen may be absent, which
-// means 20; no other name may be added. pub_key may have any of the forms of
-// [sotercall/internal/soter.ParsePublicKey]. At most 16 MiB are read, some 25,000
+// Each user, device and app has one entry. rsa_pss_saltlen may be absent, which means 20;
+// other names are errors. pub_key may have any form that
+// [sotercall/internal/soter.ParsePublicKey] reads. The limit is 16 MiB, some 25,000
 // AuthKeys.
 //
-// Nothing here writes the file: on Lambda and SCF it is a part of the deployment
-// and cannot be written. AuthKeys are enrolled into a [Store]. Whoever writes it
-// elsewhere puts a new file in the place of the old one (rename), so that no reader
-// meets half of it.
+// Nothing here writes the file: on Lambda and SCF it is a part of the deployment and cannot
+// be written. AuthKeys are enrolled into a [Store]. Elsewhere, replace the file by renaming
+// a new one, so that no reader sees half of it.
 //
-// A file that is missing is an error and not an empty list: its name may be wrong.
+// A missing file is an error and not an empty list: its name may be wrong.
 type File struct {
 	path   string
 	now    func() time.Time
-	report func(problem error) // see OnProblem; nil: nobody wants to hear
+	report func(problem error) // see OnProblem; nil: none
 
 	loaded atomic.Pointer[snapshot] // written by the look under way; nil before the first read
 
 	mu      sync.Mutex
 	look    *look     // guarded by mu; the one under way, nil if none
 	began   time.Time // guarded by mu; when the last look began
-	problem string    // guarded by mu; why that look failed, "" if it did not
+	problem string    // guarded by mu; the error of that look; "" for none
 }
 
-// look is one look at the file, and what all who wait for it get. It may outlast a
-// call: a file system that hangs holds one goroutine, not one for each call.
+// look is one look at the file, and its result for all callers that wait. It may outlast a
+// call: a hanging file system blocks one goroutine, not one for each call.
 type look struct {
 	done    chan struct{} // closed when content and err are set
 	content *snapshot
 	err     error
 }
 
-// snapshot is what a file held. Only looked ever changes.
+// snapshot is the content of a file. Only looked ever changes.
 type snapshot struct {
 	keys   map[ID]AuthKey
-	info   os.FileInfo  // nil if it cannot tell this file from the next
-	looked atomic.Int64 // when this was last seen to be what the file holds, in Unix nanoseconds
+	info   os.FileInfo  // nil if it cannot identify this file
+	looked atomic.Int64 // Unix nanoseconds; when this was last seen to be the file's content
 }
 
 var _ Finder = (*File)(nil)
 
-// NewFile makes a File of a path.
+// NewFile returns a File of a path.
 func NewFile(path string) *File { return &File{path: path, now: time.Now} }
 
-// Find implements [Finder]. The errors tell that the file cannot be read, that it is
-// not what a File should be, or that the time of ctx is over.
+// Find implements [Finder]. The errors: the file cannot be read, or is not in the format of
+// a File, or ctx has ended.
 func (f *File) Find(ctx context.Context, id ID) (AuthKey, error) {
 	if key, ok := f.remembered(id); ok {
 		return key, nil
@@ -98,7 +97,8 @@ func (f *File) Find(ctx context.Context, id ID) (AuthKey, error) {
 		case ours:
 			return AuthKey{}, ErrNotEnrolled
 		}
-		// What is added counts at once: a look begun before this call may have missed it.
+		// An added key counts at once: a look that began before this call may have missed
+		// it.
 	}
 }
 
@@ -112,7 +112,7 @@ func (f *File) join() (_ *look, ours bool) {
 	return f.begin(), true
 }
 
-// begin begins a look. f.mu is held.
+// begin begins a look. The caller holds f.mu.
 func (f *File) begin() *look {
 	l := &look{done: make(chan struct{})}
 	f.look, f.began = l, f.now()
@@ -127,7 +127,7 @@ func (f *File) begin() *look {
 	return l
 }
 
-// remembered answers an AuthKey that the file held a moment ago.
+// remembered returns an AuthKey that the file had a moment ago.
 func (f *File) remembered(id ID) (key AuthKey, ok bool) {
 	s := f.loaded.Load()
 	if s == nil || time.Duration(f.now().UnixNano()-s.looked.Load()).Abs() >= believed {
@@ -137,7 +137,7 @@ func (f *File) remembered(id ID) (key AuthKey, ok bool) {
 	return key, ok
 }
 
-// current answers the content of the file as it is now. There is one call at a time.
+// current returns the present content of the file. There is one call at a time.
 func (f *File) current() (*snapshot, error) {
 	now := f.now()
 	info, err := os.Stat(f.path)

@@ -7,15 +7,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxFile is the most bytes a File may have, some 25,000 AuthKeys.
+// maxFile bounds a File, in bytes: some 25,000 AuthKeys.
 const maxFile = 16 << 20
 
 type fileContent struct {
 	AuthKeys []AuthKey `json:"authKeys"`
 }
 
-// parseFile reads all of a file or nothing: whoever has a key that is left out
-// would be told that the signature is wrong.
+// parseFile reads all of a file or nothing: for a key that is left out, the verdict would
+// be that the signature is wrong.
 func parseFile(content []byte) (map[ID]AuthKey, error) {
 	if len(content) > maxFile {
 		return nil, fmt.Errorf("has more than %d bytes", maxFile)

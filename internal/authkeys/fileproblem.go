@@ -2,15 +2,16 @@ package authkeys
 
 import "time"
 
-// watched is how often Watch looks at the file, at most.
+// watched is the minimum time between two looks of Watch at the file.
 const watched = 2 * time.Second
 
-// OnProblem has report called when the file begins to be of no use, with the reason, when
-// that changes, and with nil when the file can be used again. Call it before the first use.
+// OnProblem sets a function that is called when the file becomes unusable, with the reason.
+// It is called again when the reason changes, and with nil when the file is usable again.
+// Call OnProblem before the first use.
 func (f *File) OnProblem(report func(problem error)) { f.report = report }
 
-// Watch begins a look at the file, unless there was one in the last two seconds: a file that
-// cannot be used is noticed before a call needs it. It does not wait.
+// Watch begins a look at the file, unless there was one in the last two seconds. So an
+// unusable file is noticed before a call needs it. It does not wait.
 func (f *File) Watch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -19,7 +20,7 @@ func (f *File) Watch() {
 	}
 }
 
-// judge reports how a look has ended, if the one before has ended in another way.
+// judge reports the result of a look if it differs from that of the last one.
 func (f *File) judge(err error) {
 	problem := ""
 	if err != nil {

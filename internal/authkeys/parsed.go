@@ -9,10 +9,9 @@ import (
 // maxParsed bounds the memory of parsedKeys, at about 2 KiB for each key.
 const maxParsed = 1024
 
-// parsedKeys remembers what the texts of public keys parse to, which takes a
-// tenth of the time of a verification. A text always parses to the same key, so
-// that nothing here grows stale: an AuthKey enrolled anew has another text. The
-// zero value is ready.
+// parsedKeys caches parsed public keys; parsing takes a tenth of the time of a
+// verification. A text always parses to the same key, so no entry grows stale: an AuthKey
+// enrolled anew has another text. The zero value is ready.
 type parsedKeys struct {
 	mu     sync.RWMutex
 	byText map[string]*soter.PublicKey
@@ -40,7 +39,7 @@ func (p *parsedKeys) remember(text string, key *soter.PublicKey) {
 		p.byText = make(map[string]*soter.PublicKey)
 	}
 	if len(p.byText) >= maxParsed {
-		for another := range p.byText { // a random one, near enough
+		for another := range p.byText { // a random one is good enough
 			delete(p.byText, another)
 			break
 		}

@@ -9,8 +9,8 @@ import (
 	"sotercall/internal/soter"
 )
 
-// Verifier implements [openapi.Verifier] with the AuthKeys of a Finder. It may be
-// used concurrently. Make it with [NewVerifier].
+// Verifier implements [openapi.Verifier] with the AuthKeys of a Finder. It is safe for
+// concurrent use. Make it with [NewVerifier].
 type Verifier struct {
 	enrolled Finder
 	keys     parsedKeys
@@ -18,21 +18,19 @@ type Verifier struct {
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// NewVerifier makes a Verifier.
+// NewVerifier returns a Verifier.
 func NewVerifier(enrolled Finder) *Verifier { return &Verifier{enrolled: enrolled} }
 
-// Verify implements [openapi.Verifier]. A signature is genuine if the AuthKey
-// that is enrolled for the openid, and for the cpu_id and uid of jsonString, made
-// it over the bytes of jsonString, with the salt length that jsonString announces
-// and the AuthKey announced too, and with a counter above the one that the
-// AuthKey was exported with. Whether challenge and counter are used for the first
-// time is not asked here (package challenge).
+// Verify implements [openapi.Verifier]. It finds the AuthKey that is enrolled for the
+// openid, and for the cpu_id and uid of jsonString. A signature is genuine if that key made
+// it over the bytes of jsonString. Both jsonString and the AuthKey must announce its salt
+// length, and the counter must be above that of the AuthKey's export. Package challenge
+// checks that challenge and counter are new.
 //
-// A user, device or app without an enrolled AuthKey is Wrong: the store has
-// answered, so that all keys which could make the signature right are known, and
-// none of them did. A store that does not answer leaves that open, and is an
-// [*openapi.Error]: -604102 if ctx has ended, else -604103; so is an AuthKey that
-// lies there in an unusable form.
+// A user, device or app without an enrolled AuthKey is Wrong. The store has replied, so no
+// enrolled key made the signature. A store that does not reply leaves that open. The
+// error is an [*openapi.Error]: -604102 if ctx has ended, else -604103. An AuthKey in an
+// unusable form is one as well.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	signature, err := soter.ParseSignature(r.JSONSignature)
 	if err != nil {
@@ -41,7 +39,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	signed := []byte(r.JSONString)
 	result, err := soter.ParseResult(signed)
 	if err != nil {
-		// What the sender wrote may stand in it, at any length.
+		// The error may hold text of the sender, of any length.
 		return openapi.Wrong(fmt.Sprintf("%.200s", err)), nil
 	}
 	id := ID{OpenID: r.OpenID, CPUID: result.CPUID, UID: result.UID}

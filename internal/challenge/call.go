@@ -15,7 +15,7 @@ import (
 // IssueName is the name of the call that issues a challenge.
 const IssueName = "openapi.soter.issueChallenge"
 
-// IssuePath is where it stands over HTTP.
+// IssuePath is its path over HTTP.
 const IssuePath = "/openapi/soter/issueChallenge"
 
 // IssueCall is the call [IssueName]:
@@ -23,13 +23,12 @@ const IssuePath = "/openapi/soter/issueChallenge"
 //	{"openid":"oUser","purpose":"pay order 2026-0042"}
 //	{"challenge":"…","expiresIn":120,"errCode":0,"errMsg":"openapi.soter.issueChallenge:ok"}
 //
-// expiresIn is in seconds. Called from a page, the user and the app are the page's
-// own, and openid may be left out. A backend says by appid in which app the user is.
-// A challenge that is issued for a purpose is good for that purpose only; policy says
-// whether there must be one.
-// served are the apps that there are, none if that is not known: if there are
-// several, one of them must be meant, and if there is one, it need not be named.
-// Over HTTP it stands behind gate. The [openapi.Result.Value] is a [Challenge].
+// expiresIn is in seconds. For a call from a page, the user and the app are the page's own,
+// and openid may be left out. A backend names the user's app by appid. A challenge that is
+// issued for a purpose is valid for that purpose only; policy says whether one is required.
+// served are the apps, none if they are not known. If there are several, the call must
+// concern one of them; if there is one, it need not be named. Over HTTP the call stands
+// behind gate. The [openapi.Result.Value] is a [Challenge].
 func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
@@ -46,7 +45,7 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, 
 				return openapi.Refused(e, log...)
 			}
 			app := appID
-			if len(served) == 1 { // there is no other that it could be presented in
+			if len(served) == 1 { // it could be presented in no other
 				app = ""
 			}
 			c, err := issuer.IssueFor(openid, app, purpose)
@@ -58,7 +57,7 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, 
 	}
 }
 
-// askedFor returns the user whom a challenge is for, the app, and the purpose.
+// askedFor returns the user, the app and the purpose of a challenge.
 func askedFor(r *http.Request, policy openapi.PurposePolicy, served []string) (openid, appID, purpose string, e *openapi.Error) {
 	caller := openapi.CallerFrom(r.Context())
 	if e = caller.CheckKnown(); e != nil {
@@ -73,7 +72,7 @@ func askedFor(r *http.Request, policy openapi.PurposePolicy, served []string) (o
 		OpenID string `json:"openid"`
 		Call   string `json:"call"`
 	}{Call: IssueName}
-	// A page has nothing to say.
+	// A page sends no parameters.
 	if len(bytes.TrimSpace(body)) > 0 {
 		if err := json.Unmarshal(body, &question); err != nil || jsontext.Value(body).Kind() != '{' {
 			return "", "", "", openapi.NewError(openapi.CodeInvalidParam, "expected a JSON object with openid", nil)
@@ -105,7 +104,7 @@ func issued(c Challenge) []byte {
 		ErrMsg    string `json:"errMsg"`
 	}{c.Text, int64(c.ExpiresIn / time.Second), 0, IssueName + ":ok"})
 	if err != nil {
-		panic(err) // all of it is text of ours, in UTF-8
+		panic(err) // all of it is our own text, in UTF-8
 	}
 	return b
 }

@@ -1,27 +1,26 @@
-// Package challenge sees to it that a genuine signature answers our question,
-// and answers it once.
+// Package challenge makes sure that a genuine signature answers our challenge, and counts
+// once.
 //
-// verify_signature says that a phone has signed a text; it does not say that
-// anybody asked for it now. A result that was recorded last week has a genuine
-// signature for ever. Four things make an answer of it:
+// verify_signature says that a phone has signed a text. It does not say that anybody
+// requested it now: a result that was recorded last week has a genuine signature forever.
+// Four checks close that gap:
 //
 //   - the text in raw is a challenge that we issued: [Issuer.Issue], [Issuer.Check];
-//   - for this user, in this app, for this purpose, and a short while ago: all four
-//     stand in the challenge;
-//   - nobody has presented it before: a [Ledger] remembers, a store
-//     (internal/store) for the whole fleet, [Memory] for one instance;
-//   - the device's counter has grown, as the trusted environment promises: the
-//     Ledger remembers that too, and [CounterPolicy] says what follows.
+//   - for this user, in this app, for this purpose, and a short while ago: all four stand
+//     in the challenge;
+//   - it was not presented before: a [Ledger] remembers. That is a store (internal/store)
+//     for the whole fleet, or [Memory] for one instance;
+//   - the device's counter has grown, as the trusted environment promises: the Ledger
+//     remembers it as well, and [CounterPolicy] says what follows.
 //
-// [Verifier] puts them around another openapi.Verifier, in this order: read the
-// result, check the challenge, ask whether the signature is genuine, consume.
-// Whoever cannot sign consumes nothing.
+// [Verifier] puts them around another openapi.Verifier, in this order: read the result,
+// check the challenge, have the signature judged, consume. A wrong signature consumes
+// nothing.
 //
-// The client's part is wx.startSoterAuthentication with the challenge as it was
-// issued. WeChat's page of wx.startSoterAuthentication says what challenge is for: the
-// key information that this authentication signs, such as the number of the order that
-// the user authorizes. Tencent/soter, server-docs (后台实现流程指引, points 1 and 2), asks
-// the server to look after challenge and counter.
+// The client's part is wx.startSoterAuthentication with the challenge as it was issued.
+// WeChat's page of it says what challenge is for: the key information that this
+// authentication signs, such as the number of the order. Tencent/soter, server-docs
+// (后台实现流程指引, points 1 and 2), requires the server to check challenge and counter.
 package challenge
 
 import (
@@ -39,23 +38,22 @@ import (
 	"sotercall/internal/secret"
 )
 
-// How long a challenge may live. A user needs seconds for a finger or a face;
-// the upper limit catches a mistaken unit in the configuration.
+// Limits of a challenge's life. A user needs seconds for a finger or a face; the upper
+// limit catches a mistaken unit in the configuration.
 const (
 	DefaultTTL = 2 * time.Minute
 	MinTTL     = time.Second
 	MaxTTL     = time.Hour
 )
 
-// MinSecret is how many bytes of text a secret must have at least. Text rather
-// than entropy can be counted: 32 characters of hex, the poorest alphabet that a
-// generator writes, are the 128 bits that the id of a challenge has too.
+// MinSecret is the minimum length of a secret, in bytes of text. Text can be counted,
+// entropy cannot. In hex, the poorest alphabet that a generator writes, 32 characters are
+// 128 bits, as many as the ID of a challenge has.
 const MinSecret = 32
 
-// How many characters a challenge has, all of [A-Za-z0-9_-]: with and without an app,
-// with and without a purpose. The page takes up to 512 (WeChat,
-// wx.startSoterAuthentication), and some Android devices sign broken JSON when one of
-// them has to be escaped.
+// Lengths of a challenge, in characters of [A-Za-z0-9_-]: with and without an app, with and
+// without a purpose. The page allows up to 512 (WeChat, wx.startSoterAuthentication), and
+// some Android devices sign broken JSON if one of them needs an escape.
 const (
 	TextLength           = 96
 	AppTextLength        = 120
@@ -63,7 +61,7 @@ const (
 	PurposeAppTextLength = 164
 )
 
-// The reasons for which Check refuses a challenge, for errors.Is.
+// The reasons of Check's refusals, for errors.Is.
 var (
 	ErrNotOurs      = errors.New("the challenge is not one that we issued")
 	ErrOtherUser    = errors.New("the challenge was issued to another user")
@@ -75,31 +73,31 @@ var (
 	ErrExpired      = errors.New("the challenge has expired")
 )
 
-// The reasons for which a [Verifier] refuses a challenge that passed Check.
+// The reasons why a [Verifier] refuses a challenge that passed Check.
 var (
 	errLongExpired = errors.New("the challenge expired long before the signature was verified")
 	errUsed        = errors.New("the challenge was used before")
 )
 
-// Challenge is what a Mini Program's page gets to have signed.
+// Challenge is the text that a Mini Program's page has signed.
 type Challenge struct {
 	// Text goes into wx.startSoterAuthentication unchanged.
 	Text string
-	// ExpiresIn is how long a signature over it will be taken.
+	// ExpiresIn is how long a signature over it is accepted.
 	ExpiresIn time.Duration
 }
 
 // Ticket is a challenge that passed Check.
 type Ticket struct {
-	// ID tells challenges apart; 22 characters of [A-Za-z0-9_-].
+	// ID identifies a challenge; 22 characters of [A-Za-z0-9_-].
 	ID string
 	// Expires is the first moment at which Check refuses the challenge.
 	Expires time.Time
 }
 
-// Issuer issues challenges and recognizes them. It remembers nothing: what has to
-// be known about a challenge stands in its text, under a MAC. It may be used
-// concurrently, and all that have the same secrets are one.
+// Issuer issues and recognises challenges. It has no state: everything about a challenge
+// stands in its text, under a MAC. It is safe for concurrent use, and Issuers with the same
+// secrets are interchangeable.
 //
 // The text is base64url, without padding, of
 //
@@ -110,14 +108,13 @@ type Ticket struct {
 //	app      18 bytes        HMAC-SHA-256 over id and AppID, shortened; in formats 2 and 4
 //	mac      32 bytes        HMAC-SHA-256 over a label of the format and all of the above
 //
-// The user and the app are in it apart from the MAC so that another user's challenge can
-// be told from a forged one, and together with id so that two challenges of one user
-// have nothing in common for those who see them pass. The purpose needs no key: whoever
-// keeps the signed text and the purpose can show that they belong together
-// ([PurposeHash]). It is not shortened, so that nobody finds two purposes with one hash,
-// not even by choosing both.
+// The user and the app are separate from the MAC, so that Check can tell another user's
+// challenge from a forged one. They are hashed together with id, so that two challenges of
+// one user have nothing in common for an observer. The purpose needs no key: the signed
+// text and the purpose prove that they belong together ([PurposeHash]). It is not
+// shortened, so that nobody finds two purposes with one hash, not even by choosing both.
 type Issuer struct {
-	secrets []secret.Text // the first signs
+	secrets []secret.Text // the first one signs
 	ttl     time.Duration
 	now     func() time.Time
 }
@@ -128,9 +125,9 @@ const (
 	expiresEnd = idEnd + 8
 )
 
-// format is what a challenge is made of, in bytes; 0 for what is not in it. The size of
-// each format is a multiple of 3, so that the base64 has no bits to spare, and no two
-// have the same.
+// format is the layout of a challenge, in bytes; 0 for an absent part. The size of each
+// format is a multiple of 3, so that the base64 has no unused bits. No two formats have the
+// same size.
 type format struct {
 	label              string // of the MAC
 	purpose, user, app int
@@ -152,7 +149,7 @@ func (f format) userEnd() int    { return f.purposeEnd() + f.user }
 func (f format) appEnd() int     { return f.userEnd() + f.app } // where the MAC begins
 func (f format) size() int       { return f.appEnd() + sha256.Size }
 
-// formatFor returns the format of a challenge that is issued.
+// formatFor returns the format of a new challenge.
 func formatFor(appID, purpose string) format {
 	switch {
 	case appID == "" && purpose == "":
@@ -180,21 +177,20 @@ func formatOf(text string) (format, bool) {
 	return format{}, false
 }
 
-// The first words of what else is hashed or authenticated: no hash stands for another.
-// The labels of user and app are those of the formats that had them first.
+// Prefixes of everything else that is hashed or authenticated, so that no hash stands for
+// another. The labels of user and app are those of the first formats with them.
 const (
 	userLabel    = "sotercall challenge 1 user\x00"
 	appLabel     = "sotercall challenge 2 app\x00"
 	purposeLabel = "sotercall challenge 3 purpose\x00"
 )
 
-// NewIssuer makes an Issuer whose challenges live for ttl, from MinTTL to
-// MaxTTL. now is the clock, time.Now if nil.
+// NewIssuer returns an Issuer whose challenges live for ttl, from MinTTL to MaxTTL. now is
+// the clock, time.Now if nil.
 //
-// The first of the secrets signs, all of them verify; each has at least
-// MinSecret bytes. To change the secret without refusing anybody, give the new
-// one to all instances as the second, then as the first with the old one second,
-// and after one ttl without the old one.
+// The first of the secrets signs, all of them verify; each has at least MinSecret bytes. To
+// rotate the secret without refusing anybody, take three steps on all instances. Add the
+// new one as the second; swap the two; after one ttl, remove the old one.
 func NewIssuer(secrets []secret.Text, ttl time.Duration, now func() time.Time) (*Issuer, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("challenge: there is no secret")
@@ -213,14 +209,14 @@ func NewIssuer(secrets []secret.Text, ttl time.Duration, now func() time.Time) (
 	return &Issuer{secrets: append([]secret.Text(nil), secrets...), ttl: ttl, now: now}, nil
 }
 
-// Issue makes a challenge for a user of an app, for no purpose. The openid has 1 to
-// openapi.MaxOpenID bytes, the AppID at most openapi.MaxAppID; for any other there is an
-// error. Without an AppID the challenge is for the user in whatever app.
+// Issue returns a challenge for a user of an app, for no purpose. The openid has 1 to
+// openapi.MaxOpenID bytes, the AppID at most openapi.MaxAppID; any other is an error.
+// Without an AppID the challenge is for the user in any app.
 func (i *Issuer) Issue(openid, appID string) (Challenge, error) {
 	return i.IssueFor(openid, appID, "")
 }
 
-// IssueFor makes a challenge as Issue does, good for one purpose only: at most
+// IssueFor returns a challenge that is valid for one purpose only: at most
 // openapi.MaxPurpose bytes of UTF-8, compared byte for byte. An empty purpose is none.
 func (i *Issuer) IssueFor(openid, appID, purpose string) (Challenge, error) {
 	switch {
@@ -240,8 +236,7 @@ func (i *Issuer) IssueFor(openid, appID, purpose string) (Challenge, error) {
 	return Challenge{Text: base64.RawURLEncoding.EncodeToString(b), ExpiresIn: i.ttl}, nil
 }
 
-// signed returns what the MAC of a challenge is over: a label, and all that comes before
-// the MAC.
+// signed returns the input of a challenge's MAC: a label, and everything before the MAC.
 func (i *Issuer) signed(id [idEnd]byte, expires time.Time, openid, appID, purpose string) (label string, b []byte) {
 	f := formatFor(appID, purpose)
 	b = append(make([]byte, 0, maxSize), id[:]...)
@@ -256,8 +251,8 @@ func (i *Issuer) signed(id [idEnd]byte, expires time.Time, openid, appID, purpos
 	return f.label, b
 }
 
-// PurposeHash returns what stands for a purpose in a challenge with this id: SHA-256 over
-// a label of 30 bytes, the id and the purpose.
+// PurposeHash returns the hash of a purpose in a challenge with this ID: SHA-256 over a
+// label of 30 bytes, the ID and the purpose.
 func PurposeHash(id [16]byte, purpose string) []byte {
 	h := sha256.New()
 	_, _ = h.Write([]byte(purposeLabel))
@@ -266,29 +261,29 @@ func PurposeHash(id [16]byte, purpose string) []byte {
 	return h.Sum(nil)
 }
 
-// User is whom a challenge is to be for, and for what.
+// User is the user that a challenge must be for, with app and purpose.
 type User struct {
 	OpenID string
-	// AppID is the app whose user that is. Empty if nobody knows, where there is one
-	// app only: then the challenge may be of any.
+	// AppID is the user's app. Empty if it is not known, with one app only: then the
+	// challenge may be of any.
 	AppID string
-	// OneOfSeveral says that there are other apps, so that a challenge which names none
-	// is not for this one.
+	// OneOfSeveral says that there are other apps, so a challenge that names none is not
+	// for this one.
 	OneOfSeveral bool
 	// Purpose is what the challenge must have been issued for. Empty: for no purpose.
 	Purpose string
 }
 
-// Check recognizes a challenge. The errors are ErrNotOurs, ErrOtherUser, ErrOtherApp
-// or ErrNoApp, ErrOtherPurpose or ErrPurposeAdded or ErrNoPurpose, and ErrExpired, looked
-// for in this order.
+// Check recognises a challenge. The errors are ErrNotOurs, ErrOtherUser, ErrOtherApp or
+// ErrNoApp, ErrOtherPurpose or ErrPurposeAdded or ErrNoPurpose, and ErrExpired, checked in
+// this order.
 func (i *Issuer) Check(text string, user User) (Ticket, error) {
 	f, known := formatOf(text)
 	if !known {
 		return Ticket{}, ErrNotOurs
 	}
-	// The decoder passes over line breaks; a text of the right length that has
-	// some comes out too short.
+	// The decoder skips line breaks; a text of the right length with line breaks decodes to
+	// too few bytes.
 	var room [maxSize]byte
 	decoded := room[:f.size()]
 	if n, err := base64.RawURLEncoding.Decode(decoded, []byte(text)); err != nil || n != f.size() {
@@ -323,9 +318,9 @@ func (i *Issuer) Check(text string, user User) (Ticket, error) {
 	return Ticket{ID: base64.RawURLEncoding.EncodeToString(id[:]), Expires: expires}, nil
 }
 
-// signer finds the secret that has signed.
+// signer returns the secret that has signed.
 func (i *Issuer) signer(signed, sum []byte, label string) (signer secret.Text, ok bool) {
-	for _, s := range i.secrets { // all of them, whichever it is
+	for _, s := range i.secrets { // all of them, to take the same time
 		if hmac.Equal(sum, mac(s, label, signed)) {
 			signer, ok = s, true
 		}
@@ -333,7 +328,8 @@ func (i *Issuer) signer(signed, sum []byte, label string) (signer secret.Text, o
 	return signer, ok
 }
 
-// mac is unambiguous because only the last part has no fixed length.
+// mac returns the MAC of label and parts. It is unambiguous because only the last part has
+// no fixed length.
 func mac(key secret.Text, label string, parts ...[]byte) []byte {
 	h := hmac.New(sha256.New, []byte(key.Reveal()))
 	_, _ = h.Write([]byte(label))

@@ -7,24 +7,23 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// CounterPolicy is what follows when the counter of a device has not grown,
-// which a copy of the device's keys would bring about, and other things too.
+// CounterPolicy says what follows if the counter of a device has not grown. A copy of the
+// device's keys would cause that, but there are other causes.
 //
-// The default is [LogCounter], because the counter is a sign of a clone and not a
-// sure one, and because a challenge that counts once has stopped every replay
-// before. Honest users send counters that did not grow: two results of one phone
-// may overtake each other on the way; a phone may come back from a repair or an
-// upgrade and count anew, and only of some is it known that cpu_id changes then
-// (WeChat's developer forum); results of iOS name no trusted environment that
-// would keep the count. A user whom a stored counter shuts out has no way back
-// in. [EnforceCounter] is for those who know their devices, and have somebody
-// whom such a user can call.
+// The default is [LogCounter]. The counter is a sign of a clone and not a sure one, and
+// single-use challenges have stopped every replay already. Honest users send counters that
+// did not grow. Two results of one phone may overtake each other. After a repair or an
+// upgrade a phone may count anew, and only some are known to change cpu_id then (WeChat's
+// developer forum). Results of iOS name no trusted environment that would keep the count. A
+// user that is locked out by a stored counter cannot get back in alone. Use
+// [EnforceCounter] if you know the users' devices, and have staff that such a user can
+// call.
 type CounterPolicy int
 
 const (
-	// LogCounter reports a counter that did not grow and lets the user pass.
+	// LogCounter reports a counter that did not grow and accepts the signature.
 	LogCounter CounterPolicy = iota
-	// EnforceCounter reports it and answers that the signature is wrong.
+	// EnforceCounter reports it and refuses the signature.
 	EnforceCounter
 )
 
@@ -52,15 +51,15 @@ func (p *CounterPolicy) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// PossibleClone is the event that a device signed with a counter that was not
-// above its last one.
+// PossibleClone is the event that a device signed with a counter that was not above its
+// last one.
 type PossibleClone struct {
 	OpenID string
 	// Device is the pseudonym of the device, see [DevicePseudonym].
 	Device string
-	// Counter is what came, Highest what was known before.
+	// Counter is the received counter, Highest the previous one.
 	Counter, Highest uint64
-	// Refused reports that the answer was therefore that the signature is wrong.
+	// Refused reports that the verdict was therefore that the signature is wrong.
 	Refused bool
 }
 

@@ -11,15 +11,14 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// MaxFailures is how many wrong signatures may be presented for one challenge. Whoever
-// cannot sign consumes nothing, so that without a limit one user could have wrong
-// signatures verified for as long as a challenge lives, and spend the app's quota.
+// MaxFailures bounds the wrong signatures for one challenge. They consume nothing. Without
+// a limit one user could have wrong signatures verified for as long as a challenge lives,
+// and spend the app's quota.
 //
-// Requests that are in flight at the same time may all be verified: each of them was
-// let in before the others failed.
+// Concurrent requests may all be verified: each was admitted before the others failed.
 const MaxFailures = 5
 
-// ErrTooManyFailures is the reason of a refusal that nobody else was asked about.
+// ErrTooManyFailures is the reason of a refusal without calling WeChat.
 var ErrTooManyFailures = fmt.Errorf("%d wrong signatures were presented for this challenge: have a new challenge signed", MaxFailures)
 
 // Failure is one presentation of a challenge under a wrong signature.
@@ -27,14 +26,14 @@ type Failure struct {
 	// Challenge is the ID of the Ticket.
 	Challenge string
 	// Keep is how long the failures of the challenge are remembered, at least a
-	// millisecond; afterwards Check refuses it everywhere.
+	// millisecond; after that, Check refuses it everywhere.
 	Keep time.Duration
-	// Nonce tells this presentation from all others. A Failure that is added again
-	// before another one of the same challenge counts once.
+	// Nonce identifies this presentation. A Failure that is added again, before another one
+	// of the same challenge, counts once.
 	Nonce string
 }
 
-// Check returns what a Failure lacks. Every Ledger calls it first.
+// Check returns an error if a Failure lacks something. Every Ledger calls it first.
 func (f Failure) Check() error {
 	if f.Challenge == "" || f.Nonce == "" || f.Keep < time.Millisecond {
 		return errors.New("challenge: a Failure without challenge, nonce or time")
@@ -45,8 +44,8 @@ func (f Failure) Check() error {
 // maxFailed bounds each of the two generations of failures in memory.
 const maxFailed = 1 << 16
 
-// failures counts the failures of the last 65,536 challenges at least. The zero value
-// is ready. Challenges that had no failure for longest are forgotten first.
+// failures counts the failures of at least the last 65,536 challenges. The zero value is
+// ready. The challenges with the oldest failures are forgotten first.
 type failures struct {
 	mu         sync.Mutex
 	young, old map[string]failed // guarded by mu; see Memory
@@ -67,7 +66,7 @@ func (f *failures) add(one Failure) int {
 	})
 }
 
-// learn takes over what another instance has counted.
+// learn takes over the count of another instance.
 func (f *failures) learn(id string, count int) {
 	f.change(id, func(known failed) failed {
 		known.count = max(known.count, count)
@@ -103,8 +102,8 @@ func (f *failures) count(id string) int {
 	return f.old[id].count
 }
 
-// isSpent reports whether a challenge has failed too often. If the Ledger does not say
-// so in time, what this instance has seen counts: the challenge may then be verified,
+// isSpent reports whether a challenge has failed too often. If the Ledger does not reply in
+// time, this instance's count decides. The challenge may then be verified once too often,
 // and is still consumed once.
 func (v *Verifier) isSpent(ctx context.Context, t Ticket) bool {
 	if v.failed.count(t.ID) >= MaxFailures {
@@ -122,8 +121,8 @@ func (v *Verifier) isSpent(ctx context.Context, t Ticket) bool {
 	return true
 }
 
-// fail counts a wrong signature, and returns the verdict. It counts although the caller
-// may have hung up meanwhile.
+// fail counts a wrong signature, and returns the verdict. It counts even if the caller has
+// hung up.
 func (v *Verifier) fail(ctx context.Context, t Ticket, verdict openapi.Verdict) openapi.Verdict {
 	f := Failure{Challenge: t.ID, Keep: max(t.Expires.Sub(v.Issuer.now()), 0) + skew, Nonce: rand.Text()}
 	v.failed.add(f)
@@ -139,7 +138,7 @@ func (v *Verifier) fail(ctx context.Context, t Ticket, verdict openapi.Verdict) 
 	return verdict
 }
 
-// withinPause runs an attempt on which no answer depends, as Verifier.raise does.
+// withinPause runs an attempt that no verdict depends on, as Verifier.raise does.
 func (v *Verifier) withinPause(ctx context.Context, attempt func(context.Context) error) error {
 	if err := v.failing.begin(v.now()); err != nil {
 		return err
@@ -153,7 +152,7 @@ func (v *Verifier) withinPause(ctx context.Context, attempt func(context.Context
 	return err
 }
 
-// Fail implements [Ledger]. The error is that of a Failure that lacks something.
+// Fail implements [Ledger]. The error is that of an incomplete Failure.
 func (m *Memory) Fail(_ context.Context, f Failure) (int, error) {
 	if err := f.Check(); err != nil {
 		return 0, err

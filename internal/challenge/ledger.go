@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// Ledger remembers which challenges were consumed, for which of them wrong signatures
-// were presented, and how far the counter of each device has come. It may be used concurrently, and all instances that share
-// a Ledger see one and the same.
+// Ledger remembers the consumed challenges, the wrong signatures for each, and the counter
+// of each device. It is safe for concurrent use, and all instances that share a Ledger have
+// one view.
 //
-// Consume and Raise are two steps, each of them a write to one entry. Consume
-// comes first: a crash between the two leaves a challenge that nobody can answer
-// again, and never an answer that counts twice.
+// Consume and Raise are two steps, each of them a write to one entry. Consume comes first:
+// after a crash between the two, the challenge cannot be used again, and no signature
+// counts twice.
 //
-// Both carry a nonce, which is random for each verification: if it is not known
-// whether a step was taken, the same may be asked again with the same nonce, and
-// the answer is the one that was lost.
+// Both carry a nonce, which is random for each verification. If it is not known whether a
+// step was taken, it can be repeated with the same nonce, and returns the result that was
+// lost.
 //
-// A Ledger states facts only; what a counter that did not grow leads to is for the
-// [CounterPolicy]. After an error it is not known whether the step was taken. What
-// every Ledger keeps to is tested by package ledgertest.
+// A Ledger states facts only; the [CounterPolicy] decides about a counter that did not
+// grow. After an error it is not known whether the step was taken. Package ledgertest tests
+// the contract of every Ledger.
 type Ledger interface {
-	// Consume consumes the challenge, and reports whether this Use did: of any
-	// number of Uses of one challenge, one is the first.
+	// Consume consumes the challenge, and reports whether this Use did: of any number of
+	// Uses of one challenge, one is the first.
 	Consume(ctx context.Context, u Use) (first bool, err error)
 
-	// Raise raises the counter of a device to that of r unless it is higher, and
-	// returns the highest before, 0 if the device was not known.
+	// Raise raises the counter of a device to that of r unless it is higher. It returns the
+	// highest before, 0 for an unknown device.
 	Raise(ctx context.Context, r Reading) (highest uint64, err error)
 
-	// Fail counts a wrong signature, and returns how many there were for its challenge.
+	// Fail counts a wrong signature, and returns the count for its challenge.
 	Fail(ctx context.Context, f Failure) (failures int, err error)
 
 	// Failures returns how many wrong signatures were counted for a challenge.
@@ -45,41 +45,40 @@ type Use struct {
 	// Challenge is the ID of the Ticket.
 	Challenge string
 	// Keep is how long the challenge must be remembered as consumed, at least a
-	// millisecond; afterwards Check refuses it everywhere.
+	// millisecond; after that, Check refuses it everywhere.
 	Keep time.Duration
-	// Nonce tells this presentation from all others.
+	// Nonce identifies this presentation.
 	Nonce string
 }
 
-// Reading is the counter of a device, as a genuine signature tells it.
+// Reading is the counter of a device in a genuine result.
 type Reading struct {
 	// Device is the pseudonym of the device, see [DevicePseudonym].
 	Device string
-	// Counter is what the device had counted when it signed, 1 to 2^64-1.
+	// Counter is the device's counter when it signed, 1 to 2^64-1.
 	Counter uint64
-	// Nonce tells this presentation from all others. A reading that is asked again
-	// after a higher one of the same device was taken is answered as if it came
-	// after that one.
+	// Nonce identifies this presentation. If a reading is repeated after a higher one of
+	// the same device was accepted, it counts as one that came after that.
 	Nonce string
 }
 
-// ErrNoMaster says that the servers of a Ledger have no master at the moment. Another one
+// ErrNoMaster says that the servers of a Ledger have no master at the moment. A new one
 // takes over within seconds.
 var ErrNoMaster = errors.New("no master answers")
 
-// CounterLife is how long the counter of a device is remembered after it last
-// signed: long enough for those who come once a year.
+// CounterLife is how long the counter of a device is kept after it last signed: long enough
+// for a user with one visit a year.
 const CounterLife = 400 * 24 * time.Hour
 
-// DevicePseudonym stands for a device in a Ledger and in logs: cpu_id identifies
-// the phone of a person in every app that uses SOTER, and a store needs only to
-// recognize it. It is the SHA-256 of cpu_id in base64url, 43 characters.
+// DevicePseudonym returns the name of a device in a Ledger and in logs. cpu_id identifies
+// the phone of a person in every app that uses SOTER, and a store need only recognise it.
+// It is the SHA-256 of cpu_id in base64url, 43 characters.
 func DevicePseudonym(cpuID string) string {
 	hash := sha256.Sum256([]byte(cpuID))
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// Check tells what a Use lacks. Every Ledger asks it first.
+// Check returns an error if a Use lacks something. Every Ledger calls it first.
 func (u Use) Check() error {
 	switch {
 	case u.Challenge == "", u.Nonce == "":
@@ -90,7 +89,7 @@ func (u Use) Check() error {
 	return nil
 }
 
-// Check tells what a Reading lacks. Every Ledger asks it first.
+// Check returns an error if a Reading lacks something. Every Ledger calls it first.
 func (r Reading) Check() error {
 	if r.Device == "" || r.Counter == 0 || r.Nonce == "" {
 		return errors.New("challenge: a Reading without device, counter or nonce")

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// sweepInterval is how often marks that have ended are looked for while there is no room.
+// sweepInterval is the minimum time between searches for expired marks while there is no
+// room.
 const sweepInterval = time.Second
 
 // marks are the consumed challenges of a [Memory].
 type marks struct {
 	byID  map[string]mark
-	swept time.Time // when marks that have ended were last dropped
+	swept time.Time // when expired marks were last dropped
 }
 
 type mark struct {
@@ -19,13 +20,13 @@ type mark struct {
 	nonce string    // of the Use that consumed it
 }
 
-// find returns the mark of a challenge that is remembered.
+// find returns the mark of a consumed challenge.
 func (m *marks) find(id string, now time.Time) (_ mark, found bool) {
 	known, found := m.byID[id]
 	return known, found && now.Before(known.until)
 }
 
-// add remembers a challenge that find does not find. The error is ErrFull.
+// add records a challenge that find does not find. The error is ErrFull.
 func (m *marks) add(u Use, now time.Time) error {
 	if len(m.byID) >= maxMarks {
 		m.sweep(now)
@@ -40,7 +41,7 @@ func (m *marks) add(u Use, now time.Time) error {
 	return nil
 }
 
-// sweep drops the marks that have ended, at most once in sweepInterval.
+// sweep drops the expired marks, at most once in sweepInterval.
 func (m *marks) sweep(now time.Time) {
 	if now.Sub(m.swept).Abs() < sweepInterval {
 		return

@@ -7,27 +7,26 @@ import (
 	"time"
 )
 
-// Bounds of a Memory.
+// Limits of a Memory.
 const (
 	maxMarks    = 1 << 16
 	maxCounters = 1 << 16 // in each of the two generations
 )
 
-// ErrFull says that a Memory holds as many consumed challenges as it may. It
-// forgets none of them for a new one, which could then be used again.
+// ErrFull says that a Memory holds the maximum of consumed challenges. It drops none of
+// them for a new one, because the dropped one could be used again.
 var ErrFull = errors.New("too many consumed challenges to remember another")
 
 // Memory is a [Ledger] of one process. The zero Memory is empty and ready.
 //
-// Behind a function it is the best that can be done without a shared store, and
-// no more: every instance has its own and forgets all when it ends. While it
-// lives, a challenge may count as often as there are instances, and the counter
-// of a device starts anew with each. Where that matters, use a store (internal/store).
+// For a function it is the best that is possible without a shared store. Every instance has
+// its own and loses it when it ends. While it lives, a challenge may count as often as
+// there are instances, and the counter of a device starts anew with each. If that matters,
+// use a store (internal/store).
 //
-// It holds at most 65,536 consumed challenges at a time and answers ErrFull
-// beyond. Of counters it holds those of the last 65,536 devices at least, and
-// forgets the devices that were silent longest. While it is full, one call a second
-// takes some milliseconds to make room.
+// It holds at most 65,536 consumed challenges at a time and returns ErrFull beyond. It
+// holds the counters of at least the last 65,536 devices, and drops those that were silent
+// longest. While it is full, one call a second takes some milliseconds to make room.
 type Memory struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -36,8 +35,8 @@ type Memory struct {
 	marks marks // guarded by mu
 
 	failures failures
-	// Guarded by mu. Counters move to the young generation when they are used;
-	// when that is full it becomes the old one, and the old one is dropped.
+	// Guarded by mu. A counter moves to the young generation when it is used. When that is
+	// full it becomes the old one, and the old one is dropped.
 	young, old map[string]raised
 }
 
@@ -90,8 +89,7 @@ func (m *Memory) Raise(_ context.Context, r Reading) (highest uint64, err error)
 	return highest, nil
 }
 
-// makeYoung sees to it that there is room for one more device in the young
-// generation.
+// makeYoung makes room for one more device in the young generation.
 func (m *Memory) makeYoung() {
 	if len(m.young) == maxCounters {
 		m.young, m.old = nil, m.young

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// How much of an invocation the counter may cost where no answer depends on it.
+// Limits of the counter's share of an invocation, if no verdict depends on it.
 const (
 	// countWithin bounds one attempt. Within one network it takes a millisecond,
 	// with a cold TLS connect some tens.
 	countWithin = 500 * time.Millisecond
-	// pauseFor is how long a Ledger that failed is left alone.
+	// pauseFor is how long a failed Ledger is not used.
 	pauseFor = 5 * time.Second
 )
 
-// pause leaves a Ledger alone for a while after it failed, so that of all calls
-// only one in a while waits for it (a circuit breaker). The zero value is ready.
+// pause stops using a Ledger for a while after it failed, so that only one call in a while
+// waits for it (a circuit breaker). The zero value is ready.
 type pause struct {
 	mu     sync.Mutex
 	reason error     // guarded by mu; nil while the Ledger works
 	since  time.Time // guarded by mu; when it was last tried
 }
 
-// begin answers nil if the Ledger may be tried. After a pause one call may; the
-// others go on without until it has succeeded, or for another pause. A clock that
-// was set back ends a pause.
+// begin returns nil if the Ledger may be tried. After a pause one call may; the others go
+// on without until it has succeeded, or for another pause. A clock that was set back ends a
+// pause.
 func (p *pause) begin(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -39,7 +39,7 @@ func (p *pause) begin(now time.Time) error {
 	return nil
 }
 
-// end tells what became of an attempt.
+// end records the result of an attempt.
 func (p *pause) end(now time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

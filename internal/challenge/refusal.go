@@ -2,14 +2,14 @@ package challenge
 
 import "strings"
 
-// Refusal is the kind of a reason for which a [Verifier] found a signature wrong.
+// Refusal is the kind of reason why a [Verifier] found a signature wrong.
 type Refusal int
 
 // The kinds.
 const (
-	// OtherRefusal is everything else, such as a wrong signature.
+	// OtherRefusal is any other reason, such as a wrong signature.
 	OtherRefusal Refusal = iota
-	// RefusedUnknown is a text in which no challenge of ours can be read.
+	// RefusedUnknown is a text without a readable challenge of ours.
 	RefusedUnknown
 	RefusedOtherUser
 	RefusedOtherApp
@@ -20,7 +20,7 @@ const (
 	RefusedCounter
 )
 
-// RefusalOf returns the kind of the reason of a wrong verdict ([openapi.Verdict.Reason]).
+// RefusalOf returns the kind of a wrong verdict's reason ([openapi.Verdict.Reason]).
 func RefusalOf(reason string) Refusal {
 	for _, known := range refusals {
 		if strings.HasPrefix(reason, known.text) {
@@ -44,7 +44,7 @@ var refusals = []struct {
 	{clone, RefusedCounter}, {uncounted, RefusedCounter},
 }
 
-// How reasons begin that a counter gives.
+// Prefixes of the reasons of a counter.
 const (
 	clone     = "possible clone: "
 	uncounted = "the counter cannot be checked: "

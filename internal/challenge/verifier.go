@@ -13,58 +13,55 @@ import (
 
 // Time after the expiry of a challenge.
 const (
-	// grace is how much later than the expiry a challenge may still be consumed.
-	// It was alive when the question came; asking for the signature took a while.
+	// grace is how long after its expiry a challenge may still be consumed. It was valid
+	// when the request came; judging the signature took a while.
 	grace = time.Minute
-	// skew is how far apart the clocks of two instances may be without one of
-	// them taking a challenge whose consumption is forgotten already.
+	// skew is the tolerated difference between two instances' clocks: within it, neither
+	// accepts a challenge whose consumption is forgotten already.
 	skew = time.Minute
 )
 
-// Verifier implements [openapi.Verifier]: a signature is genuine if Next says so
-// and it is the first answer to a challenge that Issuer issued to the user. The
-// fields are set before the first use and not changed after; it may be used
-// concurrently. Next and Ledger must be set.
+// Verifier implements [openapi.Verifier]. A signature is genuine if Next says so and it is
+// the first one for a challenge that Issuer issued to the user. Set the fields before the
+// first use and do not change them after. It is safe for concurrent use. Next and Ledger
+// must be set.
 type Verifier struct {
-	// Issuer recognizes challenges; nil leaves challenges to whoever asks, and
-	// only counters are looked after.
+	// Issuer recognises challenges. If it is nil, the caller must check challenges, and
+	// only counters are checked here.
 	Issuer *Issuer
-	// SeveralApps says that questions are about several apps, so that a challenge must
-	// say in which it was issued.
+	// SeveralApps says that requests concern several apps, so a challenge must name its
+	// app.
 	SeveralApps bool
-	// Next is asked about the signature, after the challenge was found good.
+	// Next judges the signature, after the challenge was found valid.
 	Next   openapi.Verifier
 	Ledger Ledger
 	Policy CounterPolicy
-	// OnPossibleClone, if set, is told of each counter that did not grow,
-	// whatever the Policy. It is called before Verify returns.
+	// OnPossibleClone, if set, is called for each counter that did not grow, whatever the
+	// Policy, before Verify returns.
 	OnPossibleClone func(ctx context.Context, c PossibleClone)
-	// OnUnchecked, if set, is told of each genuine answer whose counter was not
-	// looked after, and why. It is called before Verify returns, and only under
-	// LogCounter: otherwise such an answer is not genuine.
+	// OnUnchecked, if set, is called for each genuine result whose counter was not checked,
+	// with the reason, before Verify returns. That happens under LogCounter only: otherwise
+	// such a result is not genuine.
 	OnUnchecked func(ctx context.Context, reason string)
-	// Now is the clock by which a Ledger that failed is left alone; time.Now when
-	// nil.
+	// Now is the clock for the pause of a failed Ledger; time.Now if nil.
 	Now func() time.Time
 
 	counting, failing pause
-	failed            failures // as far as this instance knows
+	failed            failures // the count of this instance
 }
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// Verify implements [openapi.Verifier]. With challenges, a text whose raw cannot be
-// read and a challenge that is not good are Wrong without Next being asked; so is,
-// under EnforceCounter, a text that does not tell its counter, and a challenge for which
-// Next has found MaxFailures signatures wrong. An error of Next is returned as it is, and
-// is no failure.
+// Verify implements [openapi.Verifier]. With challenges, three things are Wrong without
+// calling Next: a text whose raw cannot be read, an invalid challenge, and one with
+// MaxFailures wrong signatures. Under EnforceCounter, so is a text without a readable
+// counter. An error of Next is returned as it is, and counts as no failure.
 //
-// A Ledger that fails is an [*openapi.Error]: -604102 if ctx has ended, else
-// -604103. If it failed to consume the challenge, it is not known whether the
-// challenge was consumed: asked again, the same question is answered that it is
-// genuine if it was not, and that it is wrong if it was. The user then signs a new
-// challenge. Under LogCounter, a Ledger that fails to raise a counter costs half a
-// second at most, then nothing for some seconds, and no answer.
+// A failing Ledger is an [*openapi.Error]: -604102 if ctx has ended, else -604103. If it
+// failed to consume the challenge, it is not known whether the challenge was consumed. A
+// repeated request is then genuine if it was not, and wrong if it was. The user then signs
+// a new challenge. Under LogCounter, a Ledger that fails to raise a counter costs half a
+// second at most, then nothing for some seconds, and changes no verdict.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	answer, err := soter.ParseAnswer(r.JSONString)
 	var ticket Ticket
@@ -90,7 +87,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 
 	verdict, err := v.Next.Verify(ctx, r)
 	switch {
-	case err != nil: // which says nothing about the signature
+	case err != nil: // this says nothing about the signature
 		return openapi.Verdict{}, err
 	case !verdict.IsGenuine() && v.Issuer != nil:
 		return v.fail(ctx, ticket, verdict), nil
@@ -106,7 +103,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	return v.count(ctx, r.OpenID, answer, nonce)
 }
 
-// wrong words a refusal. What the sender wrote may stand in it, at any length.
+// wrong returns a refusal. The error may hold text of the sender, of any length.
 func wrong(prefix string, err error) openapi.Verdict {
 	return openapi.Wrong(fmt.Sprintf("%.200s", prefix+err.Error()))
 }
@@ -128,7 +125,7 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	return openapi.Genuine(), nil
 }
 
-// because says of a failure of the Ledger what a caller should know: that it passes.
+// because returns the note on a failed Ledger for the caller: the failure passes.
 func because(err error) string {
 	if errors.Is(err, ErrNoMaster) {
 		return ", because the store has no master at the moment"
@@ -136,7 +133,7 @@ func because(err error) string {
 	return ""
 }
 
-// count judges by the counter of a genuine answer.
+// count applies the policy to the counter of a genuine result.
 func (v *Verifier) count(ctx context.Context, openid string, answer soter.Answer, nonce string) (openapi.Verdict, error) {
 	if answer.Uncounted != nil {
 		return v.uncounted(ctx, answer.Uncounted), nil
@@ -156,7 +153,7 @@ func (v *Verifier) count(ctx context.Context, openid string, answer soter.Answer
 	return v.suspect(ctx, PossibleClone{OpenID: openid, Device: reading.Device, Counter: reading.Counter, Highest: highest}), nil
 }
 
-// raise raises the counter. Where no answer depends on it, little time is spent.
+// raise raises the counter. If no verdict depends on it, it spends little time.
 func (v *Verifier) raise(ctx context.Context, reading Reading) (highest uint64, err error) {
 	if v.Policy != LogCounter {
 		return v.Ledger.Raise(ctx, reading)
@@ -167,13 +164,14 @@ func (v *Verifier) raise(ctx context.Context, reading Reading) (highest uint64, 
 	bounded, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
 	highest, err = v.Ledger.Raise(bounded, reading)
-	if err == nil || ctx.Err() != context.Canceled { // who hangs up says nothing about the Ledger
+	// a caller that hangs up says nothing about the Ledger
+	if err == nil || ctx.Err() != context.Canceled {
 		v.counting.end(v.now(), err)
 	}
 	return highest, err
 }
 
-// uncounted lets pass who could not be counted.
+// uncounted returns the verdict for a result whose counter could not be checked.
 func (v *Verifier) uncounted(ctx context.Context, reason error) openapi.Verdict {
 	if v.OnUnchecked != nil {
 		v.OnUnchecked(ctx, fmt.Sprintf("%.200s", reason.Error()))
@@ -181,7 +179,7 @@ func (v *Verifier) uncounted(ctx context.Context, reason error) openapi.Verdict 
 	return openapi.Genuine()
 }
 
-// suspect decides about a counter that did not grow.
+// suspect returns the verdict for a counter that did not grow.
 func (v *Verifier) suspect(ctx context.Context, c PossibleClone) openapi.Verdict {
 	c.Refused = v.Policy != LogCounter
 	if v.OnPossibleClone != nil {

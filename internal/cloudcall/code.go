@@ -6,13 +6,12 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// systemError is what the SDK makes of every gateway code that it does not know.
+// systemError is the SDK's code for every gateway code that it does not know.
 const systemError = -501001
 
-// gatewayCodes are the gateway's own error codes (wx-server-sdk,
-// src/config/error.config). The spelling of INVALIID_ENV is theirs: CloudBase answers
-// INVALID_ENV (docs.cloudbase.net/error-code/INVALID_ENV), of which the SDK makes
-// systemError, and so do we.
+// gatewayCodes are the gateway's own error codes (wx-server-sdk, src/config/error.config).
+// The spelling of INVALIID_ENV is theirs. CloudBase answers INVALID_ENV
+// (docs.cloudbase.net/error-code/INVALID_ENV): the SDK makes it systemError, and so do we.
 var gatewayCodes = map[string]int{
 	"SYS_ERR":                         systemError,
 	"SERVER_TIMEOUT":                  -501002,
@@ -27,7 +26,7 @@ var gatewayCodes = map[string]int{
 	"FUNCTIONS_EXECUTE_FAIL":          -504002,
 }
 
-// advice is what to do about a platform's refusal.
+// advice says how to fix a platform's refusal.
 var advice = map[int]string{
 	openapi.CodeNoPermission:  "config.json of the function must list " + API + " under permissions.openapi; a change counts about ten minutes after the function was uploaded anew by WeChat's developer tools",
 	openapi.CodeTimeout:       "the platform did not wait for WeChat any longer",
@@ -35,15 +34,15 @@ var advice = map[int]string{
 	openapi.CodeIllegalSource: "the platform does not take this call from here",
 }
 
-// noTicket is what to do about an invocation without a ticket.
+// noTicket says how to fix an invocation without a ticket.
 const noTicket = "a Mini Program page must call this function itself; a function that is called by another function gets none. " +
 	"There, take SOTER_VERIFIER away and set WECHAT_APPID and WECHAT_APPSECRET, so that verify asks WeChat by HTTPS"
 
-// noAuthority is what to do about a missing permission.
+// noAuthority says how to fix a missing permission.
 const noAuthority = "the function's role may not do it: look at the permissions of the environment in the console of CloudBase"
 
-// gatewayAdvice is what to do about a gateway's code: CloudBase, error-code/basic and the
-// pages of the codes below it.
+// gatewayAdvice says how to fix a gateway's code. Source: CloudBase, error-code/basic and
+// the pages of the codes below it.
 var gatewayAdvice = map[string]string{
 	"EXCEED_REQUEST_LIMIT":            "the requests of the environment's plan are used up: see its usage in the console of CloudBase; buy more, or wait for the next period",
 	"EXCEED_RATELIMIT":                "more requests a second than the environment's plan allows: try again later, or take a larger plan",
@@ -62,7 +61,7 @@ var gatewayAdvice = map[string]string{
 	"INVALID_WX_ACCESS_TOKEN":         noTicket,
 }
 
-// explained adds what to do to a gateway's message.
+// explained appends the advice to a gateway's message.
 func explained(code, message string) string {
 	todo := gatewayAdvice[code]
 	if code == "INVALID_PARAM" && strings.Contains(message, FieldAPIToken) {
@@ -74,7 +73,7 @@ func explained(code, message string) string {
 	return message + " (" + todo + ")"
 }
 
-// refused words the errorCode of a [Response].
+// refused returns the error for the errorCode of a [Response].
 func refused(code int) error {
 	detail, ok := advice[code]
 	if !ok {

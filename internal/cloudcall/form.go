@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// maxFields bounds how many fields of a form are read; the SDK sends nine.
+// maxFields bounds the fields of a form; the SDK sends nine.
 const maxFields = 32
 
 // Field is a field of the form.
 type Field struct {
 	Name  string
 	Value []byte
-	// Binary marks a value that the SDK holds as bytes and not as text: it goes
-	// out typed application/octet-stream and is signed untrimmed.
+	// Binary marks a value that the SDK holds as bytes and not as text: it is sent as
+	// application/octet-stream and signed untrimmed.
 	Binary bool
 }
 
-// Form is what a call posts. The order is the order on the wire; the signature
-// does not depend on it.
+// Form is the body of a call. The order is the order on the wire; the signature does not
+// depend on it.
 type Form []Field
 
 // Get returns the value of a field, nil if there is none.
@@ -36,8 +36,8 @@ func (f Form) Get(name string) []byte {
 	return nil
 }
 
-// Encode writes the form as multipart/form-data, byte for byte as the SDK's
-// form-data does. The boundary must be one that RFC 2046 allows.
+// Encode writes the form as multipart/form-data, byte for byte as the SDK's form-data does.
+// RFC 2046 must allow the boundary.
 func (f Form) Encode(boundary string) []byte {
 	var b bytes.Buffer
 	for _, field := range f {
@@ -53,8 +53,8 @@ func (f Form) Encode(boundary string) []byte {
 	return b.Bytes()
 }
 
-// ReadForm reads a form that is complete and names nothing twice: which of two
-// values was meant is a question that a signature must not leave open.
+// ReadForm reads a form that is complete and has no duplicate names. With duplicates, the
+// signature would not say which value is meant.
 func ReadForm(contentType string, body []byte) (Form, error) {
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/form-data" || parameters["boundary"] == "" {

@@ -21,14 +21,13 @@ func hostable(env string) bool {
 	return env != "" && len(env) <= 40 && strings.TrimLeft(env, allowed) == ""
 }
 
-// invocation is what the platform has put into the environment of one
-// invocation for its calls.
+// invocation holds the variables that the platform sets for the calls of one invocation.
 type invocation struct {
 	gateway     *url.URL
 	credentials Credentials
-	env         string // id of the CloudBase environment
+	env         string // ID of the CloudBase environment
 	region      string
-	source      string // where the invocation came from, as in wx_client
+	source      string // the invocation's origin, such as wx_client
 	traceLog    string
 	seqID       string
 
@@ -69,9 +68,8 @@ func readInvocation(environment map[string]string) (invocation, error) {
 	return i, err
 }
 
-// gateway is the address that the platform names in TCB_CONTEXT_CNFG, else the
-// public one of the region. Tokens travel there: in the clear to this machine
-// only.
+// gateway returns the address in TCB_CONTEXT_CNFG, else the public one of the region.
+// Requests to it carry tokens: http is allowed to this machine only.
 func gateway(config, env, region string) (*url.URL, error) {
 	var injected struct {
 		URL string `json:"URL"`
@@ -96,11 +94,11 @@ func gateway(config, env, region string) (*url.URL, error) {
 	return u, nil
 }
 
-// hasTicket reports whether the platform would take a Cloud Call of this invocation.
+// hasTicket reports whether the platform would accept a Cloud Call of this invocation.
 func (i invocation) hasTicket() bool { return !i.apiToken.IsZero() || !i.accessToken.IsZero() }
 
-// target is the gateway's address with the parameters of one call. The SDK puts
-// them right behind a query that is there already, without an &.
+// target returns the gateway's address with the parameters of one call. The SDK appends
+// them to an existing query without an &.
 func (i invocation) target(eventID string) *url.URL {
 	seqID := eventID
 	if i.seqID != "" {
@@ -111,7 +109,7 @@ func (i invocation) target(eventID string) *url.URL {
 	return &u
 }
 
-// form is the form of a call with requestData in it.
+// form returns the form of a call with requestData in it.
 func (i invocation) form(requestData []byte) Form {
 	form := Form{
 		{Name: FieldAction, Value: []byte(Action)},

@@ -7,12 +7,12 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The messages of wx-server-sdk's src/protobuf/openapi, as far as this call uses
-// them:
+// The messages of wx-server-sdk's src/protobuf/openapi, as far as this call uses them:
 //
 //	CommApiData     { int32 apiType = 1; OpenApiData openapiData = 2; … }
 //	OpenApiData     { repeated KeyValuePair pairs = 1; }
-//	KeyValuePair    { string key = 1; bytes value = 2; string contenttype = 3; string filename = 4; }
+//	KeyValuePair    { string key = 1; bytes value = 2;
+//	                  string contenttype = 3; string filename = 4; }
 //	CommOpenApiResp { bytes respData = 1; string contentType = 2; int32 errorCode = 3; … }
 const (
 	numAPIType     protowire.Number = 1
@@ -26,12 +26,12 @@ const (
 	numErrorCode   protowire.Number = 3
 )
 
-// apiTypeOpenAPI is the kind of call that goes on to a WeChat API. The SDK
-// writes it although it is zero.
+// apiTypeOpenAPI is the kind of a call to a WeChat API. The SDK writes it although it is
+// zero.
 const apiTypeOpenAPI = 0
 
-// Pair is a parameter: its name in snake_case, and its value as JSON text, so
-// that a string has its quotes on.
+// Pair is a parameter: its name in snake_case, and its value as JSON text. A string keeps
+// its quotes.
 type Pair struct {
 	Key   string
 	Value []byte
@@ -100,9 +100,8 @@ func UnmarshalCall(b []byte) ([]Pair, error) {
 	return pairs, nil
 }
 
-// Response is a CommOpenApiResp: what WeChat said, or the code with which the
-// platform refused to ask. Its httpCode, headers and svrkitErrorCode are left
-// out, as the SDK does for this call.
+// Response is a CommOpenApiResp: WeChat's reply, or the code of the platform's refusal. Its
+// httpCode, headers and svrkitErrorCode are left out, as the SDK does for this call.
 type Response struct {
 	Data        []byte
 	ContentType string
@@ -125,8 +124,8 @@ func (r Response) Marshal() []byte {
 	return b
 }
 
-// UnmarshalResponse reads the message. Fields that it does not know may be
-// there; those it knows must have their type and stand once.
+// UnmarshalResponse reads the message. It ignores unknown fields; known ones must have
+// their type and stand once.
 func UnmarshalResponse(b []byte) (Response, error) {
 	fields, err := fieldsOf(b)
 	if err != nil {
@@ -177,7 +176,7 @@ func fieldsOf(b []byte) (fields, error) {
 	return all, nil
 }
 
-// one returns a field that may be absent but not repeated.
+// one returns a field that may be absent and may not be repeated.
 func (fs fields) one(num protowire.Number, kind protowire.Type) (field, error) {
 	var found field
 	for _, f := range fs {
@@ -197,7 +196,7 @@ func (fs fields) bytes(num protowire.Number) ([]byte, error) {
 	return f.bytes, err
 }
 
-// int32 reads a number that protobuf writes as 64 bits when it is negative.
+// int32 reads a number. protobuf writes a negative one as 64 bits.
 func (fs fields) int32(num protowire.Number) (int32, error) {
 	f, err := fs.one(num, protowire.VarintType)
 	value := int64(f.varint)

@@ -9,8 +9,8 @@ import (
 
 var errNotUTF8 = errors.New("not valid UTF-8")
 
-// escaped are the characters that json-bigint, with which the SDK writes
-// parameters, spells as \u although JSON would take them as they are.
+// escaped are the characters that json-bigint writes as \u, although JSON needs no escape
+// for them. The SDK writes parameters with it.
 var escaped = &unicode.RangeTable{R16: []unicode.Range16{
 	{Lo: 0x7f, Hi: 0x9f, Stride: 1},
 	{Lo: 0xad, Hi: 0xad, Stride: 1},

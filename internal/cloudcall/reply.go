@@ -12,22 +12,21 @@ import (
 	"sotercall/internal/secret/redact"
 )
 
-// ErrorType is the content type by which the SDK knows a [GatewayError]. It
-// compares the bytes.
+// ErrorType is the content type that marks a [GatewayError] for the SDK. It compares the
+// bytes.
 const ErrorType = "application/json; charset=utf-8"
 
-// GatewayError is how the gateway itself refuses a request, before it comes to
-// any API.
+// GatewayError is a refusal of the gateway itself, before any API.
 type GatewayError struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`
 	RequestID string `json:"requestId"`
 }
 
-// read tells what a reply says, in the order of wx-server-sdk. It is stricter
-// in one thing: where the SDK resolves although nobody said whether the
-// signature is genuine, that is an error here. What the gateway and
-// WeChat say is redacted by r.
+// read returns the verdict of a reply; the order of checks is wx-server-sdk's. It is
+// stricter in one point: if the reply does not say whether the signature is genuine, the
+// SDK resolves, and read returns an error. r redacts the texts of the gateway and of
+// WeChat.
 func read(r *redact.Redactor, status int, contentType string, body []byte) (openapi.Verdict, error) {
 	if status != http.StatusOK {
 		return nonsense(fmt.Errorf("HTTP status %d", status))
@@ -57,7 +56,7 @@ func read(r *redact.Redactor, status int, contentType string, body []byte) (open
 	return verdict, err
 }
 
-// readGatewayError returns nil if body is none.
+// readGatewayError returns nil if body is no such error.
 func readGatewayError(r *redact.Redactor, body []byte) error {
 	var e GatewayError
 	if json.Unmarshal(body, &e) != nil || e.Code == "" {

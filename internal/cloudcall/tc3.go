@@ -19,35 +19,33 @@ const (
 	algorithm = "TC3-HMAC-SHA256"
 	service   = "tcb"
 
-	// MaxAge is how long a signature is good, and the X-Signature-Expires that the
-	// SDK sends. The signature does not cover that header, so that a longer time
-	// in it counts for nothing.
+	// MaxAge is how long a signature is valid, and the X-Signature-Expires that the SDK
+	// sends. The signature does not cover that header, so a longer time in it is ignored.
 	MaxAge = 600 * time.Second
 
 	headerExpires   = "X-Signature-Expires"
 	headerTimestamp = "X-Timestamp"
 )
 
-// Credentials are those that the platform gives a function for a while
+// Credentials are the temporary ones that the platform gives a function
 // (TENCENTCLOUD_SECRETID, TENCENTCLOUD_SECRETKEY).
 type Credentials struct {
 	SecretID, SecretKey secret.Text
 }
 
-// Message is what a signature covers.
+// Message is the content that a signature covers.
 type Message struct {
 	Host, Path, RawQuery string
-	// Header has the Content-Type. When signing, all of it is covered.
+	// Header has the Content-Type. Sign covers all of it.
 	Header http.Header
 	Form   Form
 }
 
-// Sign returns the value of Authorization. at goes into X-Timestamp, in whole
-// seconds.
+// Sign returns the value of Authorization. at becomes X-Timestamp, in whole seconds.
 //
-// It is the platform's TC3 with changes of @cloudbase/signature-nodejs: the
-// method in lower case, the address in place of the path, and a payload made of
-// the fields of the form, so that the boundary does not matter.
+// It is the platform's TC3 with changes of @cloudbase/signature-nodejs: the method is in
+// lower case, and the address replaces the path. The payload consists of the fields of the
+// form, so the boundary does not matter.
 func (c Credentials) Sign(m Message, at time.Time) string {
 	headers := []string{"host"}
 	for name := range m.Header {
@@ -104,7 +102,7 @@ func mac(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-// signed returns the bytes of a field that are signed; empty texts are not.
+// signed returns the bytes of a field that are signed. Empty texts are not signed.
 func (f Form) signed(lowerName string) (value []byte, ok bool) {
 	for _, field := range f {
 		if strings.ToLower(field.Name) != lowerName {
@@ -124,24 +122,24 @@ func (m Message) signedHeader(lowerName string) string {
 	}
 	value := m.Header.Get(lowerName)
 	if lowerName == "content-type" && strings.HasPrefix(value, "multipart/form-data") {
-		return "multipart/form-data" // who signs does not know the boundary yet
+		return "multipart/form-data" // the boundary is not known yet
 	}
 	return strings.ToLower(strings.TrimSpace(value))
 }
 
-// Why a signature is refused.
+// Reasons for the refusal of a signature.
 var (
 	ErrSecretID  = errors.New("secret id error")
 	ErrExpired   = errors.New("signature is expired")
 	ErrSignature = errors.New("signature error")
 )
 
-// Verify tells whether the Authorization in the header of m was made with c, at
-// most [MaxAge] and X-Signature-Expires before now or after. The error is
-// [ErrSecretID], [ErrExpired] or [ErrSignature].
+// Verify checks that the Authorization in the header of m was made with c, and that its
+// time is near now. X-Signature-Expires, or else [MaxAge] if that is less, bounds the
+// difference in both directions. The error is [ErrSecretID], [ErrExpired] or [ErrSignature].
 //
-// It demands that content-type, host and every field of the form that is not
-// empty are covered.
+// The signature must cover content-type, host and every field of the form that is not
+// empty.
 func (c Credentials) Verify(m Message, now time.Time) error {
 	a, err := parseAuthorization(m.Header.Get("Authorization"))
 	if err != nil {

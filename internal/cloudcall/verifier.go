@@ -18,24 +18,21 @@ import (
 )
 
 const (
-	// timeout bounds a call whose context has more time, or no deadline at all. It
-	// is the SDK's.
+	// timeout bounds a call whose context has more time, or no deadline. It is the SDK's.
 	timeout = 15 * time.Second
-	// connectionLife is how long an idle connection is kept; the SDK keeps one for
-	// 4.8 s.
+	// connectionLife bounds an idle connection; the SDK keeps one for 4.8 s.
 	connectionLife = 4800 * time.Millisecond
 
-	// The signature covers what these two say, and the platform has only ever seen
-	// this call from the SDK, so the call says what the SDK says.
+	// Both are the SDK's own values. The signature covers them, and the platform has seen
+	// this call only from the SDK.
 	userAgent  = "tcb-node-sdk/3.17.2"
 	sdkVersion = "wx-server-sdk/4.0.2"
 )
 
-// Verifier asks WeChat by Cloud Call whether a signature is genuine. It
-// implements [openapi.Verifier] and may be used concurrently. Make it with
-// [New].
+// Verifier has WeChat judge signatures by Cloud Call. It implements [openapi.Verifier] and
+// is safe for concurrent use. Use [New] to make one.
 type Verifier struct {
-	// Redact masks secrets in what the gateway says. Set it before the first use.
+	// Redact masks secrets in the gateway's texts. Set it before the first use.
 	Redact *redact.Redactor
 
 	environment func(ctx context.Context) map[string]string
@@ -48,16 +45,15 @@ type Verifier struct {
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// New makes a Verifier. now is the clock.
+// New returns a Verifier. now is the wall clock.
 //
-// environment returns the variables for the invocation of ctx, and they are the
-// only ones that count. Those that belong to a caller (WX_…, TCB_…, TRIGGER_SRC)
-// must have come with this invocation. The process environment must not stand in
-// for them: scf-go-lib copies the variables of each invocation there and clears
-// none (cloudfunction, Invoke), so that os.Getenv may return the token of the
-// caller before, or of another that is being served at the same time, and the
-// question would be asked in his name. Those that belong to the function
-// (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are the same for all callers.
+// environment returns the variables for the invocation of ctx; no others are read. Those
+// that belong to a caller (WX_…, TCB_…, TRIGGER_SRC) must have come with this invocation.
+// Do not pass the process environment: scf-go-lib copies the variables of each invocation
+// there and clears none (cloudfunction, Invoke). os.Getenv may return the token of an
+// earlier or a concurrent caller, and the request would be made in that caller's name.
+// Those that belong to the function (TENCENTCLOUD_…, SCF_NAMESPACE, TCB_CONTEXT_CNFG) are
+// the same for all callers.
 func New(environment func(ctx context.Context) map[string]string, now func() time.Time) *Verifier {
 	return &Verifier{
 		environment: environment, now: now, boundary: boundary,
@@ -65,7 +61,7 @@ func New(environment func(ctx context.Context) map[string]string, now func() tim
 	}
 }
 
-// boundary has the form that the SDK's form-data gives it.
+// boundary returns one in the format of the SDK's form-data.
 func boundary() string {
 	random := make([]byte, 12)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
@@ -75,13 +71,12 @@ func boundary() string {
 // Verify implements [openapi.Verifier]. Errors:
 //
 //   - WeChat's errcode, as it came;
-//   - [openapi.CodeInvalidParam] when the invocation has no [Ticket]; nothing is
-//     sent then;
-//   - the code with which the platform refused, -604101 above all;
+//   - [openapi.CodeInvalidParam] if the invocation has no [Ticket]; nothing is sent then;
+//   - the code of the platform's refusal, above all -604101;
 //   - the -501xxx code of an error of the gateway itself;
-//   - [openapi.CodeTimeout] when time ran out;
-//   - [openapi.CodeSystem] when the request to the gateway failed, or its answer
-//     does not say whether the signature is genuine.
+//   - [openapi.CodeTimeout] if time ran out;
+//   - [openapi.CodeSystem] if the gateway could not be reached, or its reply does not say
+//     whether the signature is genuine.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	i, err := readInvocation(v.environment(ctx))
 	if err != nil {
@@ -96,9 +91,8 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	if err != nil {
 		return openapi.Verdict{}, err
 	}
-	// The empty header, which is not sent, tells the transport that a second call
-	// would do no harm: it then repeats one that met a connection which had died
-	// while it was idle (net/http, Transport).
+	// The empty header, which is not sent, marks the request as repeatable. The transport
+	// then repeats it if its connection had died while idle (net/http, Transport).
 	req.Header["Idempotency-Key"] = nil
 	reply, err := v.client.Send(req)
 	err = v.Redact.Error(err)
@@ -115,7 +109,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	return read(v.Redact, reply.Status, reply.ContentType, reply.Body)
 }
 
-// request builds the call as wx-server-sdk 4.0.2 does at this time of the clock.
+// request builds the request that wx-server-sdk 4.0.2 would send at this time.
 func (v *Verifier) request(ctx context.Context, i invocation, r openapi.Request) (*http.Request, error) {
 	requestData, err := marshalRequest(r)
 	if err != nil {
@@ -141,7 +135,7 @@ func (v *Verifier) request(ctx context.Context, i invocation, r openapi.Request)
 	if i.region != "" {
 		req.Header.Set("X-TCB-Region", i.region)
 	}
-	signedAt := time.Unix(now.Unix()-1, 0) // a clock that is a little fast does no harm
+	signedAt := time.Unix(now.Unix()-1, 0) // allows for a clock that is a little fast
 	req.Header.Set("Authorization", i.credentials.Sign(Message{
 		Host: target.Host, Path: target.EscapedPath(), RawQuery: target.RawQuery, Header: req.Header, Form: form,
 	}, signedAt))

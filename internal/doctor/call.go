@@ -9,17 +9,17 @@ import (
 	"sotercall/internal/version"
 )
 
-// CallName is the name of the call by which an operator has a deployed function checked:
+// CallName is the name of the call that checks a deployed function for its operator:
 //
 //	{"call":"check"}
 //	{"good":true,"version":"0.3.0","lines":[{"name":"clock","status":"ok","text":"as WeChat's"}],
 //	 "errCode":0,"errMsg":"check:ok"}
 //
-// It is for direct events of backends only: it costs requests to WeChat, and says how the
-// deployment is made.
+// Only direct events of backends may make it: it costs requests to WeChat, and describes
+// the deployment.
 const CallName = "check"
 
-// Call answers CallName. plan says what is tried at that moment.
+// Call answers CallName. plan returns what to try at that moment.
 func Call(plan func() Plan) openapi.Call {
 	return openapi.Call{Name: CallName, Direct: true, Serve: func(r *http.Request) openapi.Result {
 		ctx := r.Context()

@@ -18,17 +18,17 @@ import (
 	"sotercall/internal/version"
 )
 
-// Planner makes the Plan of variables. The error tells, separated by semicolons, what is
-// wrong with them.
+// Planner makes the Plan of variables. The error lists the mistakes in them, separated by
+// semicolons.
 type Planner func(environment map[string]string) (Plan, error)
 
-// IsAsked reports whether a command line asks for a check: -check and nothing else.
+// IsAsked reports whether a command line requests a check: -check and nothing else.
 func IsAsked(args []string) bool {
 	return len(args) == 1 && slices.Contains([]string{"-check", "--check"}, args[0])
 }
 
-// Main checks what the variables of the process say, prints the report, and returns the
-// exit status: 0 if it is good, else 1.
+// Main checks the configuration in the process environment, prints the report, and returns
+// the exit status: 0 if it is good, else 1.
 func Main(plan Planner, open secret.OpenVault, stdout io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -59,11 +59,12 @@ func Print(report Report, w io.Writer) error {
 	return err
 }
 
-// Check checks what variables say. Secrets that are kept in a vault, which open opens, are read
-// first, then the variables are judged; if they cannot work, nothing else is tried.
+// Check checks a configuration. First it reads the secrets from the vault that open opens,
+// then it checks the variables. If they cannot work, it tries nothing else.
 func Check(ctx context.Context, planner Planner, open secret.OpenVault, environment map[string]string) Report {
 	var r Report
-	if err := upstream.CheckProxy(environment); err != nil { // before anything is sent, to AWS too
+	// before anything is sent, to AWS as well
+	if err := upstream.CheckProxy(environment); err != nil {
 		r.fail("variables", err.Error(), "correct the variable; docs/configuration.md explains "+
 			"each")
 		return r
@@ -87,7 +88,7 @@ func Check(ctx context.Context, planner Planner, open secret.OpenVault, environm
 	return r
 }
 
-// withSecrets returns environment with the secrets that it says are kept elsewhere.
+// withSecrets returns environment with the secrets that are kept elsewhere.
 func withSecrets(ctx context.Context, r *Report, open secret.OpenVault, environment map[string]string) (_ map[string]string, known bool) {
 	const do = "give the role secretsmanager:GetSecretValue for the secret (and kms:Decrypt), " +
 		"and compare the ARN and the region"

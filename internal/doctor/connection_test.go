@@ -20,7 +20,7 @@ func TestAdviceOnConnections(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: syscall.ENETUNREACH}, "there is no route", "NAT gateway"},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "something on the way", "firewall"},
 	} {
-		text, do := ofConnection(c.err)
+		text, do := explainConnection(c.err)
 		assert.Contains(t, text, c.text, c.err)
 		assert.Contains(t, do, c.do, c.err)
 	}

@@ -1,15 +1,15 @@
-// Package doctor tries what only the real place can tell of a deployment: the network, the
-// clock, WeChat's opinion of its credentials and rights, and the store.
+// Package doctor tests what only a real deployment can show: the network, the clock,
+// WeChat's acceptance of its credentials and rights, and the store.
 //
-// [Plan] says what there is to try; package wiring makes one from the variables. [Run]
-// tries it in the order in which a new deployment fails, so that the first line that
-// failed is the one to repair. Each line of a [Report] that is not good says what to do.
-// A report holds no secret, and can be pasted into a public issue.
+// [Plan] lists what to try; package wiring makes one from the variables. [Run] tries it in
+// the order in which a new deployment fails, so that the first failed line is the one to
+// repair. Each line of a [Report] that is not good says what to do. A report holds no
+// secret, and can be pasted into a public issue.
 //
-// Nothing is spent that matters. WeChat gives the stable token that it gives anyway, and
-// never a classic one, which would retire the token in use. It verifies one recorded
-// event of the sandbox. The store keeps an invented challenge for a minute, and the counter
-// of an invented device.
+// A check spends nothing of value. WeChat returns its stable token, and never a classic
+// one, which would retire the token in use. It verifies one recorded event of the sandbox.
+// The store keeps an invented challenge for a minute, and the counter of an invented
+// device.
 package doctor
 
 import (
@@ -27,20 +27,20 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// Plan says what is tried of one deployment. Members that are zero are left out.
+// Plan lists what to try in one deployment. Zero members are left out.
 type Plan struct {
-	// API are the base addresses of WeChat's API, and TokenServer those that tokens are
-	// fetched from instead; empty: from the API.
+	// API are the base addresses of WeChat's API. TokenServer are those that tokens are
+	// fetched from; empty for the API.
 	API, TokenServer []*url.URL
 	Apps             []App
-	// Judge verifies where no app's token is fetched. JudgedBy names it.
+	// Judge verifies if no app's token is fetched. JudgedBy names it.
 	Judge    openapi.Verifier
 	JudgedBy string
-	// InvocationOnly says that Judge needs what the platform gives to an invocation.
+	// InvocationOnly says that Judge works in an invocation of the platform only.
 	InvocationOnly bool
 	Store          *Store
 
-	// Now is the clock, and Lookup finds a host's addresses; nil for those of the machine.
+	// Now is the clock, and Lookup resolves hosts; nil for those of the machine.
 	Now    func() time.Time
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 }
@@ -49,12 +49,12 @@ type Plan struct {
 type App struct {
 	ID     string
 	Tokens accesstoken.Endpoint
-	// ByFunction says that a token function gives the token, for a client secret.
+	// ByFunction says that a token function returns the token, for a client secret.
 	ByFunction bool
 	// Classic says that the deployment fetches classic tokens. Tokens is the endpoint of
-	// stable ones nevertheless.
+	// stable ones even then.
 	Classic bool
-	// Verifier asks WeChat with the tokens of a source; nil where nothing is verified.
+	// Verifier returns a Verifier with the tokens of a source; nil if nothing is verified.
 	Verifier func(tokens accesstoken.Source) openapi.Verifier
 }
 
@@ -66,12 +66,12 @@ type Store struct {
 	Connect  func(ctx context.Context)
 	Hopeless func() error
 	Uses     []Use
-	// EvictionPolicy returns what the server does when its memory is full; nil where
-	// there is no such thing.
+	// EvictionPolicy returns the server's policy for a full memory; nil if the store has
+	// none.
 	EvictionPolicy func(ctx context.Context) (string, error)
 }
 
-// Use is one thing that the deployment does with its store.
+// Use is one use that the deployment makes of its store.
 type Use struct {
 	Name string // such as "consume a challenge"
 	Try  func(ctx context.Context) error
@@ -80,21 +80,21 @@ type Use struct {
 const (
 	// stepTimeout bounds one step, with all attempts.
 	stepTimeout = 8 * time.Second
-	// maxApps bounds the apps that are tried: each spends a request for a token.
+	// maxApps bounds the apps that are tried: each costs a request for a token.
 	maxApps = 20
-	// connectionLife is how long an idle connection is kept.
+	// connectionLife bounds an idle connection.
 	connectionLife = 30 * time.Second
 )
 
-// examination is a Report in the making.
+// examination is a Report in progress.
 type examination struct {
 	Plan
 	Report
 	http http.RoundTripper
-	// inInvocation says that the platform has called us; otherwise a person has.
+	// inInvocation says that the platform invoked us; otherwise a person did.
 	inInvocation bool
-	// reachable says that a host of WeChat's API, and one of the token server's if there
-	// is one, takes requests.
+	// reachable says that a host of WeChat's API, and one of the token server's if there is
+	// one, accepts requests.
 	reachable bool
 }
 
@@ -120,8 +120,8 @@ func Run(ctx context.Context, p Plan, inInvocation bool) Report {
 	return e.Report
 }
 
-// step runs do within the time of one step, which is half of what is left to an
-// invocation at most: what is mute must not hide all that comes after.
+// step runs do within the time limit of one step. In an invocation that is at most half of
+// the time that is left, so that a silent server leaves time for the rest.
 func step[T any](ctx context.Context, do func(ctx context.Context) (T, error)) (T, error) {
 	limit := stepTimeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -132,7 +132,7 @@ func step[T any](ctx context.Context, do func(ctx context.Context) (T, error)) (
 	return do(ctx)
 }
 
-// Invented returns an ID for an entry of a store that stands for nothing.
+// Invented returns an ID for a store's entry that belongs to nothing real.
 func Invented() string { return "check-" + rand.Text() }
 
 func count(n int, what, plural string) string {

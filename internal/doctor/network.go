@@ -36,8 +36,8 @@ func (e *examination) network(ctx context.Context) {
 	e.reachable = api && tokens
 }
 
-// host tries one host. It returns whether the host takes requests, and how far our clock is
-// ahead of it; nothing if that is not known.
+// host tries one host. It returns whether the host accepts requests, and how far our clock
+// is ahead of the host's; nothing if that is not known.
 func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, skew []time.Duration) {
 	if !e.dns(ctx, base) {
 		return false, nil
@@ -47,7 +47,7 @@ func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, sk
 		name = base.Host + ": connection"
 	}
 	resp, err := step(ctx, func(ctx context.Context) (*http.Response, error) {
-		// As package wechat opens connections: it asks for nothing.
+		// Package wechat opens connections in the same manner: the request has no effect.
 		r, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
 		if err != nil {
 			return nil, errors.New("the address cannot be asked")
@@ -59,7 +59,7 @@ func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, sk
 		return resp, err
 	})
 	if err != nil {
-		text, do := ofConnection(err)
+		text, do := explainConnection(err)
 		e.fail(name, text, do)
 		return false, nil
 	}
@@ -69,13 +69,13 @@ func (e *examination) host(ctx context.Context, base *url.URL) (reached bool, sk
 	if base.Scheme == "http" {
 		e.ok(name, "HTTP/1.1 in the clear, as the settings allow")
 	} else {
-		e.ok(name, spoken(resp)+e.offers(ctx, base))
+		e.ok(name, negotiated(resp)+e.offers(ctx, base))
 	}
 	return true, skew
 }
 
-// spoken says what was agreed on.
-func spoken(resp *http.Response) string {
+// negotiated returns the negotiated versions.
+func negotiated(resp *http.Response) string {
 	version := "TLS"
 	if resp.TLS != nil {
 		version = tls.VersionName(resp.TLS.Version)
@@ -83,8 +83,8 @@ func spoken(resp *http.Response) string {
 	return version + ", " + resp.Proto
 }
 
-// offers says whether the server would speak HTTP/2, which the functions do not need.
-// Through a proxy it is not tried.
+// offers returns whether the server would speak HTTP/2, which the functions do not need. It
+// does not try it through a proxy.
 func (e *examination) offers(ctx context.Context, base *url.URL) string {
 	if behindProxy(base) {
 		return ", through the proxy of HTTPS_PROXY"
@@ -114,8 +114,7 @@ func port(base *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[base.Scheme]
 }
 
-// behindProxy reports whether requests to base go through a proxy, as package upstream
-// sends them.
+// behindProxy reports whether package upstream would send requests to base through a proxy.
 func behindProxy(base *url.URL) bool {
 	if base.Scheme != "https" {
 		return false
@@ -124,7 +123,7 @@ func behindProxy(base *url.URL) bool {
 	return err != nil || proxy != nil
 }
 
-// dns looks a host's name up, unless that is the affair of a proxy.
+// dns resolves a host's name, unless a proxy does.
 func (e *examination) dns(ctx context.Context, base *url.URL) bool {
 	name := base.Host + ": DNS"
 	if _, err := netip.ParseAddr(base.Hostname()); err == nil {
@@ -149,7 +148,7 @@ func (e *examination) dns(ctx context.Context, base *url.URL) bool {
 	return false
 }
 
-// What to do about a connection that fails.
+// Advice for a connection that fails.
 const (
 	letOut = "let the function out to this host and port: NAT gateway, security group, " +
 		"firewall; where only a proxy leads out, set HTTPS_PROXY"
@@ -157,8 +156,8 @@ const (
 		"of the proxy that inspects TLS"
 )
 
-// ofConnection says why a host cannot be asked, and what to do.
-func ofConnection(err error) (text, do string) {
+// explainConnection returns why a host cannot be reached, and what to do.
+func explainConnection(err error) (text, do string) {
 	text = "no connection"
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 		text = obstacle.Sentence()
@@ -192,14 +191,14 @@ func ofConnection(err error) (text, do string) {
 }
 
 const (
-	// maxSkew is how wrong a clock may be. Challenges live for minutes, and AWS and Tencent
-	// Cloud refuse signatures that are five minutes off.
+	// maxSkew is the tolerated error of a clock. Challenges live for minutes, and AWS and
+	// Tencent Cloud refuse signatures that are five minutes off.
 	maxSkew = 30 * time.Second
-	// exact is what a Date in whole seconds, and the way, leave open.
+	// exact is the uncertainty of a Date in whole seconds, with the time in transit.
 	exact = 3 * time.Second
 )
 
-// clock judges how far our clock is ahead of those of WeChat's hosts.
+// clock judges by how much our clock is ahead of WeChat's hosts.
 func (e *examination) clock(skews []time.Duration) {
 	const name = "clock"
 	if len(skews) == 0 {

@@ -9,14 +9,14 @@ import (
 	"unicode"
 )
 
-// Status is how a line ended.
+// Status is the result of a line.
 type Status string
 
 // The statuses.
 const (
 	OK     Status = "ok"
 	Failed Status = "FAIL"
-	// Skipped says that it could not be tried, or not be found out.
+	// Skipped says that it could not be tried, or that the result is unknown.
 	Skipped Status = "skip"
 )
 
@@ -25,21 +25,21 @@ type Line struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Text   string `json:"text"`
-	// Do is what to do about it; empty if there is nothing.
+	// Do says how to fix it; empty if there is nothing to fix.
 	Do string `json:"do,omitzero"`
 }
 
-// Report is what was found.
+// Report is the result of a check.
 type Report struct {
 	Lines []Line
 }
 
-// Good reports whether nothing has failed.
+// Good reports whether no line has failed.
 func (r Report) Good() bool {
 	return !slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Status == Failed })
 }
 
-// Write writes the report as text, a line each, with what to do below.
+// Write writes the report as text, a line each, with the advice below.
 func (r Report) Write(w io.Writer) error {
 	width := 0
 	for _, l := range r.Lines {
@@ -62,7 +62,8 @@ func (r *Report) fail(name, text, do string) { r.add(name, Failed, text, do) }
 
 func (r *Report) skip(name, text, do string) { r.add(name, Skipped, text, do) }
 
-// add adds a line. What servers say may hold line breaks, and what a terminal obeys.
+// add adds a line. Servers' texts may hold line breaks and terminal escapes, which it
+// removes.
 func (r *Report) add(name string, status Status, text, do string) {
 	oneLine := func(text string) string {
 		return strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }), " ")

@@ -23,7 +23,7 @@ func (e *examination) store(ctx context.Context) {
 		switch {
 		case err == nil:
 			e.ok(name, "works")
-		case e.hopeless(): // the store has told why
+		case e.hopeless(): // the store has said why
 			return
 		default:
 			e.fail(name, err.Error(), "let the function reach the store (VPC, subnet, security "+
@@ -46,7 +46,7 @@ func (e *examination) hopeless() bool {
 	return err != nil
 }
 
-// eviction finds out whether the server throws away what must be remembered.
+// eviction finds out whether the server may evict data that must be kept.
 func (e *examination) eviction(ctx context.Context) {
 	if e.Store.EvictionPolicy == nil {
 		return

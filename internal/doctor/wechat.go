@@ -18,13 +18,14 @@ import (
 	"sotercall/internal/secret"
 )
 
-// event is deploy/events/direct.json: the image is built without that folder.
+// event is deploy/events/direct.json, copied because the image is built without that
+// folder.
 //
 //go:embed event.json
 var event []byte
 
-// recorded returns the question of event, which a phone of the sandbox has signed for a
-// user whom WeChat does not know.
+// recorded returns the request in event. A phone of the sandbox has signed it, for a user
+// that WeChat does not know.
 func recorded(appID string) openapi.Request {
 	var q struct{ OpenID, JSONString, JSONSignature string }
 	_ = json.Unmarshal(event, &q, json.MatchCaseInsensitiveNames(true)) // a test reads it
@@ -50,7 +51,7 @@ func (e *examination) apps(ctx context.Context) {
 			return app.Tokens.Fetch(ctx, accesstoken.FetchRequest{})
 		})
 		if err != nil {
-			text, do := ofToken(err, app)
+			text, do := explainToken(err, app)
 			e.fail(name+": token", text, do)
 			if app.Verifier != nil {
 				e.skip(name+": permission", "not tried without a token", "")
@@ -90,7 +91,7 @@ func (fixed) Refused(secret.Text) (why accesstoken.Why, isNew bool) {
 	return accesstoken.Refused, false
 }
 
-// judge tries what verifies without a token that we fetch.
+// judge tries a verifier that needs no token of ours.
 func (e *examination) judge(ctx context.Context) {
 	const name = "permission"
 	switch {
@@ -124,16 +125,16 @@ func (e *examination) verify(ctx context.Context, name, by string, verifier open
 	case openapi.CodeTimeout:
 		e.fail(name, "no answer in time", letOut)
 	default:
-		text := worded(refusal.Code, refusal.Message)
+		text := withCode(refusal.Code, refusal.Message)
 		if cause := errors.Unwrap(refusal); cause != nil && refusal.Code == openapi.CodeSystem {
 			text += ": " + cause.Error() // an operator may read it, as in the log
 		}
-		e.fail(name, text, toDo(refusal.Code))
+		e.fail(name, text, adviceFor(refusal.Code))
 	}
 }
 
-// ofToken says why there is no token, and what to do.
-func ofToken(err error, app App) (text, do string) {
+// explainToken returns why there is no token, and what to do.
+func explainToken(err error, app App) (text, do string) {
 	refusal, refused := errors.AsType[*accesstoken.Refusal](err)
 	switch {
 	case !refused && errors.Is(err, context.DeadlineExceeded):
@@ -142,7 +143,7 @@ func ofToken(err error, app App) (text, do string) {
 		return err.Error(), "look whether a portal or a proxy answers in place of the server, " +
 			"and at WECHAT_API_BASE and WECHAT_TOKEN_BASE"
 	}
-	text = worded(refusal.ErrCode, refusal.ErrMsg)
+	text = withCode(refusal.ErrCode, refusal.ErrMsg)
 	if app.ByFunction {
 		switch refusal.ErrCode {
 		case openapi.CodeInvalidSecret, openapi.CodeInvalidToken, openapi.CodeInvalidAppID:
@@ -150,7 +151,7 @@ func ofToken(err error, app App) (text, do string) {
 				"rights to this app: TOKEN_CLIENT_SECRETS, or clients in its WECHAT_APPS"
 		}
 		return text, "the token server passes on what WeChat tells it: run the check there. " +
-			"" + toDo(refusal.ErrCode)
+			"" + adviceFor(refusal.ErrCode)
 	}
 	switch refusal.ErrCode {
 	case openapi.CodeInvalidSecret, openapi.CodeInvalidToken:
@@ -163,10 +164,10 @@ func ofToken(err error, app App) (text, do string) {
 		return text, "enter " + addressIn(refusal.ErrMsg) + " in WeChat's console: 开发管理, 开发设置, " +
 			"IP白名单. It must be a fixed address: without a NAT gateway it changes"
 	}
-	return text, toDo(refusal.ErrCode)
+	return text, adviceFor(refusal.ErrCode)
 }
 
-// codeNotListed says that the address we come from is not on the allow-list.
+// codeNotListed says that our IP address is not on the allow-list.
 const codeNotListed = 40164
 
 // addressIn returns the address that WeChat's refusal names ("invalid ip 203.0.113.7 ipv6
@@ -180,19 +181,19 @@ func addressIn(errMsg string) string {
 	return "the function's egress address"
 }
 
-// worded puts the code before a message that does not have it.
-func worded(code int, message string) string {
+// withCode puts the code before a message without one.
+func withCode(code int, message string) string {
 	if number := fmt.Sprint(code); !strings.Contains(message, number) {
 		return number + " " + message
 	}
 	return message
 }
 
-// link is one of Markdown, in the table of codes.
+// link matches a link of Markdown, as in the table of codes.
 var link = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`) })
 
-// toDo returns the advice of the table of codes.
-func toDo(code int) string {
+// adviceFor returns the advice of the table of codes.
+func adviceFor(code int) string {
 	known := openapi.LookUp(code)
 	if known.Do == "" {
 		return "look the code up in WeChat's documentation of soter.verifySignature and " +

@@ -1,11 +1,11 @@
-// Package filewatch notices that a file holds something else than what a process has read
-// from it. It is for files that are read once, at the start.
+// Package filewatch notices that a file has changed since a process has read it. It is for
+// files that are read once, at the start.
 //
-// A [Watch] runs no schedule, because a function is frozen between calls: [Watch.State]
-// returns at once what the last look has found, and begins the next one when that is due. A
+// A [Watch] runs no schedule, because a function is frozen between calls. [Watch.State]
+// returns the result of the last look at once, and begins the next one when that is due. A
 // look compares the file's identity, size and time, and reads the file only if these have
-// changed. It follows symbolic links, so that a volume of Kubernetes, which swaps a link
-// above the file, is read anew. A file system that hangs holds one goroutine.
+// changed. It follows symbolic links. So a volume of Kubernetes, which swaps a link above
+// the file, is read anew. A file system that hangs holds one goroutine.
 package filewatch
 
 import (
@@ -17,26 +17,28 @@ import (
 )
 
 const (
-	// every is how often a file is looked at, at most.
+	// every is the minimum time between two looks at a file.
 	every = 2 * time.Second
-	// settling is how old a file must be to be judged. A younger one may be half written, and
-	// its times and size may not tell it from the next one.
+	// settling is the minimum age of a file that is judged. A younger one may be half
+	// written, and its times and size may not identify it.
 	settling = time.Second
-	// most bounds what a look reads, in bytes. A longer file differs from any that was loaded.
+	// most bounds the bytes that a look reads. A longer file differs from any that was
+	// loaded.
 	most = 16 << 20
 )
 
 // Content is what [Read] has read. The zero Content is of no file, and never differs.
 type Content struct {
 	path string
-	info os.FileInfo // nil if the file is not a regular one, as a pipe: it cannot be read again
+	// nil if the file is not a regular one, such as a pipe: it cannot be read again
+	info os.FileInfo
 	sum  [sha256.Size]byte
 }
 
 // Path returns the name that the file was read by; empty for the zero Content.
 func (c Content) Path() string { return c.path }
 
-// Read reads a file like [os.ReadFile], and remembers what it held.
+// Read reads a file like [os.ReadFile], and returns its Content as well.
 func Read(path string) ([]byte, Content, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -58,16 +60,17 @@ func Read(path string) ([]byte, Content, error) {
 	return text, c, nil
 }
 
-// State is how a file compares to what was read from it.
+// State is the result of comparing a file with what was read from it.
 type State int
 
 const (
 	Same    State = iota // or not known yet
 	Changed              // it holds something else
-	Missing              // it is gone, or cannot be read, or is no regular file any more
+	Missing              // it is gone, or cannot be read, or is no longer a regular file
 )
 
-// Watch compares a file to its [Content]. It may be used concurrently. Make it with [New].
+// Watch compares a file with its [Content]. It is safe for concurrent use. Use [New] to
+// make one.
 type Watch struct {
 	loaded Content
 	now    func() time.Time
@@ -75,20 +78,20 @@ type Watch struct {
 	stat   func(path string) (os.FileInfo, error)
 
 	mu      sync.Mutex
-	looking bool      // guarded by mu, as all below
+	looking bool      // guarded by mu, as all that follows
 	looked  time.Time // when the last look began
-	found   finding   // by the last look
+	found   finding   // the result of the last look
 }
 
-// finding is what a look has found.
+// finding is the result of a look.
 type finding struct {
 	state State
-	info  os.FileInfo // of the file; nil if it must be read to be known
+	info  os.FileInfo // of the file; nil if the file must be read
 	sum   [sha256.Size]byte
 }
 
-// New returns a Watch of the file that loaded was read from. now is the clock on the wall.
-// report is called once for each change, from the goroutine of a look.
+// New returns a Watch of the file that loaded was read from. now is the wall clock. report
+// is called once for each change, from the goroutine of a look.
 func New(loaded Content, now func() time.Time, report func(State)) *Watch {
 	w := &Watch{loaded: loaded, now: now, report: report, stat: os.Stat, looked: now(), found: finding{sum: loaded.sum}}
 	if loaded.info != nil && isSettled(loaded.info, now()) {
@@ -97,7 +100,7 @@ func New(loaded Content, now func() time.Time, report func(State)) *Watch {
 	return w
 }
 
-// State returns what the last look has found, and begins the next if that is due. It does
+// State returns the result of the last look, and begins the next if that is due. It does
 // not wait. A nil Watch finds no difference.
 func (w *Watch) State() State {
 	if w == nil || w.loaded.info == nil {
@@ -105,7 +108,7 @@ func (w *Watch) State() State {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// Abs: a clock that has been put back must not end the looks.
+	// Abs: a clock that was set back must not end the looks.
 	if now := w.now(); !w.looking && now.Sub(w.looked).Abs() >= every {
 		w.looking, w.looked = true, now
 		go w.look(now, w.found)
@@ -113,7 +116,7 @@ func (w *Watch) State() State {
 	return w.found.state
 }
 
-// look looks at the file. There is one at a time.
+// look looks at the file. There is one look at a time.
 func (w *Watch) look(now time.Time, before finding) {
 	found := w.find(now, before)
 	if found.state != before.state || found.sum != before.sum {
@@ -124,7 +127,7 @@ func (w *Watch) look(now time.Time, before finding) {
 	w.looking, w.found = false, found
 }
 
-// find returns what the file is now, or what it was before if it is too young to tell.
+// find returns the present finding, or before if the file is too young to judge.
 func (w *Watch) find(now time.Time, before finding) finding {
 	info, err := w.stat(w.loaded.path)
 	switch {
@@ -159,7 +162,7 @@ func isSame(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// isSettled reports whether the time of a file tells it from the next one.
+// isSettled reports whether the time of a file identifies it.
 func isSettled(info os.FileInfo, now time.Time) bool {
 	return now.Sub(info.ModTime()).Abs() >= settling
 }

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// Metrics counts what a [Handler] does, and serves the figures where the function serves a
+// Metrics counts what a [Handler] does, and serves the figures if the function serves a
 // port.
 type Metrics interface {
 	// Serve begins to serve the figures. stop ends that. The error names the variable that
@@ -15,11 +15,11 @@ type Metrics interface {
 	Invocation(line slog.Record)
 }
 
-// Status is what [Metrics] may ask a [Handler] for.
+// Status is the state of a [Handler] that [Metrics] may read.
 type Status interface {
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
-	// Notices are what an operator should know although the function works.
+	// Notices returns what an operator should know although the function works.
 	Notices() []string
 }
 
@@ -29,7 +29,7 @@ const MetricsVariable = "METRICS_PORT"
 // Option changes what [Main] hosts.
 type Option func(h *Handler)
 
-// WithMetrics has a Handler tell m of each invocation, and serve m.
+// WithMetrics makes a Handler report each invocation to m, and serve m.
 func WithMetrics(m Metrics) Option { return func(h *Handler) { h.metrics = m } }
 
 // Accompany implements [adapter.Handler]: it serves the metrics, if there are any.
@@ -41,7 +41,7 @@ func (h *Handler) Accompany() (stop func(), err error) {
 	return h.metrics.Serve(h)
 }
 
-// checkMetrics refuses a port for metrics that nobody serves.
+// checkMetrics refuses METRICS_PORT if the program has no metrics.
 func (h *Handler) checkMetrics() error {
 	if h.environment[MetricsVariable] == "" || h.served {
 		return nil

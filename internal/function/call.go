@@ -13,13 +13,12 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// first is the call that is meant where nothing names another.
+// first returns the call of events that name none.
 func (f *Function) first() openapi.Call { return f.Calls[0] }
 
-// direct finds the call that a direct event asks for: the one that its member
-// "call" names, else the first.
+// direct returns the call of a direct event: the one in its member "call", else the first.
 func (f *Function) direct(event []byte) openapi.Call {
-	// Most events name none; a search is cheaper than a parse.
+	// Most events name none, and a search is cheaper than a parse.
 	if len(f.Calls) > 1 && bytes.Contains(event, []byte("call")) {
 		name := named(event)
 		for _, call := range f.Calls {
@@ -31,8 +30,8 @@ func (f *Function) direct(event []byte) openapi.Call {
 	return f.first()
 }
 
-// named is the member "call" of an object, "" if it has none. The rest of the
-// event is for the call itself to judge.
+// named returns the member "call" of an object, "" if it has none. The call itself judges
+// the rest of the event.
 func named(event []byte) (call string) {
 	_ = jsonobject.Read(event, func(name []byte, dec *jsontext.Decoder) error {
 		if string(name) != "call" || dec.PeekKind() != '"' {
@@ -47,8 +46,8 @@ func named(event []byte) (call string) {
 	return call
 }
 
-// serve has a call answer a request, unless the function is not configured, and logs
-// how it ended.
+// serve passes a request to a call, unless the function is not configured, and logs the
+// result.
 func (f *Function) serve(call openapi.Call, r *http.Request) openapi.Result {
 	if f.err != nil {
 		return f.end(r.Context(), call, openapi.Refused(unconfigured(f.err)))
@@ -64,8 +63,8 @@ func unconfigured(err error) *openapi.Error {
 	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), cause)
 }
 
-// detail returns the text of err for the log. An error with a method Detail has more to
-// say there than a stranger may read.
+// detail returns the text of err for the log. An error with a method Detail has text there
+// that a stranger must not read.
 func detail(err error) string {
 	var failure interface {
 		error
@@ -77,10 +76,10 @@ func detail(err error) string {
 	return err.Error()
 }
 
-// timer answers an event that asks nothing: the first call that has something to
-// do then, as renewing a token, does it. Anybody who may invoke the function can write
-// such an event, so that it needs a backend as everything else does: on AWS and on SCF
-// the cloud has authorized the timer, in CloudBase its TCB_SOURCE is wx_trigger.
+// timer handles an event without a request: the first call with a Timer runs it, such as
+// renewing a token. Any invoker can write such an event, so it needs a backend like all
+// others. On AWS and on SCF the cloud has authorized the timer; in CloudBase its TCB_SOURCE
+// is wx_trigger.
 func (f *Function) timer(ctx context.Context) []byte {
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
 		return f.refuse(ctx, f.first(), caller.Refused())
@@ -97,12 +96,12 @@ func (f *Function) timer(ctx context.Context) []byte {
 	return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, "timer events carry no request, so there is nothing to answer", nil))
 }
 
-// refuse answers with an error that no call has come to.
+// refuse responds with an error before any call.
 func (f *Function) refuse(ctx context.Context, call openapi.Call, e *openapi.Error) []byte {
 	return call.Answer(f.end(ctx, call, openapi.Refused(e)))
 }
 
-// end puts how a call ended into the invocation's log line.
+// end adds the result of a call to the invocation's log line.
 func (f *Function) end(ctx context.Context, call openapi.Call, r openapi.Result) openapi.Result {
 	entry := journal.From(ctx)
 	entry.Set("call", call.Name)
@@ -120,7 +119,7 @@ func (f *Function) end(ctx context.Context, call openapi.Call, r openapi.Result)
 	return r
 }
 
-// write writes an answer that nobody may cache.
+// write writes a response that no cache may keep.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

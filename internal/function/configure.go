@@ -13,15 +13,13 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// SetClock sets the clock by which secrets are read anew, for tests. Call it before the
-// first use.
+// SetClock sets the clock for rereading secrets, for tests. Call it before the first use.
 func (h *Handler) SetClock(now func() time.Time) { h.now = now }
 
-// SetVault sets what opens the vault of secrets that variables name. Call it before the
-// first use.
+// SetVault sets the function that opens the vault of secrets. Call it before the first use.
 func (h *Handler) SetVault(open secret.OpenVault) { h.openVault = open }
 
-// Close closes the vault, if it can be closed. No call is under way, and none follows.
+// Close closes the vault, if it can be closed. No call may be under way or follow.
 func (h *Handler) Close() error {
 	if closer, ok := h.vault.(io.Closer); ok {
 		return closer.Close()
@@ -29,7 +27,7 @@ func (h *Handler) Close() error {
 	return nil
 }
 
-// open takes the variables, and builds a function whose secrets are among them.
+// open sets the variables, and builds a function with the secrets among them.
 func (h *Handler) open(environment map[string]string) {
 	h.once.Do(func() {
 		h.environment = map[string]string{}
@@ -38,7 +36,7 @@ func (h *Handler) open(environment map[string]string) {
 			h.environment[name] = value
 		}
 		maps.Copy(h.environment, environment)
-		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS too
+		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS as well
 		if err == nil {
 			err = h.checkMetrics()
 		}
@@ -51,10 +49,10 @@ func (h *Handler) open(environment map[string]string) {
 	})
 }
 
-// configure returns the function, and builds it first if need be. Secrets that are
-// kept in a vault are read within the time of ctx: a version of them that is
-// not the function's own makes the next function out of this one. Without any secrets
-// each call is refused with the reason, and the next call tries again.
+// configure returns the function, and builds it first if need be. Secrets in a vault are
+// read within the time of ctx. If their version is not the function's, it builds the next
+// function from this one. Without any secrets each call is refused with the reason, and the
+// next call tries again.
 func (h *Handler) configure(ctx context.Context, environment map[string]string) *Function {
 	h.open(environment)
 	if h.vault == nil {
@@ -75,7 +73,7 @@ func (h *Handler) configure(ctx context.Context, environment map[string]string) 
 	return h.rebuilt(values, version)
 }
 
-// rebuilt is the function with secrets of a version.
+// rebuilt returns the function with secrets of a version.
 func (h *Handler) rebuilt(values map[string]string, version int) *Function {
 	h.building.Lock()
 	defer h.building.Unlock()
@@ -94,8 +92,8 @@ func (h *Handler) rebuilt(values map[string]string, version int) *Function {
 	return function
 }
 
-// built is the function of these variables. problem, if not nil, is why it cannot
-// work whatever else they say.
+// built returns the function of these variables. problem, if not nil, makes it refuse every
+// call.
 func (h *Handler) built(build Builder, environment map[string]string, problem error) *Function {
 	function, err := build(environment, h.log, h.level)
 	if len(function.Calls) == 0 {
@@ -107,13 +105,12 @@ func (h *Handler) built(build Builder, environment map[string]string, problem er
 	return &function
 }
 
-// warmTimeout bounds what is done before the first call. The platform gives the
-// init phase 10 seconds (AWS Lambda, "Lambda runtime environment").
+// warmTimeout bounds the work before the first call. The platform gives the init phase 10
+// seconds (AWS Lambda, "Lambda runtime environment").
 const warmTimeout = 5 * time.Second
 
-// Prepare implements [adapter.Handler]: it reads the secrets, and does early what the
-// first call would wait for. That call joins what is under way; what fails counts for
-// nothing.
+// Prepare implements [adapter.Handler]: it reads the secrets, and does in advance what the
+// first call would wait for. That call joins the work under way; errors are ignored.
 func (h *Handler) Prepare() (done <-chan struct{}) {
 	ended := make(chan struct{})
 	go func() {

@@ -1,10 +1,10 @@
-// Package function is one deployed function: what stands between the adapter,
-// which hands over events or requests, and the calls that the function answers.
+// Package function is one deployed function: the layer between the adapter, which passes
+// events or requests, and the function's calls.
 //
-// A [Function] is a list of calls. For each invocation a [Handler] finds out who
-// asks and how (package trigger), keeps a part of the time to answer in, finds the
-// call and asks it, words the answer for the way back, and writes one log line.
-// Every byte string gets an answer; only a bug of ours becomes a function error.
+// A [Function] is a list of calls. For each invocation a [Handler] identifies source and
+// caller (package trigger), reserves time for the response, and finds the call. Then it
+// wraps the response for the source, and writes one log line. Every byte string gets a
+// response; only a bug of ours becomes a function error.
 package function
 
 import (
@@ -34,36 +34,36 @@ import (
 	"sotercall/internal/version"
 )
 
-// Function is what a deployed function can do: a list of calls.
+// Function is a deployed function: a list of calls.
 type Function struct {
-	// BasePath is what a gateway in front of the function leaves before the paths
-	// of HTTP, such as /soter; empty for nothing. The paths without it work too.
+	// BasePath is a prefix of HTTP paths that a gateway in front of the function keeps,
+	// such as /soter; empty for none. The paths without it work as well.
 	BasePath string
-	// Calls are what it answers, also when it is not configured: then each of them
-	// is refused. The first is the one that an event means which names no other.
+	// Calls are the function's calls. If it is not configured, each of them is refused.
+	// Calls[0] handles events without a "call" member.
 	Calls []openapi.Call
-	// Warm, if set, does early what the first call would wait for: it fetches a
-	// token, it connects. Where it fails, the call will try itself.
+	// Warm, if set, does in advance what the first call would wait for: it fetches a token,
+	// it connects. If it fails, the call will try itself.
 	Warm func(ctx context.Context)
-	// Rebuild, if set, builds the function that takes the place of this one when a
-	// secret has changed. It keeps what the change does not touch: consumed challenges,
-	// tokens, budgets, connections. Calls of this one may still be under way.
+	// Rebuild, if set, builds the successor of this function when a secret has changed. It
+	// keeps what the change does not affect: consumed challenges, tokens, budgets,
+	// connections. Calls of this one may still be under way.
 	Rebuild Builder
-	// Health, if set, returns why nothing will work as it is configured, as far as has
-	// been found out since. It answers at once.
+	// Health, if set, returns why this configuration can never work, as far as is known so
+	// far. It returns at once.
 	Health func() error
 	// Notices, if set, returns what an operator should know although the function works, a
-	// line each. It returns at once, and is called after each invocation: that is when it
-	// can find out more.
+	// line each. It returns at once, and is called after each invocation, when it can find
+	// out more.
 	Notices func() []string
 
-	err     error // why it cannot work as it is configured
-	version int   // of the secrets that it was built with
+	err     error // why this configuration cannot work
+	version int   // of the secrets in it
 }
 
-// Builder makes a Function from its variables. The error says why it cannot work
-// as it is configured; its calls are then refused with that. The log is where the
-// function writes; its level may be set.
+// Builder builds a Function from its variables. The error says why this configuration
+// cannot work; its calls are then refused with that. The function writes to log, and its
+// level may be set.
 type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (Function, error)
 
 // Handler runs a Function. It implements [adapter.Handler].
@@ -72,17 +72,17 @@ type Handler struct {
 	build Builder
 	log   *slog.Logger
 	level *slog.LevelVar
-	queue *journal.Queue // in front of where log writes; nil if nothing is
+	queue *journal.Queue // log's writer; nil if that is no queue
 	now   func() time.Time
 	// openVault opens vault.
 	openVault secret.OpenVault
-	// metrics is nil if there are none. served says that they are served here.
+	// metrics are nil if there are none. served says that this process serves them.
 	metrics Metrics
 	served  bool
 
 	once        sync.Once
 	environment map[string]string // set by once, as are the next two
-	vault       secret.Vault      // nil: no secret is kept in one
+	vault       secret.Vault      // nil: no secret is in one
 	building    sync.Mutex        // held while the function is built with secrets of vault
 	function    atomic.Pointer[Function]
 	warm        atomic.Bool
@@ -90,25 +90,24 @@ type Handler struct {
 
 var _ adapter.Handler = (*Handler)(nil)
 
-// New makes a Handler that logs to w, as JSON. If w is a [journal.Queue], an event is
-// answered when its line has left the queue, within flushTime. build is called when the
-// variables are known, on SCF with the first invocation. When a secret has changed that is
-// kept in a vault, the function's own Rebuild is called; where it has none, build
-// again. A variable that says that a secret is kept elsewhere is refused until
-// [Handler.SetVault] is called.
+// New returns a Handler that logs to w, as JSON. If w is a [journal.Queue], the response to
+// an event waits until its line has left the queue, for flushTime. build is called when the
+// variables are known, on SCF with the first invocation. When a secret in a vault has
+// changed, the function's own Rebuild is called, or build if it has none. Variables that
+// name a vault are refused until [Handler.SetVault] is called.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
 	queue, _ := w.(*journal.Queue)
 	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
 }
 
-// NewLogging makes a Handler that logs to log, at the level that log has.
+// NewLogging returns a Handler that logs to log, at the level that log has.
 func NewLogging(name string, build Builder, log *slog.Logger) *Handler {
 	return &Handler{name: name, build: build, log: log, level: new(slog.LevelVar), now: time.Now, openVault: secret.NoVault}
 }
 
-// Main hosts the function called name on the platform that has started the process, by
-// start, which returns the exit status, and ends the process with it. Logs go to stderr,
+// Main hosts the function called name on the platform that has started the process, and
+// ends the process. start runs it there and returns the exit status. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
 // lines, and nothing else. Started with -version, the process prints its version and ends.
 func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int, options ...Option) {
@@ -116,8 +115,8 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 		printVersion(os.Stdout, name)
 		return
 	}
-	// Otherwise the runtime ends the process when it writes to a stderr that nobody
-	// reads any more (os/signal, "SIGPIPE").
+	// Otherwise the runtime ends the process when it writes to a stderr without a reader
+	// (os/signal, "SIGPIPE").
 	signal.Ignore(syscall.SIGPIPE)
 	queue := journal.NewQueue(os.Stderr)
 	h := New(name, build, queue)
@@ -131,12 +130,12 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 	os.Exit(status)
 }
 
-// flushTime bounds how long a line may hold up the answer to an event, or the end of
-// the process.
+// flushTime bounds how long a line may delay the response to an event, or the end of the
+// process.
 const flushTime = 500 * time.Millisecond
 
-// minFlushTime is the same where the work has used up the time of the invocation. It
-// is shorter than what the adapter reserves for answering.
+// minFlushTime is the same if the work has used up the time of the invocation. It is
+// shorter than the adapter's reserve for the response.
 const minFlushTime = 50 * time.Millisecond
 
 // LogDropped implements [adapter.Handler].
@@ -150,7 +149,7 @@ func (h *Handler) Notices() []string {
 	return nil
 }
 
-// errBug is all that a caller learns of a bug.
+// errBug is the caller's error for a bug.
 var errBug = errors.New("internal error, the log of the function says more")
 
 // Invoke implements [adapter.Handler].
@@ -160,7 +159,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 		if bug := end(recover()); bug != nil {
 			answer, err = nil, bug
 		}
-		// The platform may freeze the process once it has the answer.
+		// The platform may freeze the process once it has the response.
 		deadline, _ := ctx.Deadline()
 		h.queue.Flush(max(minFlushTime, min(flushTime, time.Until(deadline))))
 	}()
@@ -171,7 +170,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	return function.answer(ctx, event, payload), nil
 }
 
-// Serve implements [adapter.Handler]. The answer is sent before the line is written.
+// Serve implements [adapter.Handler]. It sends the response before it writes the line.
 func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 	ctx, end := h.begin(ctx, invocation)
 	var function *Function
@@ -189,8 +188,8 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	}
 }
 
-// Call answers a call that the program makes itself, as its own backend. The event names
-// the call and is otherwise as in a direct invocation. A bug is a refusal.
+// Call handles a call of the program itself, as its own backend. The event names the call
+// and is otherwise as in a direct invocation. A bug is a refusal.
 func (h *Handler) Call(ctx context.Context, invocation adapter.Invocation, event []byte) (result openapi.Result) {
 	ctx, end := h.begin(ctx, invocation)
 	defer func() {
@@ -210,7 +209,7 @@ func (h *Handler) Serves(name string) bool {
 	return function != nil && slices.ContainsFunc(function.Calls, func(c openapi.Call) bool { return c.Name == name })
 }
 
-// caller is who calls, as far as the platform proves it.
+// caller returns the caller, as far as the platform proves it.
 func caller(invocation adapter.Invocation) openapi.Caller {
 	if !invocation.Authorized {
 		return openapi.Unknown("the platform does not say who calls")
@@ -218,8 +217,8 @@ func caller(invocation adapter.Invocation) openapi.Caller {
 	return trigger.CallerOf(invocation.Environment, invocation.CloudBase)
 }
 
-// begin opens an invocation. end closes it, with what recover returned: it writes
-// the log line, and returns the error of a bug.
+// begin opens an invocation. end closes it, with the result of recover: it writes the log
+// line, and returns the error of a bug.
 func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ context.Context, end func(bug any) error) {
 	begin := h.now()
 	ctx, entry := journal.New(ctx)
@@ -264,8 +263,7 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 	return event.Respond(w.status, w.header, w.body)
 }
 
-// write writes the invocation's line. On Lambda it holds the same figures as
-// metrics too.
+// write writes the invocation's line. On Lambda it has the figures as metrics as well.
 func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *journal.Entry, err error) {
 	level := slog.LevelInfo
 	if err != nil {
@@ -290,8 +288,8 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	_ = h.log.Handler().Handle(ctx, line)
 }
 
-// panicText tells a runtime error in full; of any other value only the type,
-// because the value may hold what was being worked on.
+// panicText returns a runtime error in full. Of any other value it returns only the type,
+// because the value may hold data.
 func panicText(bug any) string {
 	if e, ok := bug.(runtime.Error); ok {
 		return e.Error()
@@ -299,7 +297,7 @@ func panicText(bug any) string {
 	return fmt.Sprintf("panic with a %T", bug)
 }
 
-// recorder is the http.ResponseWriter whose content becomes the answer.
+// recorder is the http.ResponseWriter of events.
 type recorder struct {
 	header http.Header
 	status int
@@ -313,7 +311,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// send writes the answer to the client. An error says that the client has gone.
+// send writes the response to the client. An error means that the client has gone.
 func (w *recorder) send(to http.ResponseWriter) error {
 	w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
 	to.WriteHeader(w.status)

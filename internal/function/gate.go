@@ -9,7 +9,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Gate is the gate that HTTP_AUTH names: "bearer", "platform" or "wechat".
+// Gate returns the gate of HTTP_AUTH: "bearer", "platform" or "wechat".
 func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
 	switch httpAuth {
 	case "platform":
@@ -20,8 +20,8 @@ func Gate(httpAuth string, tokens []secret.Text) openapi.Gate {
 	return Bearer(tokens)
 }
 
-// Bearer is the gate of HTTP_AUTH=bearer: a request must carry one of tokens as
-// Authorization: Bearer, which proves a backend. Without tokens the door is closed.
+// Bearer returns the gate of HTTP_AUTH=bearer: a request must carry one of tokens as
+// Authorization: Bearer, which proves a backend. Without tokens no request is admitted.
 func Bearer(tokens []secret.Text) openapi.Gate {
 	if len(tokens) == 0 {
 		return func(*http.Request) (openapi.Caller, *openapi.Error) {
@@ -48,12 +48,11 @@ func bearer(authorization string) (token string, ok bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// Platform is the gate of HTTP_AUTH=platform: the deployer has put IAM, CAM or
-// another authorizer in front of the door, so that whoever arrives is let in. What
-// the platform says of the invocation still counts: in a CloudBase environment,
-// where visitors may invoke a function with any event, an unknown caller remains
-// one. Behind a port there are only requests, and all of them come through what the
-// deployer has put in front of it.
+// Platform is the gate of HTTP_AUTH=platform. The deployer has put IAM, CAM or another
+// authorizer in front, so every request is admitted. The platform's description of the
+// invocation still counts. In a CloudBase environment, visitors may invoke a function with
+// any event, and an unknown caller remains one. A port gets requests only, and all of them
+// come through the deployer's authorizer.
 func Platform(r *http.Request) (openapi.Caller, *openapi.Error) {
 	caller := openapi.CallerFrom(r.Context())
 	if adapter.InvocationFrom(r.Context()).Platform == adapter.HTTP {

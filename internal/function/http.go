@@ -12,8 +12,8 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// serveHTTP answers a request, whose context is that of the invocation: it finds the
-// call, asks its gate, and lets it answer.
+// serveHTTP handles a request, whose context is that of the invocation: it finds the call,
+// asks its gate, and runs it.
 func (f *Function) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	path := withoutBase(r.URL.EscapedPath(), f.BasePath)
@@ -42,7 +42,7 @@ func (f *Function) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, status, call.Answer(result))
 }
 
-// admit says whom a request comes from, or why it may not ask.
+// admit returns the caller of a request, or the reason for a refusal.
 func (f *Function) admit(call openapi.Call, r *http.Request) (openapi.Caller, *openapi.Error) {
 	switch {
 	case f.err != nil:
@@ -57,17 +57,17 @@ func (f *Function) admit(call openapi.Call, r *http.Request) (openapi.Caller, *o
 	return call.Gate(r)
 }
 
-// weChats are the families of paths that are WeChat's own: its SDKs, pointed at
-// us, read answers there.
+// weChats are the prefixes of WeChat's own paths: WeChat SDKs that are pointed at us expect
+// responses there.
 var weChats = []string{"/cgi-bin/", "/wxa/", "/sns/"}
 
 func isWeChats(path string) bool {
 	return slices.ContainsFunc(weChats, func(family string) bool { return strings.HasPrefix(path, family) })
 }
 
-// notServed answers a request for a path that the function does not serve: among
-// WeChat's paths as WeChat does, with status 200 and in snake_case, elsewhere with
-// 404 and in the words of its first call.
+// notServed responds to a request for an unknown path. Among WeChat's paths it does so as
+// WeChat, with status 200 and in snake_case. Elsewhere the status is 404, in the style of
+// the first call.
 func (f *Function) notServed(ctx context.Context, w http.ResponseWriter, path string) {
 	if isWeChats(path) || isWeChats(strings.TrimPrefix(path, "/")) {
 		call := openapi.Call{Name: f.first().Name, Style: openapi.HTTPSCall}
@@ -78,8 +78,7 @@ func (f *Function) notServed(ctx context.Context, w http.ResponseWriter, path st
 	write(w, http.StatusNotFound, f.refuse(ctx, f.first(), e))
 }
 
-// health answers as [adapter.HealthPath] on a port does, for a load balancer that asks
-// the function by events.
+// health serves [adapter.HealthPath] to a load balancer that checks the function by events.
 func (f *Function) health(ctx context.Context, w http.ResponseWriter) {
 	entry := journal.From(ctx)
 	entry.Set("call", "health")
@@ -90,17 +89,17 @@ func (f *Function) health(ctx context.Context, w http.ResponseWriter) {
 	adapter.WriteHealth(w, f.err)
 }
 
-// badRequest answers an event that has the shape of a request and is broken inside.
+// badRequest responds to a broken event in the shape of a request.
 func (f *Function) badRequest(ctx context.Context, w http.ResponseWriter, err error) {
 	e := openapi.NewError(openapi.CodeInvalidParam, "the HTTP request in the event is broken: "+err.Error(), nil)
 	write(w, http.StatusBadRequest, f.refuse(ctx, f.firstOverHTTP(), e))
 }
 
-// at finds the call that stands at exactly this path. One slash at its end makes no
-// difference, nor does a second one in front of a path of WeChat's, whose documents
-// write https://api.weixin.qq.com//cgi-bin/…: these calls guard themselves. All other
-// paths are compared as they were sent: a gateway that guards one path may not know
-// another spelling of it.
+// at returns the call at exactly this path. One slash at its end makes no difference. Nor
+// does a second one in front of a path of WeChat's, whose documents write
+// https://api.weixin.qq.com//cgi-bin/…: these calls have gates of their own. All other
+// paths are compared as they were sent: a gateway that guards one path may not know another
+// spelling of it.
 func (f *Function) at(path string) (call openapi.Call, found bool) {
 	asked := strings.TrimSuffix(path, "/")
 	if single, doubled := strings.CutPrefix(asked, "/"); doubled && isWeChats(single) {
@@ -114,7 +113,7 @@ func (f *Function) at(path string) (call openapi.Call, found bool) {
 	return openapi.Call{}, false
 }
 
-// withoutBase takes base off the front of a path that has it there.
+// withoutBase removes the prefix base from a path, if it has it.
 func withoutBase(path, base string) string {
 	rest, found := strings.CutPrefix(path, base)
 	switch {
@@ -135,7 +134,7 @@ func (f *Function) firstOverHTTP() openapi.Call {
 	return f.first()
 }
 
-// paths tells what would have been a path.
+// paths returns the valid paths, for a message.
 func (f *Function) paths() string {
 	var all []string
 	for _, call := range f.Calls {

@@ -9,15 +9,14 @@ import (
 	"sotercall/internal/journal"
 )
 
-// newLog makes the log of a function: JSON lines, which both platforms collect.
+// newLog returns the log of a function: JSON lines, which both platforms collect.
 func newLog(w io.Writer, level slog.Leveler) *slog.Logger {
 	return slog.New(journal.NewHandler(w, level))
 }
 
-// takeLibraryLog brings what libraries say through package log into l. net/http
-// logs what a server sent unasked, in quotes; nobody knows any more which request
-// that belongs to and which secrets it may echo, so that quotes are left out.
-// The library may end the process next, so that each line is flushed.
+// takeLibraryLog redirects package log, which libraries use, to l. net/http logs and quotes
+// what a server sent unasked. That belongs to an unknown request and may echo its secrets,
+// so quotes are left out. The library may end the process next, so each line is flushed.
 func takeLibraryLog(l *slog.Logger, queue *journal.Queue) {
 	log.SetFlags(0)
 	log.SetOutput(libraryLog{l, queue})

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// namespace is where CloudWatch keeps the metrics of all functions.
+// namespace is CloudWatch's namespace for the metrics of all functions.
 const namespace = "sotercall"
 
 type metric struct {
@@ -16,7 +16,7 @@ type metric struct {
 	Unit string `json:"Unit"`
 }
 
-// measured are the figures of a line that become metrics, where they are present.
+// measured are the figures of a line that become metrics, if they are present.
 var measured = [...]metric{
 	{"total_ms", "Milliseconds"}, {"token_ms", "Milliseconds"}, {"upstream_ms", "Milliseconds"}, {"upstream_attempts", "Count"},
 	{"log_dropped", "Count"}, {"token_repeats", "Count"},
@@ -28,16 +28,16 @@ type directive struct {
 	Metrics    []metric   `json:"Metrics"`
 }
 
-// present says which of measured a line has, and whether it has an outcome.
+// present says which figures of measured a line has, and whether it has an outcome.
 type present struct {
 	figure  [len(measured)]bool
 	outcome bool
 }
 
-// metrics says which figures of a log line CloudWatch takes as metrics
-// (CloudWatch, "Embedded metric format specification"). Its dimensions are few:
-// the function, and the function with the code of its answer. Each value of a
-// dimension is a metric to pay for, so that nothing of a user is among them.
+// metrics returns the directive that makes figures of a log line metrics (CloudWatch,
+// "Embedded metric format specification"). Its dimensions are few: the function, and the
+// function with the code of its response. Each value of a dimension is a metric to pay for,
+// so nothing of a user is among them.
 func metrics(line slog.Record) slog.Attr {
 	var has present
 	line.Attrs(func(a slog.Attr) bool {

@@ -9,10 +9,9 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// NamedByWeChat returns calls as they stand behind HTTP_AUTH=wechat. Each gate gets a
-// request from the caller that WeChat names in its headers, if it names a user. No
-// secret that the request carries makes a backend of that user (see
-// [openapi.Caller.WithProof]).
+// NamedByWeChat returns calls for HTTP_AUTH=wechat. If WeChat names a user in a request's
+// headers, each gate gets the request as that user's. No secret in the request turns that
+// user into a backend (see [openapi.Caller.WithProof]).
 func NamedByWeChat(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
 		if call.Gate == nil {
@@ -29,22 +28,20 @@ func NamedByWeChat(calls []openapi.Call) []openapi.Call {
 	return calls
 }
 
-// isOverHTTP reports whether a request came to a port. In an event of another platform
-// the headers are written by whatever sent it.
+// isOverHTTP reports whether a request came to a port. In an event of another platform the
+// sender writes the headers.
 func isOverHTTP(r *http.Request) bool {
 	return adapter.InvocationFrom(r.Context()).Platform == adapter.HTTP
 }
 
-// WeChat is the gate of HTTP_AUTH=wechat, for a service in WeChat Cloud Hosting:
-// wx.cloud.callContainer goes through WeChat, which has verified the user and names
-// him in headers that its documentation calls fully trustworthy (WeChat Cloud
-// Hosting, "development/call"). Calls through a public domain carry none of them,
-// and whether the domain takes away those that a client invents is not documented:
-// public access is to be switched off.
+// WeChat returns the gate of HTTP_AUTH=wechat, for a service in WeChat Cloud Hosting.
+// wx.cloud.callContainer goes through WeChat, which has verified the user. WeChat names the
+// user in headers that its documentation calls fully trustworthy (WeChat Cloud Hosting,
+// "development/call"). Calls through a public domain have none of them. Whether the domain
+// removes those that a client invents is not documented: switch public access off.
 //
-// A request in whose headers WeChat names a user is that user's, whatever else it
-// carries. Of the others, those with one of tokens come from a backend, and nobody
-// else is let in.
+// A request with a user in WeChat's headers is that user's, whatever else it carries. Of
+// the others, those with one of tokens come from a backend, and all others are refused.
 func WeChat(tokens []secret.Text) openapi.Gate {
 	bearer := Bearer(tokens)
 	return func(r *http.Request) (openapi.Caller, *openapi.Error) {

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// NewHandler returns a log handler that writes JSON lines to w, each string passed through
-// [Harmless].
+// NewHandler returns a log handler that writes JSON lines to w, with each string passed
+// through [Harmless].
 func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: Harmless})
 }

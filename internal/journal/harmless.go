@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxString bounds a string in the log, in bytes. A chain of errors, each with
-// some words of a server, has less.
+// maxString bounds a string in the log, in bytes. A chain of errors, each with some words
+// of a server, is shorter.
 const maxString = 4 << 10
 
-// Harmless is for [slog.HandlerOptions.ReplaceAttr]: of each string it makes one
-// that does nothing to whoever reads the log. A string may hold what a server
-// said. Characters that are not seen (control characters, those that turn the
-// direction of a text, ends of lines) are written as Go does in a literal, and
-// what is behind 4 KiB is dropped.
+// Harmless is for [slog.HandlerOptions.ReplaceAttr]: it sanitizes each string, which may
+// quote a server. Invisible characters are written as in a Go literal: control characters,
+// ends of lines, and those that change the direction of a text. Everything after 4 KiB is
+// dropped.
 func Harmless(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString {
 		if s := a.Value.String(); !isHarmless(s) {
@@ -26,7 +25,7 @@ func Harmless(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// isHarmless takes the quick way with what nearly all strings are.
+// isHarmless reports whether s may be logged as it is, as nearly all strings may.
 func isHarmless(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -36,9 +35,8 @@ func isHarmless(s string) bool {
 	return len(s) <= maxString
 }
 
-// Sanitize returns s as a reader of a log or a terminal may see it: characters that are
-// not seen are written as in a Go literal, and what follows the first most bytes is
-// dropped.
+// Sanitize returns s for display in a log or a terminal. Invisible characters are written
+// as in a Go literal, and everything after the first most bytes is dropped.
 func Sanitize(s string, most int) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {

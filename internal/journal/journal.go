@@ -1,11 +1,10 @@
-// Package journal collects what happened during one invocation and writes it
-// as one log line.
+// Package journal collects what happened during one invocation and writes it as one log
+// line.
 //
-// The function opens an [Entry] when an invocation begins and puts it into the
-// context; whoever learns something worth knowing on the way (the upstream
-// took 31 ms, the second attempt worked) adds it there; the function writes
-// the line when the answer is known. Without an Entry in the context every call
-// does nothing, so libraries need not ask.
+// The function opens an [Entry] when an invocation begins and puts it into the context.
+// Other packages add facts to it: the upstream took 31 ms, the second attempt worked. The
+// function writes the line when it has the response. Without an Entry in the context every
+// call is a no-op, so libraries need no check.
 package journal
 
 import (
@@ -15,15 +14,14 @@ import (
 	"time"
 )
 
-// Entry is the growing record of one invocation. A nil Entry takes everything
-// and keeps nothing. It is safe for concurrent use: a token fetch that outlives
-// its invocation may still write to it.
+// Entry is the growing record of one invocation. A nil Entry ignores every call. It is safe
+// for concurrent use: a token fetch that outlives its invocation may still write to it.
 type Entry struct {
 	mu    sync.Mutex
-	attrs []slog.Attr // guarded by mu; a key stands once
+	attrs []slog.Attr // guarded by mu; keys are unique
 }
 
-// usual is how many fields a line has.
+// usual is the number of fields of a line.
 const usual = 20
 
 type key struct{}
@@ -40,7 +38,7 @@ func From(ctx context.Context) *Entry {
 	return e
 }
 
-// Set records value under name; a later value replaces an earlier one.
+// Set records value under name. A later value replaces an earlier one.
 func (e *Entry) Set(name string, value any) {
 	e.update(name, func(slog.Value) slog.Value { return slog.AnyValue(value) })
 }
@@ -81,10 +79,9 @@ func (e *Entry) update(name string, next func(old slog.Value) slog.Value) {
 	e.attrs = append(e.attrs, slog.Attr{Key: name, Value: next(slog.Value{})})
 }
 
-// Record makes a log record of what has been recorded so far, in the order of first
-// mention.
+// Record returns a log record of everything recorded so far, in the order of first mention.
 func (e *Entry) Record(at time.Time, level slog.Level, message string) slog.Record {
-	r := slog.NewRecord(at, level, message, 0) // which line of code wrote it tells nothing
+	r := slog.NewRecord(at, level, message, 0) // the source position is of no use
 	if e == nil {
 		return r
 	}

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Over returns a log handler that hands each record to another, each string in it passed
-// through [Harmless].
+// Over returns a log handler that passes each record to another, with each string in it
+// passed through [Harmless].
 func Over(handler slog.Handler) slog.Handler { return over{handler} }
 
 type over struct{ slog.Handler }

@@ -6,23 +6,22 @@ import (
 	"time"
 )
 
-// maxQueued bounds the bytes of the lines that wait in a [Queue]: about a thousand
-// lines of invocations.
+// maxQueued bounds the lines in a [Queue], in bytes: about a thousand lines of invocations.
 const maxQueued = 1 << 20
 
-// Queue is an [io.Writer] of lines in front of one that may block or fail, as stderr
-// does when the reader of the log stops reading or goes away. Write never waits: lines
-// for which there is no room are dropped and counted, as are those that cannot be
-// written. It may be used concurrently. Make it with [NewQueue].
+// Queue is an [io.Writer] of lines in front of one that may block or fail. stderr does when
+// the reader of the log stops reading or goes away. Write never blocks: lines without room
+// are dropped and counted, as are those that cannot be written. It is safe for concurrent
+// use. Use [NewQueue] to make one.
 type Queue struct {
 	mu      sync.Mutex
-	lines   [][]byte      // guarded by mu; those that wait
+	lines   [][]byte      // guarded by mu; the waiting lines
 	size    int           // guarded by mu; their bytes, with the line that is being written
-	idle    chan struct{} // guarded by mu; closed when nothing waits, nil while that is so
-	stuck   bool          // guarded by mu; a Flush has given up, and no line was written since
+	idle    chan struct{} // guarded by mu; closed when nothing waits; nil while nothing waits
+	stuck   bool          // guarded by mu; a Flush has timed out, and no line was written since
 	dropped int           // guarded by mu
 
-	more chan struct{} // holds one if lines may have come
+	more chan struct{} // has an element if there may be lines
 	w    io.Writer
 }
 
@@ -33,7 +32,7 @@ func NewQueue(w io.Writer) *Queue {
 	return q
 }
 
-// Write implements [io.Writer] for one line or several whole ones. It returns no error.
+// Write implements [io.Writer] for one or several whole lines. It returns no error.
 func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -53,8 +52,7 @@ func (q *Queue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Dropped returns how many lines were lost since the process started. A nil Queue
-// has lost none.
+// Dropped returns how many lines were lost since the process started; 0 for a nil Queue.
 func (q *Queue) Dropped() int {
 	if q == nil {
 		return 0
@@ -64,8 +62,8 @@ func (q *Queue) Dropped() int {
 	return q.dropped
 }
 
-// Flush waits until all lines are written, for at most limit. Once that was in vain it does not wait again before a line was written. A nil Queue has
-// nothing to write.
+// Flush waits until all lines are written, for at most limit. After a timeout it does not
+// wait again until a line was written. For a nil Queue it returns at once.
 func (q *Queue) Flush(limit time.Duration) {
 	if q == nil {
 		return
@@ -97,7 +95,7 @@ func (q *Queue) run() {
 	}
 }
 
-// next takes the oldest line; nil if there is none.
+// next removes and returns the oldest line; nil if there is none.
 func (q *Queue) next() []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,7 +108,7 @@ func (q *Queue) next() []byte {
 	return line
 }
 
-// written notes that a line of this size is through, or lost.
+// written records that a line of this size was written, or lost.
 func (q *Queue) written(size int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

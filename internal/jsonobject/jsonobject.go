@@ -1,9 +1,8 @@
-// Package jsonobject reads a JSON object member by member, for whoever wants to know
-// more of a member than a struct keeps: that it is there, what kind of value it has,
-// how its name is written.
+// Package jsonobject reads a JSON object member by member. It serves code that must know
+// more of a member than a struct keeps: presence, kind of value, spelling of the name.
 //
-// The decoder decides what is JSON. By default it refuses names that stand twice in an
-// object, and what is not UTF-8.
+// The decoder defines what is JSON. By default it refuses duplicate names in an object, and
+// invalid UTF-8.
 package jsonobject
 
 import (
@@ -13,17 +12,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Member is called with the name of a member. The decoder is at its value, which must
-// be read or skipped. The name is good until Member returns. An error ends the
-// reading.
+// Member is called with the name of a member. The decoder is at its value, which Member
+// must read or skip. The name is valid until Member returns. An error ends the reading.
 type Member func(name []byte, dec *jsontext.Decoder) error
 
-// Read reads text, which is one JSON value and nothing else, and calls member for each
-// member of it. A value that is no object has none. The error is the decoder's, or
+// Read reads text, which must be one JSON value and nothing else, and calls member for each
+// of its members. A value that is not an object has none. The error is the decoder's, or
 // member's within a [json.SemanticError].
 func Read(text []byte, member Member) error {
-	// The decoders of Unmarshal are used again and again. A new one for each text
-	// takes longer than the reading.
+	// Unmarshal pools its decoders. Making a new one for each text takes longer than the
+	// reading.
 	return json.Unmarshal(text, (*reader)(&member))
 }
 
@@ -32,7 +30,7 @@ type reader Member
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
 func (r *reader) UnmarshalJSONFrom(dec *jsontext.Decoder) error { return Members(dec, Member(*r)) }
 
-// Members reads one value off dec as [Read] reads a text.
+// Members reads one value from dec as [Read] reads a text.
 func Members(dec *jsontext.Decoder, member Member) error {
 	if dec.PeekKind() != '{' {
 		return dec.SkipValue()
@@ -53,19 +51,19 @@ func Members(dec *jsontext.Decoder, member Member) error {
 			return err
 		}
 	}
-	_, err := dec.ReadToken() // the brace that closes the object, or what is wrong there
+	_, err := dec.ReadToken() // the closing brace, or a syntax error in its place
 	return err
 }
 
-// Exceeds reports whether text has more than so many members and elements in all, at any
-// depth, as far as it is JSON. A decoder allocates for each, to find a name that stands
-// twice, so that a text from outside is bounded by this first. It allocates nothing.
+// Exceeds reports whether text has more than parts members and elements in total, at any
+// depth, as far as it is JSON. A decoder allocates for each, to find duplicate names: bound
+// a text from outside by this first. It allocates nothing.
 func Exceeds(text []byte, parts int) bool {
 	inString := false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case inString && c == '\\':
-			i++ // what is escaped ends nothing
+			i++ // an escaped quote does not end the string
 		case c == '"':
 			inString = !inString
 		case !inString && (c == ',' || c == '{' || c == '['):
@@ -77,9 +75,8 @@ func Exceeds(text []byte, parts int) bool {
 	return false
 }
 
-// AppendText appends the text of a JSON string to b. It is
-// [jsontext.AppendUnquote] for a string that a decoder has read, of which it takes the
-// usual one, without escapes, as it is.
+// AppendText appends the content of a JSON string to b. It is [jsontext.AppendUnquote] for
+// a string that a decoder has read, with a fast path for strings without escapes.
 func AppendText(b []byte, quoted jsontext.Value) ([]byte, error) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return append(b, quoted[1:len(quoted)-1]...), nil

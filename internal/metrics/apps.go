@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// maxApps is how many apps have series of their own. All others share those of "other".
+// maxApps bounds the apps with series of their own. All others share those of "other".
 const maxApps = 100
 
 // apps are the figures of each app's tokens, as a [prometheus.Collector].
@@ -16,7 +16,7 @@ type apps struct {
 	since, until      *prometheus.Desc
 
 	mu    sync.Mutex
-	order []string             // guarded by mu, as all below; the apps that have series of their own
+	order []string             // guarded by mu, as all below; apps with series
 	known map[string]*appState // all apps, and other
 }
 
@@ -42,8 +42,8 @@ func newApps() *apps {
 	}
 }
 
-// set takes the AppIDs of all apps. Those that have series keep them, and the next in the
-// order get those that are left. An app that is gone has none any more.
+// set sets the AppIDs of all apps. Those with series keep them, and the next in the order
+// get the free ones. An app that is gone loses its own.
 func (a *apps) set(ids []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +68,8 @@ func (a *apps) set(ids []string) {
 	a.known, a.order = all, order
 }
 
-// counted returns whose counters an app's are. a.mu is held.
+// counted returns the state that counts for an app: its own, or that of other. The caller
+// holds a.mu.
 func (a *apps) counted(id string) *appState {
 	if state := a.known[id]; state != nil && state.own {
 		return state
@@ -131,7 +132,7 @@ func (a *apps) collect(all chan<- prometheus.Metric, id string, s appState) {
 	}
 }
 
-// first returns the earlier of two times, of which the zero Time is none.
+// first returns the earlier of two times. The zero Time is none.
 func first(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

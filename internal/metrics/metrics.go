@@ -1,11 +1,11 @@
 // Package metrics counts what functions/service does, and serves the figures in Prometheus'
 // text format where there is no CloudWatch.
 //
-// The figures of an invocation are those of its log line, which the function hands over; a
-// metric and a sum over the log agree. What happens beside invocations (a token is fetched, a
-// store fails, a file changes) is told by package wiring. No label has a value that a caller
-// chooses: an errCode is one of our table or "other", an app is one of the first maxApps or
-// "other". Nothing of a user and no secret is among them.
+// The figures of an invocation are those of its log line, so a metric and a sum over the
+// log agree. Package wiring reports what happens beside invocations: a token is fetched, a
+// store fails, a file changes. No label has a value that a caller chooses. An errCode is in
+// our table or "other"; an app is among the first maxApps or "other". Nothing of a user and
+// no secret is among them.
 package metrics
 
 import (
@@ -27,8 +27,8 @@ const other = "other"
 // millisecond without WeChat, WeChat some 100, and REQUEST_TIMEOUT is 10 s by default.
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
-// Metrics are the figures of one process. They may be used concurrently. Make them with
-// [New].
+// Metrics are the figures of one process. They are safe for concurrent use. Use [New] to
+// make them.
 type Metrics struct {
 	registry *prometheus.Registry
 	codes    map[int64]string // the label of each errCode of the table, and of 0
@@ -44,8 +44,8 @@ type Metrics struct {
 	differs    *prometheus.GaugeVec
 }
 
-// New returns Metrics that have counted nothing. storeItems are what a store keeps: each has
-// a series from the start, so that its first failure is seen as an increase.
+// New returns Metrics without counts. storeItems are the kinds of items in a store. Each
+// has a series from the start, so that its first failure is seen as an increase.
 func New(storeItems []string) *Metrics {
 	counter := func(name, help string) prometheus.CounterOpts {
 		return prometheus.CounterOpts{Name: "sotercall_" + name, Help: help}
@@ -111,7 +111,7 @@ func (m *Metrics) Invocation(line slog.Record) {
 		}
 		return true
 	})
-	if isBug { // the caller got CodeSystem, whatever the call had come to
+	if isBug { // the caller got CodeSystem, whatever the call returned
 		outcome, code = "error", openapi.CodeSystem
 	}
 	label, known := m.codes[code]
@@ -132,7 +132,7 @@ func whole(v slog.Value) int64 {
 	return v.Int64()
 }
 
-// inSeconds reads a duration of the log, which has milliseconds.
+// inSeconds converts a duration of the log, which is in milliseconds.
 func inSeconds(v slog.Value) float64 {
 	if v.Kind() != slog.KindFloat64 {
 		return 0

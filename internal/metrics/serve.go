@@ -16,14 +16,13 @@ import (
 	"sotercall/internal/function"
 )
 
-// Path is where the figures are.
+// Path is the path of the figures.
 const Path = "/metrics"
 
 const (
 	// scrapeTimeout bounds one scrape. Prometheus waits for 10 seconds by default.
 	scrapeTimeout = 10 * time.Second
-	// maxScrapes is how many scrapes are answered at a time: two servers that are each
-	// other's spare, and a person who looks.
+	// maxScrapes bounds the concurrent scrapes: two redundant servers, and a person.
 	maxScrapes = 4
 )
 
@@ -74,7 +73,7 @@ func (m *Metrics) Handler(of function.Status) http.Handler {
 	figures := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+Path, func(w http.ResponseWriter, r *http.Request) {
-		of.Notices() // a function that nobody calls looks at its files, too
+		of.Notices() // this also checks the files of a function without calls
 		figures.ServeHTTP(w, r)
 	})
 	return mux

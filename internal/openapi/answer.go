@@ -6,24 +6,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// usual is how long an answer is, in bytes, unless it has much to explain.
+// usual is the length of a response in bytes, unless it has much to explain.
 const usual = 128
 
-// Answer is what a question got: a Verdict, or an Error when Err is not nil.
+// Answer is the outcome of a request: a Verdict, or an Error if Err is not nil.
 type Answer struct {
 	Verdict Verdict
 	Err     *Error
-	// Hint says what is likely to have happened to a question whose signature is
-	// wrong; empty when nothing is to be seen. It is for the log.
+	// Hint names the likely damage to a request whose signature is wrong; empty if none is
+	// seen. It is for the log.
 	Hint string
 
-	explain bool // whether the question asks for the Hint in the answer
+	explain bool // whether the request wants the Hint in its response
 }
 
-// IsOK reports whether the signature is genuine; never when there is an error.
+// IsOK reports whether the signature is genuine. It is false if there is an error.
 func (a Answer) IsOK() bool { return a.Err == nil && a.Verdict.IsGenuine() }
 
-// Code is the errCode: 0 when the question was answered.
+// Code returns the errCode: 0 if there is a verdict.
 func (a Answer) Code() int {
 	if a.Err == nil {
 		return 0
@@ -31,7 +31,7 @@ func (a Answer) Code() int {
 	return a.Err.Code
 }
 
-// CloudCall words the answer as wx-server-sdk does, keys in its order.
+// CloudCall returns the response as wx-server-sdk writes it, with the keys in its order.
 func (a Answer) CloudCall() []byte {
 	message := Name + ":ok" + a.explanation()
 	if a.Err != nil {
@@ -46,7 +46,7 @@ func (a Answer) CloudCall() []byte {
 	return append(b, '}')
 }
 
-// HTTPSCall words the answer as the HTTPS API does: an error has no is_ok.
+// HTTPSCall returns the response as the HTTPS API writes it: an error has no is_ok.
 func (a Answer) HTTPSCall() []byte {
 	if a.Err != nil {
 		return HTTPSCall.refusal(Name, a.Err)
@@ -58,9 +58,9 @@ func (a Answer) HTTPSCall() []byte {
 	return append(b, '}')
 }
 
-// explanation follows WeChat's own message, for who has asked for it. To nobody else
-// is a wrong signature answered with other bytes than WeChat's: many a page compares
-// the whole of errMsg with "openapi.…:ok".
+// explanation follows WeChat's own message if the request asked for it. Without that, a
+// wrong signature has WeChat's exact bytes: many pages compare the whole of errMsg with
+// "openapi.…:ok".
 func (a Answer) explanation() string {
 	if !a.explain || a.Hint == "" {
 		return ""
@@ -68,7 +68,7 @@ func (a Answer) explanation() string {
 	return " hint: " + a.Hint
 }
 
-// outcome is the log's word for an answer.
+// outcome returns the log's word for an answer.
 func (a Answer) outcome() string {
 	if a.IsOK() {
 		return "genuine"
@@ -76,8 +76,8 @@ func (a Answer) outcome() string {
 	return "wrong"
 }
 
-// appendString writes s as a JSON string. Bytes that are not UTF-8 cannot come
-// from a parsed request or reply; should they, U+FFFD stands for them.
+// appendString writes s as a JSON string. Bytes that are not UTF-8 cannot come from a
+// parsed request or reply; U+FFFD would replace them.
 func appendString(b []byte, s string) []byte {
 	b, _ = jsontext.AppendQuote(b, s)
 	return b

@@ -10,8 +10,8 @@ import (
 	"sotercall/internal/jsonobject"
 )
 
-// NewEvent returns the request that stands for a direct event: a POST to /, without any
-// header and with the event as its body.
+// NewEvent returns a direct event as a request: a POST to /, without any header, with the
+// event as its body.
 func NewEvent(ctx context.Context, event []byte) *http.Request {
 	r := http.Request{
 		Method: http.MethodPost, URL: &url.URL{Path: "/"}, Header: http.Header{},
@@ -20,7 +20,7 @@ func NewEvent(ctx context.Context, event []byte) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// eventBody is the body of a direct event, all of which is in memory.
+// eventBody is the body of a direct event. It is in memory as a whole.
 type eventBody struct {
 	*bytes.Reader
 	event []byte
@@ -29,15 +29,15 @@ type eventBody struct {
 // Close implements [io.Closer].
 func (eventBody) Close() error { return nil }
 
-// maxParts bounds the members and elements of a body in all. Parameters are eight at
-// most; what else platforms and clients add to an event is passed over.
+// maxParts bounds the members and elements of a body in total. A call has at most eight
+// parameters; others that platforms and clients add to an event are ignored.
 const maxParts = 1024
 
-// ReadBody returns the body of a request, of at most MaxBody bytes and maxParts members.
+// ReadBody returns the body of a request, at most MaxBody bytes and maxParts members.
 func ReadBody(r *http.Request) ([]byte, *Error) {
 	body, e := readAll(r)
 	text := bytes.TrimLeft(body, blank)
-	// A form is no JSON, and is refused with words of its own.
+	// A form is not JSON, and has a refusal of its own.
 	if e == nil && len(text) > 0 && (text[0] == '{' || text[0] == '[') && jsonobject.Exceeds(text, maxParts) {
 		return nil, invalid("the request has more than %d members", maxParts)
 	}
@@ -54,7 +54,7 @@ func readAll(r *http.Request) ([]byte, *Error) {
 		}
 		return b.event, nil
 	}
-	// One buffer that holds it all, where the request says how long it is.
+	// If the request states its length, one buffer holds it all.
 	buffer := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), MaxBody)+bytes.MinRead))
 	_, err := buffer.ReadFrom(http.MaxBytesReader(nil, r.Body, MaxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {

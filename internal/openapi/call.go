@@ -7,36 +7,35 @@ import (
 	"strconv"
 )
 
-// Call is one call that a function answers. A function is a list of them, and
-// everything that they have in common (which of them was meant, time to answer,
-// what is said of a configuration that cannot work, the log line) is done once,
-// by package function.
+// Call is one call of a function. A function is a list of them. Package function does once
+// what all have in common: routing, the deadline, the response to an unusable
+// configuration, the log line.
 type Call struct {
-	// Name is the call's name: in the log, before errMsg, and in the member "call" of
-	// a direct event that means another call than the function's first one.
+	// Name is the call's name: in the log, before errMsg, and in the member "call" of a
+	// direct event. An event without that member means the function's first call.
 	Name string
-	// Style is how the call speaks over HTTP and words refusals.
+	// Style is the form of the call's HTTP responses and refusals.
 	Style Style
-	// Direct says that direct events may ask for this call.
+	// Direct allows direct events to make this call.
 	Direct bool
-	// Path is where the call stands over HTTP; empty for one that does not. Root says
-	// that it stands at / as well.
+	// Path is the call's path over HTTP; empty for a call without one. Root adds the path
+	// /.
 	Path string
 	Root bool
-	// Method is the only one that is answered over HTTP; empty for any.
+	// Method is the only one allowed over HTTP; empty for any.
 	Method string
-	// Gate lets HTTP requests in; without one nobody is let in.
+	// Gate admits HTTP requests; without one, none is admitted.
 	Gate Gate
-	// Serve answers a request, whose context is that of the call: it has the [Caller]. A
-	// direct event is a request as well; see [NewEvent]. It may be called concurrently.
+	// Serve handles a request. Its context is that of the call and has the [Caller]. A
+	// direct event is a request as well; see [NewEvent]. Serve may be called concurrently.
 	Serve func(r *http.Request) Result
-	// Timer, if set, answers a timer.
+	// Timer, if set, handles a timer's event.
 	Timer func(ctx context.Context) Result
-	// Refuse words a refusal; nil for the words of the Style.
+	// Refuse writes a refusal; nil for that of the Style.
 	Refuse func(e *Error) []byte
 }
 
-// Answer is a result as the caller gets it.
+// Answer returns a result as the caller gets it.
 func (c Call) Answer(r Result) []byte {
 	switch {
 	case r.Err == nil:
@@ -47,7 +46,7 @@ func (c Call) Answer(r Result) []byte {
 	return c.Style.refusal(c.Name, r.Err)
 }
 
-// Status is the HTTP status of a result.
+// Status returns the HTTP status of a result.
 func (c Call) Status(r Result) int {
 	if r.Err == nil || c.Style == HTTPSCall {
 		return http.StatusOK
@@ -55,14 +54,14 @@ func (c Call) Status(r Result) int {
 	return r.Err.Status()
 }
 
-// Style is one of WeChat's two ways to speak.
+// Style is one of WeChat's two forms of an API.
 type Style int
 
 const (
-	// CloudCall is camelCase. Over HTTP it uses the statuses that HTTP has for it.
+	// CloudCall is camelCase. Over HTTP it uses HTTP's statuses.
 	CloudCall Style = iota
-	// HTTPSCall is snake_case, and the status is always 200, as at WeChat, so that a
-	// WeChat SDK can be pointed at it by changing its base URL.
+	// HTTPSCall is snake_case, and the status is always 200, as at WeChat. A WeChat SDK can
+	// use it if its base URL is changed.
 	HTTPSCall
 )
 
@@ -75,22 +74,22 @@ func (s Style) refusal(name string, e *Error) []byte {
 	return append(appendString(append(b, `,"errMsg":`...), name+":fail "+e.Message), '}')
 }
 
-// Gate lets an HTTP request in by returning no error, and says whom it comes from.
+// Gate admits an HTTP request by returning its Caller and no error.
 type Gate func(r *http.Request) (Caller, *Error)
 
-// Result is how a call ended: answered, or refused with Err.
+// Result is how a call ended: with a Body, or refused with Err.
 type Result struct {
-	// Body is the answer as the caller gets it, unless Err is set.
+	// Body is the response as the caller gets it, unless Err is set.
 	Body []byte
 	Err  *Error
-	// Value is what Body says, for a call that the program itself has made: a [Verified], or
-	// what another package says of its call. It is nil with Err.
+	// Value is the content of Body for a call of the program itself: a [Verified], or the
+	// type that another package documents for its call. It is nil with Err.
 	Value any
-	// Outcome is the log's word for a call that was answered.
+	// Outcome is the log's word for a call that was not refused.
 	Outcome string
-	// Log are further fields of the log line. None is a secret.
+	// Log holds further fields of the log line. None is a secret.
 	Log []slog.Attr
 }
 
-// Refused is the Result of a question that was not answered, whatever the error.
+// Refused returns the Result of a request that ended with err, whatever err is.
 func Refused(err error, log ...slog.Attr) Result { return Result{Err: AsError(err), Log: log} }

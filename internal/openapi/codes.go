@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Codes of our own failures. They are the ones that users of wx-server-sdk know
-// (its src/config/error.config); WeChat's own codes pass through unchanged.
+// Codes of our own failures. Users of wx-server-sdk know them (its
+// src/config/error.config). WeChat's own codes pass through unchanged.
 const (
-	CodeInvalidParam  = -501007 // the question is wrong: do not ask it again
+	CodeInvalidParam  = -501007 // the request is wrong: do not repeat it
 	CodeNoPermission  = -604101 // the caller may not use this call
-	CodeTimeout       = -604102 // no time left: ask again
-	CodeSystem        = -604103 // the upstream failed or answered nonsense: ask again
-	CodeIllegalSource = -604104 // the caller asks about somebody else
+	CodeTimeout       = -604102 // no time left: try again
+	CodeSystem        = -604103 // the upstream failed or its reply made no sense: try again
+	CodeIllegalSource = -604104 // the caller names another user or app
 )
 
-// Codes of WeChat that this project words itself, where it answers as WeChat does.
+// Codes of WeChat that this project returns itself where it stands in for WeChat.
 const (
 	CodeInvalidToken  = 40001
 	CodeBadGrantType  = 40002
@@ -33,46 +33,44 @@ const (
 	CodeDataFormat    = 47001
 )
 
-// Code is what is known about an errCode. A code that is not in the table has
-// the Status and the rest of any other failure of an upstream.
+// Code describes an errCode. A code that is not in the table is described as any other
+// failure of an upstream.
 type Code struct {
 	// Number is the errCode, never 0.
 	Number int
-	// Text is wx-server-sdk's word for it (src/config/error.config), with which
-	// errMsg begins; empty for WeChat's codes, whose errmsg passes through.
+	// Text is wx-server-sdk's text for it (src/config/error.config), which begins errMsg;
+	// empty for WeChat's codes, whose errmsg passes through.
 	Text string
-	// Meaning says in a few words what happened, and Do what to do about it.
+	// Meaning says in a few words what happened; Do says how to fix it.
 	Meaning, Do string
-	// Status is the HTTP status at a camelCase door.
+	// Status is the HTTP status at a camelCase endpoint.
 	Status int
-	// RetryAfter is for how long a token endpoint's refusal with this code is
-	// remembered instead of asking again: until a person has changed something, or
-	// until WeChat's quota has recovered, and short enough that the change is seen
-	// soon. Zero means that the next call may ask again at once.
+	// RetryAfter is for how long a token endpoint's refusal with this code is cached. It
+	// ends when a person may have changed something, or WeChat's quota has recovered, and
+	// soon enough to notice. Zero means that the next call may fetch again at once.
 	RetryAfter time.Duration
-	// Stale says that an API refuses the access_token and accepts the next one.
+	// Stale means that an API refuses this access_token and would accept the next one.
 	Stale bool
-	// Busy says that the same question is worth repeating at once.
+	// Busy means that the same request is worth repeating at once.
 	Busy bool
-	// OfRequest says that the code tells of the request, although Status does not:
-	// where a WeChat SDK asks us, it reads WeChat's code for its own mistake.
+	// OfRequest means that the request is at fault, although Status does not say so. It
+	// marks codes that we return ourselves where a WeChat SDK calls us.
 	OfRequest bool
 }
 
-// Fault reports whether c tells of a fault of the deployment, of WeChat, or on the
-// way there, of which whoever runs the function wants to hear. Every other code
-// tells of the request, and is for the caller.
+// Fault reports whether c describes a fault of the deployment, of WeChat, or of the network
+// between them, which an operator must see. Every other code describes the request, and is
+// for the caller.
 func (c Code) Fault() bool { return c.Status >= http.StatusInternalServerError && !c.OfRequest }
 
 const (
 	forAPerson = time.Minute      // until a person has corrected something
-	forTheDay  = 10 * time.Minute // the day's quota, unless someone calls clear_quota
+	forTheDay  = 10 * time.Minute // until the day's quota is new, or someone calls clear_quota
 )
 
-// codes is the one table of error codes: ours and WeChat's first, then the
-// platform's as wx-server-sdk knows them. Sources: WeChat, soter.verifySignature,
-// getAccessToken and getStableAccessToken; wx-server-sdk 4.0.2,
-// src/config/error.config.
+// codes is the only table of error codes: ours and WeChat's first, then the platform's as
+// wx-server-sdk knows them. Sources: WeChat, soter.verifySignature, getAccessToken and
+// getStableAccessToken; wx-server-sdk 4.0.2, src/config/error.config.
 var codes = []Code{
 	{Number: CodeInvalidParam, Text: "invalid parameters", Status: http.StatusBadRequest,
 		Meaning: "the question is wrong; the message names the mistake; with `SOTER_VERIFIER=cloudcall` also: `missing wxCloudApiToken`, the invocation has no ticket for Cloud Calls",
@@ -195,7 +193,7 @@ var codes = []Code{
 	{Number: -604100, Text: "API not found", Status: http.StatusBadGateway},
 }
 
-// byNumber finds a row of codes; it is never written after the start.
+// byNumber maps an errCode to its row of codes. It is read-only after init.
 var byNumber = func() map[int]*Code {
 	rows := make(map[int]*Code, len(codes))
 	for i := range codes {
@@ -204,7 +202,7 @@ var byNumber = func() map[int]*Code {
 	return rows
 }()
 
-// LookUp returns what is known about an errCode that is not 0.
+// LookUp returns the description of an errCode that is not 0.
 func LookUp(number int) Code {
 	if row, ok := byNumber[number]; ok {
 		return *row

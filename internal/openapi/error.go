@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Error says that a question was not answered. Code and Message are for the
-// caller; what caused it is for the log and is reached by errors.Unwrap.
+// Error says that a request got no verdict. Code and Message are for the caller. The cause
+// is for the log; errors.Unwrap returns it.
 //
 // Neither may hold a secret.
 type Error struct {
@@ -19,18 +19,17 @@ type Error struct {
 	Message string
 
 	cause  error
-	status int // of HTTP, where it is not the one of the code
+	status int // HTTP status, if it is not that of the code
 }
 
-// NewError makes an Error of ours, or of the platform, in the words of
-// wx-server-sdk: the code, its Text in the table of codes, the message, which is
-// what the caller can do something with. cause may be nil.
+// NewError makes an Error of ours, or of the platform, in the words of wx-server-sdk. Its
+// message has the code, the code's Text, and message, which tells the caller what to do.
+// cause may be nil.
 func NewError(code int, message string, cause error) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf("%d %s. %s", code, LookUp(code).Text, message), cause: cause}
 }
 
-// Upstream makes an Error of an errcode that is not 0, and its errmsg, as WeChat
-// answered them.
+// Upstream makes an Error of WeChat's errcode, which is not 0, and its errmsg.
 func Upstream(errcode int, errmsg string) *Error {
 	return &Error{Code: errcode, Message: errmsg}
 }
@@ -51,9 +50,8 @@ func (e *Error) WithStatus(status int) *Error {
 	return &with
 }
 
-// Status is the HTTP status that goes with e at a camelCase door: 4xx when the one
-// who asked must change something, 502 or 504 when the upstream failed or took too
-// long.
+// Status returns the HTTP status of e at a camelCase endpoint. It is 4xx if the caller must
+// change something, 502 or 504 if the upstream failed or took too long.
 func (e *Error) Status() int { return cmp.Or(e.status, LookUp(e.Code).Status) }
 
 // Unwrap returns the cause.
@@ -63,8 +61,8 @@ func invalid(format string, args ...any) *Error {
 	return NewError(CodeInvalidParam, fmt.Sprintf(format, args...), nil)
 }
 
-// AsError finds the Error in err's chain; an err that has none is worded for the
-// caller without any of its own text, which is for the log. err is not nil.
+// AsError returns the Error in err's chain. For an err without one it makes an Error that
+// shows nothing of err's text, which is for the log. err is not nil.
 func AsError(err error) *Error {
 	var e *Error
 	switch found := errors.As(err, &e) && e.Code != 0; {

@@ -12,21 +12,20 @@ const (
 	HTTPSCallPath = "/cgi-bin/soter/verify_signature"
 )
 
-// Handler answers the call in both spellings. It may be used concurrently.
+// Handler serves the call in both spellings. It is safe for concurrent use.
 type Handler struct {
-	// Verifier is asked once for each question that is well put.
+	// Verifier is called once for each well-formed request.
 	Verifier Verifier
-	// Apps are the AppIDs that questions may be about; none where the platform
-	// decides that.
+	// Apps are the AppIDs that requests may concern; none if the platform decides that.
 	Apps []string
-	// Purpose is the policy on purposes. The zero policy refuses each: it is for a
-	// Verifier that looks at no challenge.
+	// Purpose is the policy on purposes. The zero policy refuses each; use it if the
+	// Verifier checks no challenges.
 	Purpose PurposePolicy
 }
 
-// Verified is the [Result.Value] of a signature that was verified.
+// Verified is the [Result.Value] of a verification with a Verdict.
 type Verified struct {
-	Request // with the OpenID and the AppID that were meant
+	Request // with the resolved OpenID and AppID
 	Verdict Verdict
 }
 
@@ -35,9 +34,9 @@ type Tokens interface {
 	Owner(ctx context.Context, accessToken string) (appID string, err error)
 }
 
-// Calls are the two forms of the call. The camelCase one stands behind gate. The
-// snake_case one is authorized as at WeChat, by an access_token in the query that
-// tokens holds. Without tokens nobody holds a token, and everybody is refused.
+// Calls returns the two forms of the call. The camelCase one stands behind gate. The
+// snake_case one is authorized as at WeChat, by an access_token in the query that tokens
+// knows. If tokens is nil, every snake_case request is refused.
 func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
 	return []Call{
 		{
@@ -48,7 +47,7 @@ func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
 			Refuse: func(e *Error) []byte { return Answer{Err: e}.CloudCall() },
 		},
 		{
-			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: holding(tokens),
+			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: requireToken(tokens),
 			Serve: func(r *http.Request) Result {
 				return h.serve(r, snakeCase, Answer.HTTPSCall)
 			},
@@ -87,10 +86,9 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	return Result{Body: word(a), Value: Verified{Request: r, Verdict: a.Verdict}, Outcome: a.outcome(), Log: log}
 }
 
-// answer answers a question in a spelling. The [Caller] of ctx, if a user, may leave
-// out openid, which is then his own, and may not name another's. Which app is meant
-// says [Caller.ResolveAppID]. The Request is zero when the question could not be
-// read.
+// answer handles a request in a spelling. If the [Caller] of ctx is a user, openid may be
+// absent, and must not name another user. [Caller.ResolveAppID] finds the app. The Request
+// is zero if the body could not be read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	q, e := s.parse(body)
 	r := q.Request
@@ -120,15 +118,15 @@ func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request,
 	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: q.explain}
 }
 
-// maxQuery bounds a query that is looked into. Real ones have some 200 bytes.
+// maxQuery bounds a query that is parsed, in bytes. Real ones have some 200.
 const maxQuery = 8 << 10
 
-// maxToken bounds an access_token, in bytes, so that a guess costs little among many
-// apps. WeChat asks for room for 512 characters ("getAccessToken").
+// maxToken bounds an access_token, in bytes, so that guessing costs little among many apps.
+// WeChat advises to reserve 512 characters ("getAccessToken").
 const maxToken = 1 << 10
 
-// holding is the gate of who presents an access_token that tokens holds.
-func holding(tokens Tokens) Gate {
+// requireToken admits requests with an access_token that tokens knows.
+func requireToken(tokens Tokens) Gate {
 	invalid := func() *Error {
 		return Upstream(CodeInvalidToken, "invalid credential, access_token is invalid or not latest")
 	}
@@ -150,6 +148,7 @@ func holding(tokens Tokens) Gate {
 		case appID == "":
 			return Caller{}, invalid()
 		}
-		return CallerFrom(r.Context()).WithProof().OnlyFor(appID), nil // the token is the app's, so that its backend calls
+		// only the app's backend has its token
+		return CallerFrom(r.Context()).WithProof().OnlyFor(appID), nil
 	}
 }

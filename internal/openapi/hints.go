@@ -6,19 +6,18 @@ import (
 	"strings"
 )
 
-// signatureLength is how many characters every resultJSONSignature has that was
-// recorded: base64 of 256 bytes, RSA-2048. The documentation promises no length, and
-// WeChat for HarmonyOS may sign with keys of another kind.
+// signatureLength is the length, in characters, of every resultJSONSignature that was
+// recorded: base64 of 256 bytes, RSA-2048. The documentation promises no length, and WeChat
+// for HarmonyOS may sign with keys of another kind.
 const signatureLength = 344
 
-// Hint names what is likely to have happened to a result between the phone and this
-// question, several things separated by semicolons; empty if nothing is to be seen.
-// It explains an answer and never makes one: WeChat is asked first, and a question
-// that it finds genuine needs no hint.
+// Hint names the likely damage to a result between the phone and this request. Several
+// findings are separated by semicolons; empty if there is none. It explains a verdict and
+// never makes one: WeChat judges first, and a genuine signature needs no hint.
 //
-// A hint compares with the phones that were recorded, and says nothing of a text
-// with a member that none of them writes. It is found in time proportional to the
-// length of the question, and quotes nothing of it.
+// A hint compares with recorded phones, and is empty for a text with a member that none of
+// them writes. It takes time proportional to the length of the request, and quotes nothing
+// of it.
 func Hint(r Request) string { return camelCase.hint(r) }
 
 func (s spelling) hint(r Request) string {
@@ -68,7 +67,8 @@ func textHints(text string) (hints []string) {
 	switch {
 	case w.blanks:
 		hints = append(hints, "has blanks or line breaks between its members"+anew)
-	case slices.Index(w.names, "raw") > 1 && slices.IsSorted(w.names): // phones write raw first, or after bo_t
+	// phones write raw first, or after bo_t
+	case slices.Index(w.names, "raw") > 1 && slices.IsSorted(w.names):
 		hints = append(hints, "has its members in alphabetical order"+anew)
 	case w.escapes:
 		hints = append(hints, `writes characters as \u… that need no escape`+anew)
@@ -78,27 +78,27 @@ func textHints(text string) (hints []string) {
 	return hints
 }
 
-// firstInside is the first character in an object's braces, "" if there is none.
+// firstInside returns the first character inside an object's braces, "" if there is none.
 func firstInside(object string) string {
 	inner := strings.TrimLeft(object[1:], " \t\r\n")
 	return inner[:min(1, len(inner))]
 }
 
-// recorded are the members that phones were seen to write; where, says the table of
-// the sandbox's devices.
+// recorded are the members that recorded phones write; the sandbox's table of devices has
+// the sources.
 var recorded = []string{"raw", "fid", "counter", "tee_n", "tee_v", "fp_n", "fp_v", "cpu_id", "uid", "bo_t", "fc_n", "fc_v", "rsa_pss_saltlen"}
 
 func isUnrecorded(name string) bool { return !slices.Contains(recorded, name) }
 
-// writing is how an object was written, as far as two ways to write the same differ.
-// It is no parser of JSON: phones sign texts that parsers refuse, with control
+// writing describes how an object was written, as far as two spellings of the same object
+// differ. It is no parser of JSON: phones sign texts that parsers refuse, with control
 // characters in their strings.
 type writing struct {
 	text string // what is left to read
 
 	names    []string // as they are spelt
 	blanks   bool     // there is white space between members
-	escapes  bool     // a string has \u… for a character that may stand for itself
+	escapes  bool     // a string has \u… for a character that needs no escape
 	fraction bool     // a number has a fraction or an exponent
 }
 
@@ -120,7 +120,7 @@ func (w *writing) read() bool {
 	}
 }
 
-// take reads a character and the white space around it.
+// take consumes a character and the white space around it.
 func (w *writing) take(c byte) bool {
 	w.skipBlanks()
 	if w.text == "" || w.text[0] != c {
@@ -154,7 +154,7 @@ func (w *writing) value() bool {
 	return true
 }
 
-// string reads a string, and returns what stands between its quotes.
+// string reads a string, and returns the text between its quotes.
 func (w *writing) string() (string, bool) {
 	if !strings.HasPrefix(w.text, `"`) {
 		return "", false
@@ -167,15 +167,15 @@ func (w *writing) string() (string, bool) {
 			return inside, true
 		case '\\':
 			w.escapes = w.escapes || isNeedless(w.text[i:])
-			i++ // what is escaped ends nothing
+			i++ // an escaped quote does not end the string
 		}
 	}
 	return "", false
 }
 
-// isNeedless reports whether text begins with \u… for a character that JSON lets
-// stand for itself: <, > and & from encoders that write for web pages, and what is
-// not ASCII from those that write nothing else.
+// isNeedless reports whether text begins with \u… for a character that needs no escape.
+// Encoders for web pages escape <, > and &; encoders that write only ASCII escape all
+// others.
 func isNeedless(text string) bool {
 	if len(text) < 6 || text[1] != 'u' {
 		return false

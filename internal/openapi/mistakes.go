@@ -10,14 +10,13 @@ import (
 	"sotercall/internal/jsonobject"
 )
 
-// What is in this file is refused before anybody is asked: questions to which
-// WeChat cannot answer that the signature is genuine, because no phone has signed
-// such a text or no base64 decoder finds the signature in it. They would come back
-// as isOk false and say nothing. What is only likely to be wrong is asked, and
-// explained afterwards: see [Hint].
+// This file refuses requests that cannot be genuine, before WeChat is called: no phone has
+// signed such a text, or the signature is not base64. WeChat would say isOk false and give
+// no reason. A request that is only likely to be wrong goes to WeChat, and is explained
+// afterwards: see [Hint].
 
-// swapped finds values that stand under the name of another parameter. It looks at
-// them before their length is checked, which is wrong then, too.
+// swapped finds values that stand under the name of another parameter. It runs before the
+// lengths are checked, because swapped values have wrong lengths as well.
 func (s spelling) swapped(openid, jsonString, jsonSignature string) *Error {
 	switch {
 	case beginsObject(openid):
@@ -44,9 +43,9 @@ func (s spelling) check(r Request, body []byte) *Error {
 	return s.checkJSONSignature(r.JSONSignature, body)
 }
 
-// checkJSONString refuses what does not begin as an object does. The client of
-// Tencent's own SDK reads the text as one before it hands it out (soter-core,
-// SoterSignatureResult), and the result of every phone that was recorded is one.
+// checkJSONString refuses a text that does not begin as an object does. Tencent's own
+// client SDK parses the text as an object before it returns it (soter-core,
+// SoterSignatureResult). Every recorded result is an object.
 func (s spelling) checkJSONString(jsonString string, body []byte) *Error {
 	name := s.jsonString
 	switch text := trimmed(jsonString); {
@@ -106,16 +105,15 @@ func isWholeResult(text string) bool {
 	return result && signature
 }
 
-// isPlaceholder finds $openid, $resultJSON and $resultJSONSignature of WeChat's
-// example, and what JavaScript leaves of ${…} in the wrong quotes. No value of the
-// three begins with a dollar.
+// isPlaceholder finds $openid, $resultJSON and $resultJSONSignature of WeChat's example,
+// and a JavaScript ${…} in the wrong quotes. No genuine value begins with a dollar.
 func isPlaceholder(value string) bool { return strings.HasPrefix(value, "$") }
 
 func placeholder(name string) *Error {
 	return invalid("parameter.%s is a placeholder that begins with $, as in WeChat's example: send the value that it stands for", name)
 }
 
-// isNothing finds what JavaScript writes where a value is missing, or is no string.
+// isNothing finds what JavaScript writes for a value that is missing or is no string.
 func isNothing(value string) bool {
 	return value == "undefined" || value == "null" || value == "[object Object]"
 }
@@ -124,8 +122,8 @@ func nothing(name string) *Error {
 	return invalid("parameter.%s is the word that JavaScript writes for a value that is missing or no string: look where it was lost", name)
 }
 
-// missing says that a parameter is not there, and which member of the question is
-// probably meant to be it.
+// missing returns the refusal of a request without a parameter, with the member that was
+// probably meant.
 func missing(name string, body []byte) *Error {
 	if other := spelledOtherwise(name, body); other != "" {
 		return invalid("parameter.%s is missing: this form of the call does not call it %s", name, other)
@@ -133,16 +131,15 @@ func missing(name string, body []byte) *Error {
 	return invalid("parameter.%s is missing", name)
 }
 
-// meant are names by which callers mean one of the parameters, in small letters
-// and without marks between the words.
+// meant maps other names of the parameters, in small letters and without separators.
 var meant = map[string]string{
 	"openid": "openid", "useropenid": "openid",
 	"jsonstring": "resultJSON", "resultjson": "resultJSON",
 	"jsonsignature": "resultJSONSignature", "resultjsonsignature": "resultJSONSignature", "signature": "resultJSONSignature",
 }
 
-// meaning returns what a name means, "" for any that is not in meant. A body may hold
-// tens of thousands of names, so that it allocates nothing.
+// meaning returns the parameter that a name means; "" if it is not in meant. A body may
+// hold tens of thousands of names, so it allocates nothing.
 func meaning[T string | []byte](name T) string {
 	var plain [len("result_json_signature")]byte
 	if len(name) > len(plain) {
@@ -166,7 +163,7 @@ func meaning[T string | []byte](name T) string {
 // errFound ends the reading of an object.
 var errFound = errors.New("found")
 
-// spelledOtherwise is the first member of an object that is another name for a
+// spelledOtherwise returns the first member of an object that is another name for a
 // parameter; "" if there is none.
 func spelledOtherwise(name string, object []byte) (found string) {
 	wanted := meaning(name)
@@ -180,8 +177,8 @@ func spelledOtherwise(name string, object []byte) (found string) {
 	return found
 }
 
-// isForm reports whether a body that is not JSON is a form: name=value&…, the parts
-// of multipart/form-data, or JSON that was encoded as a form is.
+// isForm reports whether a body that is not JSON is a form. That is name=value&…, the parts
+// of multipart/form-data, or JSON that was URL-encoded.
 func isForm(body []byte) bool {
 	text := string(bytes.TrimSpace(body))
 	if strings.HasPrefix(text, "--") {
@@ -195,11 +192,10 @@ func isForm(body []byte) bool {
 	return beginsURLEncoded(text)
 }
 
-// trimmed is a text without what stands in front of and after it. A mark of the
-// byte order is put there by editors.
+// trimmed returns a text without the blanks around it. Editors write a byte order mark.
 func trimmed(text string) string { return strings.Trim(text, blank) }
 
-// blank is what stands around a text and means nothing.
+// blank are characters around a text that mean nothing.
 const blank = " \t\r\n\ufeff"
 
 func beginsObject(text string) bool { return strings.HasPrefix(strings.TrimLeft(text, blank), "{") }
@@ -208,14 +204,14 @@ func beginsURLEncoded(text string) bool {
 	return len(text) > 2 && strings.EqualFold(text[:3], "%7B")
 }
 
-// escapedTwice reports whether text begins as an object does whose quotes are
-// still escaped: {\"raw\":…
+// escapedTwice reports whether text begins as an object whose quotes are still escaped:
+// {\"raw\":…
 func escapedTwice(text string) bool {
 	inner, isObject := strings.CutPrefix(text, "{")
 	return isObject && strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), `\`)
 }
 
-// indexNotBase64 is where a text stops being standard base64; -1 if it is all of it.
+// indexNotBase64 returns where a text stops being standard base64; -1 if all of it is.
 func indexNotBase64(text string) int {
 	for i := range len(text) {
 		if !isBase64[text[i]] {

@@ -9,22 +9,22 @@ import (
 	"sotercall/internal/jsonobject"
 )
 
-// MaxPurpose is how long a purpose may be, in bytes of UTF-8.
+// MaxPurpose is the maximum length of a purpose, in bytes of UTF-8.
 const MaxPurpose = 1024
 
 // purposeName is the parameter's name in every form of both calls.
 const purposeName = "purpose"
 
-// PurposePolicy says what becomes of a request with a purpose, and of one without. A
-// purpose is never ignored: a caller that names one relies on it.
+// PurposePolicy says how to treat requests with a purpose and those without one. A purpose
+// is never ignored: a caller that names one relies on it.
 type PurposePolicy byte
 
 // The policies.
 const (
-	// RefusePurpose refuses each purpose: challenges are off, so that nothing ties a
-	// signature to it.
+	// RefusePurpose refuses each purpose: challenges are off, so nothing binds a signature
+	// to it.
 	RefusePurpose PurposePolicy = iota
-	// OptionalPurpose takes requests with and without a purpose.
+	// OptionalPurpose accepts requests with and without a purpose.
 	OptionalPurpose
 	// RequirePurpose refuses each request without a purpose.
 	RequirePurpose
@@ -43,8 +43,8 @@ func (p *PurposePolicy) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Check returns the refusal of a purpose, which is empty if the request names none; nil
-// if the policy allows it.
+// Check returns the refusal of a purpose; nil if the policy allows it. purpose is empty if
+// the request names none.
 func (p PurposePolicy) Check(purpose string) *Error {
 	switch {
 	case p == RefusePurpose && purpose != "":
@@ -58,11 +58,11 @@ func (p PurposePolicy) Check(purpose string) *Error {
 // purposeParameter is the member purpose of a request.
 type purposeParameter struct {
 	value
-	// misspelt is the name of a member that must be meant to be the purpose.
+	// misspelt is the name of a member that is probably meant as the purpose.
 	misspelt string
 }
 
-// isMisspelt reports whether a member that is not called purpose must be meant to be it.
+// isMisspelt reports whether a member with another name is probably meant as the purpose.
 func isMisspelt(name []byte) bool {
 	return len(name) == len(purposeName) && bytes.EqualFold(name, []byte(purposeName))
 }
@@ -84,8 +84,8 @@ func (p purposeParameter) parse() (string, *Error) {
 	return p.text, nil
 }
 
-// ReadPurpose returns the purpose in a request, a JSON object; empty if it names none.
-// What is not JSON names none.
+// ReadPurpose returns the purpose in a request, a JSON object; empty if it names none or
+// the body is not JSON.
 func ReadPurpose(body []byte) (string, *Error) {
 	var p purposeParameter
 	_ = jsonobject.Read(body, func(name []byte, dec *jsontext.Decoder) error {

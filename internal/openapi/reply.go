@@ -6,11 +6,11 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ParseReply reads what WeChat answers to verify_signature, whichever way it was
-// asked. A wrong signature may come without errcode, an error comes without is_ok
-// (WeChat, soter.verifySignature). The error is an [*Error] for an errcode that is
-// not 0, with errmsg as clean returns it; any other says that the reply answers
-// nothing, and may quote it.
+// ParseReply reads WeChat's reply to verify_signature, as HTTPS Call or Cloud Call. A wrong
+// signature may come without errcode; an error comes without is_ok (WeChat,
+// soter.verifySignature). For an errcode that is not 0 the error is an [*Error], with
+// errmsg as clean returns it. Any other error says that the reply is no valid one, and may
+// quote it.
 func ParseReply(body []byte, clean func(outside string) string) (Verdict, error) {
 	var reply struct {
 		ErrCode int    `json:"errcode"`

@@ -11,7 +11,7 @@ import (
 	"sotercall/internal/jsonobject"
 )
 
-// spelling is how a form of the call names its three parameters.
+// spelling holds a form's names of the three parameters.
 type spelling struct{ openid, jsonString, jsonSignature string }
 
 var (
@@ -19,8 +19,8 @@ var (
 	snakeCase = spelling{"openid", "json_string", "json_signature"}
 )
 
-// parameters holds the values as they stand in the JSON, so that a mistake can
-// be named. A form reads the fields of its own spelling.
+// parameters holds the values as they stand in the JSON, so that a mistake can be named.
+// Each form reads the fields of its own spelling.
 type parameters struct {
 	AppID, OpenID                       value
 	JSONString, JSONSignature           value
@@ -30,7 +30,7 @@ type parameters struct {
 	Explain                             bool
 }
 
-// member keeps a member of the question, if it is of interest.
+// member keeps a member of the request that the call reads.
 func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 	switch string(name) {
 	case "appid":
@@ -50,8 +50,8 @@ func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 	case purposeName:
 		return p.Purpose.read(dec)
 	case "explain":
-		// Only true asks for it. A question may have any other members, and WeChat would
-		// answer it.
+		// Only true has an effect. Any other value is ignored, as WeChat ignores unknown
+		// members.
 		p.Explain = dec.PeekKind() == 't'
 	default:
 		if isMisspelt(name) {
@@ -61,14 +61,14 @@ func (p *parameters) member(name []byte, dec *jsontext.Decoder) error {
 	return dec.SkipValue()
 }
 
-// question is a Request, and how its answer is wanted.
-type question struct {
+// parsedRequest is a Request, and how its response is wanted.
+type parsedRequest struct {
 	Request
-	// explain asks for the hint in the answer's message.
+	// explain asks for the hint in the response's message.
 	explain bool
 }
 
-// value is a string, or the kind of what stands in its place: 0 if nothing does.
+// value is a string, or the kind of another JSON value; 0 if there is none.
 type value struct {
 	kind jsontext.Kind
 	text string
@@ -89,56 +89,56 @@ func (v *value) read(dec *jsontext.Decoder) error {
 	return err
 }
 
-// parse reads a question. Fields it does not know are allowed: the platform adds
-// userInfo to an event. But one that names another call, as an enrolment does where
-// none is possible, is not read as a question. openid may come out empty, for the caller's own.
-func (s spelling) parse(body []byte) (question, *Error) {
+// parse reads a request. Unknown fields are allowed: the platform adds userInfo to an
+// event. But one that names another call is refused, such as an enrolment where none is
+// possible. openid may be empty, for the caller's own.
+func (s spelling) parse(body []byte) (parsedRequest, *Error) {
 	if len(body) > MaxBody {
-		return question{}, invalid("the request has %d bytes, at most %d are read", len(body), MaxBody)
+		return parsedRequest{}, invalid("the request has %d bytes, at most %d are read", len(body), MaxBody)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return question{}, invalid("no request was found: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
+		return parsedRequest{}, invalid("no request was found: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
 	}
 	var p parameters
 	var syntax *jsontext.SyntacticError
 	switch err, kind := jsonobject.Read(body, p.member), jsontext.Value(body).Kind(); {
 	case errors.As(err, &syntax):
-		return question{}, describe(body, syntax)
+		return parsedRequest{}, describe(body, syntax)
 	case err != nil, kind != '{':
-		return question{}, invalid("expected a JSON object with %s, %s and %s, not %s", s.openid, s.jsonString, s.jsonSignature, kindText(kind))
+		return parsedRequest{}, invalid("expected a JSON object with %s, %s and %s, not %s", s.openid, s.jsonString, s.jsonSignature, kindText(kind))
 	}
 
 	if p.Call.kind != 0 && p.Call.text != Name {
-		return question{}, invalid("the call in the request is not %s, and is not served here", Name)
+		return parsedRequest{}, invalid("the call in the request is not %s, and is not served here", Name)
 	}
 	text, signature := p.JSONString, p.JSONSignature
 	if s == snakeCase {
 		text, signature = p.SnakeJSONString, p.SnakeJSONSignature
 	}
 	if e := s.swapped(p.OpenID.text, text.text, signature.text); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	var r Request
 	var e *Error
 	if r.AppID, e = stringParameter("appid", p.AppID, MaxAppID); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	if r.OpenID, e = stringParameter(s.openid, p.OpenID, MaxOpenID); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	if r.JSONString, e = stringParameter(s.jsonString, text, MaxJSONString); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	if r.JSONSignature, e = stringParameter(s.jsonSignature, signature, MaxJSONSignature); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	if e := s.check(r, body); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
 	if r.Purpose, e = p.Purpose.parse(); e != nil {
-		return question{}, e
+		return parsedRequest{}, e
 	}
-	return question{r, p.Explain}, nil
+	return parsedRequest{r, p.Explain}, nil
 }
 
 // stringParameter decodes one parameter. An absent one is the empty string.
@@ -156,8 +156,8 @@ func stringParameter(name string, v value, limit int) (string, *Error) {
 	return v.text, nil
 }
 
-// describe names the mistake in a body that is not JSON as RFC 8259 and I-JSON
-// have it. It quotes nothing of the body but names of our own parameters.
+// describe names the mistake in a body that breaks RFC 8259 or I-JSON. It quotes nothing of
+// the body but names of our own parameters.
 func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	switch {
 	case errors.Is(syntax, jsontext.ErrDuplicateName):
@@ -184,8 +184,8 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 	}
 }
 
-// isUTF16 reports whether body begins as a text of two bytes a character does: with a
-// byte order mark, or with a brace and a zero byte on one side of it.
+// isUTF16 reports whether body begins as UTF-16 does. That is with a byte order mark, or
+// with a brace and a zero byte on one side of it.
 func isUTF16(body []byte) bool {
 	for _, begin := range []string{"\xff\xfe", "\xfe\xff", "{\x00", "\x00{"} {
 		if bytes.HasPrefix(body, []byte(begin)) {

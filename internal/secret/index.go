@@ -6,18 +6,18 @@ import (
 	"crypto/sha256"
 )
 
-// Index finds what belongs to a secret that somebody presents. It keeps digests under a
-// key of its own: finding takes one hash, however many secrets there are, and how long it
-// takes says nothing of them but that none is longer than what is refused for its length.
-// It is filled before the first use, and may then be used concurrently. The zero Index is
-// not usable; see [NewIndex].
+// Index maps secrets to values, for lookups with a presented text. It keeps digests under a
+// key of its own: a lookup takes one hash, however many secrets there are. The time of a
+// lookup tells nothing of the secrets, except that none is as long as a text that is
+// refused for its length. Fill it before its first use; then it is safe for concurrent use.
+// The zero Index is not usable; see [NewIndex].
 type Index[T any] struct {
 	key     [sha256.Size]byte
 	values  map[[sha256.Size]byte]T
 	longest int
 }
 
-// minLongest is the length in bytes up to which everything that is presented is hashed.
+// minLongest is the length in bytes up to which every presented text is hashed.
 const minLongest = 256
 
 // NewIndex makes an empty Index.
@@ -27,8 +27,8 @@ func NewIndex[T any]() *Index[T] {
 	return i
 }
 
-// Add puts a secret in. The absent secret belongs to nothing. If the secret is there
-// already, Add changes nothing and returns what it belongs to.
+// Add adds a secret with its value. The absent secret is ignored. If the secret is there
+// already, Add changes nothing and returns its value.
 func (i *Index[T]) Add(s Text, value T) (before T, found bool) {
 	if s.IsZero() {
 		return before, false
@@ -42,8 +42,8 @@ func (i *Index[T]) Add(s Text, value T) (before T, found bool) {
 	return before, found
 }
 
-// Find returns what belongs to a secret that somebody presents. A text that is longer
-// than every secret is refused without a look.
+// Find returns the value of a presented secret. A text that is longer than every secret is
+// refused without hashing.
 func (i *Index[T]) Find(presented string) (value T, found bool) {
 	if len(presented) > i.longest || presented == "" {
 		return value, false

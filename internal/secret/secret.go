@@ -1,10 +1,9 @@
 // Package secret keeps credentials out of everything that is printed.
 //
-// An AppSecret, an access_token or a client secret is a [Text] from the moment
-// it enters the program. However a Text is printed (any verb of fmt, slog,
-// encoding/json, alone or deep inside another value) the output is
-// "[redacted]" or a pointer, never the secret. Only [Text.Reveal] gives it
-// back, so a search for Reveal finds every place where a secret leaves.
+// An AppSecret, an access_token or a client secret is a [Text] from the moment it enters
+// the program. A Text prints as "[redacted]" or a pointer, never as the secret. That holds
+// for any verb of fmt, slog and encoding/json, alone or deep inside another value. Only
+// [Text.Reveal] returns it, so a search for Reveal finds every place where a secret leaves.
 package secret
 
 import (
@@ -19,20 +18,20 @@ const redacted = "[redacted]"
 
 // Text is a secret text. The zero Text is the absent secret.
 //
-// The content sits behind a pointer because fmt does not ask an unexported
-// field of a foreign struct how it wants to be printed; what it prints there is
-// an address. (Of a pointer to a struct or an array, it may print what is there.)
+// The content sits behind a pointer: for an unexported field of a foreign struct fmt calls
+// no Formatter, and prints an address. (If it prints a pointer to a struct or an array, it
+// may print the content.)
 type Text struct {
 	content *string // the Digest of the secret, then the secret
 }
 
-// Digest stands for a text that somebody presents, to be compared with many secrets.
+// Digest is the hash of a presented text, to be compared with many secrets.
 type Digest [sha256.Size]byte
 
 // DigestOf returns the Digest of a text.
 func DigestOf(presented string) Digest { return sha256.Sum256([]byte(presented)) }
 
-// New makes a Text of s; the empty string makes the zero Text.
+// New returns a Text of s; the zero Text for the empty string.
 func New(s string) Text {
 	if s == "" {
 		return Text{}
@@ -42,7 +41,7 @@ func New(s string) Text {
 	return Text{&content}
 }
 
-// Reveal returns the secret itself, to be sent to the one it is meant for.
+// Reveal returns the secret itself, to be sent to its recipient.
 func (t Text) Reveal() string {
 	if t.content == nil {
 		return ""
@@ -53,15 +52,15 @@ func (t Text) Reveal() string {
 // IsZero reports whether there is no secret.
 func (t Text) IsZero() bool { return t.content == nil }
 
-// Equal reports whether both hold the same secret, in a time that tells
-// nothing about where or in length they differ.
+// Equal reports whether both hold the same secret. Its time does not depend on where or in
+// length they differ.
 func (t Text) Equal(other Text) bool { return !other.IsZero() && t.HasDigest(other.digest()) }
 
-// Matches is Equal with a text that somebody presents. The absent secret
-// matches nothing, not even the empty text.
+// Matches is Equal with a presented text. The absent secret matches nothing, not even the
+// empty text.
 func (t Text) Matches(presented string) bool { return t.HasDigest(DigestOf(presented)) }
 
-// HasDigest is Matches with the Digest of the text. It hashes nothing.
+// HasDigest is Matches with the Digest of the text, without hashing.
 func (t Text) HasDigest(presented Digest) bool {
 	if t.IsZero() {
 		return false
@@ -70,7 +69,7 @@ func (t Text) HasDigest(presented Digest) bool {
 	return subtle.ConstantTimeCompare(own[:], presented[:]) == 1
 }
 
-// digest returns the Digest of t, which is there.
+// digest returns the Digest of t, which is not zero.
 func (t Text) digest() Digest { return Digest([]byte((*t.content)[:sha256.Size])) }
 
 // Format implements [fmt.Formatter], so that no verb reaches the content.
@@ -79,12 +78,12 @@ func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue implements [slog.LogValuer].
 func (t Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText implements [encoding.TextMarshaler], which every JSON package
-// asks before it looks inside.
+// MarshalText implements [encoding.TextMarshaler], which every JSON package calls before it
+// looks inside.
 func (t Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]: configuration is read
-// straight into a Text.
+// UnmarshalText implements [encoding.TextUnmarshaler]: configuration is parsed straight
+// into a Text.
 func (t *Text) UnmarshalText(text []byte) error {
 	*t = New(string(text))
 	return nil

@@ -8,19 +8,19 @@ import (
 	"sotercall/internal/upstream/awssdk"
 )
 
-// Failure says why a secret could not be read, in words of ours that a stranger may
-// read: the variable and the kind of failure.
+// Failure says why a secret could not be read, in words that a stranger may read: the
+// variable and the kind of failure.
 type Failure struct {
 	text   string
 	detail string
 	cause  error
 }
 
-// Error implements error, without anything that AWS said.
+// Error implements error, without any text of AWS.
 func (f *Failure) Error() string { return f.text }
 
-// Detail returns Error with what AWS said, which names the account, the role and the
-// secret: for the log only.
+// Detail returns Error with AWS's text, which names the account, the role and the secret:
+// for the log only.
 func (f *Failure) Detail() string {
 	if f.detail == "" {
 		return f.text
@@ -28,12 +28,12 @@ func (f *Failure) Detail() string {
 	return f.text + ": " + f.detail
 }
 
-// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the reply.
+// Is makes a timeout recognisable. There is no Unwrap, because the cause quotes the reply.
 func (f *Failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
-// words returns the kind of a failure, which tells who has to do what (AWS Secrets
-// Manager API Reference, GetSecretValue, "Errors"), and what AWS said.
-func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
+// describe returns the kind of a failure, which says what to fix (AWS Secrets Manager API
+// Reference, GetSecretValue, "Errors"), and AWS's text.
+func (s *Secrets) describe(ctx context.Context, err error) (kind, detail string) {
 	refusal, refused := awssdk.RefusalOf(err, &s.redact)
 	switch {
 	case refused:
@@ -48,7 +48,7 @@ func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
 	return kind, awssdk.Words(ctx, err, &s.redact)
 }
 
-// kindOf words a refusal, without its message.
+// kindOf returns the kind of a refusal, without its message.
 func kindOf(r awssdk.Refusal) string {
 	switch r.Code {
 	case "ResourceNotFoundException":

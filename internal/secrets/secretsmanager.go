@@ -1,10 +1,10 @@
 // Package secrets reads the secrets of a function from AWS Secrets Manager.
 //
-// A secret in an environment variable is read by whoever may look at the function's
-// configuration. So each variable NAME of [secret.Variables] has a twin, NAME_ARN, that
-// says where the secret is kept instead: in its whole text. The function reads it
-// when it starts, with the rights of its own role, and again after some time, so
-// that a rotated secret reaches it without a deployment.
+// Anybody with access to a function's configuration can read a secret in an environment
+// variable. So each variable NAME of [secret.Variables] has a twin, NAME_ARN, with the ARN
+// of a secret: its whole text is the value. The function reads it at the start, with the
+// rights of its own role, and again after some time. So a rotated secret reaches it without
+// a deployment.
 package secrets
 
 import (
@@ -28,45 +28,46 @@ import (
 const (
 	// Life is how long a secret is used before it is read again.
 	Life = 5 * time.Minute
-	// timeout bounds the reading of all secrets while there are none; later, with
-	// those from before at hand, laterTimeout does.
+	// timeout bounds the reading of all secrets while there are none. laterTimeout bounds
+	// it later, when earlier ones are at hand.
 	timeout      = 3 * time.Second
 	laterTimeout = time.Second
-	// pause is for how long nobody tries again what has failed; laterPause is the same
-	// with secrets at hand.
+	// pause is the minimum time between a failure and the next attempt; laterPause is the
+	// same with secrets at hand.
 	pause      = time.Second
 	laterPause = 30 * time.Second
 )
 
-// Secrets are those of one function. They may be used concurrently. Make them with
-// [Open].
+// Secrets are those of one function. They are safe for concurrent use. Use [Open] to make
+// them.
 type Secrets struct {
-	arns   map[string]string // by the variable that the secret goes into
+	arns   map[string]string // by the secret's variable
 	aws    *awssdk.Client
 	client *sdk.Client
 	redact redact.Redactor
 	now    func() time.Time
 
-	reading chan struct{} // holds one while a call reads
+	reading chan struct{} // has an element while a call reads
 
-	mu      sync.Mutex
-	texts   map[string]secret.Text // guarded by mu, as all below; by ARN
-	values  map[string]string      // by variable; never changed, only replaced; nil before the first success
-	version int                    // of values; 0 before the first success
-	err     error                  // of the last attempt
-	at      time.Time              // when that was; zero makes the next call read
+	mu    sync.Mutex
+	texts map[string]secret.Text // guarded by mu, as all that follows; by ARN
+	// by variable; never changed, only replaced; nil before the first success
+	values  map[string]string
+	version int       // of values; 0 before the first success
+	err     error     // of the last attempt
+	at      time.Time // the time of that; zero makes the next call read
 }
 
-// arn is that of a secret (AWS Secrets Manager, "Actions, resources, and condition
-// keys"), with the partition and the region. Its name may stand without the six
-// characters that Secrets Manager adds. Who needs none does not pay for it.
+// arn matches the ARN of a secret (AWS Secrets Manager, "Actions, resources, and condition
+// keys"), with the partition and the region. Its name may lack the six characters that
+// Secrets Manager adds. Compiled on first use: most functions have no ARN.
 var arn = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
 })
 
-// Open implements [secret.OpenVault]. Package
-// awssdk finds the credentials and the endpoint; each secret is read in the region of its
-// ARN. now is the clock. Nothing is read yet.
+// Open implements [secret.OpenVault]. Package awssdk finds the credentials and the
+// endpoint; each secret is read in the region of its ARN. now is the clock. Open reads
+// nothing yet.
 //
 // The error names each variable that cannot be used, and holds no value.
 func Open(environment map[string]string, now func() time.Time) (secret.Vault, error) {
@@ -101,13 +102,13 @@ func Open(environment map[string]string, now func() time.Time) (secret.Vault, er
 	return &Secrets{arns: arns, aws: configured, client: client, now: now, reading: make(chan struct{}, 1)}, nil
 }
 
-// Values returns the secrets by the variables that they go into, and their version,
-// which grows by one when any of them has changed. The map must not be changed.
+// Values returns the secrets by their variables, and their version, which grows by one when
+// any of them has changed. The map must not be changed.
 //
-// When it is time to read, one call reads for all, within the time of ctx: calls that
-// come meanwhile get the secrets of before at once, or wait if there are none. Without
-// secrets, the error says why. With secrets of before, only the call that failed to
-// read anew gets an error. It names the variable, and holds no secret.
+// If a reading is due, one call reads for all, within the time of ctx. Concurrent calls get
+// the earlier secrets at once, or wait if there are none. Without secrets, the error says
+// why. With earlier secrets, only the call whose reading failed gets an error. It names the
+// variable, and holds no secret.
 func (s *Secrets) Values(ctx context.Context) (values map[string]string, version int, err error) {
 	values, version, err, due := s.last()
 	if !due {
@@ -134,7 +135,7 @@ func (s *Secrets) Values(ctx context.Context) (values map[string]string, version
 	return values, version, err
 }
 
-// last returns what the last attempt has left, and whether it is due again.
+// last returns the result of the last attempt, and whether the next is due.
 func (s *Secrets) last() (values map[string]string, version int, err error, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,12 +146,13 @@ func (s *Secrets) last() (values map[string]string, version int, err error, due 
 	case s.err != nil:
 		wait = laterPause
 	}
-	since := s.now().Round(0).Sub(s.at) // by the clock on the wall: a frozen function's other one stands still
+	// by the wall clock: a frozen function's monotonic clock stands still
+	since := s.now().Round(0).Sub(s.at)
 	return s.values, s.version, err, s.at.IsZero() || since < 0 || since >= wait
 }
 
-// Prepare reads the secrets before a call needs them; calls of Values wait for it. If
-// it fails, the next one reads at once.
+// Prepare reads the secrets before a call needs them; calls of Values wait for it. If it
+// fails, the next one reads at once.
 func (s *Secrets) Prepare(ctx context.Context) error {
 	s.reading <- struct{}{}
 	defer func() { <-s.reading }()
@@ -163,13 +165,13 @@ func (s *Secrets) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Close implements [io.Closer]. No call is under way, and none follows.
+// Close implements [io.Closer]. No call may be under way or follow.
 func (s *Secrets) Close() error {
 	s.aws.Close()
 	return nil
 }
 
-// read reads all secrets. s.reading is held.
+// read reads all secrets. The caller holds s.reading.
 func (s *Secrets) read(ctx context.Context) error {
 	s.mu.Lock()
 	limit := timeout
@@ -195,7 +197,8 @@ func (s *Secrets) read(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err = err; err == nil || caller.Err() == nil { // a caller without time left says nothing about the server
+	// a caller without time left says nothing about the server
+	if s.err = err; err == nil || caller.Err() == nil {
 		s.at = s.now().Round(0)
 	}
 	if err == nil && !maps.EqualFunc(s.texts, texts, secret.Text.Equal) {
@@ -212,10 +215,11 @@ func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 		o.Region = arn().FindStringSubmatch(where)[2]
 	})
 	if err != nil {
-		text, detail := s.words(ctx, err)
+		text, detail := s.describe(ctx, err)
 		return secret.Text{}, &Failure{text: name + secret.Suffix + ": " + text, detail: detail, cause: err}
 	}
-	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n") // what an editor, or a terminal, puts at the end
+	// editors and terminals append line ends
+	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n")
 	switch {
 	case text == "":
 		return secret.Text{}, errors.New(name + secret.Suffix + ": the secret has no text")

@@ -7,30 +7,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Answer is what a resultJSON says to whoever issued the challenge and leaves the
-// signature to another judge. Nothing in it is to be believed before that judge
-// found the signature genuine.
+// Answer is what a resultJSON tells its challenge's issuer when another party judges the
+// signature. Trust none of it before that party has found the signature genuine.
 type Answer struct {
 	Raw     string // the challenge, as the Mini Program passed it; never empty
 	CPUID   string // cpu_id, the device; "" if Uncounted
 	Counter uint64 // grows with every signature on the device; 0 if Uncounted
 
-	// Uncounted says why the text does not tell which device has counted how far;
-	// nil if it does.
+	// Uncounted says why the text does not name its device and the device's counter; nil if
+	// it does.
 	Uncounted error
 }
 
-// ParseAnswer reads a resultJSON of any size. WeChat signs for phones that nobody
-// here has seen, so that only raw must be readable: a string in a JSON object, in
-// UTF-8, with unique names. All other members may have any name and any value,
-// nested ones included, or be absent. Unescaped control characters in values are
-// let pass, as by [ParseResult]. A text that ParseResult accepts has the same raw,
-// cpu_id and counter here.
+// ParseAnswer reads a resultJSON of any size. Only raw must be readable, because WeChat
+// signs for phones that nobody here has seen. It is a string in a JSON object, in UTF-8,
+// with unique names. All other members may be absent, or have any name and any value,
+// nested ones included. As by [ParseResult], unescaped control characters in values are
+// accepted. For a text that ParseResult accepts, both return the same raw, cpu_id and
+// counter.
 //
-// What could be read in two ways is refused: a duplicate name, a name that differs
-// from raw by case alone, a control character in a name, half a surrogate pair,
-// anything after the object. The error is ErrMalformed, and the Answer with it is
-// the zero one.
+// A text with two readings is refused: duplicate names, a spelling of raw in another case,
+// control characters in names, lone surrogates, trailing text. The error is
+// ErrMalformed, and the Answer with it is zero.
 func ParseAnswer(jsonString string) (Answer, error) {
 	var r answerReader
 	if err := readFlat(escapeControls([]byte(jsonString)), &r); err != nil {
@@ -46,7 +44,7 @@ func ParseAnswer(jsonString string) (Answer, error) {
 type answerReader struct {
 	answer Answer
 	device identity
-	odd    error // what is the first to be wrong with cpu_id or counter
+	odd    error // the first mistake in cpu_id or counter
 }
 
 func (r *answerReader) member(name []byte, value jsontext.Token) error {
@@ -80,14 +78,14 @@ func (r *answerReader) nested(name []byte, dec *jsontext.Decoder) error {
 	return dec.SkipValue()
 }
 
-// note keeps what is wrong with a member that is not needed.
+// note records a mistake in a member that is not required.
 func (r *answerReader) note(name []byte, err error) {
 	if err != nil && r.odd == nil {
 		r.odd = fmt.Errorf("%q %w", name, err)
 	}
 }
 
-// count settles who has counted how far.
+// count sets the device and its counter.
 func (r *answerReader) count() {
 	switch {
 	case r.odd != nil:

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxASK is the most bytes an ASK's JSON may have; the certificate form of real
-// devices has about 7 KiB.
+// maxASK bounds an ASK's JSON, in bytes; the certificate form of real devices has about 7
+// KiB.
 const maxASK = 16 << 10
 
 // ASK is what a device exported about the ASK of one app.
@@ -28,16 +28,15 @@ type ASK struct {
 
 // ParseASK reads an ASK's JSON in either of its forms.
 //
-// The plain form has the members of an AuthKey and goes by the rules of
-// [ParseAuthKey]. Who signed it only Tencent can tell.
+// The plain form has the members of an AuthKey and goes by the rules of [ParseAuthKey].
+// Only Tencent can tell which device signed it.
 //
-// The certificate form (SOTER 2.0, Huawei) has certs: leaf, device, CA and
-// root, each one PEM block and nothing else, with or without an end of line
-// after it. The key is the leaf's, and the identity stands in the leaf's key
-// description, as its attestationChallenge. Members beside certs are copies
-// that the client adds without a signature; they are never used. The device
-// certificate must have signed the leaf (PKCS #1 v1.5, SHA-256); the rest of
-// the chain and all dates are left to verify_ask.
+// The certificate form (SOTER 2.0, Huawei) has certs: leaf, device, CA and root. Each is
+// one PEM block and nothing else, with or without an end of line after it. The key is the
+// leaf's. The identity stands in the leaf's key description, as its attestationChallenge.
+// Members beside certs are copies that the client adds without a signature; they are never
+// used. The device certificate must have signed the leaf (PKCS #1 v1.5, SHA-256).
+// verify_ask checks the rest of the chain and all dates.
 //
 // The errors are ErrMalformed, ErrWeakKey and, for the leaf, ErrWrongSignature.
 func ParseASK(askJSON []byte) (ASK, error) {

@@ -10,8 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxAuthKey is the most bytes an AuthKey's JSON may have; those of real
-// devices have 555 and 576.
+// maxAuthKey bounds an AuthKey's JSON, in bytes; those of real devices have 555 and 576.
 const maxAuthKey = 8 << 10
 
 // AuthKey is what a device exported about one of its AuthKeys.
@@ -23,13 +22,12 @@ type AuthKey struct {
 	Salt    Salt       // of the ASK's signature over this export; a resultJSON announces its own
 }
 
-// ParseAuthKey reads an AuthKey's JSON without judging its signature: pub_key,
-// cpu_id, uid, counter and rsa_pss_saltlen, under the rules of [ParseResult]. A
-// name that differs from these in case only is refused.
+// ParseAuthKey reads an AuthKey's JSON without judging its signature: pub_key, cpu_id, uid,
+// counter and rsa_pss_saltlen, under the rules of [ParseResult]. A name that differs from
+// these in case only is refused.
 //
-// One departure from JSON is let pass: unescaped line feeds in the value of
-// pub_key. Huawei devices write and sign them so (hw_auth_key_json.txt of
-// Tencent's server-sample).
+// One departure from JSON is accepted: unescaped line feeds in the value of pub_key. Huawei
+// devices write and sign them so (hw_auth_key_json.txt of Tencent's server-sample).
 //
 // The errors are ErrMalformed and ErrWeakKey.
 func ParseAuthKey(authKeyJSON []byte) (AuthKey, error) {
@@ -44,15 +42,15 @@ func ParseAuthKey(authKeyJSON []byte) (AuthKey, error) {
 	return AuthKey{Key: key, CPUID: r.cpuID, UID: r.uid, Counter: r.counter, Salt: r.salt}, nil
 }
 
-// VerifyAuthKey checks an AuthKey at registration: the signature by the ASK
-// over the bytes of authKeyJSON, with the salt length that they announce, and
-// that both keys come from one device (cpu_id) and one app (uid), the AuthKey
-// after the ASK (counter). The signature is the raw one, 256 bytes.
+// VerifyAuthKey checks an AuthKey at registration. The ASK must have signed the bytes of
+// authKeyJSON, with the salt length that they announce. Both keys must come from one device
+// (cpu_id) and one app (uid), and the AuthKey's counter must be above the ASK's. The
+// signature is the raw one, 256 bytes.
 //
-// This proves that whoever holds the ASK made the AuthKey, and nothing about
-// hardware: emulators write consistent chains. Only Tencent can judge the ASK
-// (POST /cgi-bin/soter_3rdapp/verify_ask), so hand in one that it accepted. The
-// AuthKeys of Mini Programs stay with WeChat and cannot be checked here.
+// This proves that the holder of the ASK made the AuthKey, and nothing about hardware:
+// emulators write consistent chains. Only Tencent can judge the ASK (POST
+// /cgi-bin/soter_3rdapp/verify_ask), so pass one that it accepted. The AuthKeys of Mini
+// Programs stay with WeChat and cannot be checked here.
 //
 // The errors are ErrMalformed, ErrWeakKey, ErrWrongSignature and ErrMismatch.
 func VerifyAuthKey(ask ASK, authKeyJSON, signature []byte) (AuthKey, error) {
@@ -88,9 +86,9 @@ func readKey(text []byte, limit int, r memberReader) error {
 	return readFlat(escapeLineFeeds(text), exactNames{r})
 }
 
-// exactNames refuses a member whose name differs from one of ours in case only.
-// Another name is nobody's and passed over; but of "Pub_Key" many parsers make
-// pub_key, encoding/json among them, and would see a second key.
+// exactNames refuses a member whose name differs from one of ours in case only. Other
+// unknown names are ignored. But many parsers, encoding/json among them, read "Pub_Key" as
+// pub_key, and would see a second key.
 type exactNames struct{ memberReader }
 
 func (r exactNames) member(name []byte, value jsontext.Token) error {
@@ -120,8 +118,8 @@ var pubKeyMember = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`"pub_key"\s*:\s*("(?:[^"\\]|\\.)*")`)
 })
 
-// escapeLineFeeds makes JSON of a text whose only fault are line feeds in the
-// value of pub_key. Its answer is for parsing; what was signed is text.
+// escapeLineFeeds makes JSON of a text whose only fault is line feeds in the value of
+// pub_key. Parse its result, but verify the signature over text.
 func escapeLineFeeds(text []byte) []byte {
 	at := pubKeyMember().FindSubmatchIndex(text)
 	if at == nil {
@@ -143,7 +141,7 @@ func (r *keyReader) member(name []byte, value jsontext.Token) error {
 	return r.identity.member(name, value)
 }
 
-// plainForm settles what was read and answers the key in pub_key.
+// plainForm checks the members that were read and returns the key in pub_key.
 func (r *keyReader) plainForm() (*PublicKey, error) {
 	if r.pubKey == "" {
 		return nil, fmt.Errorf("%w: pub_key is missing or empty", ErrMalformed)

@@ -15,32 +15,30 @@ import (
 
 // memberReader takes the members of a JSON object one by one.
 type memberReader interface {
-	// member takes a string, a number or a literal. Neither argument is good
-	// after it returned.
+	// member takes a string, a number or a literal. Neither argument may be used after it
+	// returned.
 	member(name []byte, value jsontext.Token) error
 
-	// nested reads an object or an array off dec, or refuses it.
+	// nested reads an object or an array from dec, or refuses it.
 	nested(name []byte, dec *jsontext.Decoder) error
 }
 
-// readFlat reads text as exactly one JSON object. Duplicate names, invalid
-// UTF-8 and trailing data are refused by jsontext's defaults.
+// readFlat reads text as exactly one JSON object. By jsontext's defaults, duplicate names,
+// invalid UTF-8 and trailing data are errors.
 func readFlat(text []byte, r memberReader) error {
 	if jsontext.Value(text).Kind() != '{' {
 		return errors.New("want a JSON object")
 	}
 	err := jsonobject.Read(text, flatObject{r}.read)
-	// Unmarshal names the Go type around our own reasons, which tells a caller
-	// nothing.
+	// Unmarshal wraps our reasons in the Go type's name, which is of no use to a caller.
 	if semantic := (*json.SemanticError)(nil); errors.As(err, &semantic) && semantic.Err != nil {
 		return semantic.Err
 	}
 	return err
 }
 
-// checkName refuses a name that some reader takes for one of the known names and
-// another does not: readers that ignore case are common (encoding/json is one), and
-// so are those for which a text ends at a control character.
+// checkName refuses a name that some readers take for a known name and others do not. Many
+// readers ignore case (encoding/json is one), and some end a text at a control character.
 func checkName(name []byte, known ...string) error {
 	if hasControl(name) {
 		return errors.New("has a control character in its name")
@@ -57,9 +55,9 @@ func hasControl(text []byte) bool { return slices.ContainsFunc(text, isControl[b
 
 func isControl[C byte | rune](c C) bool { return c < 0x20 }
 
-// escapeControls makes JSON of a text whose only fault are control characters in
-// strings. Its answer is for parsing; what was signed is text. A control character
-// after a backslash stays: no escape means it, and JSON refuses it.
+// escapeControls makes JSON of a text whose only fault is control characters in strings.
+// Parse its result, but verify the signature over text. A control character after a
+// backslash stays as it is: there is no escape for it, and JSON refuses it.
 func escapeControls(text []byte) []byte {
 	if !hasControl(text) {
 		return text
@@ -111,7 +109,7 @@ func (o flatObject) read(name []byte, dec *jsontext.Decoder) error {
 	return nil
 }
 
-// identity is what every SOTER text says of its device.
+// identity holds what every SOTER text says of its device.
 type identity struct {
 	cpuID, uid string
 	counter    uint64
@@ -136,8 +134,7 @@ func (id *identity) nested([]byte, *jsontext.Decoder) error {
 	return errors.New("is nested, want a flat object")
 }
 
-// complete asks for the members that no SOTER text goes without, and settles
-// the salt.
+// complete refuses a text without the members that every SOTER text has, and sets the salt.
 func (id *identity) complete() error {
 	switch {
 	case isNoCPUID(id.cpuID):
@@ -152,8 +149,8 @@ func (id *identity) complete() error {
 	return nil
 }
 
-// isNoCPUID: zeros mark software that plays SOTER (DuckDetector,
-// SoterAbuseAnalyzerTest).
+// isNoCPUID reports whether a cpu_id has only zeros, as software that imitates SOTER writes
+// it (DuckDetector, SoterAbuseAnalyzerTest).
 func isNoCPUID(text string) bool { return strings.Trim(text, "0-") == "" }
 
 func readString(target *string, value jsontext.Token) error {
@@ -164,7 +161,7 @@ func readString(target *string, value jsontext.Token) error {
 	return nil
 }
 
-// readUID takes a number too, which the certificate form and emulators send.
+// readUID reads a string or a number: the certificate form and emulators send numbers.
 func readUID(value jsontext.Token) (string, error) {
 	switch value.Kind() {
 	case '"':
@@ -190,7 +187,7 @@ func readCounter(value jsontext.Token) (uint64, error) {
 	return n, err
 }
 
-// parseWhole reads the one decimal form of a uint64: no sign, no fraction, no
+// parseWhole reads the only accepted form of a uint64: decimal, no sign, no fraction, no
 // exponent and no leading zero.
 func parseWhole(text string) (uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)

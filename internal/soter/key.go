@@ -17,13 +17,13 @@ const (
 	keyBits     = 2048
 	keyExponent = 65537
 
-	// maxKeyText is far above the 451 bytes of a real key in PEM, and far below
-	// what would make a modulus expensive.
+	// maxKeyText bounds the text of a key. A real key in PEM has 451 bytes; a modulus that
+	// is expensive to check has far more than 2048.
 	maxKeyText = 2048
 )
 
-// PublicKey is an ASK or AuthKey: RSA-2048 with exponent 65537. It is made by
-// ParsePublicKey or NewPublicKey, never changes, and is safe for concurrent use.
+// PublicKey is an ASK or AuthKey: RSA-2048 with exponent 65537. ParsePublicKey and
+// NewPublicKey return it. It is immutable and safe for concurrent use.
 type PublicKey struct {
 	rsa rsa.PublicKey
 	der []byte // the canonical SPKI
@@ -72,19 +72,18 @@ var smallPrimes = sync.OnceValue(func() *big.Int {
 	return product
 })
 
-// ParsePublicKey reads an RSA key as SubjectPublicKeyInfo: PEM, the base64 body
-// of a PEM alone, or DER, with blanks and empty lines around the text. PEM is
-// one block and nothing else; its base64 may be one long line. Its label may be
-// any, because keys in the field are labelled CERTIFICATE, with four dashes at
-// the end (hw_ask.pem of Tencent's server-sample). A key marked id-RSASSA-PSS is
-// taken if it states no parameters.
+// ParsePublicKey reads an RSA key as SubjectPublicKeyInfo: PEM, the base64 body of a PEM
+// alone, or DER, with blanks and empty lines around the text. PEM is one block and nothing
+// else; its base64 may be one long line. Any label is accepted: keys in the field are
+// labelled CERTIFICATE, with four dashes at the end (hw_ask.pem of Tencent's
+// server-sample). A key marked id-RSASSA-PSS is accepted if it states no parameters.
 //
 // The errors are ErrMalformed and ErrWeakKey.
 func ParsePublicKey(data []byte) (*PublicKey, error) {
 	if len(data) > maxKeyText {
 		return nil, fmt.Errorf("public key: %w: has %d bytes, want at most %d", ErrMalformed, len(data), maxKeyText)
 	}
-	if len(data) > 1 && data[0] == 0x30 && data[1] >= 0x80 { // a long SEQUENCE, and no text
+	if len(data) > 1 && data[0] == 0x30 && data[1] >= 0x80 { // a long SEQUENCE, not text
 		return parseSPKI(data)
 	}
 	der, err := unarmour(data)
@@ -121,8 +120,7 @@ var (
 	oidRSASSAPSS     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 )
 
-// parseSPKI does by itself what x509.ParsePKIXPublicKey would do, because that
-// one does not know id-RSASSA-PSS.
+// parseSPKI replaces x509.ParsePKIXPublicKey, which does not know id-RSASSA-PSS.
 func parseSPKI(der []byte) (*PublicKey, error) {
 	var info subjectPublicKeyInfo
 	rest, err := asn1.Unmarshal(der, &info)
@@ -140,7 +138,7 @@ func parseSPKI(der []byte) (*PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("public key: %w: %w", ErrMalformed, err)
 	}
-	// encoding/asn1 passes over surplus elements; a key has one form only.
+	// encoding/asn1 ignores surplus elements; a key must have exactly one encoding.
 	info.PublicKey.Bytes = x509.MarshalPKCS1PublicKey(key)
 	info.PublicKey.BitLength = 8 * len(info.PublicKey.Bytes)
 	if canonical, err := asn1.Marshal(info); err != nil || !bytes.Equal(canonical, der) {
@@ -149,13 +147,13 @@ func parseSPKI(der []byte) (*PublicKey, error) {
 	return NewPublicKey(key)
 }
 
-// PEM answers the key as SubjectPublicKeyInfo in PEM, the same text for the
-// same key, whatever form it was read from.
+// PEM returns the key as SubjectPublicKeyInfo in PEM: one text for one key, whatever form
+// it was read from.
 func (k *PublicKey) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der})
 }
 
-// Equal tells whether both are the same key.
+// Equal reports whether both are the same key.
 func (k *PublicKey) Equal(other *PublicKey) bool {
 	return other != nil && bytes.Equal(k.der, other.der)
 }

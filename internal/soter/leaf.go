@@ -13,10 +13,10 @@ import (
 // maxChain bounds the certificates of an ASK; real devices send four.
 const maxChain = 8
 
-// leaf is the certificate of an ASK. crypto/x509 refuses those of Huawei
-// devices ("invalid CRL distribution points": the extension is one zero byte),
-// and the leaf's issuer is not named as the device certificate's subject, so
-// x509 could not chain them either. Hence this reader of the few parts needed.
+// leaf is the certificate of an ASK. crypto/x509 refuses those of Huawei devices ("invalid
+// CRL distribution points": the extension is one zero byte). Nor could it chain them: the
+// leaf's issuer differs from the device certificate's subject. So leaf reads the few parts
+// that are needed.
 type leaf struct {
 	identity
 	key       *PublicKey
@@ -94,8 +94,8 @@ func parseLeaf(der []byte) (leaf, error) {
 	return leaf{identity: id, key: key, signed: cert.TBS.Raw, signature: cert.Signature.RightAlign()}, nil
 }
 
-// attestedIdentity reads what the device vouches for: the JSON that it was
-// given as attestation challenge.
+// attestedIdentity reads the identity that the device vouches for: the JSON in its
+// attestation challenge.
 func attestedIdentity(extensions []pkix.Extension) (identity, error) {
 	var value []byte
 	for _, extension := range extensions {

@@ -16,17 +16,17 @@ var (
 	errNotBase64   = errors.New("not base64 in lines, with its padding and nothing else")
 )
 
-// readPEM reads a text that is one PEM block and nothing else, with or without
-// an end of line after END.
+// readPEM reads a text that is one PEM block and nothing else, with or without an end of
+// line after END.
 //
-// encoding/pem passes over what stands before a block, and over a block that it
-// dislikes; Java's CertificateFactory takes the first BEGIN and what follows up
-// to the next dash, other readers take all lines without dashes. A text that
-// one of them would read differently is refused, so that every reader of an
-// accepted text sees the same bytes.
+// Readers of PEM differ. encoding/pem skips the text before a block, and any block that it
+// cannot read. Java's CertificateFactory takes the first BEGIN and what follows up to the
+// next dash. Other readers take all lines without dashes. A text that one of them would
+// read differently is refused, so that every reader of an accepted text sees the same
+// bytes.
 //
-// Lines end with LF or CRLF and may have any length. Four dashes do after a
-// label, see [ParsePublicKey].
+// Lines end with LF or CRLF and may have any length. Four dashes after a label are enough,
+// see [ParsePublicKey].
 func readPEM(text []byte) (label string, der []byte, err error) {
 	begin, rest, found := bytes.Cut(text, []byte("\n"))
 	if !found {
@@ -59,12 +59,12 @@ func pemLabel(line []byte, prefix string) (label string, ok bool) {
 	return string(name), ok && dashed && len(name) > 0
 }
 
-// readBase64 reads base64 in lines, none of which is empty.
+// readBase64 reads base64 in lines. No line may be empty.
 func readBase64(text []byte) ([]byte, error) {
 	compact := make([]byte, 0, len(text))
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-		if len(line) == 0 || bytes.IndexByte(line, '\r') >= 0 { // the decoder would pass over a CR
+		if len(line) == 0 || bytes.IndexByte(line, '\r') >= 0 { // the decoder would skip a CR
 			return nil, errNotBase64
 		}
 		compact = append(compact, line...)

@@ -7,12 +7,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxResult is the most bytes a resultJSON may have; those of real devices have
-// 105 to 576.
+// maxResult bounds a resultJSON, in bytes; those of real devices have 105 to 576.
 const maxResult = 8 << 10
 
-// Result is what a resultJSON says. Nothing in it is to be believed before
-// VerifyResult accepted the signature.
+// Result is the content of a resultJSON. Trust none of it before VerifyResult has accepted
+// the signature.
 type Result struct {
 	Raw     string // the challenge, as the Mini Program passed it
 	Counter uint64 // grows with every signature on the device, never 0
@@ -26,19 +25,18 @@ type Result struct {
 	Salt Salt // rsa_pss_saltlen; Salt20 if the device does not say
 }
 
-// ParseResult reads a resultJSON without judging its signature: a flat JSON
-// object of at most 8 KiB, in UTF-8, with exact and unique names. It must have
-// raw, counter, cpu_id and uid; names it does not know may carry any string,
-// number or literal, but none may differ from a known one by case alone. The
-// counter is a whole number above 0, also in quotes (older iOS). rsa_pss_saltlen
-// is absent, 20 or 32.
+// ParseResult reads a resultJSON without judging its signature: a flat JSON object of at
+// most 8 KiB, in UTF-8, with exact and unique names. It must have raw, counter, cpu_id and
+// uid. Unknown names may carry any string, number or literal, but none may differ from a
+// known one by case alone. The counter is a whole number above 0, also in quotes (older
+// iOS). rsa_pss_saltlen is absent, 20 or 32.
 //
-// One departure from JSON is let pass: unescaped control characters in the value
-// of a member. Some phones sign a fid that ends in the byte 0x00 (tee_n "uT_TEE",
-// WeChat developer forum, 0000e8de568d80b67e799ea5c5c800).
+// One departure from JSON is accepted: unescaped control characters in the value of a
+// member. Some phones sign a fid that ends in the byte 0x00 (tee_n "uT_TEE", WeChat
+// developer forum, 0000e8de568d80b67e799ea5c5c800).
 //
-// The error is ErrMalformed, and the Result with it is the zero one. This is the
-// reading for whoever judges the signature; where another does, see [ParseAnswer].
+// The error is ErrMalformed, and the Result with it is zero. Use ParseResult if you judge
+// the signature yourself; if another party does, see [ParseAnswer].
 func ParseResult[Text string | []byte](jsonString Text) (Result, error) {
 	var r resultReader
 	if err := r.read([]byte(jsonString)); err != nil {
@@ -66,7 +64,7 @@ func (r *resultReader) read(jsonString []byte) error {
 	return r.complete()
 }
 
-// resultNames are the members that Result tells.
+// resultNames are the members that Result has fields for.
 var resultNames = []string{"raw", "counter", "cpu_id", "uid", "fid", "tee_n", "tee_v", "fp_n", "fp_v", "rsa_pss_saltlen"}
 
 func (r *resultReader) member(name []byte, value jsontext.Token) error {

@@ -13,12 +13,12 @@ import (
 // Signature is an RSA-2048 signature, big-endian as RFC 8017 writes it.
 type Signature [256]byte
 
-// signatureText is how many characters of base64 a Signature takes.
+// signatureText is the length of a Signature in base64, in characters.
 const signatureText = 344
 
-// ParseSignature reads jsonSignature: standard base64 with padding, in exactly
-// 344 characters, canonical. Line breaks, blanks and the URL-safe alphabet are
-// refused. The error is ErrMalformed.
+// ParseSignature reads jsonSignature: standard base64 with padding, in exactly 344
+// characters, canonical. Line breaks, blanks and the URL-safe alphabet are errors. The
+// error is ErrMalformed.
 func ParseSignature(text string) (Signature, error) {
 	if len(text) != signatureText {
 		return Signature{}, fmt.Errorf("signature: %w: has %d characters, want %d of base64", ErrMalformed, len(text), signatureText)
@@ -27,13 +27,13 @@ func ParseSignature(text string) (Signature, error) {
 	// padding would make 258 bytes.
 	var decoded [signatureText / 4 * 3]byte
 	n, err := base64.StdEncoding.Strict().Decode(decoded[:], []byte(text))
-	if err != nil || n != len(Signature{}) { // fewer if it passed over line breaks
+	if err != nil || n != len(Signature{}) { // fewer if it skipped line breaks
 		return Signature{}, fmt.Errorf("signature: %w: %s", ErrMalformed, base64Damage(text))
 	}
 	return Signature(decoded[:n]), nil
 }
 
-// base64Damage words what usually befalls a signature on its way.
+// base64Damage names the usual damage to a signature in transit.
 func base64Damage(text string) string {
 	switch {
 	case strings.ContainsRune(text, ' '):
@@ -46,12 +46,11 @@ func base64Damage(text string) string {
 	return "is not canonical base64 of 256 bytes"
 }
 
-// Verify answers nil when sig is the key's RSASSA-PSS signature (SHA-256,
-// MGF1-SHA-256, salt of exactly the given length) over message, and
-// ErrWrongSignature when it is not. Any salt but Salt20 and Salt32 is
-// ErrMalformed.
+// Verify returns nil if sig is the key's signature over message, and ErrWrongSignature if
+// it is not. The scheme is RSASSA-PSS with SHA-256, MGF1-SHA-256 and a salt of exactly the
+// given length. Any salt but Salt20 and Salt32 is ErrMalformed.
 func (k *PublicKey) Verify(message []byte, sig Signature, salt Salt) error {
-	// To crypto/rsa a length of 0 means "any": it must not get there.
+	// crypto/rsa reads a length of 0 as "any".
 	if salt != Salt20 && salt != Salt32 {
 		return fmt.Errorf("%w: salt length %d, want 20 or 32", ErrMalformed, salt)
 	}
@@ -66,12 +65,12 @@ func (k *PublicKey) Verify(message []byte, sig Signature, salt Salt) error {
 	return nil
 }
 
-// VerifyResult parses what wx.startSoterAuthentication answered, resultJSON and
-// resultJSONSignature, and checks the signature over the bytes of jsonString
-// with the salt length that jsonString announces. It answers the zero Result
-// with ErrMalformed, before any arithmetic, or ErrWrongSignature.
+// VerifyResult parses what wx.startSoterAuthentication returned, resultJSON and
+// resultJSONSignature. It checks the signature over the bytes of jsonString, with the salt
+// length that jsonString announces. On an error the Result is zero: ErrMalformed, before
+// any arithmetic, or ErrWrongSignature.
 //
-// What remains to the caller: the challenge, the identity and the counter.
+// The caller must still check the challenge, the identity and the counter.
 func (k *PublicKey) VerifyResult(jsonString, jsonSignature string) (Result, error) {
 	sig, err := ParseSignature(jsonSignature)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"sotercall/internal/challenge"
 )
 
-// Items are what a Store keeps, by the names that the keys there have.
+// Items are the kinds of items in a Store, by the names in its keys.
 var Items = []string{"token", "challenge", "failures", "counter", "authkeys"}
 
-// failures is told of the items whose operations fail.
+// failures is called with each item whose operation fails.
 type failures func(item string)
 
-// of is told how an operation has ended. answers are the errors that are none: the store has
-// done what was asked of it. A call that was given up is none either.
+// of handles the result of an operation. answers are errors that are no failures: the store
+// has executed the operation. A call that was given up is no failure either.
 func (f failures) of(item string, err error, answers ...error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return

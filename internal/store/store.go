@@ -1,9 +1,9 @@
-// Package store is what all instances of a function share: access_tokens, consumed
-// challenges and counters, and AuthKeys of one's own.
+// Package store has the data that all instances of a function share: access_tokens,
+// consumed challenges and counters, and AuthKeys of one's own.
 //
-// A [Store] is one such place, such as a Redis server. Each kind is a package of its own,
-// with an [Opener], and is linked only by who names it. What each must keep to say the
-// contract tests beside the three interfaces (accesstoken/storetest, challenge/ledgertest,
+// A [Store] is one server for them, such as Redis. Each kind is a package of its own, with
+// an [Opener], and is linked only into programs that name it. The contract tests beside the
+// three interfaces define its behaviour (accesstoken/storetest, challenge/ledgertest,
 // authkeys/storetest).
 package store
 
@@ -17,35 +17,35 @@ import (
 	"sotercall/internal/secret/redact"
 )
 
-// Store is what all instances share. It may be used concurrently.
+// Store is a shared store. It is safe for concurrent use.
 type Store struct {
 	Tokens   func(appID string) accesstoken.Store
 	Ledger   challenge.Ledger
 	AuthKeys authkeys.Store
-	// Close ends the connections that are idle.
+	// Close closes the idle connections.
 	Close func()
-	// Connect opens a connection and finds out what Hopeless tells; nil: nothing does.
+	// Connect opens a connection and triggers what Hopeless returns; nil: the store has no
+	// such check.
 	Connect func(ctx context.Context)
-	// Hopeless returns why nothing can work as the store is configured, once a server
-	// has said so; nil: it is not found out.
+	// Hopeless returns why this configuration can never work, once a server has said so;
+	// nil: the store has no such check.
 	Hopeless func() error
-	// EvictionPolicy returns what the server forgets when its memory is full; nil: there
-	// is no such setting.
+	// EvictionPolicy returns the server's policy for a full memory; nil: there is no such
+	// setting.
 	EvictionPolicy func(ctx context.Context) (string, error)
 }
 
-// Opener makes Stores of one kind.
+// Opener opens Stores of one kind.
 type Opener struct {
-	// Variable names the place, as REDIS_URL does.
+	// Variable is the variable with the store's address, such as REDIS_URL.
 	Variable string
-	// Open makes the Store at a place, which is the value of Variable. It connects when the
-	// Store is used, not before. The environment has what the platform says of the way to
-	// it; what the server says is quoted as redactor allows. The error names the variable,
-	// and holds no secret.
+	// Open makes the Store at place, the value of Variable. It connects on first use.
+	// environment has the platform's variables for the connection, and redactor masks the
+	// server's texts. The error names the variable, and holds no secret.
 	Open func(place string, environment map[string]string, redactor *redact.Redactor) (*Store, error)
 }
 
-// Missing is the Opener of a variable whose store is not linked. should says what to do.
+// Missing returns the Opener of a variable whose store is not linked. should says what to do.
 func Missing(variable, should string) Opener {
 	return Opener{Variable: variable, Open: func(string, map[string]string, *redact.Redactor) (*Store, error) {
 		return nil, errors.New(variable + " " + should)

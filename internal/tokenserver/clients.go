@@ -6,14 +6,13 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Client may have the tokens of some apps.
+// Client is a client of the token function, with the right to the tokens of some apps.
 type Client struct {
 	// Name is for the log; empty if it has none.
 	Name string
-	// Secrets are those that it may present. Several are in force while they are
-	// changed.
+	// Secrets are the client's secrets. While they are rotated there are several.
 	Secrets []secret.Text
-	// Apps are the AppIDs that it may have the tokens of; nil for all.
+	// Apps are the AppIDs whose tokens it may fetch; nil for all.
 	Apps []string
 }
 
@@ -28,6 +27,5 @@ func clientsBySecret(clients []Client) *secret.Index[*Client] {
 	return index
 }
 
-// May reports whether the client may have the tokens of an app. It says nothing of
-// whether there is such an app.
+// May reports whether the client may fetch the tokens of an app. The app need not exist.
 func (c Client) May(appID string) bool { return c.Apps == nil || slices.Contains(c.Apps, appID) }

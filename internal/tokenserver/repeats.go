@@ -9,18 +9,18 @@ import (
 
 const (
 	// burst requests for one token within burstTime come from a client that stores no
-	// token, and not from many instances that start.
+	// token, not from many starting instances.
 	burst     = 100
 	burstTime = 10 * time.Second
-	// warnEvery bounds the warnings about one client and app.
+	// warnEvery is the minimum time between warnings about one client and app.
 	warnEvery = time.Hour
 )
 
-// repeats counts how often a client asks for a token that it has already. The zero
-// value is ready. It knows what one instance has seen.
+// repeats counts how often a client requests a token that it has already. The zero value is
+// ready. It counts the requests to one instance.
 type repeats struct {
 	mu   sync.Mutex
-	seen map[repeatKey]*repeat // as many as clients have apps
+	seen map[repeatKey]*repeat // at most one for each client and app
 }
 
 type repeatKey struct {
@@ -36,8 +36,8 @@ type repeat struct {
 	warnedAt time.Time
 }
 
-// add counts a request that is answered with token. It returns how many requests of
-// the client for that token came before, and whether to warn about it now.
+// add counts a request that gets token. It returns how many requests of the client for that
+// token came before, and whether to warn about it now.
 func (r *repeats) add(client *Client, appID string, token secret.Text, now time.Time) (count int, warn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

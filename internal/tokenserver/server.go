@@ -1,6 +1,6 @@
-// Package tokenserver is the call surface of the token function, the central token
-// server: it gives the access_tokens of [accesstoken.Cache] to clients, each of which
-// has rights to some apps.
+// Package tokenserver is the call surface of the token function, the central token server.
+// It gives the access_tokens of [accesstoken.Cache] to clients, each with rights to some
+// apps.
 package tokenserver
 
 import (
@@ -24,57 +24,55 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// CallName is the name of the call that gives a token to a direct event.
+// CallName is the name of the call that returns a token to a direct event.
 const CallName = "openapi.auth.getAccessToken"
 
-// Source is what the tokens of one app come from: an [accesstoken.Cache].
+// Source is the source of one app's tokens: an [accesstoken.Cache].
 type Source interface {
 	// Token returns the current token.
 	Token(ctx context.Context) (accesstoken.Token, error)
-	// Replace returns another token than that one.
+	// Replace returns another token than the given one.
 	Replace(ctx context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error)
 	// Claim is Replace for a client that says that WeChat has refused the token.
 	Claim(ctx context.Context, token secret.Text, why accesstoken.Why) (accesstoken.Token, error)
-	// Status tells how the token is.
+	// Status returns the state of the token.
 	Status(ctx context.Context) accesstoken.Status
 }
 
-// Server is the call surface of the token function, the one place that fetches
-// access_tokens for all others.
+// Server is the call surface of the token function. It is the only place that fetches
+// access_tokens.
 //
-// Over HTTP it speaks WeChat's own two calls, getAccessToken and
-// getStableAccessToken, so that every WeChat SDK, and the verify function,
-// reaches it by changing a base URL. What a client presents as its secret is a
-// client secret of ours: the AppSecret never leaves the function. Whatever the
-// client asks for, it gets the token that everybody has; a classic fetch
-// retires nothing. A client that WeChat has refused a token names it in the field
-// stale_token of getStableAccessToken's body: if another one is current it gets that,
-// otherwise the token is refreshed.
+// Over HTTP it serves WeChat's own two calls, getAccessToken and getStableAccessToken.
+// Every WeChat SDK, and the verify function, can use it by changing a base URL. A client
+// presents a client secret of ours: the AppSecret never leaves the function. Every client
+// gets the same current token; a classic fetch retires nothing. If WeChat has refused a
+// token, the client names it in the field stale_token of getStableAccessToken's body. If
+// another token is current it gets that, otherwise the token is refreshed.
 //
-// Invoked directly, which only the developer's backend may do, it answers in
-// camelCase and can compare and refresh.
+// Only the developer's backend may invoke it directly. The response is then in camelCase,
+// and the event can compare and refresh.
 //
-// Its fields are set before the first use and not changed after.
+// Set its fields before the first use and do not change them after.
 type Server struct {
-	// Apps are what tokens are given of, by AppID.
+	// Apps are the sources of tokens, by AppID.
 	Apps map[string]Source
-	// Clients are let in over HTTP, each for its apps. None means that nobody is.
+	// Clients are admitted over HTTP, each for its apps. Without any, none is.
 	Clients []Client
-	// Operators lets in over HTTP who may call getTokenStatus; nil means nobody.
+	// Operators admits callers of getTokenStatus over HTTP; nil admits none.
 	Operators openapi.Gate
 	Now       func() time.Time
-	// Log is told of clients that do not store their token; nil means nobody is.
+	// Log gets warnings about clients that do not store their token; nil for no warnings.
 	Log *slog.Logger
 
 	repeats repeats
 
-	index    sync.Once // sets the next
+	index    sync.Once // sets clients
 	bySecret *secret.Index[*Client]
 }
 
-// Calls are the direct call, WeChat's own two, and the one for operators.
+// Calls returns the direct call, WeChat's own two, and the one for operators.
 func (h *Server) Calls() []openapi.Call {
-	// Who may ask over HTTP is known when the request has been read.
+	// Over HTTP the caller's rights are known only when the request has been read.
 	open := func(r *http.Request) (openapi.Caller, *openapi.Error) { return openapi.CallerFrom(r.Context()), nil }
 	operators := h.Operators
 	if operators == nil {
@@ -88,10 +86,10 @@ func (h *Server) Calls() []openapi.Call {
 	}
 }
 
-// atOnce is how many apps are looked after at a time.
+// atOnce is how many apps are handled at a time.
 const atOnce = 16
 
-// eachOf calls do with each of the apps, some at a time, and returns when all are done.
+// eachOf calls do for each of the apps, several at a time, and returns when all are done.
 func (h *Server) eachOf(ids []string, do func(i int, app Source)) {
 	var all errgroup.Group
 	all.SetLimit(atOnce)
@@ -104,27 +102,26 @@ func (h *Server) eachOf(ids []string, do func(i int, app Source)) {
 	_ = all.Wait() // none fails
 }
 
-// ids are the AppIDs, sorted.
+// ids returns the AppIDs, sorted.
 func (h *Server) ids() []string { return slices.Sorted(maps.Keys(h.Apps)) }
 
-// question is what a direct event may ask.
-type question struct {
+// directEvent is the content of a direct event.
+type directEvent struct {
 	AppID      string      `json:"appid"`
 	StaleToken secret.Text `json:"staleToken"`
-	// Where there are other calls, an event names its own.
+	// If there are other calls, an event names its own.
 	Call string `json:"call"`
-	// WeChat's invokeCloudFunction adds it to the event of a backend, without a
-	// user ("invokeCloudFunction").
+	// WeChat's invokeCloudFunction adds it to a backend's event, without a user
+	// ("invokeCloudFunction").
 	UserInfo struct {
 		AppID string `json:"appId"`
 	} `json:"userInfo"`
 }
 
-// direct answers a direct event: {} asks for the current token,
-// {"staleToken":"…"} for another than that one; appid beside it says of which app,
-// where there are several. Nothing else is answered with a token, since an event of
-// any other form was meant for somebody else. Only a backend gets one: with it a
-// user could act for the whole app.
+// direct answers a direct event. {} requests the current token, {"staleToken":"…"} another
+// one than that. appid names the app if there are several. An event of any other form gets
+// no token: it was meant for another function. Only a backend gets one: with it a user
+// could act for the whole app.
 func (h *Server) direct(r *http.Request) openapi.Result {
 	ctx := r.Context()
 	caller := openapi.CallerFrom(ctx)
@@ -135,10 +132,10 @@ func (h *Server) direct(r *http.Request) openapi.Result {
 	if refused != nil {
 		return openapi.Refused(refused)
 	}
-	var q question
+	var q directEvent
 	err := json.Unmarshal(body, &q, json.RejectUnknownMembers(true))
 	if err != nil || jsontext.Value(body).Kind() != '{' || q.Call != "" && q.Call != CallName {
-		// The parser's own words could quote the token.
+		// The parser's error could quote the token.
 		return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, `expected exactly {} or {"staleToken":"…"}, with appid if there are several apps`, nil))
 	}
 	appID, refused := caller.ResolveAppID(q.AppID, h.ids())
@@ -148,17 +145,17 @@ func (h *Server) direct(r *http.Request) openapi.Result {
 	source, log := h.Apps[appID], slog.String("appid", appID)
 	if q.StaleToken.IsZero() {
 		token, err := source.Token(ctx)
-		return h.told(token, err, log)
+		return h.directResponse(token, err, log)
 	}
 	token, err := source.Replace(ctx, q.StaleToken, accesstoken.Refused)
-	return h.told(token, err, log)
+	return h.directResponse(token, err, log)
 }
 
-// maxNamed is how many apps a log line names.
+// maxNamed bounds the apps in a log line.
 const maxNamed = 10
 
-// renew renews the tokens that are due, so that no caller has to wait for it. The
-// answer, which platforms keep, does not hold a token.
+// renew renews the tokens that are due, so that no caller has to wait for it. Platforms
+// store the response, so it holds no token.
 func (h *Server) renew(ctx context.Context) openapi.Result {
 	ids := h.ids()
 	tokens, errs := make([]accesstoken.Token, len(ids)), make([]error, len(ids))
@@ -185,11 +182,11 @@ func (h *Server) renew(ctx context.Context) openapi.Result {
 		}
 	}
 	first.Value = secret.Text{}
-	return h.told(first, failure, log...)
+	return h.directResponse(first, failure, log...)
 }
 
-// told is the answer to a direct event.
-func (h *Server) told(token accesstoken.Token, err error, log ...slog.Attr) openapi.Result {
+// directResponse returns the response to a direct event.
+func (h *Server) directResponse(token accesstoken.Token, err error, log ...slog.Attr) openapi.Result {
 	if err != nil {
 		return openapi.Refused(callError(err), log...)
 	}
@@ -201,7 +198,7 @@ func (h *Server) told(token accesstoken.Token, err error, log ...slog.Attr) open
 	}{token.Value.Reveal(), h.expiresIn(token), 0, CallName + ":ok"})
 }
 
-// callError words why there is no token.
+// callError returns the caller's error for a missing token.
 func callError(err error) *openapi.Error {
 	var refusal *accesstoken.Refusal
 	if e, ok := errors.AsType[*openapi.Error](err); ok {
@@ -223,14 +220,14 @@ func callError(err error) *openapi.Error {
 	}
 }
 
-// expiresIn is what is left of a token's life in whole seconds, at least 1.
+// expiresIn returns the rest of a token's life in whole seconds, at least 1.
 func (h *Server) expiresIn(token accesstoken.Token) int64 {
 	return max(1, int64(token.Expires.Sub(h.Now())/time.Second))
 }
 
 func given(log []slog.Attr, answer any) openapi.Result {
 	body, err := json.Marshal(answer)
-	if err != nil { // a token that is not UTF-8
+	if err != nil { // the token is not UTF-8
 		return openapi.Refused(openapi.NewError(openapi.CodeSystem, "WeChat gave a token that cannot be passed on", nil), log...)
 	}
 	return openapi.Result{Body: body, Outcome: "ok", Log: log}

@@ -12,27 +12,29 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// StatusName is the name of the call that tells an operator how the tokens are:
+// StatusName is the name of the call that shows an operator the state of the tokens:
 //
 //	{"call":"openapi.auth.getTokenStatus"}
-//	{"apps":[{"appid":"wx…","fetchedAt":"2026-11-26T04:00:00Z","expiresAt":"2026-11-26T06:00:00Z","forcedRefreshesLeft":20,
+//	{"apps":[{"appid":"wx…","fetchedAt":"2026-11-26T04:00:00Z",
+//	  "expiresAt":"2026-11-26T06:00:00Z","forcedRefreshesLeft":20,
 //	  "lastFailure":{"at":"2026-11-25T10:00:00Z","errCode":45011,"errMsg":"…"}}],
 //	 "errCode":0,"errMsg":"openapi.auth.getTokenStatus:ok"}
 //
-// appid in the question asks for one app. No token is in the answer. See [accesstoken.Status].
+// With appid, the request is for one app. The response holds no token. See
+// [accesstoken.Status].
 const StatusName = "openapi.auth.getTokenStatus"
 
-// StatusPath is where it stands over HTTP.
+// StatusPath is the call's path over HTTP.
 const StatusPath = "/openapi/auth/getTokenStatus"
 
-// appStatus is an [accesstoken.Status] in the answer.
+// appStatus is an [accesstoken.Status] in the response.
 type appStatus struct {
 	AppID               string       `json:"appid"`
 	FetchedAt           time.Time    `json:"fetchedAt,omitzero"`
 	ExpiresAt           time.Time    `json:"expiresAt,omitzero"`
 	ForcedRefreshesLeft int          `json:"forcedRefreshesLeft"`
 	LastFailure         *lastFailure `json:"lastFailure,omitzero"`
-	// StoreFailed says that this is what one instance knows.
+	// StoreFailed says that the values are those of one instance.
 	StoreFailed bool `json:"storeFailed,omitzero"`
 }
 
@@ -42,7 +44,7 @@ type lastFailure struct {
 	ErrMsg  string    `json:"errMsg"`
 }
 
-// status answers [StatusName], to the developer's own people only.
+// status answers [StatusName], for the developer's own staff only.
 func (h *Server) status(r *http.Request) openapi.Result {
 	ctx := r.Context()
 	if caller := openapi.CallerFrom(ctx); !caller.IsBackend() {
@@ -78,7 +80,7 @@ func (h *Server) status(r *http.Request) openapi.Result {
 	}{all, 0, StatusName + ":ok"})
 }
 
-// statusOf is an [accesstoken.Status] as an operator reads it: in whole seconds of UTC.
+// statusOf returns an [accesstoken.Status] in an operator's terms: whole seconds of UTC.
 func statusOf(appID string, s accesstoken.Status) appStatus {
 	a := appStatus{
 		AppID: appID, FetchedAt: seconds(s.Fetched), ExpiresAt: seconds(s.Expires),

@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// maxBody bounds a request; real ones have about 150 bytes.
+// maxBody bounds a request, in bytes; real ones have about 150.
 const maxBody = 8 << 10
 
 // WeChat's codes and texts at the token endpoints (getAccessToken,
@@ -31,22 +31,22 @@ var (
 	noOperators  = openapi.NewError(openapi.CodeNoPermission, "requests over HTTP are not accepted: set HTTP_BEARER_TOKENS", nil)
 )
 
-// credentials are what a client presents.
+// credentials are those of a client's request.
 type credentials struct {
 	GrantType    string `json:"grant_type"`
 	AppID        string `json:"appid"`
 	Secret       string `json:"secret"`
 	ForceRefresh bool   `json:"force_refresh"`
 	// StaleToken is a field of our own: a token that WeChat has refused, and that the
-	// client wants another one for. Whoever names it forces nothing.
+	// client wants replaced. It forces no refresh.
 	StaleToken secret.Text `json:"stale_token"`
-	// Doubt, another, says why that token may be good all the same: it is replaced if
-	// there is another one already, and nothing is forced.
+	// Doubt, another field of ours, says why that token may still be good. It is replaced
+	// if there is another one already, and nothing is forced.
 	Doubt string `json:"doubt"`
 }
 
 func (h *Server) classic(r *http.Request) openapi.Result {
-	return h.give(r.Context(), fromQuery(r.URL.Query()))
+	return h.serveToken(r.Context(), fromQuery(r.URL.Query()))
 }
 
 func (h *Server) stable(r *http.Request) openapi.Result {
@@ -54,7 +54,7 @@ func (h *Server) stable(r *http.Request) openapi.Result {
 	if refused != nil {
 		return openapi.Refused(refused)
 	}
-	return h.give(r.Context(), presented)
+	return h.serveToken(r.Context(), presented)
 }
 
 func fromQuery(query url.Values) credentials {
@@ -70,14 +70,14 @@ func fromBody(r *http.Request) (credentials, *openapi.Error) {
 		return credentials{}, noBody
 	}
 	var c credentials
-	if json.Unmarshal(body, &c) != nil { // its error could quote the secret
+	if json.Unmarshal(body, &c) != nil { // the error could quote the secret
 		return credentials{}, badBody
 	}
 	return c, nil
 }
 
-// give answers a client that may have the token with it.
-func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
+// serveToken returns the token to a client that may have it.
+func (h *Server) serveToken(ctx context.Context, c credentials) openapi.Result {
 	source, client, log, refused := h.admit(ctx, c)
 	if refused != nil {
 		return openapi.Refused(refused, log...)
@@ -111,15 +111,15 @@ func (h *Server) give(ctx context.Context, c credentials) openapi.Result {
 	}{token.Value.Reveal(), h.expiresIn(token)})
 }
 
-// admit finds the app whose token a client may have, and says for the log who asks
-// and why not.
+// admit returns the app whose token a client may have. For the log it also returns the
+// client and the reason for a refusal.
 //
-// Whoever has no secret that is good for the app gets one and the same answer,
-// whether there is such an app or not, and nothing that happens before it depends on
-// that: the apps are looked at for a client with a right to this one. Only who may
-// have the tokens of all apps is told that there is none of that name.
+// A client without a valid secret for the app always gets the same response. It does not
+// show whether the app exists, and nor does the time: the apps are checked for this
+// client's right in either case. Only a client with a right to all apps learns that there
+// is none of that name.
 func (h *Server) admit(ctx context.Context, c credentials) (Source, *Client, []slog.Attr, *openapi.Error) {
-	// The secret will prove a backend, unless the platform names a user.
+	// The secret would prove a backend, unless the platform names a user.
 	switch caller := openapi.CallerFrom(ctx).WithProof(); {
 	case !caller.IsBackend():
 		return nil, nil, nil, caller.Refused()

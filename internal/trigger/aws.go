@@ -30,13 +30,13 @@ var ALB = &Source{
 		if multiValue { // the load balancer then ignores headers
 			r.MultiValueHeaders = header
 		} else {
-			r.Headers = joined(header)
+			r.Headers = joinValues(header)
 		}
 	},
 }
 
-// decodeOnce undoes the encoding that a load balancer, unlike API Gateway,
-// leaves in names and values, before both are encoded into one query again.
+// decodeOnce decodes names and values once. A load balancer, unlike API Gateway, leaves
+// them encoded; both are then encoded into one query again.
 func decodeOnce(encoded map[string][]string) (string, error) {
 	decoded := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(encoded)) {
@@ -61,7 +61,7 @@ var HTTPAPIv2 = &Source{
 	name:    "http-api-v2",
 	members: []string{"version"},
 	// The guide's example of a function URL event has a routeKey and aws-lambda-go's
-	// recorded one has none, so that the domain name decides.
+	// recorded one has none, so the domain name decides.
 	matches: func(e event) bool {
 		return isPayload2(e) && e.present("routeKey") && !strings.Contains(e.context.text("domainName"), ".lambda-url.")
 	},
@@ -79,8 +79,8 @@ var FunctionURL = &Source{
 	query: rawQuery2, method: method2, client: client2, setHeader: setHeader2,
 }
 
-// isPayload2 reports whether an event has payload format 2.0, which an HTTP API and a
-// function URL both send.
+// isPayload2 reports whether an event has payload format 2.0, which HTTP APIs and function
+// URLs send.
 func isPayload2(e event) bool {
 	return e.text("version") == "2.0" && e.kind("rawPath") == '"' && e.context.kind("http") == '{'
 }
@@ -96,11 +96,11 @@ func method2(e event) string { return e.context.object("http").text("method") }
 
 func client2(e event, _ http.Header) string { return e.context.object("http").text("sourceIp") }
 
-// setHeader2 keeps cookies apart, as the format has it.
+// setHeader2 keeps cookies separate, as the format requires.
 func setHeader2(r *response, header http.Header, _ bool) {
 	r.Cookies = header["Set-Cookie"]
 	delete(header, "Set-Cookie")
-	r.Headers = joined(header)
+	r.Headers = joinValues(header)
 }
 
 // HTTPAPIv1 is an Amazon API Gateway HTTP API with payload format 1.0. Unlike a REST
@@ -123,18 +123,18 @@ var RESTv1 = &Source{
 	query:   encodedParameters, method: httpMethod, client: client1, setHeader: setHeader1,
 }
 
-// isPayload1 reports whether an event has payload format 1.0, which a REST API sends,
-// and an HTTP API that is told to.
+// isPayload1 reports whether an event has payload format 1.0. REST APIs send it, and HTTP
+// APIs that are set to it.
 func isPayload1(e event) bool {
 	return e.looksLikeRequest() && e.kind("resource") == '"' && e.context.present("stage") && e.context.present("identity")
 }
 
 func client1(e event, _ http.Header) string { return e.context.object("identity").text("sourceIp") }
 
-// setHeader1 keeps several values of a header apart, as the format has it.
+// setHeader1 keeps several values of a header separate, as the format requires.
 func setHeader1(r *response, header http.Header, _ bool) {
-	r.MultiValueHeaders = several(header)
-	r.Headers = joined(header)
+	r.MultiValueHeaders = takeMultiValue(header)
+	r.Headers = joinValues(header)
 }
 
 // AWSSchedule is a rule of Amazon EventBridge, or its newer Scheduler.

@@ -9,37 +9,35 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// CallerOf tells who calls from the environment that came with this one
-// invocation. inCloudBase says that the function is known to run in a CloudBase
-// environment; a variable of CloudBase in environment says so too.
+// CallerOf returns the caller that the environment of this one invocation proves.
+// inCloudBase says that the function is known to run in a CloudBase environment; a variable
+// of CloudBase in environment says so as well.
 //
-// Outside CloudBase the cloud's own authorization (IAM, CAM) has let the caller
-// in: that is the developer's backend, or a gateway that the developer put there,
-// whose own gate comes next. Inside, anybody may be let in: CloudBase's default
-// rule lets every logged-in visitor of a web page invoke a function. There only
-// these are known:
-//   - the user whom WX_OPENID names;
-//   - the developer's backend, where no user is named and the last hop of
-//     TCB_SOURCE is scf (a function of the same environment), wx_trigger (a timer)
-//     or wx_http (WeChat's invokeCloudFunction, which takes the app's own
-//     access_token).
+// Outside CloudBase the cloud's own authorization (IAM, CAM) has admitted the caller. That
+// is the developer's backend, or a gateway of the developer, with a gate of its own.
+// Inside, anybody may be admitted: CloudBase's default rule lets every logged-in visitor of
+// a web page invoke a function. There only these are known:
+//   - the user that WX_OPENID names;
+//   - the developer's backend: no user is named, and the last hop of TCB_SOURCE is scf,
+//     wx_trigger or wx_http. These are a function of the same environment, a timer, and
+//     WeChat's invokeCloudFunction, which takes the app's own access_token.
 //
 // WX_APPID is the app that the call comes from.
 //
-// WX_FROM_OPENID names a user in another app, which shares this environment. That
-// openid means nothing to this app, and whether WX_OPENID beside it is the same
-// person's is not documented: such a call is refused, not guessed at. So is a user's of
-// which WX_FROM_APPID names another app than WX_APPID.
+// WX_FROM_OPENID names a user in another app, which shares this environment. That openid
+// means nothing to this app. Whether WX_OPENID beside it belongs to the same person is not
+// documented, so such a call is refused. A user's call is also refused if its WX_FROM_APPID
+// names another app than WX_APPID.
 //
 // Pass FunctionContext.Environment of scf-go-lib, and nothing wider.
-//   - Not the process environment: the library copies each invocation's values
-//     there and never removes them, so on a warm instance os.Getenv still names
-//     the previous caller, and with parallel invocations anybody's.
-//   - Not event.userInfo, nor an X-WX-OPENID header: in an event that somebody
-//     else than the Mini Program gateway built, these are the client's words.
+//   - Not the process environment: the library copies each invocation's values there and
+//     never removes them. On a warm instance os.Getenv still names the previous caller, and
+//     with parallel invocations another one.
+//   - Not event.userInfo, nor an X-WX-OPENID header: unless the Mini Program gateway built
+//     the event, the client wrote them.
 //
-// Sources: WeChat cloud development, "Cloud.getWXContext" and
-// "invokeCloudFunction"; tcb-admin-node, getUserInfo (TCB_UUID).
+// Sources: WeChat cloud development, "Cloud.getWXContext" and "invokeCloudFunction";
+// tcb-admin-node, getUserInfo (TCB_UUID).
 func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	var signs []string
 	for name := range environment {
@@ -78,22 +76,22 @@ func CallerOf(environment map[string]string, inCloudBase bool) openapi.Caller {
 	return openapi.Unknown(why)
 }
 
-// IsCloudBase reports whether a variable of that name is one that only WeChat
-// cloud development or CloudBase sets.
+// IsCloudBase reports whether only WeChat cloud development or CloudBase sets a variable of
+// that name.
 func IsCloudBase(name string) bool {
 	return strings.HasPrefix(name, "WX_") || strings.HasPrefix(name, "TCB_")
 }
 
-// backendSources are the hops that only the developer's own backend can be.
+// backendSources are the hops of TCB_SOURCE that only the developer's own backend can be.
 var backendSources = []string{"scf", "wx_trigger", "wx_http"}
 
 // otherUsers are the variables beside WX_OPENID that name a user, none of them by
 // an openid of this app.
 var otherUsers = []string{"WX_UNIONID", "WX_FROM_UNIONID", "TCB_UUID", "TCB_CUSTOM_USER_ID"}
 
-// headers are those in which WeChat Cloud Hosting says who calls, by the variables
-// in which cloud functions are told the same (WeChat Cloud Hosting, "wxinfo").
-// X-WX-SOURCE is not among them: it would make a backend of whoever writes it.
+// headers maps the variables that name a cloud function's caller to the headers with the
+// same content from WeChat Cloud Hosting (WeChat Cloud Hosting, "wxinfo"). X-WX-SOURCE is
+// left out: it would make a backend of anybody that writes it.
 var headers = map[string]string{
 	"X-Wx-Appid":        "WX_APPID",
 	"X-Wx-Openid":       "WX_OPENID",
@@ -103,9 +101,9 @@ var headers = map[string]string{
 	"X-Wx-From-Unionid": "WX_FROM_UNIONID",
 }
 
-// CallerOfHeaders tells which user WeChat Cloud Hosting names in the headers of a
-// request. It is never a backend. Ask it only about a request that can have come
-// from nowhere but WeChat's gateway: anybody can write these headers.
+// CallerOfHeaders returns the user that WeChat Cloud Hosting names in the headers of a
+// request. It is never a backend. Anybody can write these headers: pass only requests that
+// must have come from WeChat's gateway.
 func CallerOfHeaders(header http.Header) openapi.Caller {
 	environment := map[string]string{}
 	for name, variable := range headers {

@@ -7,8 +7,7 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// object is a JSON object, or the part of one that somebody asks for, its members
-// still undecoded.
+// object is a JSON object, or the members of one that a source reads, still undecoded.
 type object map[string]jsontext.Value
 
 // has reports whether a member is there, null included.
@@ -17,18 +16,17 @@ func (o object) has(name string) bool { return o[name] != nil }
 // present reports whether a member is there and not null.
 func (o object) present(name string) bool { return present(o[name]) }
 
-// kind is the kind of a member, 0 if it is not there.
+// kind returns the kind of a member, 0 if it is not there.
 func (o object) kind(name string) jsontext.Kind { return o[name].Kind() }
 
-// text is a member that is a string; empty if it is anything else.
+// text returns a member that is a string; empty if it is anything else.
 func (o object) text(name string) string { return text(o[name]) }
 
-// object is a member that is an object; empty if it is anything else.
+// object returns a member that is an object; empty if it is anything else.
 func (o object) object(name string) object { return members(o[name]) }
 
-// members takes an object apart, or returns nothing of anything else. The
-// payload was validated as a whole and the members stay undecoded, so that there is
-// no error left to report.
+// members returns the members of an object, or nil for anything else. The payload was
+// validated as a whole and the members stay undecoded, so there is no error left to report.
 func members(value jsontext.Value) object {
 	if value.Kind() != '{' {
 		return nil
@@ -43,11 +41,10 @@ func members(value jsontext.Value) object {
 	return o
 }
 
-// event is a payload: the members that are known to any source, and those of its
-// requestContext.
+// event is a payload: the members that any source reads, and those of its requestContext.
 //
-// The members are parts of the payload, not copies: an event may have 6 MiB, and whoever
-// sends it is not known yet.
+// The members are parts of the payload, not copies: an event may have 6 MiB, and its sender
+// is not known yet.
 type event struct {
 	object
 	context object
@@ -56,19 +53,19 @@ type event struct {
 	tooLong string // the name of a member that is longer than maxMember
 }
 
-// Bounds of what is kept of an event. What gateways pass on is far below: API Gateway
-// takes 10 KB of headers, a load balancer 64 KB (their guides, "Quotas").
+// Limits of what is kept of an event. What gateways forward is far below: API Gateway takes
+// 10 KB of headers, a load balancer 64 KB (their guides, "Quotas").
 const (
 	maxParts  = 1024      // members and elements of the whole event
 	maxMember = 256 << 10 // bytes of a member other than the body
 	maxQuery  = 32 << 10  // bytes of the query
-	// maxBody is how many bytes the JSON of a body may have: with as many as
-	// openapi.MaxBody in base64, each of them an escape of six characters.
+	// maxBody bounds the JSON of a body, in bytes: openapi.MaxBody in base64, with each
+	// character as an escape of six.
 	maxBody = 2 + 6*(openapi.MaxBody+2)/3*4
 )
 
-// member keeps a member that is known and passes over others, so that a direct event
-// costs one validating pass.
+// member keeps a known member and skips others, so a direct event costs one validating
+// pass.
 func (e *event) member(name []byte, dec *jsontext.Decoder) error {
 	kept, ok := known[string(name)]
 	if !ok {
@@ -90,7 +87,7 @@ func (e *event) member(name []byte, dec *jsontext.Decoder) error {
 	return nil
 }
 
-// known are the names that any source reads; each stands for itself.
+// known are the names that any source reads; each maps to itself.
 var known = func() map[string]string {
 	all := map[string]string{}
 	keep := func(names []string) {
@@ -116,7 +113,7 @@ func text(v jsontext.Value) string {
 	return string(content(v))
 }
 
-// content decodes a JSON string that was read from the payload, and so is valid.
+// content decodes a JSON string of the payload, which is known to be valid.
 func content(v jsontext.Value) []byte {
 	b, _ := jsonobject.AppendText(make([]byte, 0, len(v)), v)
 	return b

@@ -59,8 +59,8 @@ func (s *Source) readRequest(e event) (*http.Request, error) {
 	return r, nil
 }
 
-// location puts path and query together without parsing the whole as a URL,
-// where a path such as //host/x would turn into a host.
+// location joins path and query without parsing the whole as a URL, where a path such as
+// //host/x would turn into a host.
 func (s *Source) location(e event) (*url.URL, error) {
 	path, err := s.pathOf(e)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Source) location(e event) (*url.URL, error) {
 		return nil, errors.New("the query is longer than 32 KiB")
 	}
 	u := &url.URL{Path: path, RawQuery: query}
-	// Some sources hand the path over decoded, where a lone % is only a %.
+	// Some sources send the path decoded, where a lone % is only a %.
 	if decoded, err := url.PathUnescape(path); err == nil && decoded != path {
 		u.Path, u.RawPath = decoded, path
 	}
@@ -98,9 +98,9 @@ func (s *Source) pathOf(e event) (string, error) {
 	return path, nil
 }
 
-// withoutStage removes the stage that an HTTP API leaves at the front of a path
-// reached through its own domain name. Through a custom domain name the path has
-// none, nor ever with the stage $default.
+// withoutStage removes the stage from a path. An HTTP API leaves it there if the request
+// used the API's own domain name, unless the stage is $default. Through a custom domain
+// name the path has none.
 func withoutStage(path, stage string) string {
 	if stage == "" || stage == "$default" {
 		return path
@@ -112,7 +112,7 @@ func withoutStage(path, stage string) string {
 	return rest
 }
 
-// parameters are those of the query, decoded.
+// parameters returns those of the query, decoded.
 func (e event) parameters() (map[string][]string, error) {
 	values, err := lists("queryStringParameters", e.object["queryStringParameters"])
 	if err != nil {
@@ -126,14 +126,14 @@ func (e event) parameters() (map[string][]string, error) {
 	return values, nil
 }
 
-// encodedParameters are the parameters as the query that they came from.
+// encodedParameters returns the parameters as the query that they came from.
 func encodedParameters(e event) (string, error) {
 	values, err := e.parameters()
 	return url.Values(values).Encode(), err
 }
 
-// header merges headers and multiValueHeaders; where both name a header, the
-// second has all of its values.
+// header merges headers and multiValueHeaders. If both name a header, the second has all of
+// its values.
 func (s *Source) header(e event) (http.Header, error) {
 	single, err := lists("headers", e.object["headers"])
 	if err != nil {
@@ -159,8 +159,8 @@ func (s *Source) header(e event) (http.Header, error) {
 	return header, nil
 }
 
-// canonical gathers spellings of one header name under its canonical form, in an
-// order that does not change from run to run.
+// canonical collects spellings of one header name under its canonical form, in an order
+// that does not change from run to run.
 func canonical(lists map[string][]string) http.Header {
 	header := make(http.Header, len(lists))
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
@@ -170,9 +170,8 @@ func canonical(lists map[string][]string) http.Header {
 	return header
 }
 
-// lists decodes an object of named values. A value is a string or an array of
-// strings; null stands for none; true for a query parameter named without a
-// value (scf-go-lib events/apigw_test.go).
+// lists decodes an object of named values. A value is a string or an array of strings. null
+// means none; true is a query parameter without a value (scf-go-lib events/apigw_test.go).
 func lists(name string, object jsontext.Value) (map[string][]string, error) {
 	if !present(object) {
 		return map[string][]string{}, nil
@@ -207,9 +206,9 @@ func list(value jsontext.Value) (values []string, ok bool) {
 	return nil, false
 }
 
-// body decodes the body. One that arrives as a JSON value instead of text was
-// parsed on the way, and its bytes are lost: refused, not written anew. One that is
-// certainly too long for any call is not decoded; reading it says so.
+// body decodes the body. A body that is a JSON value instead of text was parsed by a
+// gateway. Its bytes are lost, so it is refused, not written anew. A body that is too long
+// for any call is not decoded; reading it returns the error.
 func (e event) body() (io.Reader, error) {
 	encoded := e.kind("isBase64Encoded") == 't'
 	if e.present("isBase64Encoded") && !encoded && e.kind("isBase64Encoded") != 'f' {

@@ -11,18 +11,17 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Respond wraps an HTTP response into the object that the source of e expects. A body
-// that is not UTF-8 travels as base64. For a source that is not HTTP it returns body,
-// the response object itself.
+// Respond wraps an HTTP response into the object that the source of e expects. A body that
+// is not UTF-8 is sent as base64. For a source that is not HTTP it returns body unchanged.
 //
-// A header with several values keeps them apart where the source can carry that
-// (API Gateway; a load balancer with multi-value headers enabled) and is joined
-// by commas elsewhere. Set-Cookie cannot be joined: do not set several for Tencent's
-// sources or a load balancer without that option.
+// Several values of a header stay separate if the source supports that (API Gateway; a load
+// balancer with multi-value headers enabled). Otherwise they are joined by commas.
+// Set-Cookie cannot be joined: do not set several for Tencent's sources or a load balancer
+// without that option.
 //
-// Shapes: API Gateway guides, "Lambda proxy integration response"; Elastic Load
-// Balancing guide, "Use Lambda functions as targets"; Tencent Cloud document
-// 583/96099; scf-go-lib events.APIGatewayResponse.
+// Shapes: API Gateway guides, "Lambda proxy integration response"; Elastic Load Balancing
+// guide, "Use Lambda functions as targets"; Tencent Cloud document 583/96099; scf-go-lib
+// events.APIGatewayResponse.
 func (e Event) Respond(status int, header http.Header, body []byte) []byte {
 	if !e.Source.IsHTTP() {
 		return body
@@ -30,7 +29,8 @@ func (e Event) Respond(status int, header http.Header, body []byte) []byte {
 	r := response{StatusCode: status}
 	e.Source.setHeader(&r, sendable(header), e.multiValue)
 	r.Body, r.IsBase64Encoded = encode(body)
-	out, _ := json.Marshal(r, json.Deterministic(true)) // only valid UTF-8 goes in, under distinct names
+	// valid UTF-8 under distinct names: no error
+	out, _ := json.Marshal(r, json.Deterministic(true))
 	return out
 }
 
@@ -44,8 +44,8 @@ type response struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// sendable copies header under canonical names and makes it JSON-safe, since
-// bytes that are not UTF-8 would cost the whole response.
+// sendable copies header under canonical names and makes it safe for JSON: one byte that is
+// not UTF-8 would lose the whole response.
 func sendable(header http.Header) http.Header {
 	clean := make(http.Header, len(header))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
@@ -57,15 +57,15 @@ func sendable(header http.Header) http.Header {
 	return clean
 }
 
-// several takes the headers that have more than one value out of header.
-func several(header http.Header) http.Header {
+// takeMultiValue removes the headers with more than one value from header, and returns them.
+func takeMultiValue(header http.Header) http.Header {
 	multi := maps.Clone(header)
 	maps.DeleteFunc(multi, func(_ string, values []string) bool { return len(values) < 2 })
 	maps.DeleteFunc(header, func(_ string, values []string) bool { return len(values) > 1 })
 	return multi
 }
 
-func joined(header http.Header) map[string]string {
+func joinValues(header http.Header) map[string]string {
 	single := make(map[string]string, len(header))
 	for name, values := range header {
 		single[name] = strings.Join(values, ", ")

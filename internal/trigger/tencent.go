@@ -26,8 +26,8 @@ var CloudBaseHTTP = &Source{
 	query: encodedParameters, method: httpMethod, client: contextClient, setHeader: setHeaderTencent,
 }
 
-// SCFURL is the URL of an SCF function (Tencent Cloud document 583/96099), whose
-// event has no requestContext.
+// SCFURL is the URL of an SCF function (Tencent Cloud document 583/96099). Its event has no
+// requestContext.
 var SCFURL = &Source{
 	name:    "scf-function-url",
 	matches: func(e event) bool { return e.looksLikeRequest() && e.has("headers") },
@@ -46,8 +46,7 @@ var SCFTimer = &Source{
 	},
 }
 
-// queryString returns the query as SCF's gateways name it: text, or an object of named
-// values.
+// queryString returns the query of SCF's gateways: text, or an object of named values.
 func queryString(e event) (string, error) {
 	if e.kind("queryString") == '"' {
 		return strings.TrimPrefix(e.text("queryString"), "?"), nil
@@ -60,4 +59,4 @@ func contextClient(e event, _ http.Header) string { return e.context.text("sourc
 
 // setHeaderTencent joins the values of a header. The gateways take exactly four
 // members, and refuse a response with more.
-func setHeaderTencent(r *response, header http.Header, _ bool) { r.Headers = joined(header) }
+func setHeaderTencent(r *response, header http.Header, _ bool) { r.Headers = joinValues(header) }

@@ -1,21 +1,19 @@
-// Package trigger finds out which source has sent an event, and who calls.
+// Package trigger recognises the source of an event, and its caller.
 //
-// A function has one entry point, bytes, and many event sources: a Mini Program or
-// another function hands over its own JSON object, while gateways and function URLs
-// wrap an HTTP request into an event of their own design and expect the response
-// wrapped the same way. [Read] unwraps: it names the [Source], and rebuilds the request
-// as a server would see it. [Event.Respond] wraps the response for the same source.
+// A function has one entry point for bytes, and many event sources. A Mini Program or
+// another function passes its own JSON object. Gateways and function URLs wrap an HTTP
+// request into an event of their own format, and expect the response wrapped alike. [Read]
+// unwraps: it names the [Source], and rebuilds the request as a server would see it.
+// [Event.Respond] wraps the response for the same source.
 //
-// The shape of an event picks the parser and grants nothing. Whoever may invoke
-// the function directly may write any event, with any requestContext, header or
-// userInfo in it. Who calls is a separate question, put to the platform's own
-// invocation context by [CallerOf].
+// The shape of an event selects the parser and grants nothing. Whatever may invoke the
+// function directly may write any event, with any requestContext, header or userInfo in it.
+// [CallerOf] identifies the caller from the platform's own invocation context.
 //
-// All that is known about an event source is one [Source]. To add one, write it in
-// aws.go, tencent.go or a file of its vendor's, and add it to the list sources.
+// Each event source is one [Source]. To add one, write it in aws.go, tencent.go or a file
+// of its vendor's, and add it to the list sources.
 //
-// Everything here is a pure function over bytes; nothing waits and nothing is
-// remembered.
+// Everything here is a pure function over bytes: nothing blocks, and there is no state.
 package trigger
 
 import (
@@ -26,58 +24,58 @@ import (
 	"sotercall/internal/jsonobject"
 )
 
-// MaxPayload is the largest event, in bytes, that [Read] looks into: 6 MiB, what
-// AWS Lambda passes to a synchronous invocation (AWS Lambda Developer Guide,
-// "Lambda quotas"). A larger one is left unread and comes out as [Unknown].
+// MaxPayload is the largest event, in bytes, that [Read] parses: 6 MiB, Lambda's limit for
+// a synchronous invocation (AWS Lambda Developer Guide, "Lambda quotas"). A larger one is
+// not parsed and is [Unknown].
 const MaxPayload = 6 << 20
 
-// Source is an event source: how its events are recognised, where they have the parts
-// of an HTTP request, and how it expects the response. None is changed after the start.
+// Source is an event source: how its events are recognised, where they have the parts of an
+// HTTP request, and how it expects the response. All are read-only after init.
 //
-// There is no source for a Mini Program: wx.cloud.callFunction delivers the caller's
-// object as it is, so it arrives as [Direct] and differs from any other direct
-// invocation only by who calls; see [CallerOf].
+// A Mini Program has no source of its own: wx.cloud.callFunction delivers the caller's
+// object as it is. So it is [Direct], and differs from any other direct invocation only by
+// its caller; see [CallerOf].
 type Source struct {
 	name string
-	// timer is true if the source calls at set times and requests nothing.
+	// timer is true if the source calls at set times and carries no request.
 	timer bool
-	// matches recognises an event that none of the sources before it has sent.
+	// matches recognises an event that no earlier source has recognised.
 	matches func(e event) bool
-	// members are the names in the event that matches reads, beside those that belong
-	// to requests (marks).
+	// members are the names in the event that matches reads, in addition to marks.
 	members []string
 
-	// path is the member with the path of the request; empty if the source sends none.
-	// The path may begin with the stage of requestContext if stage is set, and cookies
-	// are a member of their own if cookies is set.
+	// path is the member with the path of the request; empty if the source sends none. If
+	// stage is set, the path may begin with the stage of requestContext. If cookies is set,
+	// cookies are a separate member.
 	path           string
 	stage, cookies bool
 	query          func(e event) (encoded string, err error)
 	method         func(e event) string
 	client         func(e event, header http.Header) (address string)
-	// setHeader puts header, which it may change, into the response. multiValue is true
-	// if the request had multiValueHeaders.
+	// setHeader sets the response's headers from header, which it may change. multiValue is
+	// true if the request had multiValueHeaders.
 	setHeader func(r *response, header http.Header, multiValue bool)
 }
 
-// String returns the name that stands in logs.
+// String returns the source's name in logs.
 func (s *Source) String() string { return s.name }
 
 // IsHTTP reports whether the source sends HTTP requests and expects HTTP responses.
 func (s *Source) IsHTTP() bool { return s.path != "" }
 
-// IsTimer reports whether the source is a timer or a schedule, which requests nothing.
+// IsTimer reports whether the source is a timer or a schedule, which carries no request.
 func (s *Source) IsTimer() bool { return s.timer }
 
 var (
-	// Direct is the caller itself: its own object, or what is no object at all.
+	// Direct is a direct invocation: an object of the caller's own, or anything that is not
+	// an object.
 	Direct = &Source{name: "direct"}
-	// Unknown stands for requests and messages in none of the known shapes, and for
-	// events that are too large. Nobody is known to have sent them.
+	// Unknown stands for requests and messages in none of the known shapes, and for events
+	// that are too large. Their sender is unknown.
 	Unknown = &Source{name: "unknown"}
 )
 
-// sources are tried in this order: the most telling first.
+// sources are tried in this order: the most specific first.
 var sources = []*Source{
 	ALB, HTTPAPIv2, FunctionURL, HTTPAPIv1, RESTv1, SCFAPIGateway, CloudBaseHTTP, SCFURL,
 	SCFTimer, AWSSchedule,
@@ -85,26 +83,26 @@ var sources = []*Source{
 
 // Event is one invocation, unwrapped.
 //
-// If Source is HTTP exactly one of Request and Err is set, if it is [Unknown] only Err,
-// otherwise neither.
+// If Source is HTTP, exactly one of Request and Err is set. If it is [Unknown], only Err
+// is. Otherwise neither is.
 type Event struct {
 	Source *Source
 
-	// Request is the HTTP request inside the event, as a handler of net/http
-	// would get it: the Host header moved to Host, a body that is never nil.
-	// Only its context is not the invocation's yet; see http.Request.WithContext.
-	// RemoteAddr is an address without a port, or empty where the event has no
-	// field of its own for it (ALB names the client only in X-Forwarded-For).
+	// Request is the HTTP request inside the event, as a handler of net/http would get it.
+	// The Host header is moved to Host, and the body is never nil. Its context is not yet
+	// the invocation's; see http.Request.WithContext. RemoteAddr is an address without a
+	// port. It is empty where the event has no field for it (ALB names the client only in
+	// X-Forwarded-For).
 	Request *http.Request
 
-	// Err says what is broken inside an event of an HTTP shape: headers that
-	// are no object, a body that is not base64 as announced, a method that is
-	// no token. Respond still works; the fitting status is 400. It quotes
-	// nothing of the request but names, and no more than 64 characters of one.
-	// Of an event of no known shape, it says what makes it one.
+	// Err names what is broken inside an event of an HTTP shape. Examples are headers that
+	// are no object, a body that is not base64 as announced, and a method that is no token.
+	// Respond still works; the right status is 400. It quotes nothing of the request but
+	// names, and at most 64 characters of one. For an [Unknown] event, it says why.
 	Err error
 
-	multiValue bool // the request had multiValueHeaders, and a load balancer wants them back
+	// the request had multiValueHeaders: a load balancer expects them in the response
+	multiValue bool
 }
 
 var (
@@ -112,14 +110,13 @@ var (
 	errTooMany  = fmt.Errorf("the event has more than %d members and elements", maxParts)
 )
 
-// Read finds out which source has sent payload. JSON that is broken or ambiguous (a
-// name twice, invalid UTF-8) is [Direct], and whoever reads the direct event says what
-// is wrong with it. An object with a member that belongs to requests, in none of the
-// known shapes, is [Unknown]: some gateway has been put in front of the function that
-// we do not know, and nothing says whom it lets in.
+// Read recognises the source of payload. JSON that is broken or ambiguous (a name twice,
+// invalid UTF-8) is [Direct]. The call that reads it reports the mistake. An object in none
+// of the known shapes is [Unknown] if it has a member that belongs to requests. It comes
+// from a gateway that we do not know, and that may admit anybody.
 //
 // Event types: Amazon API Gateway, Lambda and Elastic Load Balancing guides and
-// aws-lambda-go events/; Tencent Cloud documents 583/96099 (function URL) and
+// aws-lambda-go events/. For Tencent Cloud: documents 583/96099 (function URL) and
 // 876/41776 (CloudBase HTTP access), scf-go-lib events/ (API gateway, timer).
 func Read(payload []byte) Event {
 	if len(payload) > MaxPayload {
@@ -147,9 +144,9 @@ func Read(payload []byte) Event {
 	return Event{Source: s, Request: r, Err: err, multiValue: e.kind("multiValueHeaders") == '{'}
 }
 
-// source returns the source that has sent the event; nil if none has. A member of the
-// wrong kind where it only belongs to the request (headers, body) does not hide it:
-// readRequest refuses it, and the refusal goes out in the source's own shape.
+// source returns the source of the event; nil if none matches. A member of the wrong kind
+// does not hide the source if only the request needs it (headers, body). readRequest
+// refuses it, and the refusal has the source's own shape.
 func (e event) source() *Source {
 	if e.present("methodArn") || e.present("routeArn") || e.context.present("connectionId") {
 		return nil // a request to an authorizer or a WebSocket message: it only resembles ours
@@ -162,11 +159,10 @@ func (e event) source() *Source {
 	return nil
 }
 
-// marks are members that belong to requests and messages: those of the sources that
-// we serve, and those by which others name a part of theirs, which are VPC Lattice
-// (method, raw_path and the like), Kong's aws-lambda plugin (request_method and the
-// like), AppSync and Cognito (request), SNS, SQS, S3 and others (Records),
-// EventBridge (detail-type) and Lambda authorizers.
+// marks are members that belong to requests and messages. Some are those of the sources
+// here. The others are from VPC Lattice (method, raw_path and the like), Kong's aws-lambda
+// plugin (request_method and the like), and AppSync and Cognito (request). SNS, SQS, S3 and
+// others have Records, EventBridge has detail-type; Lambda authorizers have theirs.
 var marks = []string{
 	"requestContext", "httpMethod", "method", "path", "rawPath", "raw_path", "routeKey",
 	"headers", "multiValueHeaders", "cookies", "rawQueryString", "queryString",

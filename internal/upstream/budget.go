@@ -6,23 +6,21 @@ import (
 	"time"
 )
 
-// What a [Budget] allows. The three together keep the retries of any minute with
-// 100 calls or more within a fifth of the calls, the burst included:
-// 8 + 4 + 0.08 × 100 = 20.
+// The limits of a [Budget]. Together they keep the retries of any minute with 100 calls or
+// more within a fifth of the calls. That includes the burst: 8 + 4 + 0.08 × 100 = 20.
 const (
-	// retriesPerCall is what each call adds.
+	// retriesPerCall is the part of a retry that each call earns.
 	retriesPerCall = 0.08
-	// retryInterval is in what time one more retry is allowed, without any call.
+	// One retry is earned every retryInterval, even without calls.
 	retryInterval = 15 * time.Second
 	// retryBurst is how many retries may follow one another.
 	retryBurst = 8
 )
 
-// Budget bounds how many attempts are made beside the first of each call. A server
-// in trouble is asked about as often as one that is well; a call that comes seldom
-// may always be repeated a few times. (Finagle's RetryBudget and gRPC's
-// retryThrottling do the same.) It may be used concurrently. Make it with
-// [NewBudget].
+// Budget bounds how many attempts are made beside the first of each call. A failing server
+// gets about as many requests as a healthy one. A rare call may always be repeated a few
+// times. (Finagle's RetryBudget and gRPC's retryThrottling do the same.) It is safe for
+// concurrent use. Use [NewBudget] to make one.
 type Budget struct {
 	now func() time.Time
 
@@ -31,12 +29,12 @@ type Budget struct {
 	at      time.Time // guarded by mu; up to when retryInterval has been counted
 }
 
-// NewBudget makes a Budget that allows a burst. now is the clock on the wall.
+// NewBudget returns a Budget that allows a burst. now is the wall clock.
 func NewBudget(now func() time.Time) *Budget {
 	return &Budget{now: now, balance: retryBurst, at: now()}
 }
 
-// Call notes that a call begins.
+// Call records that a call begins.
 func (b *Budget) Call() { b.add(retriesPerCall) }
 
 // Take reports whether one more retry is allowed, and takes it.
@@ -51,8 +49,8 @@ func (b *Budget) Take() bool {
 	return true
 }
 
-// Return gives n retries back. They have told a connection that was dead from a
-// server that is in trouble: it answered at once.
+// Return gives n retries back. They met a dead connection, not a failing server: the server
+// replied at once.
 func (b *Budget) Return(n int) { b.add(float64(n)) }
 
 func (b *Budget) add(n float64) {
@@ -62,8 +60,8 @@ func (b *Budget) add(n float64) {
 	b.balance = math.Min(b.balance+n, retryBurst)
 }
 
-// earn adds what time has brought. A clock that has been put back brings nothing,
-// and is followed. b.mu is held.
+// earn adds the retries that time has earned. A clock that was set back earns nothing, and
+// is followed. The caller holds b.mu.
 func (b *Budget) earn() {
 	now := b.now()
 	if since := now.Sub(b.at); since > 0 {

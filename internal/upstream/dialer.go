@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// muteAfter is how long after the first bytes went out an address counts as mute
-	// if nothing has come back.
+	// muteAfter is how long after its first bytes went out an address without a reply
+	// counts as mute.
 	muteAfter = 150 * time.Millisecond
-	// muteFor is how long a mute address is dialled after the others of its name.
+	// muteFor is for how long a mute address is dialled after the others of its name.
 	muteFor = time.Minute
-	// dialStagger is how long one address is waited for until the next is dialled
-	// beside it (RFC 8305, section 5, recommends 250 ms; net.Dialer takes 300 ms).
+	// dialStagger is the delay before the next address is dialled beside the last one (RFC
+	// 8305, section 5, recommends 250 ms; net.Dialer takes 300 ms).
 	dialStagger = 300 * time.Millisecond
 
-	// lookupTimeout bounds a lookup. It goes on when the call that began it has ended,
-	// so that the next call has its result.
+	// lookupTimeout bounds a lookup. It outlives the call that began it, so that the next
+	// call has its result.
 	lookupTimeout = 20 * time.Second
-	// lookupPatience is how long a lookup is waited for if an earlier result is known.
+	// lookupPatience bounds the wait for a lookup if an earlier result is known.
 	lookupPatience = 250 * time.Millisecond
-	// maxStale is how long an earlier result may stand in for a lookup that is slow or
-	// fails (RFC 8767, section 5, allows up to days). TLS checks who answers.
+	// maxStale is how long an earlier result may replace a lookup that is slow or fails
+	// (RFC 8767, section 5, allows up to days). TLS authenticates the server.
 	maxStale = time.Hour
 )
 
-// dialer connects to names. It differs from a [net.Dialer] in two ways. An address
-// that accepts connections and then carries nothing back, as one behind a path with
-// a small MTU does, is dialled last for a while. A name server that is slow or fails
-// costs nothing while an earlier result is known. It may be used concurrently.
+// dialer connects to names. It differs from a [net.Dialer] in two ways. An address that
+// accepts connections and then sends nothing back is dialled last for a while; a small MTU
+// on the path can cause that. A slow or failing name server does no harm while an earlier
+// result is known. It is safe for concurrent use.
 type dialer struct {
 	net    net.Dialer
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -46,17 +46,18 @@ type dialer struct {
 	names map[string]*name
 }
 
-// name is what is known of a host name.
+// name is the state of a host name.
 type name struct {
 	addresses []netip.Addr  // of the last lookup that succeeded
-	at        time.Time     // when that was
+	at        time.Time     // the time of that lookup
 	lookup    chan struct{} // closed when the lookup under way ends; nil if there is none
 	err       error         // of the last lookup
 }
 
 func newDialer(now func() time.Time) *dialer {
 	return &dialer{
-		net: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}, // as http.DefaultTransport
+		// as http.DefaultTransport
+		net: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second},
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
@@ -64,7 +65,7 @@ func newDialer(now func() time.Time) *dialer {
 	}
 }
 
-// dial connects to address, whose host may be a name.
+// dial connects to address, which may have a name as its host.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := d.life.Bound(ctx)
 	defer cancel()
@@ -133,8 +134,8 @@ func (d *dialer) lookUp(ctx context.Context, host string, n *name) {
 	}
 }
 
-// stale returns the addresses of an earlier lookup, if they are not too old. d.mu is
-// held.
+// stale returns the addresses of an earlier lookup, if they are not too old. The caller
+// holds d.mu.
 func (d *dialer) stale(n *name) []netip.Addr {
 	if d.now().Sub(n.at).Abs() > maxStale {
 		return nil
@@ -142,7 +143,7 @@ func (d *dialer) stale(n *name) []netip.Addr {
 	return n.addresses
 }
 
-// inOrder puts the mute addresses last.
+// inOrder moves the mute addresses to the end.
 func (d *dialer) inOrder(addresses []string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,8 +158,8 @@ func (d *dialer) inOrder(addresses []string) []string {
 	)
 }
 
-// dialOneOf returns the first connection that one of the addresses accepts. They are
-// dialled in their order, the next as soon as one has failed or takes long.
+// dialOneOf returns the first connection that one of the addresses accepts. It dials them
+// in order, the next one as soon as one has failed or is slow.
 func (d *dialer) dialOneOf(ctx context.Context, network string, addresses []string) (net.Conn, error) {
 	type result struct {
 		conn net.Conn
@@ -205,7 +206,7 @@ func (d *dialer) dialOneOf(ctx context.Context, network string, addresses []stri
 	return nil, first
 }
 
-// conn is a connection that tells its dialer whether the address answers.
+// conn is a connection that reports to its dialer whether the address replies.
 type conn struct {
 	net.Conn
 	dialer       *dialer
@@ -230,7 +231,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// owes notes that the first bytes have gone to an address.
+// owes records that the first bytes have gone to an address.
 func (d *dialer) owes(address string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -240,7 +241,7 @@ func (d *dialer) owes(address string) {
 	}
 }
 
-// paid notes that an address has answered.
+// paid records that an address has replied.
 func (d *dialer) paid(address string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -7,39 +7,39 @@ import (
 	"time"
 )
 
-// restoreAfter is how long another host than the first is asked, after the first
-// has failed, before the first is tried again.
+// restoreAfter is how long another host is used after the first has failed, before the
+// first is tried again.
 const restoreAfter = time.Minute
 
-// Hosts are the base addresses at which one API is reached, in the order of
-// preference. The first is asked; while it fails, the next that answers. Hosts may
-// be used concurrently. Make them with [NewHosts].
+// Hosts are the base addresses of one API, in the order of preference. Calls use the first;
+// while it fails, the next that replies. Hosts is safe for concurrent use. Use [NewHosts]
+// to make one.
 type Hosts struct {
 	bases []*url.URL
 	now   func() time.Time
 
 	mu      sync.Mutex
-	standIn int       // guarded by mu; the host that is asked in place of the first; 0: none
-	since   time.Time // guarded by mu; when that was last found to be right
+	standIn int       // guarded by mu; the index of the host in use; 0 for the first
+	since   time.Time // guarded by mu; when that host was last confirmed
 }
 
-// NewHosts makes Hosts of one base address or several. now is the clock on the wall.
+// NewHosts returns Hosts of one base address or several. now is the wall clock.
 func NewHosts(now func() time.Time, bases ...*url.URL) *Hosts {
 	return &Hosts{bases: bases, now: now}
 }
 
-// Count is how many hosts there are.
+// Count returns the number of hosts.
 func (h *Hosts) Count() int { return len(h.bases) }
 
-// Route is the way of one call through the hosts: where its attempts go.
+// Route selects the hosts for the attempts of one call.
 type Route struct {
 	hosts *Hosts
 	begun int  // the host of the first attempt
 	at    int  // the host of the next one
-	probe bool // whether the call finds out if the first host is back
+	probe bool // whether the call finds out if the first host has recovered
 }
 
-// Route begins a call. Now and then it is one that tries the first host again.
+// Route begins a call. From time to time a call tries the first host again.
 func (h *Hosts) Route() Route {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,15 +52,15 @@ func (h *Hosts) Route() Route {
 	return r
 }
 
-// Base is the address for the next attempt.
+// Base returns the address for the next attempt.
 func (r *Route) Base() *url.URL { return r.hosts.bases[r.at] }
 
 // Leave makes the next attempt go to the next host.
 func (r *Route) Leave() { r.at = (r.at + 1) % len(r.hosts.bases) }
 
-// Answered tells that the host at base has answered the call. If the call was begun
-// at another, which has failed or still owes its answer, base is asked for a while.
-// It reports whether the host has changed.
+// Answered records that the host at base has answered the call. If the call began at
+// another host, which has failed or still owes its reply, base is used for a while. It
+// reports whether the host has changed.
 func (r *Route) Answered(base *url.URL) bool {
 	h := r.hosts
 	if base == h.bases[r.begun] && !r.probe {

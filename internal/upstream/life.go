@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Life bounds what a service does beside its calls and after them, such as a fetch for all
-// who wait, so that the service can be ended. A deployed function lives as long as its
-// process: the nil Life never ends. It may be used concurrently. Make it with [NewLife].
+// Life bounds the work of a service beside its calls and after them, so that the service
+// can be ended. Such work is a fetch that several calls wait for. A deployed function lives
+// as long as its process: the nil Life never ends. It is safe for concurrent use. Use
+// [NewLife] to make one.
 type Life struct {
 	ctx context.Context
 	end context.CancelFunc
@@ -19,14 +20,14 @@ type Life struct {
 	running sync.WaitGroup // counted up only while mu is held and ended is false
 }
 
-// NewLife makes a Life that goes on until [Life.End].
+// NewLife returns a Life that goes on until [Life.End].
 func NewLife() *Life {
 	ctx, end := context.WithCancel(context.Background())
 	return &Life{ctx: ctx, end: end}
 }
 
-// Begin counts a call, until done is called, and returns its context: that of parent, which
-// ends with the Life as well. It reports false once the Life has ended.
+// Begin counts a call, until done is called, and returns its context, which ends with
+// parent and with the Life. It reports false once the Life has ended.
 func (l *Life) Begin(parent context.Context) (ctx context.Context, done func(), ok bool) {
 	if !l.enter() {
 		return nil, nil, false
@@ -45,7 +46,8 @@ func (l *Life) Bound(parent context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel() }
 }
 
-// End ends the contexts of all calls and of what runs beside them, and waits for it.
+// End ends the contexts of all calls and of the work beside them, and waits until all have
+// returned.
 func (l *Life) End() {
 	l.mu.Lock()
 	l.ended = true
@@ -54,7 +56,7 @@ func (l *Life) End() {
 	l.running.Wait()
 }
 
-// enter counts something that runs, unless the Life has ended.
+// enter counts running work, unless the Life has ended.
 func (l *Life) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,14 +67,14 @@ func (l *Life) enter() bool {
 	return true
 }
 
-// Beside runs do beside the call of ctx, in a goroutine of its own and for limit at most. It
-// goes on when the call ends, since what it brings is for other calls, too; it ends with the
-// Life. The context of do has the values of ctx.
+// Beside runs do beside the call of ctx, in a goroutine of its own and for limit at most.
+// It goes on when the call ends, because its result is for other calls as well; it ends
+// with the Life. The context of do has the values of ctx.
 func (l *Life) Beside(ctx context.Context, limit time.Duration, do func(ctx context.Context)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	counted := l != nil && l.enter()
 	if l != nil && !counted {
-		cancel() // do finds out at once that there is no time
+		cancel() // do then sees at once that there is no time
 	}
 	ctx, stop := l.Bound(ctx)
 	go func() {
@@ -85,8 +87,7 @@ func (l *Life) Beside(ctx context.Context, limit time.Duration, do func(ctx cont
 	}()
 }
 
-// NewTransport is [NewTransport] with connections whose making, name lookups included, ends
-// with the Life.
+// NewTransport is [NewTransport] with dials and name lookups that end with the Life.
 func (l *Life) NewTransport(idle time.Duration, now func() time.Time) *http.Transport {
 	dialer := newDialer(now)
 	dialer.life = l

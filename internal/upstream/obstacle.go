@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// Obstacle reports that the network, TLS or a proxy keeps a request from the server.
-// Its text is one sentence for outside, without a secret; Unwrap has the cause, for
-// the log.
+// Obstacle reports that the network, TLS or a proxy keeps a request from the server. Its
+// text is one sentence for outside, without a secret; Unwrap returns the cause, for the
+// log.
 type Obstacle struct {
 	sentence string
 	err      error
@@ -24,13 +24,13 @@ type Obstacle struct {
 // Error returns the sentence and the cause.
 func (e *Obstacle) Error() string { return e.sentence + ": " + e.err.Error() }
 
-// Sentence returns what may be said outside.
+// Sentence returns the text that may be shown outside.
 func (e *Obstacle) Sentence() string { return e.sentence }
 
 // Unwrap returns the cause.
 func (e *Obstacle) Unwrap() error { return e.err }
 
-// refusedByProxy reports the status of a proxy's response to CONNECT.
+// refusedByProxy is the status of a proxy's response to CONNECT.
 type refusedByProxy struct{ status int }
 
 func (e *refusedByProxy) Error() string { return fmt.Sprintf("HTTP status %d", e.status) }
@@ -43,9 +43,9 @@ func onProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, response *h
 	return nil
 }
 
-// proxyFor returns the proxy of HTTPS_PROXY, unless NO_PROXY names the host. A
-// request in the clear has no proxy: HTTP_PROXY would read it, and CLEARTEXT_HOSTS
-// allows one host only.
+// proxyFor returns the proxy of HTTPS_PROXY, unless NO_PROXY names the host. A request in
+// the clear has no proxy: HTTP_PROXY could read it, and CLEARTEXT_HOSTS allows one host
+// only.
 func proxyFor(r *http.Request) (*url.URL, error) {
 	if r.URL.Scheme != "https" {
 		return nil, nil
@@ -53,11 +53,12 @@ func proxyFor(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-// CheckProxy demands that net/http can read the proxy for https that environment names,
-// if it names one: else net/http ignores it, and connects without a proxy. The error names
-// the variable, and does not quote its value, which may hold a password.
+// CheckProxy returns an error if environment names a proxy for https that net/http cannot
+// read. net/http would ignore it, and connect without a proxy. The error names the
+// variable, and does not quote its value, which may hold a password.
 func CheckProxy(environment map[string]string) error {
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // as [http.ProxyFromEnvironment]
+	// as [http.ProxyFromEnvironment]
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		if text := environment[name]; text != "" && !isProxy(text) {
 			return errors.New(name + " must be the address of a proxy, such as http://proxy.internal:3128")
 		}
@@ -65,8 +66,8 @@ func CheckProxy(environment map[string]string) error {
 	return nil
 }
 
-// isProxy reports whether text is the address of a proxy: scheme://host, or host:port as
-// net/http takes it too.
+// isProxy reports whether text is the address of a proxy: scheme://host, or host:port, as
+// net/http accepts it.
 func isProxy(text string) bool {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -106,9 +107,9 @@ func sentenceFor(err error) string {
 	return ""
 }
 
-// isHTTP2Only reports whether text tells of a server that speaks HTTP/2 only. crypto/tls and
-// net/http have no types for these errors: alert 120; the first frame in place of a response;
-// the same, if it comes before the request is sent (net/http, readLoopPeekFailLocked).
+// isHTTP2Only reports whether text describes a server that speaks HTTP/2 only. crypto/tls
+// and net/http have no types for these errors. They are alert 120, and the first frame in
+// place of a response, also before the request was sent (net/http, readLoopPeekFailLocked).
 func isHTTP2Only(text string) bool {
 	return strings.Contains(text, "no application protocol") || strings.Contains(text, `malformed HTTP response "\x00\x00`) ||
 		strings.Contains(text, "readLoopPeekFailLocked: %!w(<nil>)")
@@ -120,8 +121,8 @@ func isProxyConnect(err error) bool {
 	return errors.As(err, &operation) && operation.Op == "proxyconnect"
 }
 
-// CertificateSentence says outside why a client does not trust the certificate of a
-// server; "" if that is not what err is about.
+// CertificateSentence says, for outside, why a client does not trust a server's
+// certificate; "" for other errors.
 func CertificateSentence(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "the certificate of the server is for another name"

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Sleep waits for d. The error is the cause of the end of ctx, if that comes first.
+// Sleep waits for d. If ctx ends first, the error is its cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

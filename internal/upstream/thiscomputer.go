@@ -22,9 +22,10 @@ func IsLoopback(hostport string) bool {
 
 // hostOf returns the host of "host", "host:port", "address", "[address]" or
 // "[address]:port", without brackets. A port is empty or a number up to 65535.
-// [net.SplitHostPort] takes anything for a port, as the end of another name.
+// [net.SplitHostPort] accepts any text as a port, even the end of another name.
 func hostOf(hostport string) (host string, ok bool) {
-	if _, err := netip.ParseAddr(hostport); err == nil { // without brackets, as url.URL.Hostname has it
+	// without brackets, as in url.URL.Hostname
+	if _, err := netip.ParseAddr(hostport); err == nil {
 		return hostport, true
 	}
 	inner, isBracketed := strings.CutPrefix(hostport, "[")
@@ -53,13 +54,13 @@ func isPort(text string) bool {
 	return digits == "" || err == nil
 }
 
-// DockerHost is the name by which a container reaches the computer that it runs on:
-// with Docker Desktop always, on Linux after
-// --add-host host.docker.internal:host-gateway (Docker, "docker run").
+// DockerHost is the name of the host computer inside a container. Docker Desktop always has
+// it. On Linux it needs --add-host host.docker.internal:host-gateway (Docker, "docker
+// run").
 const DockerHost = "host.docker.internal"
 
-// IsThisComputer reports whether a host, with or without a port, is this computer: as
-// [IsLoopback] says, or by the name that containers have for it.
+// IsThisComputer reports whether a host, with or without a port, is this computer. That is
+// a loopback address (see [IsLoopback]), or the name that containers have for it.
 func IsThisComputer(hostport string) bool { return IsLoopback(hostport) || isDockerHost(hostport) }
 
 func isDockerHost(hostport string) bool {

@@ -1,11 +1,9 @@
-// Package upstream is the way from a function to a server that it asks: HTTP
-// connections that are kept open between calls, and that a frozen function does
-// not trust when it wakes up.
+// Package upstream connects a function to its servers. HTTP connections stay open between
+// calls, and are not trusted after the function was frozen.
 //
-// A [Client] sends a request once. Whether a second attempt is of use is for the
-// caller, who knows what the request does; the errors tell what happened. What
-// such a caller needs is here as well: [Hosts] say where the next attempt goes,
-// and a [Budget] says whether there may be one.
+// A [Client] sends a request once. The caller decides whether to try again, because it
+// knows what the request does; the errors tell what happened. [Hosts] select the host of
+// the next attempt, and a [Budget] says whether there may be one.
 package upstream
 
 import (
@@ -19,48 +17,45 @@ import (
 	"time"
 )
 
-// maxReply bounds what is read of a reply. Those of WeChat and its gateway have
-// less than 1 KiB.
+// maxReply bounds a reply, in bytes. Those of WeChat and its gateway have less than 1 KiB.
 const maxReply = 64 << 10
 
-// maxHeader is the same for its headers.
+// maxHeader bounds a reply's headers, in bytes.
 const maxHeader = 64 << 10
 
-// maxIdle is how many idle connections are kept: as many as there may be calls at a
-// time, so that a wave of calls finds the connections of the last one.
+// maxIdle bounds the idle connections. There are as many as concurrent calls, so that a
+// burst of calls reuses those of the last one.
 const maxIdle = 1024
 
-// Client sends requests. It may be used concurrently. Make it with [New].
+// Client sends requests. It is safe for concurrent use. Use [New] to make one.
 type Client struct {
 	transport http.RoundTripper
 	life      time.Duration
 	now       func() time.Time
 
-	lastUse   atomic.Int64 // when a reply last came, in Unix nanoseconds
-	lastClose atomic.Int64 // when the idle connections were last closed, in the same
-	lastDeath atomic.Int64 // when a reused connection was last found dead, in the same
+	lastUse   atomic.Int64 // Unix nanoseconds; when a reply last came
+	lastClose atomic.Int64 // Unix nanoseconds; when the idle connections were last closed
+	lastDeath atomic.Int64 // Unix nanoseconds; when a reused connection was last found dead
 }
 
-// New makes a Client that sends by transport, whose idle connections live for its
-// IdleConnTimeout by the clock now.
+// New returns a Client that sends by transport. Its idle connections live for the
+// transport's IdleConnTimeout, measured by now.
 func New(transport *http.Transport, now func() time.Time) *Client {
 	return NewOver(transport, transport.IdleConnTimeout, now)
 }
 
-// NewOver makes a Client that sends by a transport of any kind, whose idle connections live
-// for life by the clock now. It should have a method CloseIdleConnections: connections that
-// are found dead are otherwise found so again. It should do what [NewTransport] says of
-// HTTP/1.1, and must call the hooks of net/http/httptrace: without GotConn every
-// connection counts as a new one.
+// NewOver returns a Client that sends by a transport of any kind. Its idle connections live
+// for life, measured by now. It should have a method CloseIdleConnections: otherwise dead
+// connections are used again. It should use HTTP/1.1 as [NewTransport] does. It must call the
+// hooks of net/http/httptrace: without GotConn every connection counts as a new one.
 func NewOver(transport http.RoundTripper, life time.Duration, now func() time.Time) *Client {
 	return &Client{transport: transport, life: life, now: now}
 }
 
-// NewTransport returns a transport with one HTTP/1.1 connection per concurrent
-// request, so that a dead connection is noticed at once. Idle connections live for
-// life. It is no clone of http.DefaultTransport, whose TLS configuration offers HTTP/2:
-// a server that accepts the offer then gets HTTP/1.1 and cannot read it (golang/go
-// issue 39302).
+// NewTransport returns a transport with one HTTP/1.1 connection per concurrent request, so
+// that a dead connection is noticed at once. life bounds idle connections. It is no clone
+// of http.DefaultTransport, whose TLS configuration offers HTTP/2. A server that accepts
+// the offer would then get HTTP/1.1, and cannot read it (golang/go issue 39302).
 func NewTransport(life time.Duration, now func() time.Time) *http.Transport {
 	return transportBy(newDialer(now), life)
 }
@@ -83,15 +78,15 @@ func transportBy(dialer *dialer, life time.Duration) *http.Transport {
 	return transport
 }
 
-// Reply is what came back, read whole.
+// Reply is a whole reply.
 type Reply struct {
 	Status      int
 	ContentType string
-	// RetryAfter is when the server wants to be asked again; zero if it does not
-	// say so in seconds (RFC 9110, section 10.2.3).
+	// RetryAfter is the delay that the server requests; zero if it states none in seconds
+	// (RFC 9110, section 10.2.3).
 	RetryAfter time.Duration
-	// OpenAPISequence is the header x-openapi-seqid, by which the open API service of
-	// Cloud Hosting marks what went through it.
+	// OpenAPISequence is the header x-openapi-seqid. The open API service of Cloud Hosting
+	// marks what passes through it.
 	OpenAPISequence string
 	Body            []byte
 }
@@ -99,21 +94,21 @@ type Reply struct {
 // NoReply says that not even the beginning of a reply came.
 type NoReply struct {
 	Err error
-	// Reused says that the connection had served a request before, and may have
-	// died while it was idle: that tells nothing about the server. It is set, too, if
-	// such a connection was found dead during the request: a front end or a gateway
-	// that goes away cuts all connections at once, the new ones included.
+	// Reused says that the connection had served a request before. It may have died while
+	// idle, which tells nothing about the server. It is also set if a reused connection was
+	// found dead during the request. A stopping front end cuts all its connections at once,
+	// the new ones included.
 	Reused bool
 }
 
 func (e *NoReply) Error() string { return "no reply: " + e.Err.Error() }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (e *NoReply) Unwrap() error { return e.Err }
 
-// Send sends a request and reads the reply. No redirect is followed. The error is
-// a [*NoReply], or tells that the reply broke off or is too long; none holds a
-// part of the address, in whose query secrets travel.
+// Send sends a request and reads the reply. It follows no redirect. The error is a
+// [*NoReply], or says that the reply broke off or is too long. No error holds a part of the
+// address, because its query carries secrets.
 func (c *Client) Send(req *http.Request) (Reply, error) {
 	c.closeIfOld()
 	began := c.now().UnixNano()
@@ -148,8 +143,8 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	}, nil
 }
 
-// SendApart is Send over a connection that no other request has used or will use. With a
-// transport that is no [http.Transport], it is one that no other request will use.
+// SendApart is Send over a connection of its own, which is closed afterwards. With a
+// transport that is no [http.Transport], the connection may have served requests before.
 func (c *Client) SendApart(req *http.Request) (Reply, error) {
 	standard, ok := c.transport.(*http.Transport)
 	if !ok {
@@ -161,7 +156,7 @@ func (c *Client) SendApart(req *http.Request) (Reply, error) {
 	return New(transport, c.now).Send(req)
 }
 
-// RoundTrip implements [http.RoundTripper], for libraries that word their own requests.
+// RoundTrip implements [http.RoundTripper], for libraries that build their own requests.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.closeIfOld()
 	resp, err := c.transport.RoundTrip(req)
@@ -180,8 +175,7 @@ func retryAfter(header http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// CloseIdle closes the connections that are idle, so that the next request gets a
-// new one.
+// CloseIdle closes the idle connections, so that the next request gets a new one.
 func (c *Client) CloseIdle() {
 	c.lastClose.Store(c.now().UnixNano())
 	c.closeIdleConnections()
@@ -193,9 +187,9 @@ func (c *Client) closeIdleConnections() {
 	}
 }
 
-// CloseIdleSince is CloseIdle for an attempt that began at since and met a dead
-// connection, unless that was done after since: of many that die at once, the first
-// closes the idle ones, and the others use those that were opened in their place.
+// CloseIdleSince is CloseIdle for an attempt that began at since and met a dead connection.
+// It does nothing if they were closed after since. If many die at once, the first closes
+// the idle ones, and the others use those that were opened since.
 func (c *Client) CloseIdleSince(since time.Time) {
 	last := c.lastClose.Load()
 	if last <= since.UnixNano() && c.lastClose.CompareAndSwap(last, c.now().UnixNano()) {
@@ -203,9 +197,8 @@ func (c *Client) CloseIdleSince(since time.Time) {
 	}
 }
 
-// closeIfOld closes what has been idle for longer than a connection lives by the
-// clock on the wall: while the function was frozen, the transport's own timer
-// stood still.
+// closeIfOld closes connections that were idle for too long by the wall clock. While the
+// function was frozen, the transport's own timer stood still.
 func (c *Client) closeIfOld() {
 	if last := c.lastUse.Load(); last != 0 && c.now().UnixNano()-last > int64(c.life) {
 		c.CloseIdle()

@@ -1,4 +1,4 @@
-// Package version reports which version of the project a program is.
+// Package version reports the version of a program.
 package version
 
 import (
@@ -13,12 +13,12 @@ import (
 // three.
 const Number = "0.3.0-dev"
 
-// revision is the commit of a program that is built without version control in it:
-// -ldflags "-X sotercall/internal/version.revision=0123456789ab". Whatever builds deployed
-// programs sets it: scripts/package, deploy/Makefile and deploy/container/Dockerfile.
+// revision is the commit of a program that is built without version control: -ldflags "-X
+// sotercall/internal/version.revision=0123456789ab". Every build of a deployed program sets
+// it: scripts/package, deploy/Makefile and deploy/container/Dockerfile.
 var revision string
 
-// text is what String returns.
+// text is the result of String.
 var text = func() string {
 	info, _ := debug.ReadBuildInfo()
 	return describe(revision, info)
@@ -29,10 +29,10 @@ var text = func() string {
 // Number alone.
 func String() string { return text }
 
-// describe returns the version of a program with a stamped revision, which may be empty,
-// and the build information of the go command, which may be nil.
+// describe returns the version of a program. stamped is its revision, or empty. info is the
+// build information of the go command, or nil.
 func describe(stamped string, info *debug.BuildInfo) string {
-	commit := strings.Replace(stamped, "-dirty", ".dirty", 1) // as git describe has it
+	commit := strings.Replace(stamped, "-dirty", ".dirty", 1) // as git describe writes it
 	if commit == "" && info != nil {
 		commit = ofBuild(info)
 	}
@@ -42,15 +42,16 @@ func describe(stamped string, info *debug.BuildInfo) string {
 	return Number + "+" + commit
 }
 
-// shortCommit is how many digits of a commit are told, as in Go's pseudo-versions.
+// shortCommit is the length of a commit in a version, in digits, as in Go's
+// pseudo-versions.
 const shortCommit = 12
 
-// module is the path of this module. Only a program of it is built from its commits.
+// module is the path of this module. The commit of another module says nothing about it.
 var module = strings.TrimSuffix(reflect.TypeFor[here]().PkgPath(), "/internal/version")
 
 type here struct{}
 
-// ofBuild returns the commit that the go command has found, "" if it has found none.
+// ofBuild returns the commit in the go command's build information, "" if there is none.
 func ofBuild(info *debug.BuildInfo) string {
 	if info.Main.Path != module {
 		return ""

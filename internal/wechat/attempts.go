@@ -13,31 +13,32 @@ import (
 )
 
 const (
-	// maxAttempts bounds how many requests an invocation sends within countedFor, as
-	// long as one of them has failed: the fetch of a token included.
+	// maxAttempts bounds the requests of an invocation within countedFor if one of them has
+	// failed. Fetching a token counts.
 	maxAttempts = 4
-	// countedFor is as long as a fetch may take: the one after it is repeated again.
+	// countedFor is the longest time of a fetch. Requests after it have attempts of their
+	// own.
 	countedFor = 5 * time.Second
-	// maxThrottled bounds the same while a server only says that it is asked too much.
-	// Such an answer costs it little.
+	// maxThrottled replaces maxAttempts while a server only says that it is overloaded.
+	// Such a response costs it little.
 	maxThrottled = 8
 
-	// maxPatience is how long an attempt may be silent before another begins beside
-	// it: a connection may be dead, and nothing tells. Of the time that is left it is
-	// patienceShare at most.
-	maxPatience   = time.Second
-	minPatience   = 20 * time.Millisecond
-	patienceShare = 1. / 3
-	// For a request that has a price, it is longer.
-	maxPatienceOnce   = 1750 * time.Millisecond
-	patienceShareOnce = 2. / 3
+	// maxHedgeDelay bounds the wait for a silent attempt before another one begins beside it:
+	// its connection may be dead without a sign. hedgeShare bounds it as a share of the
+	// time that is left.
+	maxHedgeDelay = time.Second
+	minHedgeDelay = 20 * time.Millisecond
+	hedgeShare    = 1. / 3
+	// Limits for a request that costs something to repeat.
+	maxHedgeDelayOnce = 1750 * time.Millisecond
+	hedgeShareOnce    = 2. / 3
 )
 
-// invocation counts what is sent for one call of ours, through whichever functions
-// its context comes.
+// invocation counts the requests for one of our calls, across all functions that get its
+// context.
 type invocation struct {
-	deadline time.Time // of the call, which a fetch that others may join outlives; zero: none
-	began    time.Time // when the count began
+	deadline time.Time // of the call; a fetch that others may join outlives it; zero: none
+	began    time.Time // when counting began
 
 	mu   sync.Mutex
 	sent int // guarded by mu
@@ -45,14 +46,14 @@ type invocation struct {
 
 type invocationKey struct{}
 
-// begin returns a context that counts from here on.
+// begin returns a context that starts counting.
 func (c *Client) begin(ctx context.Context) context.Context {
 	c.budget.Call()
 	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
 }
 
-// beginAnew returns a context that counts from here on, for the same call. What has
-// been answered so far is no reason to repeat less of what follows.
+// beginAnew returns a context that counts from zero again, for the same call. Requests that
+// were answered so far do not limit those that follow.
 func beginAnew(ctx context.Context) context.Context {
 	deadline := deadlineOf(ctx)
 	if i, ok := ctx.Value(invocationKey{}).(*invocation); ok {
@@ -76,13 +77,13 @@ func (i *invocation) mayRepeat(most int) bool {
 // attempt is one request of a call.
 type attempt struct {
 	base  *url.URL
-	extra bool // begun beside one that was silent
+	extra bool // begun beside a silent one
 	apart bool // on a connection of its own
 	began time.Time
 }
 
-// attempts is one request while it is being answered. An attempt that stays silent
-// starts another one beside itself. The first good reply ends them all.
+// attempts is one request in progress. An attempt that stays silent starts another one
+// beside itself. The first good reply ends them all.
 type attempts struct {
 	client     *Client
 	request    *request
@@ -92,17 +93,17 @@ type attempts struct {
 	cancel     context.CancelFunc // ends all attempts
 
 	mu       sync.Mutex
-	route    upstream.Route // guarded by mu, as is all that follows
+	route    upstream.Route // guarded by mu, as all that follows
 	inFlight int
-	extras   int     // begun beside a silent one
+	extras   int     // attempts begun beside a silent one
 	apart    bool    // the next attempt gets a connection of its own
-	last     attempt // that has ended
-	err      error   // how last has ended
-	done     bool    // err is how the call ends
+	last     attempt // the last attempt that has ended
+	err      error   // the result of last
+	done     bool    // err is the result of the call
 }
 
-// call sends r until it has a reply that is worth keeping, or until another attempt
-// is of no use. When it returns without an error, r.read has read the reply.
+// call sends r until it has a valid reply, or until another attempt is of no use. If it
+// returns no error, r.read has read the reply.
 func (c *Client) call(ctx context.Context, r *request) error {
 	switch i, ok := ctx.Value(invocationKey{}).(*invocation); {
 	case !ok:
@@ -119,7 +120,7 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	for {
 		a.run(ctx, a.begin())
 		a.beside.Wait()
-		// None is in flight now, and so none can start another one.
+		// No attempt is in flight now, so none can start another one.
 		switch {
 		case a.done:
 			return a.err
@@ -128,7 +129,7 @@ func (c *Client) call(ctx context.Context, r *request) error {
 		case a.prepareNext(ctx):
 			continue
 		case errors.Is(a.err, errBusy):
-			return nil // it is WeChat's answer all the same
+			return nil // it is a reply of WeChat's own
 		}
 		return a.err
 	}
@@ -141,7 +142,7 @@ func (a *attempts) begin() attempt {
 	return a.next(false)
 }
 
-// next counts an attempt and returns it. a.mu is held.
+// next counts an attempt and returns it. The caller holds a.mu.
 func (a *attempts) next(extra bool) attempt {
 	a.invocation.count()
 	a.inFlight++
@@ -150,14 +151,14 @@ func (a *attempts) next(extra bool) attempt {
 	return next
 }
 
-// startBeside makes an attempt beside one that has been silent, if there may be one.
+// startBeside starts an attempt beside a silent one, if the limits allow it.
 func (a *attempts) startBeside(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.inFlight == 0 || ctx.Err() != nil || !a.mayGoOn(a.most(false)) || !a.client.budget.Take() {
 		return
 	}
-	// Connections that have been idle as long may be as dead.
+	// Connections that were idle as long may be dead as well.
 	a.client.http.CloseIdle()
 	a.route.Leave()
 	a.extras++
@@ -167,7 +168,7 @@ func (a *attempts) startBeside(ctx context.Context) {
 
 // run makes an attempt, and cancels the others if the call ends with it.
 func (a *attempts) run(ctx context.Context, this attempt) {
-	silence := time.AfterFunc(a.patience(ctx), func() { a.startBeside(ctx) })
+	silence := time.AfterFunc(a.hedgeDelay(ctx), func() { a.startBeside(ctx) })
 	reply, err := a.client.send(ctx, a.request, this)
 	silence.Stop()
 	a.mu.Lock()
@@ -189,13 +190,13 @@ func (a *attempts) run(ctx context.Context, this attempt) {
 	}
 }
 
-// judge returns nil for a reply that is worth keeping.
+// judge returns nil for a valid reply.
 func (a *attempts) judge(reply []byte) error {
 	errCode, err := a.request.read(reply)
 	switch {
 	case errors.Is(err, errServiceBroken):
 		return fmt.Errorf("%s: %w", a.request.name(), errServiceBroken)
-	case err != nil: // the parser's own words could quote a secret
+	case err != nil: // the parser's error could quote a secret
 		return fmt.Errorf("%s: %w", a.request.name(), errNonsense)
 	case errCode != 0 && openapi.LookUp(errCode).Busy:
 		return errBusy
@@ -203,21 +204,21 @@ func (a *attempts) judge(reply []byte) error {
 	return nil
 }
 
-// settle remembers that the last attempt was answered. a.mu is held.
+// settle records that the last attempt was answered. The caller holds a.mu.
 func (a *attempts) settle() {
 	changed := a.route.Answered(a.last.base)
 	if a.last.extra {
 		a.client.budget.Return(a.extras)
 	}
 	if changed || a.last.extra {
-		// Those to a host that is not asked any more are kept for nothing, and those
-		// beside a dead one are not to be trusted.
+		// Connections to a host that is no longer used are of no use, and those beside a
+		// dead one cannot be trusted.
 		a.client.http.CloseIdle()
 	}
 }
 
-// prepareNext does what plan says after the last attempt has failed. It reports
-// whether there may be another one. None is in flight.
+// prepareNext carries out the plan after the last attempt has failed. It reports whether
+// another one may follow. No attempt is in flight.
 func (a *attempts) prepareNext(ctx context.Context) bool {
 	var next step
 	next, a.failures = plan(a.err, a.failures)
@@ -238,7 +239,7 @@ func (a *attempts) prepareNext(ctx context.Context) bool {
 	return wait == 0 || a.client.pause(ctx, wait) == nil
 }
 
-// most returns how many requests the invocation may send for this one.
+// most returns how many requests the invocation may send, with those for this one.
 func (a *attempts) most(throttled bool) int {
 	if throttled {
 		return maxThrottled
@@ -251,21 +252,21 @@ func (a *attempts) mayGoOn(most int) bool {
 	return (a.request.isForStranger == nil || !a.request.isForStranger()) && a.invocation.mayRepeat(most)
 }
 
-// patience is how long to wait for an answer before another attempt begins.
-func (a *attempts) patience(ctx context.Context) time.Duration {
-	share, most := patienceShare, maxPatience
+// hedgeDelay returns how long to wait for a reply before another attempt begins.
+func (a *attempts) hedgeDelay(ctx context.Context) time.Duration {
+	share, most := hedgeShare, maxHedgeDelay
 	if a.request.once {
-		share, most = patienceShareOnce, maxPatienceOnce
+		share, most = hedgeShareOnce, maxHedgeDelayOnce
 	}
 	for _, deadline := range []time.Time{a.invocation.deadline, deadlineOf(ctx)} {
 		if left := time.Until(deadline); !deadline.IsZero() && left > 0 {
 			most = min(most, time.Duration(share*float64(left)))
 		}
 	}
-	return max(most, minPatience)
+	return max(most, minHedgeDelay)
 }
 
-// deadlineOf is the deadline of ctx; zero if it has none.
+// deadlineOf returns the deadline of ctx; zero if it has none.
 func deadlineOf(ctx context.Context) time.Time {
 	deadline, _ := ctx.Deadline()
 	return deadline

@@ -1,15 +1,15 @@
-// Package wechat is a client of WeChat's HTTPS API, as far as verifying a SOTER
-// signature needs it: verify_signature itself, and the two endpoints that give
-// access_tokens.
+// Package wechat is a client of WeChat's HTTPS API, as far as verifying a SOTER signature
+// needs it. It calls verify_signature, and the two endpoints that issue access_tokens.
 //
-// A [Client] keeps connections open between calls. It repeats what is worth
-// repeating (a connection that died, a reply that broke off or is none of WeChat's,
-// errcode -1, HTTP 429 and 5xx), does not let one silent connection take all the
-// time there is, and goes to another host while one fails: within the deadline of
-// the call's context, and within a budget that keeps it from making WeChat's
-// troubles worse. docs/failures.md tells all this to who operates it. No error of
-// this package holds a secret: the query of a URL, where access_token and AppSecret
-// travel, is left out, and what the server says passes a [redact.Redactor].
+// A [Client] keeps connections open between calls. It repeats requests after failures that
+// pass: a dead connection, a broken reply or one that is not WeChat's, errcode -1, HTTP 429
+// and 5xx. One silent connection does not use up all the time. While a host fails, it uses
+// another. The deadline of the call's context bounds all that. So does a budget, so that
+// retries do not make WeChat's troubles worse.
+//
+// docs/failures.md describes it for operators. No error of this package holds a secret. The
+// query of a URL, which carries access_token and AppSecret, is left out, and a server's
+// text passes through a [redact.Redactor].
 package wechat
 
 import (
@@ -29,31 +29,31 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// connectionLife is how long an idle connection is kept: shorter than servers and
-// the gateways between keep theirs.
+// connectionLife bounds an idle connection. Servers, and the gateways in between, keep
+// theirs longer.
 const connectionLife = 30 * time.Second
 
-// Client calls WeChat. It may be used concurrently. Make it with [New].
+// Client calls WeChat. It is safe for concurrent use. Use [New] to make one.
 type Client struct {
-	// Trace, if set, finds the trace header of the invocation in a context; it is
-	// passed on as X-Amzn-Trace-Id. Set it before the first use.
+	// Trace, if set, returns the trace header of a context's invocation; it is sent as
+	// X-Amzn-Trace-Id. Set it before the first use.
 	Trace func(ctx context.Context) string
-	// Redact masks secrets in what servers say. Set it before the first use.
+	// Redact masks secrets in servers' texts. Set it before the first use.
 	Redact *redact.Redactor
 
 	http   *upstream.Client
 	life   *upstream.Life // nil: as long as the process
 	budget *upstream.Budget
-	// strangers bounds what strangers can have all apps fetch.
+	// strangers bounds the fetches of all apps that unknown presented tokens cause.
 	strangers *accesstoken.Strangers
 	now       func() time.Time
 	pause     func(ctx context.Context, d time.Duration) error
 }
 
-// New makes a Client; now is the clock on the wall. Nothing is sent before it is needed.
+// New returns a Client; now is the wall clock. It sends nothing before the first call.
 func New(now func() time.Time) *Client { return NewFor(nil, now) }
 
-// NewFor makes a Client whose fetches and dials end with a Life.
+// NewFor returns a Client whose fetches and dials end with a Life.
 func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	return &Client{
 		http:      upstream.New(life.NewTransport(connectionLife, now), now),
@@ -64,63 +64,62 @@ func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	}
 }
 
-// Over has c send by another transport; see [upstream.NewOver]. Call it before the first use.
+// Over sets another transport; see [upstream.NewOver]. Call it before the first use.
 func (c *Client) Over(transport http.RoundTripper) {
 	c.http = upstream.NewOver(transport, connectionLife, c.now)
 }
 
-// CloseIdle closes the connections that are idle.
+// CloseIdle closes the idle connections.
 func (c *Client) CloseIdle() { c.http.CloseIdle() }
 
-// ForApp is c for one app of several: it shares c's connections, and has retries of its
-// own, so that an app in trouble uses up nobody else's.
+// ForApp returns a client for one app of several. It shares c's connections, and has a
+// retry budget of its own: a failing app does not use up another's.
 func (c *Client) ForApp() *Client {
 	app := *c
 	app.budget = upstream.NewBudget(c.now)
 	return &app
 }
 
-// Hosts are the base addresses at which c reaches one API, in the order of
-// preference.
+// Hosts returns the base addresses of one API, in the order of preference.
 func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
 	own := make([]*url.URL, len(bases))
 	for i, base := range bases {
 		own[i] = base.JoinPath()
-		// The path of a request is put behind it, and begins with a slash.
+		// A request's path is appended to it, and begins with a slash.
 		own[i].Path, own[i].RawPath = strings.TrimRight(own[i].Path, "/"), strings.TrimRight(own[i].RawPath, "/")
 	}
 	return upstream.NewHosts(c.now, own...)
 }
 
-// request is one question, to be sent as often as needed.
+// request describes one request, which may be sent several times.
 type request struct {
 	method string
 	hosts  *upstream.Hosts
 	path   string
 	query  string // encoded
 	body   []byte
-	// once says that asking twice has a price, so that a second attempt beside one
-	// that is under way begins later.
+	// once marks a request that costs something to repeat: a second attempt beside a silent
+	// one begins later.
 	once bool
-	// bare says that the request carries no token, because the open API service of
-	// Cloud Hosting adds one: there, HTTP 502 means that a setting is missing.
+	// bare marks a request without a token, to which the open API service of Cloud Hosting
+	// adds one. There, HTTP 502 means that a setting is missing.
 	bare bool
-	// function says that a token function is asked: where a platform has no more
-	// instances of it, HTTP 503 says no more than 429, and so does SCF's 432.
+	// function marks a request to a token function. If a platform has no more instances of
+	// it, HTTP 503 means the same as 429, and so does SCF's 432.
 	function bool
-	// isForStranger, if set, reports whether nobody waits for the reply but a stranger: then
-	// one request is enough.
+	// isForStranger, if set, reports whether only strangers wait for the reply. Then one
+	// request is enough.
 	isForStranger func() bool
-	// spare is how many of the invocation's requests are kept for what comes after.
+	// spare is how many of the invocation's requests are reserved for what follows.
 	spare int
-	// read reads a reply (HTTP 200, whole). An error says that it is none of
-	// WeChat's. It is called by one goroutine at a time, and what it read last counts.
+	// read reads a whole reply (HTTP 200). An error means that it is not WeChat's. One
+	// goroutine at a time calls read; the last reading counts.
 	read func(reply []byte) (errCode int, err error)
 }
 
 func (r *request) name() string { return r.method + " " + r.path }
 
-// newRequest returns r as it is sent to base. The error holds no part of it.
+// newRequest returns the HTTP request of r to base. The error holds no part of it.
 func (c *Client) newRequest(ctx context.Context, r *request, base *url.URL) (*http.Request, error) {
 	u := *base
 	u.Path += r.path
@@ -180,19 +179,18 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 	return reply.Body, nil
 }
 
-// badStatus says that a reply came that is none of the API's, which always
-// answers 200.
+// badStatus is a reply that is not the API's: that always has status 200.
 type badStatus struct {
 	call       string
 	status     int
 	retryAfter time.Duration
-	function   bool // a token function was asked
+	function   bool // the reply of a token function
 	throttled  bool // the server only says that it is asked too often: repeating costs it little
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }
 
-// sentence is what to say outside of the status of a token function.
+// sentence returns the text for outside about a token function's status.
 func (e *badStatus) sentence() string {
 	const function = "the token function (WECHAT_TOKEN_BASE) "
 	if e.throttled {
@@ -201,10 +199,10 @@ func (e *badStatus) sentence() string {
 	return fmt.Sprintf(function+"answered with HTTP status %d", e.status)
 }
 
-// errNonsense says that a reply came that is none of WeChat's: a web page, half a
-// JSON text, or JSON that says nothing.
+// errNonsense is the error for a reply that is not WeChat's: a web page, incomplete JSON,
+// or JSON without the expected members.
 var errNonsense = errors.New("the reply is not what WeChat's documentation says")
 
-// errBusy is errcode -1, "system error", for which WeChat asks to try again. It is
-// a reply of WeChat's own: if it is the last one, it counts.
+// errBusy is errcode -1, "system error", after which WeChat asks to try again. It is a
+// reply of WeChat's own: if it is the last one, it counts.
 var errBusy = errors.New("errcode -1")

@@ -12,48 +12,49 @@ import (
 )
 
 const (
-	// firstBackoff is about the pause before the second attempt; it doubles after.
+	// firstBackoff is about the pause before the second attempt; it doubles with each
+	// attempt.
 	firstBackoff = 100 * time.Millisecond
 	// maxBackoff bounds it.
 	maxBackoff = firstBackoff << 4
-	// crowdedBackoff is about the pause after HTTP 429, 432 and 503. Those who were turned
-	// away together must not come back together.
+	// crowdedBackoff is about the pause after HTTP 429, 432 and 503. It is spread at
+	// random, so that clients that were refused together do not return together.
 	crowdedBackoff = 400 * time.Millisecond
-	// maxDead is how many reused connections that died are replaced for nothing. The
-	// second replacement is a connection of its own, so that there is no third.
+	// maxDead is how many dead reused connections are replaced without charge. The second
+	// replacement is a connection of its own, so there is no third.
 	maxDead = 2
 )
 
-// failures is what has gone wrong in a call so far.
+// failures counts the failures of a call so far.
 type failures struct {
-	hosts int // how many there are
-	count int // attempts that failed, those in dead not counted
-	dead  int // reused connections that died and were replaced for nothing
-	left  int // hosts that were left because they are none of the API's
+	hosts int // the number of hosts
+	count int // failed attempts, without those in dead
+	dead  int // dead reused connections that were replaced without charge
+	left  int // hosts that were left because their replies are not the API's
 }
 
-// step is what follows a failed attempt.
+// step describes what follows a failed attempt.
 type step struct {
 	stop      bool // another attempt is of no use
 	closeIdle bool // the idle connections may be dead
-	leave     bool // the next host is asked
-	apart     bool // on a connection that no other request uses
-	free      bool // it is not charged to the retry budget
-	throttled bool // up to maxThrottled requests may be sent
+	leave     bool // use the next host
+	apart     bool // use a connection that no other request uses
+	free      bool // do not charge the retry budget
+	throttled bool // allow up to maxThrottled requests
 
 	pause, jitter time.Duration // the pause is between pause and pause+jitter
-	retryAfter    time.Duration // and no shorter than this, if the call has as long
+	retryAfter    time.Duration // the minimum pause, if the call has that much time
 }
 
-// plan returns what follows an attempt that failed with err, after the failures before
-// it, and the failures with it.
+// plan returns what follows an attempt that failed with err. f are the failures before it;
+// the result includes it.
 func plan(err error, f failures) (step, failures) {
 	noReply, isDead := errors.AsType[*upstream.NoReply](err)
 	if isDead && noReply.Reused && f.dead < maxDead {
-		// The death tells nothing about the server. The pool's next connection may have
-		// been put there by another call a moment ago, and be as dead. To repeat is safe:
-		// verify_signature has no side effects, a second token fetch costs one of a day's
-		// quota, and net/http repeats such a GET by itself (RFC 9110, section 9.2.2).
+		// A dead connection tells nothing about the server. Another call may just have
+		// returned the pool's next connection, and it may be dead as well. Repeating is
+		// safe: verify_signature has no side effects, and a second token fetch costs one of
+		// a day's quota. net/http repeats such a GET by itself (RFC 9110, section 9.2.2).
 		f.dead++
 		return step{closeIdle: true, apart: f.dead == maxDead, free: true}, f
 	}
@@ -62,7 +63,7 @@ func plan(err error, f failures) (step, failures) {
 	next := step{leave: true, pause: backoff / 2, jitter: backoff}
 	status, isStatus := errors.AsType[*badStatus](err)
 	switch {
-	case errors.Is(err, errBusy): // in WeChat's own words: every host would say so
+	case errors.Is(err, errBusy): // WeChat's own reply: every host would say so
 		next.leave = false
 	case isDead:
 		next.closeIdle = true
@@ -70,7 +71,7 @@ func plan(err error, f failures) (step, failures) {
 			next.pause, next.jitter = 0, 0
 		}
 	case isStatus && !status.isTransient():
-		// Another host is not asked more often for it than it would be as the first.
+		// This failure gives another host no more attempts than it would have as the first.
 		f.left++
 		next = step{leave: true, free: true, stop: f.left >= f.hosts}
 	case isStatus && status.isCrowded():
@@ -80,10 +81,10 @@ func plan(err error, f failures) (step, failures) {
 	return next, f
 }
 
-// wait draws the pause.
+// wait returns a random pause.
 func (s step) wait(ctx context.Context) time.Duration {
 	wait := s.pause + rand.N(s.jitter+1)
-	if leaves(ctx, s.retryAfter) { // else nobody is left to come back so late
+	if leaves(ctx, s.retryAfter) { // else the call would have ended by then
 		wait = max(wait, s.retryAfter)
 	}
 	return wait
@@ -93,19 +94,18 @@ func (s step) wait(ctx context.Context) time.Duration {
 // ResourceLimitReached (tencentcloud.com/document/product/583/39848).
 const scfNoInstance = 432
 
-// scfFailed are SCF's codes for an invocation that failed, and that may succeed next time:
-// an error of the code, its time, its memory, its process (Tencent Cloud document
-// 583/42611). Whether a function URL has them as HTTP statuses is not documented.
+// scfFailed are SCF's codes for a failed invocation that may succeed next time. The code,
+// its time, its memory or its process failed (Tencent Cloud document 583/42611). Whether a
+// function URL has them as HTTP statuses is not documented.
 var scfFailed = []int{430, 433, 434, 439}
 
-// isTransient tells the HTTP statuses that pass: of a server in trouble, and of one
-// that is asked too much.
+// isTransient reports whether an HTTP status may pass: the server fails, or is overloaded.
 func (e *badStatus) isTransient() bool {
 	return e.status >= 500 || e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
 		e.function && slices.Contains(scfFailed, e.status)
 }
 
-// isCrowded tells a server that is asked too much.
+// isCrowded reports whether the server is overloaded.
 func (e *badStatus) isCrowded() bool {
 	return e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
 }

@@ -29,25 +29,24 @@ type Credentials struct {
 	AppSecret secret.Text
 }
 
-// TokenConfig says where access_tokens come from.
+// TokenConfig configures the source of access_tokens.
 type TokenConfig struct {
-	// Base is where they are fetched: WeChat's API, or a token function.
+	// Base is the address of the token endpoints: WeChat's API, or a token function.
 	Base        *upstream.Hosts
 	Credentials Credentials
-	// Classic fetches by getAccessToken instead of getStableAccessToken. How a token
-	// function gets its tokens is its own affair.
+	// Classic uses getAccessToken instead of getStableAccessToken. It is ignored if Function
+	// is set.
 	Classic bool
 	// Function says that Base is a token function; see [IsTokenFunction].
 	Function bool
-	// Store is shared by all that fetch for the same appid at the same Base.
+	// Store is shared by all clients that fetch for the same appid at the same Base.
 	Store accesstoken.Store
 	Log   *slog.Logger
 }
 
-// IsTokenFunction reports whether tokenBases are the addresses of a token function,
-// which is told which token WeChat has refused. WeChat itself must never be told:
-// whatever is in WeChat's own domain, or is one of apiBases, where WeChat's API is
-// reached, is none.
+// IsTokenFunction reports whether tokenBases are the addresses of a token function. Such a
+// function learns which token WeChat has refused; WeChat itself must not. An address in
+// WeChat's own domain, or among apiBases, where WeChat's API is reached, is none.
 func IsTokenFunction(tokenBases, apiBases []*url.URL) bool {
 	return len(tokenBases) > 0 && !slices.ContainsFunc(tokenBases, func(base *url.URL) bool { return isWeChat(base, apiBases) })
 }
@@ -60,11 +59,11 @@ func isWeChat(tokenBase *url.URL, apiBases []*url.URL) bool {
 	return slices.ContainsFunc(apiBases, func(api *url.URL) bool { return address(api) == address(tokenBase) })
 }
 
-// weChatDomain is where WeChat has its interface domain names, api.weixin.qq.com and
-// others (WeChat, "interface domain names").
+// weChatDomain is the domain of WeChat's APIs, api.weixin.qq.com and others (WeChat,
+// "interface domain names").
 const weChatDomain = "weixin.qq.com"
 
-// address is what tells one base URL from another.
+// address returns the part of a base URL that distinguishes it from others.
 func address(base *url.URL) string {
 	port := base.Port()
 	if port == "" {
@@ -73,7 +72,7 @@ func address(base *url.URL) string {
 	return strings.ToLower(base.Hostname()) + ":" + port + strings.TrimRight(base.Path, "/")
 }
 
-// Tokens makes the Source of access_tokens that c fetches.
+// Tokens returns the Source of access_tokens that c fetches.
 func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 	endpoint, classic := c.StableToken(config.Base, config.Credentials), config.Classic
 	switch {
@@ -89,8 +88,8 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 	})
 }
 
-// refuses asks WeChat whether it refuses token, by a verification without parameters:
-// WeChat looks at the token first.
+// refuses reports whether WeChat refuses token. It sends a verification without parameters:
+// WeChat checks the token first.
 func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secret.Text) (bool, error) {
 	var refusal error
 	err := c.call(ctx, &request{
@@ -106,28 +105,29 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 	return err == nil && isStale(refusal), err
 }
 
-// StableToken is getStableAccessToken at base: while a token is valid it gives
-// the same one again, unless forced.
+// StableToken is getStableAccessToken at base. It returns the same token while that is
+// valid, unless forced.
 func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
-		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false) // WeChat is not told what is stale
+		// WeChat must not learn the stale token.
+		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false)
 	})
 }
 
-// ClassicToken is getAccessToken at base: each fetch makes a new token and
-// retires the one before.
+// ClassicToken is getAccessToken at base. Each fetch makes a new token and retires the
+// previous one.
 func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		return c.classic(ctx, base, credentials, r)
 	})
 }
 
-// FunctionToken is the token function at base. It is asked by getStableAccessToken's
-// request, with stale_token for the token that WeChat has refused: the function
-// compares it with its own, and refreshes only if they are the same; if the field
-// doubt says that it may be good, by a normal fetch and not by force. A token server
-// of somebody else's, which does not know the fields, gives what it has; one that has
-// no stable_token is asked as by getAccessToken.
+// FunctionToken is the token function at base. The request is that of getStableAccessToken,
+// with stale_token for the token that WeChat has refused. The function compares it with its
+// own, and refreshes only if they are the same. If the field doubt says that the token may
+// be good, it makes a normal fetch and no forced one. A foreign token server, which ignores
+// these fields, returns its token. One without stable_token gets the request of
+// getAccessToken.
 func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		grant, err := c.stable(ctx, base, credentials, r, true)
@@ -142,12 +142,12 @@ func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) ac
 	})
 }
 
-// tokenFunctionError says that the token function, and not WeChat, did not give a token.
+// tokenFunctionError says that the token function, and not WeChat, returned no token.
 type tokenFunctionError struct{ err error }
 
 func (e *tokenFunctionError) Error() string { return e.err.Error() }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (e *tokenFunctionError) Unwrap() error { return e.err }
 
 type endpoint func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error)
@@ -165,7 +165,7 @@ func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials C
 		StaleToken   string `json:"stale_token,omitzero"`
 		Doubt        string `json:"doubt,omitzero"`
 	}{"client_credential", credentials.AppID, credentials.AppSecret.Reveal(), r.Force, r.Stale.Reveal(), r.Doubt()})
-	if err != nil { // its words could quote what it could not write
+	if err != nil { // the error could quote what could not be written
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
 	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function, isForStranger: r.IsForStranger})

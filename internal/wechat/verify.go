@@ -16,8 +16,7 @@ import (
 // verifyPath is soter.verifySignature as HTTPS Call.
 const verifyPath = "/cgi-bin/soter/verify_signature"
 
-// Verifier asks WeChat whether a signature is genuine. It implements
-// [openapi.Verifier].
+// Verifier has WeChat judge signatures. It implements [openapi.Verifier].
 type Verifier struct {
 	client *Client
 	hosts  *upstream.Hosts
@@ -26,17 +25,18 @@ type Verifier struct {
 
 var _ openapi.Verifier = (*Verifier)(nil)
 
-// Verifier makes a Verifier that asks at hosts with tokens' access_tokens.
+// Verifier returns a Verifier that calls hosts with the access_tokens of tokens.
 func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
 	return &Verifier{client: c, hosts: hosts, tokens: tokens}
 }
 
 const (
-	// maxTokens is how many tokens one call tries: somebody may be refreshing them.
+	// maxTokens bounds the tokens that one call tries: another party may keep refreshing
+	// them.
 	maxTokens = 3
-	// maxAsked is how often one call asks with a token that is new.
+	// maxAsked bounds the requests of one call with a new token.
 	maxAsked = 6
-	// firstRepeat and repeat are the pauses before that.
+	// firstRepeat and repeat are the pauses before those requests.
 	firstRepeat = 300 * time.Millisecond
 	repeat      = 600 * time.Millisecond
 )
@@ -55,10 +55,10 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	return v.verify(ctx, token, body)
 }
 
-// verify sends the request with token. A token that WeChat refuses is replaced and the
-// request sent again. Not all of WeChat's front ends always know which tokens are good, so
-// that one which was good a moment ago, or is a moment old, is tried once more on another
-// connection first.
+// verify sends the request with token. If WeChat refuses the token, it is replaced and the
+// request sent again. WeChat's front ends do not all know at once which tokens are valid.
+// So a token that was just accepted, or is new, is first tried once more on another
+// connection.
 func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	for tokens, asked := 1, 1; ; asked++ {
 		verdict, refusal := v.ask(ctx, token, body)
@@ -71,8 +71,8 @@ func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []b
 			continue
 		}
 		if tokens < maxTokens {
-			// Both requests that found the token refused were answered. The fetch, for
-			// which others may wait, is repeated as if it were the first.
+			// Both requests were answered, with the token refused. Others may wait for the
+			// fetch, so it gets attempts of its own.
 			ctx = beginAnew(ctx)
 			next, err := v.tokens.Replace(ctx, token.Value, why)
 			switch {
@@ -91,7 +91,7 @@ func (v *Verifier) verify(ctx context.Context, token accesstoken.Token, body []b
 	}
 }
 
-// waitUntilKnown waits before a token that is new is tried once more. It reports whether there is
+// waitUntilKnown waits before a new token is tried once more. It reports whether there is
 // time left for that.
 func (v *Verifier) waitUntilKnown(ctx context.Context, asked int) bool {
 	wait := repeat
@@ -101,8 +101,8 @@ func (v *Verifier) waitUntilKnown(ctx context.Context, asked int) bool {
 	return leaves(ctx, wait) && v.client.pause(ctx, wait) == nil
 }
 
-// marshal writes the body of the call. Strings are escaped no more than JSON
-// demands, so that WeChat reads the bytes that the phone has signed.
+// marshal writes the body of the call. It escapes no more than JSON demands, so that WeChat
+// reads the bytes that the phone has signed.
 func marshal(r openapi.Request) ([]byte, error) {
 	b := make([]byte, 0, len(r.OpenID)+len(r.JSONString)+len(r.JSONString)/4+len(r.JSONSignature)+64)
 	var err error
@@ -117,7 +117,7 @@ func marshal(r openapi.Request) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// ask sends the request with token once, or as often as Client.call repeats it.
+// ask sends the request with token, with the repetitions of Client.call.
 func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte) (openapi.Verdict, error) {
 	var verdict openapi.Verdict
 	var refusal error
@@ -151,7 +151,7 @@ func (v *Verifier) ask(ctx context.Context, token accesstoken.Token, body []byte
 	return verdict, refusal
 }
 
-// tokenQuery is the query that carries token; empty if the API service that is asked adds it.
+// tokenQuery returns the query that carries token; empty if the open API service adds it.
 func tokenQuery(token accesstoken.Token) string {
 	switch {
 	case token.Value.IsZero():
@@ -163,14 +163,14 @@ func tokenQuery(token accesstoken.Token) string {
 	}
 }
 
-// isStale tells the errcodes that say that the access_token is not valid (any
+// isStale reports whether err is an errcode for an access_token that is not valid (any
 // more).
 func isStale(err error) bool {
 	e, ok := errors.AsType[*openapi.Error](err)
 	return ok && openapi.LookUp(e.Code).Stale
 }
 
-// asCallError words why the request to WeChat failed.
+// asCallError returns the caller's error if WeChat could not be reached.
 func asCallError(err error) error {
 	var refusal *accesstoken.Refusal
 	switch {

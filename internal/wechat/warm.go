@@ -13,9 +13,9 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// Warm does what the first call would wait for: it fetches a token, and connects to
-// the host that the call will go to, unless the fetch has done so. Errors are ignored;
-// the first call will report them.
+// Warm does in advance what the first call would wait for. It fetches a token, and connects
+// to the call's host unless the fetch has done so. Errors are ignored; the first call will
+// report them.
 func (v *Verifier) Warm(ctx context.Context) {
 	used := new(addresses)
 	traced := httptrace.WithClientTrace(v.client.begin(ctx), &httptrace.ClientTrace{GetConn: used.add})
@@ -27,14 +27,14 @@ func (v *Verifier) Warm(ctx context.Context) {
 	}
 }
 
-// Connect leaves an open connection to hosts behind.
+// Connect opens a connection to hosts and leaves it open.
 func (c *Client) Connect(ctx context.Context, hosts *upstream.Hosts) {
 	route := hosts.Route()
 	c.connect(ctx, route.Base())
 }
 
-// connect sends a request that asks for nothing: there is no other way to have
-// [http.Transport] open a connection.
+// connect sends a request without an effect: [http.Transport] opens a connection for a
+// request only.
 func (c *Client) connect(ctx context.Context, base *url.URL) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *Client) connect(ctx context.Context, base *url.URL) {
 	_, _ = c.http.Send(req)
 }
 
-// addresses are those that requests went to, as host:port.
+// addresses are the requests' destinations, as host:port.
 type addresses struct {
 	mu  sync.Mutex
 	all []string // guarded by mu

@@ -14,8 +14,8 @@ import (
 	"sotercall/internal/tokenserver"
 )
 
-// appsSettings are the variables that say which apps a function works for: one app
-// in two variables, or a document (appSet) in a variable or in a file.
+// appsSettings are the variables that name a function's apps: one app in two variables, or
+// a document (appSet) in a variable or a file.
 type appsSettings struct {
 	AppID     string
 	AppSecret secret.Text
@@ -24,11 +24,11 @@ type appsSettings struct {
 	File      string
 }
 
-// isDocument says that the apps are told by a document.
+// isDocument reports whether a document names the apps.
 func (s appsSettings) isDocument() bool { return !s.Document.IsZero() || s.File != "" }
 
-// read reads the apps; none if there are none. What is wrong is told by the name of
-// the variable and the place in the document.
+// read reads the apps; none if there are none. A mistake is reported with the variable and
+// the place in the document.
 func (s appsSettings) read(check *checker, environment map[string]string) appSet {
 	if !s.isDocument() {
 		if s.AppID == "" || s.AppSecret.IsZero() {
@@ -64,8 +64,8 @@ func (s appsSettings) read(check *checker, environment map[string]string) appSet
 	return set
 }
 
-// apart demands of secrets of a variable that none is an app's or a client's.
-func apart(check *checker, name string, secrets []secret.Text, set appSet) {
+// requireDistinct demands that no secret of a variable is an app's or a client's.
+func requireDistinct(check *checker, name string, secrets []secret.Text, set appSet) {
 	check.Apart(name, secrets, "an app", appSecrets(set))
 	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))
 }
@@ -86,7 +86,7 @@ func clientSecrets(clients []tokenserver.Client) []secret.Text {
 	return all
 }
 
-// managed are the apps of a token function.
+// managed returns the apps of a token function.
 func managed(all accesstoken.Apps) map[string]tokenserver.Source {
 	m := make(map[string]tokenserver.Source, len(all))
 	for appID, cache := range all {
@@ -95,7 +95,7 @@ func managed(all accesstoken.Apps) map[string]tokenserver.Source {
 	return m
 }
 
-// byApp asks each question with the access_token of its app.
+// byApp verifies each request with the access_token of its app.
 type byApp map[string]openapi.Verifier
 
 // Verify implements [openapi.Verifier].
@@ -107,8 +107,8 @@ func (b byApp) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, 
 	return verifier.Verify(ctx, r)
 }
 
-// clientsOf are those of the document, and the one that TOKEN_CLIENT_SECRETS name,
-// which may have the tokens of all apps.
+// clientsOf returns the clients of the document, and the one of TOKEN_CLIENT_SECRETS, which
+// may have the tokens of all apps.
 func clientsOf(secrets []secret.Text, set appSet) []tokenserver.Client {
 	clients := slices.Clone(set.Clients)
 	if len(secrets) > 0 {

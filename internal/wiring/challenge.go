@@ -13,7 +13,7 @@ func (Openers) Challenge(environment map[string]string, _ *slog.Logger, level *s
 	return challengeOf(environment, level, nil)
 }
 
-// challengeOf is Challenge for the apps that are served; none if that is not known.
+// challengeOf is Challenge for the served apps; none if they are not known.
 func challengeOf(environment map[string]string, level *slog.LevelVar, served []string) (function.Function, error) {
 	s, err := readChallengeSettings(environment)
 	if err == nil {
@@ -22,7 +22,7 @@ func challengeOf(environment map[string]string, level *slog.LevelVar, served []s
 	return challengeBy(s, err, served)
 }
 
-// challengeBy is challengeOf with settings that have been read, unless err says why not.
+// challengeBy is challengeOf with settings that have been read; err says why they were not.
 func challengeBy(s challengeSettings, err error, served []string) (function.Function, error) {
 	var issuer *challenge.Issuer
 	var gate openapi.Gate

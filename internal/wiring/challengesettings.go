@@ -10,7 +10,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// challengeSettings are all that the function can be told, by environment variables.
+// challengeSettings are the settings of the function, from environment variables.
 // docs/configuration.md explains each.
 type challengeSettings struct {
 	ChallengeSecret []secret.Text `env:"CHALLENGE_SECRET"`
@@ -23,7 +23,7 @@ type challengeSettings struct {
 	LogLevel         slog.Level            `env:"LOG_LEVEL" envDefault:"info" form:"one of debug, info, warn, error"`
 }
 
-// readChallengeSettings reads the variables, and refuses what cannot work.
+// readChallengeSettings reads the variables, and refuses those that cannot work.
 func readChallengeSettings(environment map[string]string) (challengeSettings, error) {
 	var s challengeSettings
 	if err := readVariables(&s, environment); err != nil {

@@ -6,16 +6,16 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Variable is an environment variable that a function knows.
+// Variable is an environment variable of a function.
 type Variable struct {
 	Name    string
-	Default string // empty: there is none
-	Secret  bool   // what it holds must not be printed, and may be kept in Secrets Manager
+	Default string // empty: none
+	Secret  bool   // it must not be printed, and may be in Secrets Manager
 }
 
 // Variables returns the variables of the function called verify, token or challenge, in the
-// order of its settings; nil for another name. docs/configuration.md and the files that
-// deploy the functions are held against them.
+// order of its settings; nil for another name. Tests compare docs/configuration.md and the
+// files that deploy the functions with them.
 func Variables(function string) []Variable {
 	settings, ok := map[string]any{
 		"verify": verifySettings{}, "token": tokenSettings{}, "challenge": challengeSettings{},

@@ -17,8 +17,8 @@ import (
 	"sotercall/internal/wechat"
 )
 
-// ServicePlan returns what there is to check of [Openers.Service] with these variables. The error
-// says why it cannot work.
+// ServicePlan returns the checks for [Openers.Service] with these variables. The error says
+// why it cannot work.
 func (o Openers) ServicePlan(environment map[string]string) (doctor.Plan, error) {
 	w := newWorld(o, slog.New(slog.DiscardHandler))
 	if _, err := w.service(environment, nil, new(slog.LevelVar)); err != nil {
@@ -31,7 +31,7 @@ func (o Openers) ServicePlan(environment map[string]string) (doctor.Plan, error)
 	return w.verifyPlan(s), nil
 }
 
-// verifyPlan returns what there is to check of verify, which w has been assembled for.
+// verifyPlan returns the checks for verify, which w has been assembled for.
 func (w *world) verifyPlan(s verifySettings) doctor.Plan {
 	var p doctor.Plan
 	if s.Verifier == "wechat" || len(s.apps.Apps) > 0 {
@@ -54,8 +54,8 @@ func (w *world) verifyPlan(s verifySettings) doctor.Plan {
 	return p
 }
 
-// tokenPlan returns what there is to check of the token function. Nothing is verified:
-// its apps may have nothing to do with SOTER.
+// tokenPlan returns the checks for the token function. It verifies nothing: its apps may
+// not use SOTER.
 func (w *world) tokenPlan(s tokenSettings) doctor.Plan {
 	return doctor.Plan{
 		API:   s.apiBases,
@@ -64,15 +64,15 @@ func (w *world) tokenPlan(s tokenSettings) doctor.Plan {
 	}
 }
 
-// isFile reports whether there is a file, which may be one that cannot be read.
+// isFile reports whether a file exists, readable or not.
 func isFile(name string) bool {
 	_, err := os.Stat(name)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// checkedApps returns the apps of set. Each has a stable token fetched, whatever its mode,
-// and none is kept: what instances use and share stays as it is. api is where signatures
-// are verified; nil: nowhere.
+// checkedApps returns the apps of set. Each fetches a stable token, whatever its mode, and
+// saves none: the instances' tokens stay as they are. api is the API that verifies
+// signatures; nil: none does.
 func (w *world) checkedApps(set appSet, from tokenSource, api *upstream.Hosts) []doctor.App {
 	var all []doctor.App
 	for _, one := range set.Apps {
@@ -91,7 +91,7 @@ func (w *world) checkedApps(set appSet, from tokenSource, api *upstream.Hosts) [
 	return all
 }
 
-// checkedStore returns the store, with what a function does there; nil if there is none.
+// checkedStore returns the store and the function's uses of it; nil if there is none.
 func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool) *doctor.Store {
 	in := w.store
 	if in == nil {

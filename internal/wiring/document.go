@@ -19,16 +19,16 @@ import (
 )
 
 const (
-	// maxDocument is how long a document may be, in bytes: some thousand apps.
+	// maxDocument bounds a document, in bytes: some thousand apps.
 	maxDocument = 1 << 20
-	// minClientSecret is how long a client's secret is at least, in bytes: 128 bits,
-	// in the poorest alphabet that a generator writes. No name in the document is as
-	// long, so that a secret in the place of a name is refused and not printed.
+	// minClientSecret is the minimum length of a client's secret, in bytes: 128 bits in
+	// hex, the poorest alphabet that a generator writes. No name in the document is as
+	// long, so a secret in the place of a name is refused and not printed.
 	minClientSecret = 32
 )
 
-// appSet is what the document of WECHAT_APPS says: which Mini Programs and Official
-// Accounts a deployment works for, and which clients may have the tokens of which:
+// appSet is the document of WECHAT_APPS. It lists the Mini Programs and Official Accounts
+// of a deployment, and the clients with the apps whose tokens they may have:
 //
 //	{
 //	  "apps": {
@@ -41,15 +41,14 @@ const (
 //	  }
 //	}
 //
-// secret is the AppSecret; where tokens come from a token function, it is a secret
-// of one of that function's clients. mode is stable (getStableAccessToken, the
-// default) or classic (getAccessToken). A client has one secret, or several while
-// they are changed, and the apps that it may have tokens of; "*" stands for all.
+// secret is the AppSecret; if tokens come from a token function, it is the secret of one of
+// that function's clients. mode is stable (getStableAccessToken, the default) or classic
+// (getAccessToken). A client has one secret, or several during a rotation, and the apps
+// whose tokens it may have; "*" stands for all.
 //
-// parseApps is strict: a member that it does not know, a duplicate name and a
-// value that cannot work are refused, each with its place in the document, as a JSON
-// pointer (RFC 6901). No message holds a value, nor a name that is long enough to be
-// a secret.
+// parseApps is strict: it refuses unknown members, duplicate names and values that cannot
+// work. It reports each with its place in the document, a JSON pointer (RFC 6901). No
+// message holds a value, nor a name that is long enough to be a secret.
 type appSet struct {
 	Apps    []listedApp // in the document's order; at least one
 	Clients []tokenserver.Client
@@ -57,7 +56,7 @@ type appSet struct {
 	loaded filewatch.Content // of the file of the document; zero if it was in no file
 }
 
-// IDs are the AppIDs, in the document's order.
+// IDs returns the AppIDs, in the document's order.
 func (s appSet) IDs() []string {
 	ids := make([]string, 0, len(s.Apps))
 	for _, app := range s.Apps {
@@ -74,12 +73,11 @@ type listedApp struct {
 	Classic bool
 }
 
-// invalidDocument says what is wrong with a document: for each mistake its place and what
-// should be there. No secret is in it.
+// invalidDocument lists the mistakes in a document: for each its place and what should be
+// there. It holds no secret.
 type invalidDocument struct{ Problems []string }
 
-// maxProblems is how many mistakes are told: the error is an answer of the function,
-// too.
+// maxProblems bounds the mistakes in one error, which is also a response of the function.
 const maxProblems = 5
 
 // Error implements error.
@@ -112,7 +110,7 @@ func parseApps(document []byte) (appSet, error) {
 	return set, nil
 }
 
-// appMember and clientMember are members of a document as they stand there.
+// appMember and clientMember are members of a document, as written.
 type (
 	appMember struct {
 		Secret secret.Text `json:"secret"`
@@ -124,8 +122,8 @@ type (
 	}
 )
 
-// members are an object's, in their order, so that one whose name must not be
-// printed can be told by its number.
+// members are those of an object, in their order, so that a message can number one whose
+// name must not be printed.
 type members[T any] []member[T]
 
 type member[T any] struct {
@@ -135,7 +133,8 @@ type member[T any] struct {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (m *members[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if kind := dec.PeekKind(); kind != '{' && kind != 0 { // 0: it is no JSON, which the decoder will say
+	// 0: it is not JSON, which the decoder will report
+	if kind := dec.PeekKind(); kind != '{' && kind != 0 {
 		return errors.New("not an object")
 	}
 	return jsonobject.Members(dec, func(name []byte, dec *jsontext.Decoder) error {
@@ -148,7 +147,7 @@ func (m *members[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	})
 }
 
-// problems collects what is wrong.
+// problems collects mistakes.
 type problems []string
 
 func (p *problems) add(at, should string) { *p = append(*p, at+" "+should) }
@@ -179,7 +178,8 @@ func (p *problems) apps(all members[appMember]) []listedApp {
 
 func (p *problems) clients(all members[clientMember], apps []listedApp) []tokenserver.Client {
 	var clients []tokenserver.Client
-	ids, owners := map[string]bool{}, map[string]int{} // by AppID; by secret, which client has it, -1 for an app
+	// by AppID; by secret: the index of its client, -1 for an app
+	ids, owners := map[string]bool{}, map[string]int{}
 	for _, app := range apps {
 		ids[app.ID], owners[app.Secret.Reveal()] = true, -1
 	}
@@ -199,7 +199,7 @@ func (p *problems) clients(all members[clientMember], apps []listedApp) []tokens
 	return clients
 }
 
-// clientSecret checks a secret of a client. owners has those that were seen before.
+// clientSecret checks a secret of a client. owners has the secrets seen before.
 func (p *problems) clientSecret(at string, s secret.Text, client int, owners map[string]int) {
 	text := s.Reveal()
 	if len(text) < minClientSecret || strings.TrimSpace(text) != text {
@@ -216,7 +216,7 @@ func (p *problems) clientSecret(at string, s secret.Text, client int, owners map
 	}
 }
 
-// rights are the apps that a client may have the tokens of; nil for all of them.
+// rights returns the apps whose tokens a client may have; nil for all of them.
 func (p *problems) rights(at string, names []string, ids map[string]bool) []string {
 	if len(names) == 0 {
 		p.add(at, `is missing: it lists AppIDs, or "*" for all`)
@@ -232,8 +232,7 @@ func (p *problems) rights(at string, names []string, ids map[string]bool) []stri
 	return append([]string{}, names...)
 }
 
-// place is where a member stands: by its name if that may be printed, else by its
-// number.
+// place returns the place of a member: its name if that may be printed, else its number.
 func place(at string, i int, name string, mayBePrinted func(string) bool) string {
 	if mayBePrinted(name) {
 		return at + "/" + name
@@ -241,7 +240,7 @@ func place(at string, i int, name string, mayBePrinted func(string) bool) string
 	return fmt.Sprintf("%s/#%d", at, i+1)
 }
 
-// misread words why the document could not be read. The parser's own words quote it.
+// misread returns why the document could not be read. The parser's own error quotes it.
 func misread(err error) string {
 	var syntax *jsontext.SyntacticError
 	var semantic *json.SemanticError
@@ -259,8 +258,8 @@ func misread(err error) string {
 	}
 }
 
-// pointer is a JSON pointer into the document, with … for each name in it that is
-// none of ours and could be a secret in the wrong place.
+// pointer returns a JSON pointer into the document. Each name that is not ours, and could
+// be a misplaced secret, becomes ….
 func pointer(p jsontext.Pointer) string {
 	var b strings.Builder
 	var above string // apps or clients
@@ -292,10 +291,10 @@ func pointer(p jsontext.Pointer) string {
 }
 
 // isAppID reports whether a text looks like an AppID of WeChat: wx and 16 hex digits in
-// small letters.
+// lower case.
 func isAppID(text string) bool { return weChatAppID().MatchString(text) }
 
-// What names look like. mistypedAppID has the AppIDs that a message may show: it is shorter
+// Forms of names. mistypedAppID matches the AppIDs that a message may show: it is shorter
 // than any secret. Compiled on first use.
 var (
 	mistypedAppID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^wx[0-9A-Za-z_-]{1,29}$`) })

@@ -15,8 +15,8 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// Embedded is verify and challenge within a Go program, by settings that the program has in
-// its hands instead of variables. Messages name each setting as package sotercall does.
+// Embedded is verify and challenge within a Go program, with settings in place of
+// variables. Messages name each setting as package sotercall does.
 type Embedded struct {
 	Apps                 []EmbeddedApp
 	OpenAPIService       bool // ACCESS_TOKEN_MODE=none
@@ -38,24 +38,24 @@ type EmbeddedApp struct {
 	Classic    bool
 }
 
-// weChatBases are the addresses of WeChat's API, as the default of WECHAT_API_BASE.
+// weChatBases are the addresses of WeChat's API, the default of WECHAT_API_BASE.
 var weChatBases = []string{"https://api.weixin.qq.com", "https://api2.weixin.qq.com"}
 
-// Embedding is a service within a Go program. Make it with [Embedded.Embed] or
-// [Openers.Embed].
+// Embedding is a service within a Go program. Use [Embedded.Embed] or [Openers.Embed] to
+// make one.
 type Embedding struct {
 	// Life bounds all that the service does. End it before Close.
 	Life *upstream.Life
 
 	world *world
-	owns  bool // the transport is the world's own
+	owns  bool // the transport belongs to the world
 	build function.Builder
 }
 
 // Builder makes the function.
 func (e *Embedding) Builder() function.Builder { return e.build }
 
-// Close closes all connections. No call is under way, and none comes.
+// Close closes all connections. No call may be under way or follow.
 func (e *Embedding) Close() {
 	e.world.close()
 	if e.owns {
@@ -72,8 +72,8 @@ func embed(openers Openers, log *slog.Logger, transport http.RoundTripper) *Embe
 	return e
 }
 
-// Embed makes the service that [Openers.Service] is by the variables, but for what only a
-// deployed function can do. transport, if not nil, is how WeChat is reached.
+// Embed makes the service of [Openers.Service] from the variables, without the parts that
+// only a deployed function can have. transport, if not nil, sends the requests to WeChat.
 func (o Openers) Embed(log *slog.Logger, transport http.RoundTripper) *Embedding {
 	e := embed(o, log, transport)
 	e.build = func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
@@ -86,8 +86,8 @@ func (o Openers) Embed(log *slog.Logger, transport http.RoundTripper) *Embedding
 	return e
 }
 
-// Embed makes the service. transport, if not nil, is how WeChat is reached. The error is the
-// Builder's.
+// Embed makes the service. transport, if not nil, sends the requests to WeChat. The error
+// is the Builder's.
 func (s Embedded) Embed(log *slog.Logger, transport http.RoundTripper) *Embedding {
 	var openers Openers
 	if s.Store != nil {
@@ -111,7 +111,7 @@ func (s Embedded) Embed(log *slog.Logger, transport http.RoundTripper) *Embeddin
 	return e
 }
 
-// settings are those of the two functions, checked.
+// settings returns those of the two functions, checked.
 func (s Embedded) settings() (verifySettings, challengeSettings, error) {
 	var check checker
 	check.CleartextHosts("CleartextHosts", s.CleartextHosts)
@@ -147,7 +147,7 @@ func (s Embedded) settings() (verifySettings, challengeSettings, error) {
 	return v, c, check.Err()
 }
 
-// apps are those of s.
+// apps returns those of s.
 func (s Embedded) apps(check *checker) appSet {
 	if s.OpenAPIService {
 		check.That(len(s.Apps) == 0, "Apps", "must be empty with OpenAPIService: the service knows the app of the container")
@@ -167,7 +167,7 @@ func (s Embedded) apps(check *checker) appSet {
 	return set
 }
 
-// addresses reads where WeChat and a token server are.
+// addresses reads the addresses of WeChat and the token server.
 func (s Embedded) addresses(check *checker, v *verifySettings) {
 	bases := s.APIBases
 	if s.OpenAPIService {
@@ -186,7 +186,7 @@ func (s Embedded) addresses(check *checker, v *verifySettings) {
 	v.tokenBases = check.Addresses("TokenServer", s.TokenBases, s.CleartextHosts...)
 }
 
-// secrets demands secrets that can be kept, and keeps them apart.
+// secrets checks the secrets, and that they are distinct.
 func (s Embedded) secrets(check *checker, v verifySettings) {
 	for i, text := range s.ChallengeSecrets {
 		check.That(len(text) >= challenge.MinSecret, fmt.Sprintf("ChallengeSecrets[%d]", i), fmt.Sprintf("must be at least %d bytes", challenge.MinSecret))
@@ -201,7 +201,7 @@ func (s Embedded) secrets(check *checker, v verifySettings) {
 	refusePublicOf(check, v)
 }
 
-// refusePublicOf is refusePublic in the words of Embedded.
+// refusePublicOf is refusePublic for Embedded.
 func refusePublicOf(check *checker, v verifySettings) {
 	var found checker
 	refusePublic(&found, v.apiBases, "", v.apps, map[string][]secret.Text{

@@ -8,7 +8,7 @@ import (
 )
 
 // CleartextHosts demands that each of hosts is a host or host:port, and none of WeChat's:
-// WeChat is reached by https.
+// WeChat needs https.
 func (c *checker) CleartextHosts(name string, hosts []string) {
 	for _, host := range hosts {
 		u, err := url.Parse("http://" + host)
@@ -18,8 +18,7 @@ func (c *checker) CleartextHosts(name string, hosts []string) {
 	}
 }
 
-// weChatDomains are where WeChat has its interface domain names (WeChat, "interface domain
-// names").
+// weChatDomains are the domains of WeChat's APIs (WeChat, "interface domain names").
 var weChatDomains = []string{"weixin.qq.com", "wechat.com"}
 
 // isWeChatHost reports whether a host is in one of WeChat's domains.
@@ -33,8 +32,7 @@ func isWeChatHost(host string) bool {
 	return false
 }
 
-// cleartextHosts returns the hosts of bases that are reached in the clear and are not this
-// machine.
+// cleartextHosts returns the hosts of bases with http that are not this machine.
 func cleartextHosts(bases []*url.URL) (hosts []string) {
 	for _, base := range bases {
 		if base != nil && base.Scheme == "http" && !upstream.IsConfidential(base) {

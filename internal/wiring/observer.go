@@ -10,27 +10,27 @@ import (
 	"sotercall/internal/store"
 )
 
-// Observer is told what a function does beside its calls, for metrics. Its methods return at
-// once, and may be called concurrently. They are told no secret and no user.
+// Observer observes what a function does beside its calls, for metrics. Its methods return
+// at once, and may be called concurrently. They get no secret and no user.
 type Observer interface {
 	// Apps is called with the AppIDs of all apps, in their order, when the function is built.
 	Apps(ids []string)
-	// TokenFetched is called when a token endpoint has been asked for an app's token. err
-	// says why it gave none; nil if it did.
+	// TokenFetched is called after each request to a token endpoint for an app's token. err
+	// says why it returned none; nil if it did.
 	TokenFetched(appID string, err error)
 	// TokenHeld is called when this instance may hold another token of an app, with its
 	// times; see [sotercall/internal/accesstoken.Observer].
 	TokenHeld(appID string, fetched, expires time.Time)
-	// StoreFailed is called when the store could not do what was asked of it about an item;
-	// see [sotercall/internal/store.Items].
+	// StoreFailed is called when an operation on an item in the store fails; see
+	// [sotercall/internal/store.Items].
 	StoreFailed(item string)
-	// FileDiffers is called when the file that a variable names begins to be another than the
-	// one that was loaded, or of no use, and when that ends.
+	// FileDiffers is called when the file of a variable begins to differ from the loaded
+	// one, or becomes unusable. It is called again when that ends.
 	FileDiffers(variable string, differs bool)
 }
 
-// ObservedService returns the Builder of [Openers.Service] whose functions tell observer what
-// they do.
+// ObservedService returns the Builder of [Openers.Service] whose functions report to
+// observer.
 func (o Openers) ObservedService(observer Observer) function.Builder {
 	return func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 		w := newWorld(o.observed(observer.StoreFailed), log)
@@ -52,7 +52,7 @@ func (o Openers) observed(failed func(item string)) Openers {
 	return all
 }
 
-// nobody is the Observer of a function that has no metrics.
+// nobody is the Observer of a function without metrics.
 type nobody struct{}
 
 func (nobody) Apps([]string)                          {}

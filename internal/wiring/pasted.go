@@ -7,10 +7,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// pastedByMistake says what a value has around it that was pasted by mistake, as the end of a
-// sentence that begins with the variable; "" if there is nothing. Docker keeps the
-// quotes of an --env-file, editors write byte order marks, and copied text brings
-// blanks along. A JSON document may have white space around it.
+// pastedByMistake describes what was pasted around a value by mistake; "" if there is
+// nothing. The text ends a sentence that begins with the variable. Docker keeps the quotes
+// of an --env-file, editors write byte order marks, and copied text has blanks around it. A
+// JSON document may have white space around it.
 func pastedByMistake(value string) string {
 	switch {
 	case strings.Contains(value, "\ufeff"):
@@ -32,7 +32,7 @@ func pastedByMistake(value string) string {
 	return ""
 }
 
-// isQuoted reports whether a value begins and ends with quotes that belong together.
+// isQuoted reports whether a value begins and ends with matching quotes.
 func isQuoted(value string) bool {
 	for _, quotes := range []string{`"|"`, "'|'", "`|`", "“|”", "‘|’"} {
 		open, end, _ := strings.Cut(quotes, "|")

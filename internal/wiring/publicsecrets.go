@@ -8,14 +8,14 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Credentials that anybody can read in this repository: the sandbox's, and those of the
-// examples and of the local world. Each secret among them holds one of publicMarks.
-// Behind one of them, whoever has read it would get the tokens of a real app.
+// Credentials that are public in this repository: those of the sandbox, the examples and
+// the local world. Each secret among them contains one of publicMarks. If one of them
+// guarded a real app's tokens, any reader of this repository could get them.
 const publicAppID = "wx5a4db0c55a4db0c5"
 
 var publicMarks = []string{"no-secret", "-on-this-computer"}
 
-// refusePublic demands other credentials than the public ones where one of the bases is
+// refusePublic demands other credentials than the public ones if one of the bases is
 // WeChat's own. secrets are by variable.
 func refusePublic(check *checker, bases []*url.URL, appID string, set appSet, secrets map[string][]secret.Text) {
 	if !slices.ContainsFunc(bases, isWeChats) {

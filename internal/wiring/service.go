@@ -9,10 +9,9 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Service is verify, and beside it what is configured: challenge with
-// CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS or with clients in the document
-// of the apps. It is what a container runs. Verify and token share their
-// access_tokens, and each fetch of one.
+// Service is verify with the configured others: challenge with CHALLENGE_SECRET, token with
+// TOKEN_CLIENT_SECRETS or with clients in the document of the apps. A container runs it.
+// Verify and token share their access_tokens, and each fetch of one.
 func (o Openers) Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	return newWorld(o, log).service(environment, log, level)
 }
@@ -49,26 +48,26 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 	if environment["HTTP_AUTH"] == "wechat" {
 		f.Calls = function.NamedByWeChat(f.Calls)
 	}
-	return f, joined(problems)
+	return f, joinProblems(problems)
 }
 
-// configured says whether there is a secret, here or in Secrets Manager. Where it
-// cannot be read, the calls that need it are there, and refused.
+// configured reports whether there is a secret, here or in Secrets Manager. If that cannot
+// be read, the calls that need it exist, and are refused.
 func configured(environment map[string]string, name string) bool {
 	return environment[name] != "" || environment[name+secret.Suffix] != ""
 }
 
-// joined tells every problem once, in one line; nil if there is none.
-func joined(problems []error) error {
+// joinProblems returns an error with every problem once, in one line; nil if there is none.
+func joinProblems(problems []error) error {
 	var all []string
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for _, err := range problems {
 		if err == nil {
 			continue
 		}
 		for problem := range strings.SplitSeq(err.Error(), "; ") {
-			if !told[problem] {
-				told[problem] = true
+			if !seen[problem] {
+				seen[problem] = true
 				all = append(all, problem)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"sotercall/internal/store"
 )
 
-// storeSettings choose the store, for each function that has one.
-// docs/configuration.md explains each.
+// storeSettings select the store, for each function that has one. docs/configuration.md
+// explains each.
 type storeSettings struct {
 	RedisURL      secret.Text `env:"REDIS_URL"`
 	DynamoDBTable string      `env:"DYNAMODB_TABLE"`
@@ -63,7 +63,7 @@ func (s storeSettings) check(check *checker) {
 	}
 }
 
-// open opens the store that is chosen, with the opener of its variable; nil if none is.
+// open opens the selected store with the opener of its variable; nil if none is selected.
 func (o Openers) open(s storeSettings, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
 	chosen := s.chosen()
 	if chosen.place.IsZero() {
@@ -77,7 +77,7 @@ func (o Openers) open(s storeSettings, environment map[string]string, redactor *
 	return nil, errors.New(chosen.variable + " cannot be used: this program is built without that store")
 }
 
-// health is what [function.Function.Health] tells of a store; nil if there is none.
+// health returns [function.Function.Health] for a store; nil if there is none.
 func health(s *store.Store) func() error {
 	if s == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"sotercall/internal/tokenserver"
 )
 
-// Token is the function that keeps the access_tokens for all others.
+// Token is the function that provides the access_tokens to all others.
 func (o Openers) Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	return newWorld(o, log).token(environment, log, level)
 }
@@ -37,7 +37,7 @@ func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *to
 	return h
 }
 
-// tokenCaches are those of all apps. Of several, most may not be asked for soon: warm
+// tokenCaches returns those of all apps. With several, most may not be used soon: warm
 // fetches no token then.
 func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ accesstoken.Apps, warm warmer, err error) {
 	in, err := w.open(s.Store, environment)

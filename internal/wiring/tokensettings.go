@@ -8,7 +8,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// tokenSettings are all that the function can be told, by environment variables.
+// tokenSettings are the settings of the function, from environment variables.
 // docs/configuration.md explains each.
 type tokenSettings struct {
 	AppID           string      `env:"WECHAT_APPID"`
@@ -28,7 +28,7 @@ type tokenSettings struct {
 	apps     appSet
 }
 
-// readTokenSettings reads the variables, and refuses what cannot work.
+// readTokenSettings reads the variables, and refuses those that cannot work.
 func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	var s tokenSettings
 	if err := readVariables(&s, environment); err != nil {
@@ -38,19 +38,19 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, modeNames(tokenMode.fetches)...)
-	told := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
-	if !told.isDocument() {
+	settings := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
+	if !settings.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
-	s.apps = told.read(&check, environment)
+	s.apps = settings.read(&check, environment)
 	check.Secrets("TOKEN_CLIENT_SECRETS", s.ClientSecrets)
 	check.Secrets("HTTP_BEARER_TOKENS", s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	s.Store.check(&check)
 	check.That(!overlap(s.ClientSecrets, appSecrets(s.apps)), "TOKEN_CLIENT_SECRETS", "must not hold the AppSecret: it stays in this function")
 	check.Apart("TOKEN_CLIENT_SECRETS", s.ClientSecrets, "a client in the document", clientSecrets(s.apps.Clients))
-	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
+	requireDistinct(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "TOKEN_CLIENT_SECRETS", s.ClientSecrets)
 	refusePublic(&check, s.apiBases, s.AppID, s.apps, map[string][]secret.Text{
 		"WECHAT_APPSECRET": {s.AppSecret}, "TOKEN_CLIENT_SECRETS": s.ClientSecrets, "HTTP_BEARER_TOKENS": s.BearerTokens,
@@ -58,8 +58,7 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	return s, check.Err()
 }
 
-// secrets are those that no text from outside may bring into a log or an answer,
-// beside each app's own.
+// secrets returns those that must be masked in foreign texts, beside each app's own.
 func (s tokenSettings) secrets() []secret.Text {
 	return slices.Concat(s.Store.secrets(), s.ClientSecrets, clientSecrets(s.apps.Clients), s.BearerTokens)
 }

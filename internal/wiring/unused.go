@@ -6,9 +6,9 @@ import (
 	"sotercall/internal/challenge"
 )
 
-// unusedSetting is a row of unusedSettings: variables that would be ignored without a word
-// where condition holds. Whoever deploys is told text behind the name of each that is set;
-// {mode} in it is ACCESS_TOKEN_MODE.
+// unusedSetting is a row of unusedSettings: variables that would be silently ignored if
+// condition holds. The error for each that is set is its name and text; {mode} in it is
+// ACCESS_TOKEN_MODE.
 type unusedSetting struct {
 	variables []string
 	condition func(s verifySettings) bool
@@ -38,13 +38,13 @@ var unusedSettings = []unusedSetting{
 	{[]string{"WECHAT_APPS", "WECHAT_APPS_FILE"},
 		func(s verifySettings) bool { return s.fetches() && s.Verifier == "cloudcall" },
 		"is not used with SOTER_VERIFIER=cloudcall: a Cloud Call is about the platform's own app"},
-	// Where WeChat is not asked, tokens are only for the HTTPS Call, and that needs an app.
+	// If WeChat does not judge, tokens are only for the HTTPS Call, and that needs an app.
 	{[]string{"WECHAT_API_BASE", "WECHAT_TOKEN_BASE", "ACCESS_TOKEN_MODE"},
 		func(s verifySettings) bool { return s.fetches() && !s.asksWeChat() && !s.namesApps() },
 		"is not used without WECHAT_APPID and WECHAT_APPSECRET"},
 }
 
-// checkUnused refuses the variables that would be ignored.
+// checkUnused refuses variables that would be ignored.
 func (s verifySettings) checkUnused(check *checker, environment map[string]string) {
 	for _, row := range unusedSettings {
 		if !row.condition(s) {

@@ -18,11 +18,11 @@ import (
 )
 
 // readVariables fills the struct that into points to from the variables that its env tags
-// name. A variable that is empty counts as not set. The tag form says what a value
-// looks like, for the error.
+// name. An empty variable counts as not set. The tag form describes a valid value, for the
+// error.
 //
-// A value loses the end of its line, which files and pipes leave there. readVariables refuses
-// what else is pasted by mistake: see pastedByMistake.
+// It removes the end of a value's line, which files and pipes leave there, and refuses
+// other pasted text: see pastedByMistake.
 func readVariables(into any, environment map[string]string) error {
 	set := make(map[string]string, len(environment))
 	var problems checker
@@ -49,7 +49,7 @@ func readVariables(into any, environment map[string]string) error {
 	return nil
 }
 
-// unreadable says what the variable of a field must look like.
+// unreadable returns what the variable of a field must look like.
 func unreadable(into any, field string) string {
 	f, _ := reflect.TypeOf(into).Elem().FieldByName(field)
 	if form := f.Tag.Get("form"); form != "" {
@@ -58,10 +58,10 @@ func unreadable(into any, field string) string {
 	return f.Tag.Get("env") + " cannot be read"
 }
 
-// checker collects what is wrong. The zero checker has found nothing.
+// checker collects mistakes. The zero checker has found none.
 type checker struct{ problems []string }
 
-// Err tells everything that was found in one line; nil if there was nothing.
+// Err returns all mistakes in one line; nil if there are none.
 func (c *checker) Err() error {
 	if len(c.problems) == 0 {
 		return nil
@@ -69,8 +69,8 @@ func (c *checker) Err() error {
 	return errors.New(strings.Join(c.problems, "; "))
 }
 
-// That demands ok of a variable; otherwise it is told what the variable should
-// be.
+// That demands ok of a variable; otherwise it adds that the variable should be as should
+// says.
 func (c *checker) That(ok bool, name, should string) {
 	if !ok {
 		c.problems = append(c.problems, name+" "+should)
@@ -85,10 +85,10 @@ func (c *checker) OneOf(name, value string, allowed ...string) {
 	c.That(slices.Contains(allowed, value), name, "must be one of "+strings.Join(allowed, ", "))
 }
 
-// Address reads the base address of an API. Secrets travel there: in the clear to this
-// machine only, from a container too, and to hosts in plain, each a host or host:port.
-// What is put behind the address is refused by name: a part of WeChat's paths, a query, a
-// fragment.
+// Address reads the base address of an API. Secrets are sent there, so http is allowed only
+// to this machine, from a container as well, and to plain. Those are of the form host or
+// host:port. Anything behind the address is refused by name: a part of WeChat's paths, a
+// query, a fragment.
 func (c *checker) Address(name, text string, plain ...string) *url.URL {
 	base, err := url.Parse(text)
 	ok := err == nil && (upstream.IsConfidential(base) || base.Scheme == "http" && base.Hostname() != "" && (slices.Contains(plain, base.Hostname()) || slices.Contains(plain, base.Host)))
@@ -103,11 +103,11 @@ func (c *checker) Address(name, text string, plain ...string) *url.URL {
 	return base
 }
 
-// weChatPaths begin the paths of WeChat's API, which every function adds itself.
+// weChatPaths are the prefixes of paths of WeChat's API, which every function adds itself.
 var weChatPaths = []string{"/cgi-bin/", "/wxa/", "/sns/"}
 
-// BasePath demands a path that may stand before other paths: segments of letters,
-// digits and -._~, each behind a slash, and no slash at the end. Empty is none.
+// BasePath demands a prefix for paths: segments of letters, digits and -._~, each after a
+// slash, and no slash at the end. Empty is none.
 func (c *checker) BasePath(name, text string) {
 	ok := text == "" || basePath().MatchString(text) && path.Clean(text) == text
 	c.That(ok, name, "must look like /soter or /v1/soter")
@@ -115,14 +115,12 @@ func (c *checker) BasePath(name, text string) {
 
 var basePath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`) })
 
-// minSecret is how long a secret of the deployer's own choice is at least, in
-// bytes. 16 random bytes cannot be guessed; fewer characters are most often a
-// word.
+// minSecret is the minimum length of a secret of the deployer's own choice, in bytes. 16
+// random bytes cannot be guessed; shorter ones are often words.
 const minSecret = 16
 
-// Secrets demands that each of several secrets, which a list holds separated by
-// commas, is long enough and has no blanks around it: what is presented is
-// compared as it is.
+// Secrets demands that each secret of a comma-separated list is long enough and has no
+// blanks around it: presented secrets are compared unchanged.
 func (c *checker) Secrets(name string, secrets []secret.Text) {
 	for _, s := range secrets {
 		text := s.Reveal()
@@ -133,14 +131,14 @@ func (c *checker) Secrets(name string, secrets []secret.Text) {
 	}
 }
 
-// Apart demands that no secret of one variable is also one of another's: who has
-// the one would have the other.
+// Apart demands that no secret of one variable is also one of another's: knowing one must
+// not give the other.
 func (c *checker) Apart(name string, secrets []secret.Text, otherName string, others []secret.Text) {
 	c.That(!overlap(secrets, others), name, "must not hold a secret of "+otherName)
 }
 
-// overlap reports whether a secret is in both lists. It takes time in proportion to
-// their lengths, and is for secrets of the deployer's, not for what somebody presents.
+// overlap reports whether a secret is in both lists. It takes time in proportion to their
+// lengths: use it for the deployer's secrets, not for presented ones.
 func overlap(a, b []secret.Text) bool {
 	if len(a) > len(b) {
 		a, b = b, a
@@ -152,16 +150,16 @@ func overlap(a, b []secret.Text) bool {
 	return slices.ContainsFunc(b, func(s secret.Text) bool { return known[s.Reveal()] })
 }
 
-// HTTPAuth demands a way in at the HTTP doors: HTTP_AUTH, and HTTP_BEARER_TOKENS
-// where it counts.
+// HTTPAuth demands that some caller can be admitted over HTTP: HTTP_AUTH, and
+// HTTP_BEARER_TOKENS if it needs them.
 func (c *checker) HTTPAuth(auth string, tokens []secret.Text) {
 	c.OneOf("HTTP_AUTH", auth, "bearer", "platform", "wechat")
 	c.Secrets("HTTP_BEARER_TOKENS", tokens)
 	c.That(auth != "platform" || len(tokens) == 0, "HTTP_BEARER_TOKENS", "is not used with HTTP_AUTH=platform: set one of the two")
 }
 
-// Addresses reads base addresses of one API, in the order of preference, each as
-// Address does.
+// Addresses reads base addresses of one API, in the order of preference, each as Address
+// does.
 func (c *checker) Addresses(name string, texts []string, plain ...string) []*url.URL {
 	var bases []*url.URL
 	for i, text := range texts {

@@ -36,16 +36,16 @@ func (w *world) verify(environment map[string]string, _ *slog.Logger, level *slo
 	return f, err
 }
 
-// verifyParts are what other functions may share with verify.
+// verifyParts are the parts of verify that other functions may share.
 type verifyParts struct {
-	caches accesstoken.Apps // nil: it fetches no tokens
-	served []string         // the AppIDs that it works for
-	// challengeSecrets must not be anybody else's.
+	caches accesstoken.Apps // nil: no tokens are fetched
+	served []string         // the AppIDs of its apps
+	// challengeSecrets must differ from all other secrets.
 	challengeSecrets []secret.Text
 }
 
-// verifyAnd is Verify, and what it is made of. others are secrets that no text from
-// outside may bring back either.
+// verifyAnd returns Verify and its parts. others are secrets that must be masked in foreign
+// texts as well.
 func (w *world) verifyAnd(others []secret.Text, environment map[string]string, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
 	w.watchFile(s.apps.loaded)
@@ -55,7 +55,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	return w.verifyOf(s, err, others, environment)
 }
 
-// verifyOf is verifyAnd with settings that have been read, unless err says why not.
+// verifyOf is verifyAnd with settings that have been read; err says why they were not.
 func (w *world) verifyOf(s verifySettings, err error, others []secret.Text, environment map[string]string) (function.Function, verifyParts, error) {
 	var p parts
 	if err == nil {
@@ -76,25 +76,26 @@ func (w *world) verifyOf(s verifySettings, err error, others []secret.Text, envi
 	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store), Notices: w.notices}, shared, err
 }
 
-// parts are what the function is made of.
+// parts are the parts of the function.
 type parts struct {
 	verifier openapi.Verifier
 	gate     openapi.Gate
-	// caches have the tokens that are fetched, and know which are in force; nil: none
-	// are. A token of the platform's own is for this function alone: nobody can present
-	// it at the HTTPS Call.
+	// caches have the fetched tokens, and know the valid ones; nil: none are fetched. A
+	// token of the platform's own is for this function alone: no caller can present it at
+	// the HTTPS Call.
 	caches accesstoken.Apps
-	// local says that keys of our own judge, and keys is where they are enrolled; nil:
-	// they come from a file, and cannot be.
+	// local says that keys of our own judge. keys is the store to enrol them into; nil:
+	// they come from a file, and cannot be enrolled.
 	local bool
 	keys  authkeys.Store
-	// warm does early what the first question would wait for; nil: nothing.
+	// warm does in advance what the first request would wait for; nil: nothing.
 	warm warmer
-	// platformToken says that a request may bring the platform's access_token.
+	// platformToken says that a request may carry the platform's access_token.
 	platformToken bool
 }
 
-// owners know whose token is presented at the HTTPS Call; nil: nobody's is.
+// owners returns the owners of tokens that are presented at the HTTPS Call; nil: there are
+// none.
 func (p parts) owners() openapi.Tokens {
 	if p.caches == nil {
 		return nil
@@ -102,7 +103,7 @@ func (p parts) owners() openapi.Tokens {
 	return p.caches
 }
 
-// assemble chooses the parts by the settings.
+// assemble selects the parts by the settings.
 func (w *world) assemble(s verifySettings, environment map[string]string) (parts, error) {
 	in, err := w.open(s.Store, environment)
 	if err != nil {
@@ -124,22 +125,24 @@ func (w *world) assemble(s verifySettings, environment map[string]string) (parts
 		}
 		p.verifier, p.warm = w.localKeys(s.AuthKeysFile, in), connecting(in, s.served())
 	default:
-		p.verifier, p.warm = w.asking(s, hosts, from, in)
+		p.verifier, p.warm = w.wechatVerifier(s, hosts, from, in)
 	}
-	if err := w.once(&p, s, in); err != nil {
+	if err := w.withReplayProtection(&p, s, in); err != nil {
 		return parts{}, err
 	}
 	return p, nil
 }
 
-// tokenSource is where access_tokens come from: WeChat or a token function.
+// tokenSource returns the source of access_tokens: WeChat or a token function.
 func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, in *store.Store) tokenSource {
 	from := tokenSource{hosts: hosts, store: in, function: wechat.IsTokenFunction(s.tokenBases, s.apiBases)}
 	if len(s.tokenBases) > 0 {
 		from.hosts = w.at(s.tokenBases)
 	}
 	if from.function {
-		from.store = nil // the token function shares its tokens itself; a lease of ours would keep it from fetching
+		// the token function shares its tokens itself; our lease would keep it from
+		// fetching
+		from.store = nil
 	}
 	return from
 }
@@ -153,7 +156,7 @@ func (w *world) cloudCall() openapi.Verifier {
 	return w.platform
 }
 
-// localKeys judges by AuthKeys of our own, in a file or else in the store.
+// localKeys returns a Verifier with AuthKeys of our own, in a file or else in the store.
 func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	if w.keys == nil || w.keysIn != in {
 		w.keysIn = in
@@ -166,10 +169,11 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	return w.keys
 }
 
-// asking makes the Verifier that asks WeChat, each question with the token of its app.
-// Of several apps it is not known which one the first question is about, so that warm
-// only connects, and not to the open API service, which works only after the start.
-func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource, in *store.Store) (_ openapi.Verifier, warm warmer) {
+// wechatVerifier returns a Verifier for all apps, which uses each app's own token. With
+// several apps, the app of the first request is unknown, so warm only connects. It does not
+// connect to the open API service, which works only after the start (WeChat Cloud Hosting,
+// FAQ).
+func (w *world) wechatVerifier(s verifySettings, hosts *upstream.Hosts, from tokenSource, in *store.Store) (_ openapi.Verifier, warm warmer) {
 	connected := connecting(in, s.served())
 	switch apps := w.verifiers(s.apps, hosts); {
 	case len(apps) > 1:
@@ -193,9 +197,9 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 	return w.platform, together(w.connecting(hosts), connected)
 }
 
-// once makes a genuine signature count once, as far as the settings ask for it:
-// challenges with CHALLENGE_SECRET, counters with a store.
-func (w *world) once(p *parts, s verifySettings, in *store.Store) error {
+// withReplayProtection makes a genuine signature count once, as far as the settings demand
+// it: challenges with CHALLENGE_SECRET, counters with a store.
+func (w *world) withReplayProtection(p *parts, s verifySettings, in *store.Store) error {
 	if len(s.ChallengeSecret) == 0 && in == nil {
 		return nil
 	}
@@ -226,14 +230,14 @@ func reportUnchecked(ctx context.Context, reason string) {
 	journal.From(ctx).Set("counter_unchecked", reason)
 }
 
-// invocationEnvironment is what the platform sent with this invocation alone.
+// invocationEnvironment returns the variables that came with this invocation alone.
 func invocationEnvironment(ctx context.Context) map[string]string {
 	return adapter.InvocationFrom(ctx).Environment
 }
 
-// cloudEnvironment is what a Cloud Call is made with: who calls, from the
-// invocation alone; who we are and where the gateway is, from the process too,
-// where SCF puts what is the same for all callers (Tencent Cloud documentation,
+// cloudEnvironment returns the variables of a Cloud Call. Those of the caller come from the
+// invocation alone. Those of the function and the gateway may also come from the process.
+// SCF puts the values that are the same for all callers there (Tencent Cloud documentation,
 // SCF environment variables).
 func cloudEnvironment(ctx context.Context) map[string]string {
 	environment := map[string]string{}
@@ -259,10 +263,9 @@ func cloudBaseToken(ctx context.Context) secret.Text {
 	return secret.New(invocation.Environment["WX_CLOUDBASE_ACCESSTOKEN"])
 }
 
-// withPlatformToken makes the calls take the token that WeChat's gateway puts into
-// a request. An event that only has the shape of one did not come through that
-// gateway: its headers are the words of whoever invoked the function, and only a
-// backend's count.
+// withPlatformToken makes the calls use the token that WeChat's gateway puts into a
+// request. An event in the shape of one did not come through that gateway. Its sender wrote
+// the headers, and only a backend's count.
 func withPlatformToken(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
 		calls[i].Serve = func(r *http.Request) openapi.Result {

@@ -10,7 +10,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// verifySettings are all that the function can be told, by environment variables.
+// verifySettings are the settings of the function, from environment variables.
 // docs/configuration.md explains each.
 type verifySettings struct {
 	AppID           string        `env:"WECHAT_APPID"`
@@ -37,7 +37,7 @@ type verifySettings struct {
 	apps                 appSet
 }
 
-// readVerifySettings reads the variables, and refuses what cannot work.
+// readVerifySettings reads the variables, and refuses those that cannot work.
 func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	var s verifySettings
 	if err := readVariables(&s, environment); err != nil {
@@ -50,23 +50,24 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	} else {
 		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	}
-	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase, s.CleartextHosts...) // none: the API's
+	// none: the API's
+	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase, s.CleartextHosts...)
 	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, modeNames(anyMode)...)
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
 	checkChallengeSecret(&check, s.ChallengeSecret)
 	check.Apart("HTTP_BEARER_TOKENS", s.BearerTokens, "CHALLENGE_SECRET", s.ChallengeSecret)
-	told := s.appsSettings()
-	if s.asksWeChatItself() && !told.isDocument() {
+	settings := s.appsSettings()
+	if s.asksWeChatItself() && !settings.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")
 		check.Required("WECHAT_APPSECRET", !s.AppSecret.IsZero())
 	}
 	if s.fetches() {
-		s.apps = told.read(&check, environment)
+		s.apps = settings.read(&check, environment)
 	}
-	apart(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
-	apart(&check, "CHALLENGE_SECRET", s.ChallengeSecret, s.apps)
+	requireDistinct(&check, "HTTP_BEARER_TOKENS", s.BearerTokens, s.apps)
+	requireDistinct(&check, "CHALLENGE_SECRET", s.ChallengeSecret, s.apps)
 	if s.Verifier == "local" {
 		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.Store.isSet())
 	}
@@ -85,14 +86,14 @@ func (s verifySettings) appsSettings() appsSettings {
 	return appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
 }
 
-// fetches says that access_tokens are fetched, if there is an app to fetch them for,
-// and do not come from the platform.
+// fetches reports whether access_tokens are fetched: there is an app to fetch them for, and
+// they do not come from the platform.
 func (s verifySettings) fetches() bool { return s.mode().fetches() }
 
-// asksWeChatItself says that WeChat judges, and is asked with tokens that are fetched.
+// asksWeChatItself reports whether WeChat judges, with fetched tokens.
 func (s verifySettings) asksWeChatItself() bool { return s.asksWeChat() && s.fetches() }
 
-// purpose is the policy on purposes: without challenges, none is possible.
+// purpose returns the policy on purposes: without challenges, none is possible.
 func (s verifySettings) purpose() openapi.PurposePolicy {
 	if len(s.ChallengeSecret) == 0 {
 		return openapi.RefusePurpose
@@ -100,8 +101,7 @@ func (s verifySettings) purpose() openapi.PurposePolicy {
 	return s.ChallengePurpose
 }
 
-// served are the AppIDs that questions may be about; none where the platform decides
-// that.
+// served returns the AppIDs that requests may concern; none if the platform decides that.
 func (s verifySettings) served() []string {
 	if s.Verifier == "cloudcall" {
 		return nil
@@ -109,13 +109,13 @@ func (s verifySettings) served() []string {
 	return s.apps.IDs()
 }
 
-// openAPIHost is where the open API service of Cloud Hosting takes calls, in the
-// clear and without a token: it stands beside the container, and adds the
-// credentials on the way out (WeChat Cloud Hosting, "open").
+// openAPIHost is the host of Cloud Hosting's open API service. It takes calls in the clear
+// and without a token: it stands beside the container, and adds the credentials (WeChat
+// Cloud Hosting, "open").
 const openAPIHost = "api.weixin.qq.com"
 
-// cleartext returns the hosts to which secrets travel in the clear. The open API service of
-// Cloud Hosting gets none.
+// cleartext returns the hosts that secrets are sent to in the clear. The open API service
+// of Cloud Hosting gets none.
 func (s verifySettings) cleartext() []string {
 	hosts := cleartextHosts(s.tokenBases)
 	if !s.mode().openAPI {
@@ -124,7 +124,7 @@ func (s verifySettings) cleartext() []string {
 	return hosts
 }
 
-// noToken reads what ACCESS_TOKEN_MODE=none needs.
+// noToken reads the settings of ACCESS_TOKEN_MODE=none.
 func (s *verifySettings) noToken(check *checker, environment map[string]string) {
 	if environment["WECHAT_API_BASE"] == "" {
 		s.APIBase = []string{"http://" + openAPIHost}
@@ -135,23 +135,22 @@ func (s *verifySettings) noToken(check *checker, environment map[string]string) 
 	}
 }
 
-// asksWeChat says that WeChat judges.
+// asksWeChat reports whether WeChat judges.
 func (s verifySettings) asksWeChat() bool { return s.Verifier == "wechat" }
 
-// namesApps says that the settings name an app to fetch tokens for, or a part of one.
+// namesApps reports whether the settings name an app to fetch tokens for, or a part of one.
 func (s verifySettings) namesApps() bool {
 	return s.AppID != "" || !s.AppSecret.IsZero() || s.appsSettings().isDocument()
 }
 
-// checkPair demands both of the variables of one app, or neither, where they may be left out.
+// checkPair demands both of the variables of one app, or neither if they are optional.
 func (s verifySettings) checkPair(check *checker) {
 	if s.fetches() && !s.asksWeChat() && !s.appsSettings().isDocument() {
 		check.That((s.AppID != "") == !s.AppSecret.IsZero(), "WECHAT_APPID and WECHAT_APPSECRET", "are set together or not at all")
 	}
 }
 
-// secrets are those that no text from outside may bring into a log or an answer,
-// beside each app's own.
+// secrets returns those that must be masked in foreign texts, beside each app's own.
 func (s verifySettings) secrets() []secret.Text {
 	return slices.Concat(s.Store.secrets(), s.ChallengeSecret, s.BearerTokens, clientSecrets(s.apps.Clients))
 }

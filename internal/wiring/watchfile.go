@@ -7,8 +7,8 @@ import (
 	"sotercall/internal/filewatch"
 )
 
-// What is said of files. /healthz and the log show it. The document of the apps is read at the
-// start; AuthKeys are read anew by themselves, unless their file has become useless.
+// Notices about files, for /healthz and the log. The document of the apps is read at the
+// start. AuthKeys are read anew by themselves, unless their file has become unusable.
 const (
 	fileHasChanged = appsFileVariable + " has changed since it was read: restart to load it"
 	fileIsMissing  = appsFileVariable + " cannot be read any more: a restart would fail"
@@ -54,7 +54,7 @@ type keysFile struct {
 	isUseless atomic.Bool
 }
 
-// watchedKeys returns the file of AuthKeys, which is read when it is needed. From now on it is
+// watchedKeys returns the file of AuthKeys, which is read on first use. From now on it is
 // watched.
 func (w *world) watchedKeys(path string) *authkeys.File {
 	file := &keysFile{File: authkeys.NewFile(path)}

@@ -21,13 +21,12 @@ import (
 	"sotercall/internal/wechat"
 )
 
-// world is what a function keeps while its process lives, however often it is built
-// anew because a secret has changed: consumed challenges and counters, tokens, retry
-// budgets, remembered failures and connections. Each time, what depends on a secret is
-// made anew, and only that. It is used by one builder at a time; what it has made is
-// used by calls meanwhile.
+// world is the state that a function keeps while its process lives, however often a changed
+// secret rebuilds it. It has consumed challenges and counters, tokens, retry budgets,
+// cached failures and connections. A rebuild makes anew what depends on a secret, and only
+// that. One builder uses it at a time; calls use its parts concurrently.
 type world struct {
-	observer Observer // nobody, or that of metrics
+	observer Observer // nobody{}, or that of metrics
 	log      *slog.Logger
 	redact   *redact.Redactor
 	client   *wechat.Client // connections
@@ -42,18 +41,18 @@ type world struct {
 	opened  []*store.Store // all that there were, for close
 	opens   storeSettings
 
-	// platform asks without an app of ours: with the platform's token, without any, or by
-	// Cloud Calls. keys is the Verifier of SOTER_VERIFIER=local, and keysIn its store.
-	// Each is nil until it is needed.
+	// platform judges without an app of ours: with the platform's token, without any, or by
+	// Cloud Calls. keys is the Verifier of SOTER_VERIFIER=local, and keysIn its store. Each
+	// is nil until it is needed.
 	platform, keys openapi.Verifier
 	keysIn         *store.Store
 }
 
-// WallClock reads the time without its monotonic part, which stands still while a function is
-// frozen.
+// WallClock reads the time without its monotonic part, which stands still while a function
+// is frozen.
 func WallClock() time.Time { return time.Now().Round(0) }
 
-// newWorld makes the world of a deployed function, which lives as long as its process.
+// newWorld returns the world of a deployed function, which lives as long as its process.
 func newWorld(openers Openers, log *slog.Logger) *world { return newWorldFor(nil, openers, log) }
 
 func newWorldFor(life *upstream.Life, openers Openers, log *slog.Logger) *world {
@@ -63,14 +62,14 @@ func newWorldFor(life *upstream.Life, openers Openers, log *slog.Logger) *world 
 	return w
 }
 
-// warnOfCleartext logs to which hosts secrets travel in the clear.
+// warnOfCleartext logs the hosts that secrets are sent to in the clear.
 func (w *world) warnOfCleartext(hosts []string) {
 	if len(hosts) > 0 {
 		w.log.Warn("tokens and secrets travel in the clear to hosts of CLEARTEXT_HOSTS", "hosts", hosts)
 	}
 }
 
-// at are the hosts at addresses.
+// at returns the hosts at addresses.
 func (w *world) at(bases []*url.URL) *upstream.Hosts {
 	var name strings.Builder
 	for _, base := range bases {
@@ -82,12 +81,12 @@ func (w *world) at(bases []*url.URL) *upstream.Hosts {
 	return w.hosts[name.String()]
 }
 
-// closeAfter is how long after a store was replaced its connections are closed: by then
-// no call uses it.
+// closeAfter is the delay before a replaced store's connections are closed: by then no call
+// uses it.
 const closeAfter = time.Minute
 
-// open returns the store that is chosen; nil if none is. One with another address takes
-// the place of the one before.
+// open returns the selected store; nil if there is none. A store with another address
+// replaces the previous one.
 func (w *world) open(s storeSettings, environment map[string]string) (*store.Store, error) {
 	if before, now := w.opens.chosen(), s.chosen(); before.variable == now.variable && before.place.Reveal() == now.place.Reveal() {
 		return w.store, nil
@@ -112,25 +111,25 @@ func (w *world) close() {
 	}
 }
 
-// app is what belongs to one app, and to no other.
+// app has the parts of one app, which no other app shares.
 type app struct {
 	app      listedApp
 	client   *wechat.Client // its retry budget
 	memory   *accesstoken.Memory
 	tokens   *accesstoken.Cache
-	in       *store.Store // where tokens are shared; nil: nowhere
+	in       *store.Store // the store of its tokens; nil: none
 	verifier *wechat.Verifier
 }
 
 // tokenSource says where the tokens of all apps are fetched and shared.
 type tokenSource struct {
 	hosts    *upstream.Hosts
-	function bool // a token function is asked
+	function bool // the endpoint is a token function
 	store    *store.Store
 }
 
-// caches returns a Cache for each app. Apps share connections and nothing else. Those
-// that are not in set any more are forgotten.
+// caches returns a Cache for each app. Apps share connections and nothing else. Apps that
+// are no longer in set are dropped.
 func (w *world) caches(set appSet, from tokenSource) accesstoken.Apps {
 	all, kept := accesstoken.Apps{}, map[string]*app{}
 	for _, one := range set.Apps {
@@ -142,8 +141,8 @@ func (w *world) caches(set appSet, from tokenSource) accesstoken.Apps {
 	return all
 }
 
-// app returns before if it can be used for one as it is, and else an app that knows
-// what before knows. before may be nil.
+// app returns before if it can be used for one unchanged, and else an app with the tokens
+// of before. before may be nil.
 func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	if before != nil && before.app.Secret.Equal(one.Secret) && before.app.Classic == one.Classic && before.in == from.store {
 		return before
@@ -154,7 +153,8 @@ func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	} else {
 		next.client = w.client.ForApp()
 	}
-	inherits := before != nil && before.app.Classic == one.Classic // the two modes have tokens of their own
+	// the two modes have separate tokens
+	inherits := before != nil && before.app.Classic == one.Classic
 	if inherits {
 		next.memory = before.memory
 	} else {
@@ -179,7 +179,7 @@ func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	return next
 }
 
-// verifiers returns a Verifier for each app of set, which asks at hosts.
+// verifiers returns a Verifier for each app of set, which calls hosts.
 func (w *world) verifiers(set appSet, hosts *upstream.Hosts) byApp {
 	all := byApp{}
 	for _, appID := range set.IDs() {
@@ -192,10 +192,10 @@ func (w *world) verifiers(set appSet, hosts *upstream.Hosts) byApp {
 	return all
 }
 
-// warmer does early what the first call would wait for; nil: there is nothing.
+// warmer does in advance what the first call would wait for; nil: there is nothing.
 type warmer func(ctx context.Context)
 
-// together does all steps at the same time, but for those that are nil.
+// together runs all steps concurrently; nil ones are skipped.
 func together(steps ...warmer) warmer {
 	steps = slices.DeleteFunc(steps, func(step warmer) bool { return step == nil })
 	if len(steps) == 0 {
@@ -219,9 +219,8 @@ func (w *world) connecting(all ...*upstream.Hosts) warmer {
 	return together(steps...)
 }
 
-// connecting opens a connection to s. Where s has no way of its own, that is the request
-// with which a cold instance looks for the token of the first app; a role that may not
-// read it still leaves a connection.
+// connecting opens a connection to s. If s has no Connect, it reads the token of the first
+// app, as a cold instance does. A role that may not read it still leaves a connection.
 func connecting(s *store.Store, appIDs []string) warmer {
 	switch {
 	case s == nil:

@@ -12,14 +12,14 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// secretsServer is the least Secrets Manager: every secret is the AppSecret.
+// secretsServer is a minimal Secrets Manager: every secret is the AppSecret.
 func secretsServer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	_ = json.MarshalWrite(w, map[string]string{"SecretString": sandbox.DefaultAppSecret})
 }
 
-// table is the least DynamoDB: it keeps the items that are put, whatever the condition
-// says, and changes none. That is enough for a function that runs alone.
+// table is a minimal DynamoDB: it stores items, whatever the condition says, and changes
+// none. That is enough for a function that runs alone.
 type table struct {
 	mu    sync.Mutex
 	items map[string]jsontext.Value // guarded by mu; by pk

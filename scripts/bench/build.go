@@ -10,7 +10,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// programs are what is measured, by the names of their binaries.
+// programs are the measured programs, by the names of their binaries.
 var programs = map[string]string{
 	"verify":  "functions/verify",
 	"service": "functions/service",
@@ -29,7 +29,7 @@ func build(ctx context.Context, folder string, names ...string) error {
 	return nil
 }
 
-// zipped is the size, in bytes, of a zip with a program in it.
+// zipped returns the size, in bytes, of a zip with a program in it.
 func zipped(binary string) (int, error) {
 	program, err := os.ReadFile(binary)
 	if err != nil {

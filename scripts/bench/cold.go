@@ -10,9 +10,9 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// cold measures from exec to the first answer. What cannot be avoided is a token
-// fetch and then the question, on one connection, which the baseline makes and
-// nothing else; on Lambda it fetches the token before it asks for an invocation.
+// cold measures from exec to the first response. A token fetch and then the verification,
+// on one connection, cannot be avoided. The baseline makes them and nothing else; on Lambda
+// it fetches the token before its first GET /next.
 func (b *bench) cold(ctx context.Context) ([]Figure, error) {
 	var figures []Figure
 	for _, delay := range []time.Duration{0, 20 * time.Millisecond} {
@@ -45,7 +45,7 @@ func (b *bench) coldAt(ctx context.Context, on emulator.Platform, delay time.Dur
 		against("one token fetch, one call", samples[0], samples[1], Goal{AtMost, 1.3}), nil
 }
 
-// toFirstAnswer is in milliseconds.
+// toFirstAnswer returns milliseconds.
 func (b *bench) toFirstAnswer(ctx context.Context, on emulator.Platform, program string, variables map[string]string) (ms float64, err error) {
 	begin := time.Now()
 	h, err := b.host(ctx, on, program, variables)

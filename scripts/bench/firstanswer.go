@@ -20,21 +20,21 @@ import (
 	"sotercall/internal/secret"
 )
 
-// share is the part of a core that Lambda gives a function with so much memory (AWS
-// Lambda, "Configure Lambda function memory": one core at 1,769 MB). Below 256 MB it
-// is measured to be a fourteenth at 128 MB.
+// share is the part of a core that Lambda gives a function of that memory. It is one core
+// at 1,769 MB (AWS Lambda, "Configure Lambda function memory"). Below 256 MB it is
+// measured: a fourteenth at 128 MB.
 var shares = []struct {
 	megabytes int
 	share     float64
 }{{128, 1. / 14}, {256, 1. / 7}, {1769, 1}}
 
-const firstAnswerDelay = 20 * time.Millisecond // of WeChat
+const firstAnswerDelay = 20 * time.Millisecond // WeChat's delay
 
-// firstAnswer measures the cold start as a user pays it: from exec to the first answer,
-// with a whole computer until the function asks for its first invocation, which waits
-// already, and a share of one core from then on. WeChat stands behind TLS, with a chain
-// of RSA certificates and a bundle of authorities as large as Debian's. The baseline
-// makes the same call, and fetches its token before it asks for an invocation.
+// firstAnswer measures the cold start as a user feels it: from exec to the first response.
+// The function has a whole computer until it asks for its first invocation, which waits
+// already, and a share of one core from then on. WeChat is behind TLS, with a chain of RSA
+// certificates and a bundle of authorities as large as Debian's. The baseline makes the
+// same call, and fetches its token before its first GET /next.
 func (b *bench) firstAnswer(ctx context.Context) (figures []Figure, err error) {
 	limits, err := newThrottle()
 	if err != nil {
@@ -68,7 +68,7 @@ func (b *bench) firstAnswer(ctx context.Context) (figures []Figure, err error) {
 	return figures, nil
 }
 
-// coldStart is what all cold starts have in common.
+// coldStart has the common parts of all cold starts.
 type coldStart struct {
 	*bench
 	limits                   *throttle
@@ -102,7 +102,7 @@ func (b *bench) newCold(limits *throttle) (_ *coldStart, leave func(), err error
 	}, nil
 }
 
-// scenario is what stands around a function.
+// scenario is the environment of a function.
 type scenario struct {
 	name      string
 	variables map[string]string
@@ -131,7 +131,7 @@ func (c *coldStart) scenarios() []scenario {
 	}
 }
 
-// challenged is an event that answers a challenge which nobody has answered yet.
+// challenged returns an event for a new challenge.
 func (c *coldStart) challenged() ([]byte, error) {
 	issued, err := c.issuer.Issue(c.phone.OpenID(), "")
 	if err != nil {
@@ -172,7 +172,7 @@ func (c *coldStart) measure(ctx context.Context, s scenario, share float64) (sid
 	return sides, nil
 }
 
-// once starts a program on a Runtime API whose first invocation waits already.
+// once starts a program on a Runtime API with a waiting first invocation.
 func (c *coldStart) once(ctx context.Context, program command, event []byte, share float64) (wall, cpu time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -217,7 +217,7 @@ func (c *coldStart) once(ctx context.Context, program command, event []byte, sha
 type firstInvocation struct {
 	event    []byte
 	asked    chan struct{} // closed by the first GET /next
-	limited  chan error    // brings what became of the limit, before the event is handed over
+	limited  chan error    // receives the error of setting the limit, before the event is sent
 	answered chan []byte
 	over     context.Context
 }
@@ -225,7 +225,7 @@ type firstInvocation struct {
 // ServeHTTP implements http.Handler.
 func (f *firstInvocation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	if r.Method == http.MethodPost { // the answer, or why there is none
+	if r.Method == http.MethodPost { // the response, or an error
 		f.answered <- body
 		w.WriteHeader(http.StatusAccepted)
 		return

@@ -10,10 +10,10 @@ import (
 	"sotercall/internal/dev/hosting"
 )
 
-// hosted is a function that is measured.
+// hosted is a measured function.
 type hosted struct{ *hosting.Function }
 
-// host starts a program. Whoever does so closes it.
+// host starts a program. The caller must close it.
 func (b *bench) host(ctx context.Context, on emulator.Platform, program string, variables map[string]string) (hosted, error) {
 	b.hosts++
 	f, err := hosting.Start(ctx, on, b.hosts, emulator.Function{
@@ -22,8 +22,8 @@ func (b *bench) host(ctx context.Context, on emulator.Platform, program string, 
 	return hosted{f}, err
 }
 
-// verify invokes the function with an event that it must find genuine: a figure
-// of other answers is none.
+// verify invokes the function with an event that it must find genuine: no other result is
+// measured.
 func (h hosted) verify(ctx context.Context, event []byte) (emulator.Answer, error) {
 	answer, err := h.Invoke(ctx, emulator.Call{Payload: event})
 	if err != nil {
@@ -35,8 +35,8 @@ func (h hosted) verify(ctx context.Context, event []byte) (emulator.Answer, erro
 	return answer, nil
 }
 
-// baselineVariables are those that the call program needs: ours and, if it is
-// not to fetch one itself, a token.
+// baselineVariables returns the variables of the call program: ours and, if it must not
+// fetch one itself, a token.
 func (b *bench) baselineVariables(token string) map[string]string {
 	variables := b.upstream.Variables()
 	if token != "" {

@@ -8,7 +8,7 @@ import (
 	"sotercall/internal/dev/emulator"
 )
 
-// onPort is a container: functions there take requests.
+// onPort is a container: functions there serve requests.
 var onPort = emulator.Platform{Name: "http", Title: "HTTP", Start: func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
 	s, err := emulator.StartHTTP(ctx, f)
 	if err != nil {
@@ -17,12 +17,12 @@ var onPort = emulator.Platform{Name: "http", Title: "HTTP", Start: func(ctx cont
 	return s, nil
 }}
 
-// behindPort are the variables of a service behind a port. That an authorizer
-// guards it takes the place of a bearer token, which the baseline does not ask for.
+// behindPort are the variables of a service behind a port. An authorizer replaces the
+// bearer token, which the baseline does not check.
 var behindPort = map[string]string{"HOST": "127.0.0.1", "HTTP_AUTH": "platform"}
 
-// http measures the service as a server, against a server of net/http that makes
-// the one HTTPS call: the start, and what a request costs.
+// http measures the service as a server: the start, and the cost of a request. The baseline
+// is a server of net/http that makes the one HTTPS call.
 func (b *bench) http(ctx context.Context) ([]Figure, error) {
 	token, err := b.fetchToken(ctx)
 	if err != nil {

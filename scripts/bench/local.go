@@ -24,11 +24,10 @@ import (
 	"sotercall/internal/soter"
 )
 
-// localVerification is the direct door of functions/verify with
-// SOTER_VERIFIER=local and a file of AuthKeys, and the one step of it that
-// cannot be left out.
+// localVerification is a direct event to functions/verify with SOTER_VERIFIER=local and a
+// file of AuthKeys, and the one step of it that cannot be left out.
 type localVerification struct {
-	ours func() error // event bytes to answer bytes
+	ours func() error // from event bytes to response bytes
 	bare func() error // rsa.VerifyPSS with the parsed key
 }
 
@@ -49,8 +48,8 @@ func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
 	return localVerification{ours, bare}, err
 }
 
-// enrolled is a file with the phone's AuthKey in it, as old as a deployed one: a
-// file that has just been written is read again and again.
+// enrolled returns a file with the phone's AuthKey in it. It is as old as a deployed one,
+// because a file that has just been written is read repeatedly.
 func (b *bench) enrolled() (*authkeys.File, error) {
 	path := filepath.Join(b.folder, fmt.Sprintf("authkeys-%d.json", time.Now().UnixNano()))
 	content, err := json.Marshal(map[string][]authkeys.AuthKey{"authKeys": {{
@@ -103,7 +102,7 @@ func (b *bench) local(ctx context.Context) ([]Figure, error) {
 	}, nil
 }
 
-// each measures a slice of work, in µs for each time it is done.
+// each measures a slice of work, in µs per run.
 func each(work func() error) func() (float64, error) {
 	return func() (float64, error) {
 		begin := time.Now()
@@ -116,8 +115,7 @@ func each(work func() error) func() (float64, error) {
 	}
 }
 
-// allocations are those of one time that work, which has been done before, is
-// done.
+// allocations measures those of one run of work, which has run before.
 func allocations(work func() error) Spread {
 	var counts []float64
 	for range 5 {
@@ -126,11 +124,10 @@ func allocations(work func() error) Spread {
 	return spreadOf(counts)
 }
 
-// throughput loads one process with concurrent verifications. What the CPUs can
-// give is measured twice: one VerifyPSS after the other, times the cores that
-// are used; and as many VerifyPSS at once, which shows what of a shortfall is
-// the computer's own (other programs, or cores that share what they are made
-// of).
+// throughput loads one process with concurrent verifications. The CPUs' capacity is
+// measured twice. One is a VerifyPSS after the other, times the cores that are used. The
+// other is as many VerifyPSS at once: it shows the part of a shortfall that other programs
+// or shared cores cause.
 func (b *bench) throughput(ctx context.Context) ([]Figure, error) {
 	l, err := b.newLocal(ctx)
 	if err != nil {
@@ -154,7 +151,7 @@ func (b *bench) throughput(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-// rate measures how often in a second work is done by so many at once.
+// rate measures the runs of work per second, at that concurrency.
 func (b *bench) rate(work func() error, concurrent int) func() (float64, error) {
 	return func() (float64, error) {
 		var wg sync.WaitGroup

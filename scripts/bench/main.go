@@ -1,19 +1,17 @@
-// Command bench measures the functions on this computer, and holds each figure
-// against a baseline that runs in turns with it: what the platform's libraries
-// or crypto/rsa take by themselves, the least program that does the same, and
-// the official SDK. A busy computer slows both sides, so that the ratio holds
-// where the milliseconds do not.
+// Command bench measures the functions on this computer, and compares each figure with a
+// baseline that runs in turns with it. Baselines are the platform's libraries or crypto/rsa
+// alone, the least program that does the same, and the official SDK. A busy computer slows
+// both sides, so the ratio holds where the milliseconds do not.
 //
 //	go run ./scripts/bench                  all figures, as a Markdown table
 //	go run ./scripts/bench -only warm,zip   some of them
 //	go run ./scripts/bench -quick           a look: too few repetitions to quote
 //	go run ./scripts/bench -json            for programs
 //
-// The functions run as the binaries that are deployed, on stand-ins for AWS
-// Lambda and Tencent SCF, in front of a sandbox behind TLS. The programs that
-// they are compared with stand in the folder baseline. What a warm call costs is held
-// against a handler that writes one log line by slog's JSONHandler with as many fields
-// as the functions write; the row beside no log line is for comparison only.
+// The functions run as the deployed binaries, on stand-ins for AWS Lambda and Tencent SCF,
+// in front of a sandbox behind TLS. The baseline programs are in the folder baseline. The
+// baseline of a warm call is a handler that writes one log line by slog's JSONHandler, with
+// as many fields as the functions write. The row without a log line is for comparison only.
 package main
 
 import (
@@ -71,14 +69,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return report.writeMarkdown(stdout)
 }
 
-// repetitions says how often things are measured.
+// repetitions are the numbers of measurements.
 type repetitions struct {
 	starts     int           // of a Go function
 	nodeStarts int           // of Node.js with the SDK
-	colds      int           // first answers, for each delay
+	colds      int           // first responses, for each delay
 	warmCalls  int           // invocations of each warm function, in the first round
 	warmRounds int           // with processes of their own
-	warmSlice  int           // how many invocations are measured in one go
+	warmSlice  int           // invocations in one measurement
 	localRuns  int           // of the local verification, in slices of localSlice
 	loads      int           // rounds of each concurrency
 	load       time.Duration // of one round
@@ -93,7 +91,7 @@ func effort(quick bool) repetitions {
 	return repetitions{starts: 201, nodeStarts: 11, colds: 41, warmCalls: 10_000, warmRounds: 6, warmSlice: 100, localRuns: 1000, loads: 60, load: 40 * time.Millisecond}
 }
 
-// group is the figures that are measured together.
+// group is a set of figures that are measured together.
 type group struct {
 	name    string
 	measure func(*bench, context.Context) ([]Figure, error)
@@ -121,7 +119,7 @@ func groupNames() []string {
 	return names
 }
 
-// choose finds groups by their names, separated by commas; "" is all.
+// choose returns groups by their names, separated by commas; "" is all.
 func choose(names string) ([]group, error) {
 	if names == "" {
 		return groups(), nil
@@ -137,20 +135,20 @@ func choose(names string) ([]group, error) {
 	return chosen, nil
 }
 
-// bench is everything that measurements need.
+// bench has the parts that all measurements share.
 type bench struct {
 	repetitions
-	folder     string // of the binaries, and of what else is written
+	folder     string // of the binaries, and of other files
 	upstream   *hosting.Upstream
 	event      []byte // genuine
 	phone      *sandbox.Phone
-	signed     sandbox.Signed // what event is made of
+	signed     sandbox.Signed // the parts of event
 	installSDK bool           // whether wx-server-sdk may be installed
 	hosts      int            // functions hosted so far
 	progress   io.Writer
 }
 
-// open builds the programs. Whoever opens a bench closes it.
+// open builds the programs. The caller must close the bench.
 func open(ctx context.Context, r repetitions, progress io.Writer) (_ *bench, err error) {
 	b := &bench{repetitions: r, progress: progress}
 	defer func() {

@@ -51,8 +51,8 @@ type nodeCommand struct {
 	version string
 }
 
-// node finds Node.js and the SDK, or says what is missing. The SDK is the one
-// that the tests in scripts/interop install.
+// node finds Node.js and the SDK, or says what is missing. The SDK is the one that the
+// tests in scripts/interop install.
 func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -85,8 +85,8 @@ func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 	}, nil
 }
 
-// haveSDK makes sure that the SDK is there. While the tests there may install it
-// at the same time, nothing is installed.
+// haveSDK makes sure that the SDK is there. It installs nothing while the tests there may
+// install it.
 func (b *bench) haveSDK(ctx context.Context, folder string) error {
 	if b.installSDK {
 		return nodemodules.Install(ctx, folder)

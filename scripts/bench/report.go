@@ -13,22 +13,22 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Spread is what repeated measurements came to.
+// Spread summarizes repeated measurements.
 type Spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
-	N      int     `json:"n"` // how many measurements
+	N      int     `json:"n"` // the number of measurements
 }
 
-// spreadOf must be given at least one sample.
+// spreadOf needs at least one sample.
 func spreadOf(samples []float64) Spread {
 	sorted := slices.Sorted(slices.Values(samples))
 	n := len(sorted)
 	return Spread{Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Min: sorted[0], Max: sorted[n-1], N: n}
 }
 
-// Unit is what a figure is measured in. It says how many decimals are shown.
+// Unit is the unit of a figure. It decides how many decimals are shown.
 type Unit string
 
 // The units.
@@ -58,14 +58,14 @@ func (u Unit) spread(s Spread) string {
 	return strings.TrimSpace(text + " " + string(u))
 }
 
-// Goal is what a ratio must reach. Without a baseline the figure itself, in
-// every measurement, must equal Value, or, for Fixed, always be the same.
+// Goal is the required value of a ratio. Without a baseline it applies to the figure
+// itself. Then every measurement must equal Value, or, for Fixed, all must be the same.
 type Goal struct {
 	Is    Comparison `json:"is"`
 	Value float64    `json:"value,omitzero"`
 }
 
-// Comparison is how a ratio is held against a Goal.
+// Comparison is how a ratio is compared with a Goal.
 type Comparison string
 
 // The comparisons.
@@ -74,7 +74,7 @@ const (
 	AtLeast Comparison = "≥"
 	Exactly Comparison = "exactly"
 	Fixed   Comparison = "fixed"
-	// Informative is no goal: the figure is shown, and nothing must be reached.
+	// Informative is no goal: the figure is only shown.
 	Informative Comparison = "for information"
 )
 
@@ -90,23 +90,22 @@ func (g Goal) String() string {
 	return fmt.Sprintf("%s %g", g.Is, g.Value)
 }
 
-// Figure is one row: a measurement, what it is held against, and the ratio that
-// it must reach.
+// Figure is one row: a measurement, its baseline, and the required ratio.
 type Figure struct {
 	Name     string `json:"figure"`
 	Unit     Unit   `json:"unit"`
 	Ours     Spread `json:"ours"`
-	Against  string `json:"against,omitzero"` // what the baseline is; "" is none
+	Against  string `json:"against,omitzero"` // the baseline; "" for none
 	Baseline Spread `json:"baseline,omitzero"`
-	// Ratio is that of ours to the baseline, turn by turn: a computer that grows
-	// slower on the way does so for both sides of a turn.
+	// Ratio is that of ours to the baseline, turn by turn. If the computer grows slower, it
+	// does so for both sides of a turn.
 	Ratio Spread `json:"ratio,omitzero"`
 	Goal  Goal   `json:"goal"`
 	// Missing says why the figure could not be measured; all numbers are 0 then.
 	Missing string `json:"missing,omitzero"`
 }
 
-// against holds samples of ours against those of a baseline, one by one.
+// against compares samples of ours with those of a baseline, one by one.
 func (f Figure) against(baseline string, ours, theirs []float64, goal Goal) Figure {
 	ratios := make([]float64, len(ours))
 	for i := range ours {
@@ -117,8 +116,7 @@ func (f Figure) against(baseline string, ours, theirs []float64, goal Goal) Figu
 	return f
 }
 
-// Reached reports whether the figure is what it must be. What was not measured
-// is not.
+// Reached reports whether the figure meets its goal. A missing figure does not.
 func (f Figure) Reached() bool {
 	switch {
 	case f.Missing != "":
@@ -136,7 +134,7 @@ func (f Figure) Reached() bool {
 	}
 }
 
-// shortfall says by how much a figure that was measured is not what it must be.
+// shortfall returns by how much a measured figure misses its goal.
 func (f Figure) shortfall() string {
 	switch f.Goal.Is {
 	case AtMost, AtLeast:
@@ -182,7 +180,7 @@ func (r Report) writeJSON(w io.Writer) error {
 	return err
 }
 
-// writeMarkdown writes the table, and below it what was not reached.
+// writeMarkdown writes the table, and below it the missed goals.
 func (r Report) writeMarkdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %s. Medians, with minimum and maximum; ours and the baseline in turns, and the ratio is that of a turn.\n\n", r.Date, r.Machine)

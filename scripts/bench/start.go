@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// startLimit is what both platforms allow for a start.
+// startLimit is both platforms' limit of a start.
 const startLimit = 10 * time.Second
 
-// command is a program with what it is told.
+// command is a program with its arguments and variables.
 type command struct {
 	path      string
 	arguments []string
@@ -28,7 +28,7 @@ func (c command) start(ctx context.Context, platformVariable string) (*exec.Cmd,
 	return cmd, cmd.Start()
 }
 
-// prepared is the program, not yet started.
+// prepared returns the program, not yet started.
 func (c command) prepared(ctx context.Context, platformVariable string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.path, c.arguments...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), platformVariable}
@@ -38,7 +38,7 @@ func (c command) prepared(ctx context.Context, platformVariable string) *exec.Cm
 	return cmd
 }
 
-// end kills the program: it has done what was measured.
+// end kills the program after its measurement.
 func end(cmd *exec.Cmd) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
@@ -87,7 +87,7 @@ func (c command) toAccepting(ctx context.Context) (float64, error) {
 // toServing is the same for a server's first connection.
 func (c command) toServing(ctx context.Context) (float64, error) { return c.toListening(ctx, "PORT") }
 
-// toListening tells the program by a variable where to listen.
+// toListening gives the program its port in a variable.
 func (c command) toListening(ctx context.Context, variable string) (float64, error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,14 +111,14 @@ func (c command) toListening(ctx context.Context, variable string) (float64, err
 			conn.Close()
 			return milliseconds(took), nil
 		}
-		time.Sleep(100 * time.Microsecond) // dialling all the time would take one CPU of two
+		time.Sleep(100 * time.Microsecond) // dialling without a pause would take one CPU of two
 	}
 	return 0, fmt.Errorf("%s did not listen", c.path)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// readiness is when a platform takes a function for started.
+// readiness is the moment when a platform considers a function started.
 type readiness struct {
 	name  string
 	until func(command, context.Context) (float64, error)
@@ -129,14 +129,13 @@ var (
 	accepts     = readiness{"exec to accepting (SCF)", command.toAccepting}
 )
 
-// newcomer is the function as it is deployed where its start awaits nothing, at an
-// upstream far away: one that has not answered yet when the function is ready. The
-// sandbox would answer at once, from the same CPUs, and the preparation, which the first
-// answer has use for, would be counted as a part of the start; "exec to first answer"
-// counts it.
+// newcomer returns the function as deployed, with a start that waits for nothing. Its
+// upstream is distant: it has not replied yet when the function is ready. The sandbox would
+// reply at once, from the same CPUs. Then the preparation, which the first response needs,
+// would count as part of the start; "exec to first answer" counts it.
 //
-// SCF's process gets no variables at its start. That it has them here changes
-// nothing: it reads those of the invocation.
+// SCF's process gets no variables at its start. That it has them here changes nothing: it
+// reads those of the invocation.
 func (b *bench) newcomer() (_ command, leave func(), err error) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -147,14 +146,14 @@ func (b *bench) newcomer() (_ command, leave func(), err error) {
 	return command{path: filepath.Join(b.folder, "verify"), variables: variables}, func() { silent.Close() }, nil
 }
 
-// idle is the function with AuthKeys of its own: there is nothing to prepare.
+// idle returns the function with AuthKeys of its own: it has nothing to prepare.
 func (b *bench) idle() command {
 	return command{path: filepath.Join(b.folder, "verify"), variables: map[string]string{
 		"SOTER_VERIFIER": "local", "AUTHKEYS_FILE": filepath.Join(b.folder, "authkeys.json"),
 	}}
 }
 
-// withDynamoDB is a function that has a table at an address.
+// withDynamoDB returns a function with a table at an address.
 func (c command) withDynamoDB(address string) command {
 	variables := maps.Clone(c.variables)
 	maps.Copy(variables, map[string]string{
@@ -164,8 +163,8 @@ func (c command) withDynamoDB(address string) command {
 	return command{path: c.path, arguments: c.arguments, variables: variables}
 }
 
-// starting measures the start. On Lambda the function prepares what the first answer
-// needs before it is ready, so that how long that takes is no goal: see firstAnswer.
+// starting measures the start. On Lambda the function prepares what the first response
+// needs before it is ready, so that time is no goal: see firstAnswer.
 func (b *bench) starting(ctx context.Context) ([]Figure, error) {
 	newcomer, leave, err := b.newcomer()
 	if err != nil {

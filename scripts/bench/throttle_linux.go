@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// throttlePeriod is that of the quota: Lambda's own (AWS Lambda gives a function its
-// share of a core every 20 ms).
+// throttlePeriod is the period of the quota: Lambda's own. (It gives a function its share
+// of a core every 20 ms.)
 const throttlePeriod = 20 * time.Millisecond
 
 // throttle is a cgroup whose processes get a share of one core. Make it with
@@ -25,8 +25,8 @@ type throttle struct {
 	v2     bool
 }
 
-// newThrottle makes a cgroup in the hierarchy of version 1 or in the one of version 2.
-// The error says why neither can be made, as without the rights of root.
+// newThrottle makes a cgroup of version 1 or 2. The error says why neither is possible, for
+// example without root.
 func newThrottle() (*throttle, error) {
 	name := fmt.Sprintf("sotercall-bench-%d", os.Getpid())
 	var problems []error
@@ -63,7 +63,7 @@ func (t *throttle) make() error {
 	return nil
 }
 
-// open takes the limit away.
+// open removes the limit.
 func (t *throttle) open() error {
 	if t.v2 {
 		return t.write("cpu.max", fmt.Sprintf("max %d", throttlePeriod.Microseconds()))
@@ -95,13 +95,13 @@ func (t *throttle) start(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd())}
 		return cmd.Start()
 	}
-	// A child is born where the thread is that starts it.
+	// A child starts in the cgroup of the thread that starts it.
 	started := make(chan error)
 	go func() { started <- t.startInside(cmd) }()
 	return <-started
 }
 
-// startInside moves this thread inside, and out again.
+// startInside moves this thread into the cgroup, and out again.
 func (t *throttle) startInside(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	home, err := home()
@@ -120,7 +120,7 @@ func (t *throttle) startInside(cmd *exec.Cmd) error {
 	return err
 }
 
-// home is the cgroup of version 1 that this process is in.
+// home returns the cgroup of version 1 of this process.
 func home() (string, error) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -135,7 +135,7 @@ func home() (string, error) {
 	return "", errors.New("no cgroup of this process has the controller cpu")
 }
 
-// remove ends the cgroup, whose processes have ended.
+// remove removes the cgroup, whose processes have ended.
 func (t *throttle) remove() error {
 	var err error
 	for range 100 { // the kernel needs a moment after the last process

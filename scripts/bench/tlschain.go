@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// debianRoots is how many certificates the bundle of Debian's ca-certificates has.
+// debianRoots is the number of certificates in the bundle of Debian's ca-certificates.
 const debianRoots = 144
 
 // chain is a server's certificate as a public authority issues it: RSA, with an
@@ -39,7 +39,7 @@ func newChain(file string) (chain, error) {
 	}
 	var bundle []byte
 	for i := range debianRoots - 1 {
-		// Roots that nothing is signed by may share a key.
+		// Roots that sign nothing may share a key.
 		other, err := sign(authority(fmt.Sprintf("Root CA %d of the bench", i)), nil, keys[0], keys[0])
 		if err != nil {
 			return chain{}, err
@@ -73,7 +73,7 @@ func authority(name string) *x509.Certificate {
 	}
 }
 
-// sign signs a certificate by its issuer; by itself if there is none.
+// sign signs a certificate by its issuer; without one it is self-signed.
 func sign(template, issuer *x509.Certificate, key, issuerKey *rsa.PrivateKey) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -95,10 +95,10 @@ func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// serve serves a handler behind the chain. Whoever calls it closes the server.
+// serve serves a handler behind the chain. The caller must close the server.
 func (c chain) serve(handler http.Handler) *httptest.Server {
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // functions that are killed
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // killed functions cause errors
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate}}
 	server.StartTLS()
 	return server

@@ -11,7 +11,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// fetchToken brings the token that the baseline is given.
+// fetchToken fetches the token of the baseline.
 func (b *bench) fetchToken(ctx context.Context) (string, error) {
 	body, err := json.Marshal(map[string]string{
 		"grant_type": "client_credential", "appid": sandbox.DefaultAppID, "secret": sandbox.DefaultAppSecret,

@@ -3,8 +3,7 @@ package main
 import "context"
 
 // inTurns measures one side after the other, n times, so that both meet the same
-// weather. It returns the samples of each. A first turn, in which caches fill,
-// does not count.
+// conditions. It returns the samples of each. A first turn fills caches and is not counted.
 func inTurns(ctx context.Context, n int, sides ...func() (float64, error)) ([][]float64, error) {
 	samples := make([][]float64, len(sides))
 	for turn := range n + 1 {

@@ -13,10 +13,9 @@ import (
 	"sotercall/internal/dev/hosting"
 )
 
-// warm measures invocations of a function that is up, against the handler that
-// makes the one HTTPS call and writes a log line: time on the clock, time on the CPU,
-// requests to the upstream, and memory along the way. The handler without a log line
-// is shown for comparison.
+// warm measures invocations of a running function, against the handler that makes the one
+// HTTPS call and writes a log line. It measures wall time, CPU time, requests to the
+// upstream, and memory. The handler without a log line is shown for comparison.
 func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	token, err := b.fetchToken(ctx)
 	if err != nil {
@@ -33,11 +32,10 @@ func (b *bench) warm(ctx context.Context) ([]Figure, error) {
 	return figures, nil
 }
 
-// warmOn measures one function on one platform, with variables beside those that it
-// needs to reach the upstream. A process keeps for life what it had of luck when it was
-// started, as where its memory lies: a few percent. So there are several rounds, each
-// with processes of its own, and either side is started first in half of them. The
-// first round is the long one that memory is measured in.
+// warmOn measures one function on one platform, with variables beside those for the
+// upstream. The position of a process in memory changes its speed by a few percent, for its
+// whole life. So there are several rounds, each with new processes, and either side starts
+// first in half of them. The first round is long, and memory is measured in it.
 func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function string, variables map[string]string, token string) ([]Figure, error) {
 	ours := &warmFunction{program: function, variables: b.upstream.Variables()}
 	maps.Copy(ours.variables, variables)
@@ -57,7 +55,7 @@ func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function strin
 		ours.compared(silent, on.Title)...), nil
 }
 
-// warmRound starts all sides, and has them answer so many calls, by slices in turns.
+// warmRound starts all sides, and makes that many calls to each, by slices in turns.
 func (b *bench) warmRound(ctx context.Context, on emulator.Platform, calls int, order []*warmFunction) (err error) {
 	for _, side := range order {
 		if err := side.start(ctx, b, on); err != nil {
@@ -75,7 +73,7 @@ func (b *bench) warmRound(ctx context.Context, on emulator.Platform, calls int, 
 	return nil
 }
 
-// warmFunction is a function that is up, with what its invocations took.
+// warmFunction is a running function, with the cost of its invocations.
 type warmFunction struct {
 	program    string
 	variables  map[string]string
@@ -87,8 +85,7 @@ type warmFunction struct {
 	resident   []float64 // memory at the end of each slice, in MB
 }
 
-// start starts the program and has it answer some calls, which prepares it. Whoever
-// starts one closes what is hosted.
+// start starts the program and makes some calls to warm it up. The caller must close it.
 func (w *warmFunction) start(ctx context.Context, b *bench, on emulator.Platform) error {
 	h, err := b.host(ctx, on, w.program, w.variables)
 	if err != nil {
@@ -128,7 +125,7 @@ func (w *warmFunction) slice(ctx context.Context, b *bench) error {
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// used is the CPU time of the process. What goes wrong is kept for the table.
+// used returns the CPU time of the process. An error is kept for the table.
 func (w *warmFunction) used() time.Duration {
 	if w.unmeasured != nil {
 		return 0
@@ -152,11 +149,11 @@ const (
 	handlerWithLine = handlerWithCall + " and a log line"
 )
 
-// against makes the figures of a warm function, whose first round had so many slices
-// and so many calls.
+// against returns the figures of a warm function, whose first round had that many slices
+// and calls.
 func (w *warmFunction) against(base *warmFunction, platform string, long, calls int) []Figure {
-	// Memory after half of the invocations, and after all: a tenth around each
-	// evens out where the garbage collector happens to be.
+	// Memory after half of the invocations, and after all. An average over a tenth around
+	// each point evens out the garbage collector.
 	half, tenth := long/2, max(1, long/10)
 	atHalf, atEnd := w.resident[half-tenth:half], w.resident[long-tenth:long]
 	baseAtEnd := base.resident[long-tenth : long]
@@ -178,7 +175,7 @@ func (w *warmFunction) against(base *warmFunction, platform string, long, calls 
 	return figures
 }
 
-// compared makes the figures against a handler that writes no log line. They are for
+// compared returns the figures against a handler that writes no log line. They are for
 // comparison with older tables.
 func (w *warmFunction) compared(silent *warmFunction, platform string) []Figure {
 	figures := []Figure{
@@ -191,8 +188,8 @@ func (w *warmFunction) compared(silent *warmFunction, platform string) []Figure 
 	return figures
 }
 
-// markUnmeasured says of figures of CPU and memory that they are missing, if they could
-// not be measured on either side.
+// markUnmeasured marks figures of CPU and memory as missing, if either side could not be
+// measured.
 func (w *warmFunction) markUnmeasured(base *warmFunction, figures []Figure) {
 	for _, side := range []*warmFunction{w, base} {
 		if side.unmeasured == nil {

@@ -1,5 +1,4 @@
-// Package deploytest holds what stands in the folder deploy against the functions
-// as they are: the templates against the functions' own configuration and against
-// the rules of the platforms, the builds, the events, and the tools that docs/
-// names, as far as they are installed here.
+// Package deploytest tests the folder deploy. The templates must match the functions' own
+// configuration and the rules of the platforms. The builds, the events, and the tools that
+// docs/ names are tested as well, as far as they are installed here.
 package deploytest

@@ -1,4 +1,3 @@
-// Package exampletest runs what stands in examples/: the Mini Program with a wx that
-// stands on the sandbox and on the functions as they are deployed, its backend, and
-// the clients in five languages.
+// Package exampletest runs examples/. The Mini Program runs with a wx on top of the sandbox
+// and the deployed functions, with its backend, and the clients in five languages.
 package exampletest

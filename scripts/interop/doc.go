@@ -1,8 +1,8 @@
-// Package interop holds no Go code but tests: they run the clients of Cloud
-// Calls, the official wx-server-sdk and the libraries below it, in many versions
-// and unmodified, against this project.
+// Package interop holds no Go code but tests. They run the clients of Cloud Calls,
+// unmodified, against this project: the official wx-server-sdk and the libraries below it,
+// in many versions.
 //
-// sdk.js names the examples and loads them, run.js asks them questions, record.js
-// records what the SDK sends. The tests need Node and install the clients
-// themselves, into node_modules.
+// sdk.js lists the examples and loads them, run.js makes calls with them, record.js records
+// the SDK's requests. The tests need Node and install the clients themselves, into
+// node_modules.
 package interop

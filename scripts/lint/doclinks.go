@@ -83,8 +83,8 @@ func newScope(p *packages.Package) scope {
 	return s
 }
 
-// bracketed is what may be meant as a doc link and is shown as it stands: go/doc links
-// neither names that are not exported nor packages that no file imports.
+// bracketed is a text that may be meant as a doc link. go/doc shows it as it stands if the
+// name is not exported, or no file imports the package.
 var bracketed = regexp.MustCompile(`(?:^|[^"])\[\*?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*){0,2})\]`)
 
 // dead returns the links in text that lead nowhere.

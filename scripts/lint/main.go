@@ -3,14 +3,20 @@
 //
 //   - doc links, which name a thing in brackets, that lead nowhere: go/doc shows them as
 //     they stand;
-//   - binaries, archives, and files above 1 MiB among those that git has or would add.
+//   - binaries, archives, and files above 1 MiB among those that git has or would add;
+//   - words in comments that make a reader read twice, lines with a comment above 100
+//     columns, and sentences above 25 words in doc comments;
+//   - such words and long sentences in the English pages, and links between pages that lead
+//     nowhere.
 //
-// It checks the doc links of the packages that its arguments name, as go list has them.
+// Comments of tests are not read. Run it in the folder of go.mod. The patterns in its
+// arguments, as in go list, limit the search for doc links.
 package main
 
 import (
 	"fmt"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -18,12 +24,7 @@ func main() {
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	findings, err := docLinks(".", patterns...)
-	if err == nil {
-		var files []string
-		files, err = unwantedFiles(".")
-		findings = append(findings, files...)
-	}
+	findings, err := lint(".", patterns)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -34,4 +35,18 @@ func main() {
 	if len(findings) > 0 {
 		os.Exit(1)
 	}
+}
+
+// lint returns the findings of all checks in the module at root.
+func lint(root string, patterns []string) ([]string, error) {
+	findings, err := docLinks(root, patterns...)
+	if err != nil {
+		return nil, err
+	}
+	files, err := unwantedFiles(root)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := checkTexts(root)
+	return slices.Concat(findings, files, texts), err
 }

@@ -11,7 +11,8 @@ import (
 	"sotercall/scripts/local/parent"
 )
 
-// become runs the program to its end. Ctrl-C reaches it by itself; the end of the go command does not.
+// become runs the program to its end. Ctrl-C reaches the program directly; the end of the
+// go command does not.
 func become(program string, args []string) (status int, err error) {
 	signal.Ignore(os.Interrupt)
 	command := exec.Command(program, args[1:]...)

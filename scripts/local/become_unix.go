@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// become makes this process the program, so that signals, the terminal and the exit
-// status are its own. It returns only if that fails.
+// become replaces this process by the program, so that signals, the terminal and the exit
+// status are the program's. It returns only if that fails.
 func become(program string, args []string) (status int, err error) {
 	return statusFailed, syscall.Exec(program, args, os.Environ())
 }

@@ -1,15 +1,15 @@
-// Command local runs everything on this computer: the functions, as binaries, in
-// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting; WeChat, as the
-// sandbox; and phones that sign. It needs Go, no account and, once the modules are
-// downloaded, no network.
+// Command local runs everything on this computer. The functions run as binaries, in
+// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting. WeChat is the sandbox,
+// with phones that sign. It needs Go, no account and, once the modules are downloaded, no
+// network.
 //
 //	go run ./scripts/local demo     a fingerprint verified, and what is refused
 //	go run ./scripts/local          serves all of it on 127.0.0.1:9000
 //	go run ./scripts/local help     all commands
 //
-// The commands are in the folder command. This program is small, so that it runs
-// soon on a computer that has compiled nothing yet: it says that they are being
-// built, builds them, and runs them.
+// The commands are in the folder command. This program is small, so that it starts soon on
+// a computer with an empty build cache. It reports that they are being built, builds them,
+// and runs them.
 package main
 
 import (
@@ -35,7 +35,7 @@ const (
 	statusInterrupted = 130
 )
 
-// soon is within what time nothing needs to be said: the program is there already.
+// soon is how long the build may stay silent: usually it is done by then.
 const soon = 700 * time.Millisecond
 
 func main() {
@@ -50,8 +50,8 @@ func main() {
 	os.Exit(status)
 }
 
-// build builds the program, and says so if that takes a moment. The status is not 0
-// if there is none.
+// build builds the program, and reports so if that takes a moment. The status is not 0 if
+// it failed.
 func build(stderr io.Writer) (program string, status int) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -80,13 +80,13 @@ func build(stderr io.Writer) (program string, status int) {
 			_ = building.Process.Signal(os.Interrupt)
 		case <-signals:
 			stopped = true
-			_ = building.Process.Signal(os.Interrupt) // it leaves nothing behind then
+			_ = building.Process.Signal(os.Interrupt) // it then leaves nothing behind
 		case err := <-ended:
 			switch {
 			case stopped:
 				fmt.Fprintln(stderr, "local: interrupted")
 				return "", statusInterrupted
-			case err != nil: // it has said why
+			case err != nil: // it has printed why
 				return "", statusFailed
 			}
 			return program, 0
@@ -94,8 +94,8 @@ func build(stderr io.Writer) (program string, status int) {
 	}
 }
 
-// place is where the program is kept, so that it is linked only when it has changed:
-// with what the user's other programs keep. Each checkout has its own.
+// place returns the path of the program, in the user's cache, so that it is linked only
+// when it has changed. Each checkout has its own.
 func place() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -27,7 +27,7 @@ func main() {
 	fmt.Printf("%d files changed. Next: go mod tidy && go build ./...\n", changed)
 }
 
-// rename gives the module in dir the path to, and returns how many files it changed.
+// rename sets the path of the module in dir, and returns how many files it changed.
 func rename(dir, to string) (changed int, err error) {
 	files, err := tracked(dir)
 	if err != nil {
@@ -40,7 +40,8 @@ func rename(dir, to string) (changed int, err error) {
 	for _, file := range files {
 		path := filepath.Join(dir, file)
 		info, err := os.Lstat(path)
-		if err != nil || !info.Mode().IsRegular() { // deleted, or a link to a file that is in the list, too
+		// deleted, or a link to another file in the list
+		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
 		text, err := os.ReadFile(path)

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// replacer returns a function that puts the path to in place of the module's own path in
-// the text of a file.
+// replacer returns a function that replaces the module's own path by to in the text of a
+// file.
 func replacer(dir string, files []string, to string) (func(file, text string) string, error) {
 	if err := module.CheckImportPath(to); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func replacer(dir string, files []string, to string) (func(file, text string) st
 	}, nil
 }
 
-// folders are those at the top that Go code is in.
+// folders returns the top folders with Go code.
 func folders(files []string) (names []string) {
 	for _, file := range files {
 		top, _, isInFolder := strings.Cut(file, "/")

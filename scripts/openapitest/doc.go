@@ -1,3 +1,3 @@
-// Package openapitest holds deploy/openapi.yaml against the functions as they are
-// deployed: what they take, what they refuse, and what they answer.
+// Package openapitest compares deploy/openapi.yaml with the deployed functions: requests,
+// refusals and responses.
 package openapitest

@@ -15,21 +15,21 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// cloud is where a function goes.
+// cloud is a target of a function.
 type cloud struct {
 	name   string   // the folder below dist
 	arch   string   // GOARCH
-	binary string   // the name that the platform wants
-	beside []string // files that go along, where they exist: see source
+	binary string   // the platform's name for it
+	beside []string // further files, if they exist: see source
 }
 
-// permissions are those for Cloud Call, in the function's folder.
+// permissions is the file of a function's permissions for Cloud Call, in its folder.
 const permissions = "config.json"
 
-// bootstrap is what CloudBase starts an HTTP function by.
+// bootstrap is the file that CloudBase starts an HTTP function by.
 const bootstrap = "scf_bootstrap"
 
-// source is where a file that goes along stands.
+// source returns the path of a further file.
 func source(root, function, name string) string {
 	if name == bootstrap {
 		return filepath.Join(root, "deploy", "cloudbase", bootstrap)
@@ -37,7 +37,8 @@ func source(root, function, name string) string {
 	return filepath.Join(root, "functions", function, name)
 }
 
-// mode lets everybody read, and run what is run: the platforms' users differ.
+// mode makes files readable for all users, and programs executable: the platforms' users
+// differ.
 func (c cloud) mode(name string) fs.FileMode {
 	if name == c.binary || name == bootstrap {
 		return 0o755
@@ -86,10 +87,10 @@ func buildAll(ctx context.Context, root, out string, clouds []cloud) ([]artifact
 	return artifacts, nil
 }
 
-// programs are those that this run has linked already, by processor and function: two
-// clouds of one processor get the same bytes.
+// programs are the programs that this run has linked already, by processor and function:
+// two clouds of one processor get the same bytes.
 type programs struct {
-	revision string // that they say they were built from
+	revision string // the commit that they report
 	files    map[[2]string]string
 }
 
@@ -141,8 +142,7 @@ func (c cloud) build(ctx context.Context, linked programs, root, out, function s
 		os.WriteFile(filepath.Join(out, name), packed, 0o644)
 }
 
-// packedAt is the time that every file in a zip carries: the first that the
-// format can hold.
+// packedAt is the time of every file in a zip: the first that the format can hold.
 var packedAt = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // pack zips files of folder.

@@ -1,19 +1,19 @@
-// Command package builds what is uploaded to the clouds: one zip per function
-// and cloud, below dist/.
+// Command package builds the uploads for the clouds: one zip per function and cloud, below
+// dist/.
 //
 //	go run ./scripts/package               all functions; Lambda on arm64
 //	go run ./scripts/package -arch amd64   the same, Lambda on x86_64
 //	go run ./scripts/package -only scf     for one cloud: lambda, scf or http
 //
-// The same source gives the same bytes, on every run and in every folder, so
-// that whoever has the source can check by SHA-256 what is deployed. The Go
-// version belongs to the source: go.mod names it. So does the commit of a git checkout,
-// which the programs name with -version.
+// The same source gives the same bytes, on every run and in every folder. So anybody with
+// the source can check by SHA-256 what is deployed. The Go version belongs to the source:
+// go.mod names it. So does the commit of a git checkout, which the programs print with
+// -version.
 //
-// AWS Lambda (provided.al2023) wants an executable named bootstrap at the root
-// of the zip. Tencent SCF (Go1) wants one for linux/amd64 with the name of the
-// handler, main; config.json beside it carries the permissions for Cloud Call. A
-// CloudBase HTTP function wants scf_bootstrap too, which starts main on a port.
+// AWS Lambda (provided.al2023) needs an executable named bootstrap at the root of the zip.
+// Tencent SCF (Go1) needs one for linux/amd64 with the name of the handler, main;
+// config.json beside it has the permissions for Cloud Call. A CloudBase HTTP function also
+// needs scf_bootstrap, which starts main on a port.
 package main
 
 import (
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return list(artifacts, *out, stdout)
 }
 
-// functions are the folders below functions/ that hold a program.
+// functions returns the folders below functions/ with a program.
 func functions(root string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
 	if err != nil {
@@ -86,8 +86,7 @@ func functions(root string) ([]string, error) {
 	return names, nil
 }
 
-// list prints the artifacts, and writes the checksums where sha256sum -c finds
-// them.
+// list prints the artifacts, and writes the checksums where sha256sum -c finds them.
 func list(artifacts []artifact, out string, stdout io.Writer) error {
 	var sums strings.Builder
 	for _, a := range artifacts {

@@ -7,15 +7,15 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// suspectLog reads what functions write, one line for each Write.
+// suspectLog reads the functions' log, one line for each Write.
 type suspectLog struct {
 	mu                     sync.Mutex
 	panics, races, secrets int
 	suspect                []string // the first such lines
-	story                  int      // how many lines of the first race are still to come
+	story                  int      // the lines of the first race that are still to come
 }
 
-// raceStory is how many lines after its first tell of a data race.
+// raceStory is how many lines after its first one describe a data race.
 const raceStory = 16
 
 // Write implements io.Writer.

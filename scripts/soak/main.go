@@ -1,7 +1,7 @@
-// Command soak drives a mixed load through the function verify, on stand-ins for
-// all platforms at once, while WeChat gets from one trouble into the next: genuine
-// signatures, forgeries and junk, at several doors. It reports wrong answers, leaks,
-// and lines in the log that must not be there, and fails if there is one.
+// Command soak drives a mixed load through the function verify, on stand-ins for all
+// platforms at once. WeChat has one trouble after another. The load has genuine signatures,
+// forgeries and junk, at several endpoints. It reports wrong responses, leaks, and
+// forbidden lines in the log, and fails if there is one.
 //
 //	go run ./scripts/soak           for a minute
 //	go run ./scripts/soak -for 8h   for longer
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run prints the report, and fails if there is a problem in it.
+// run prints the report, and fails if it has a problem.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -8,26 +8,26 @@ import (
 	"sotercall/internal/dev/hosting"
 )
 
-// Report is what a mixed load has shown.
+// Report is the result of a mixed load.
 type Report struct {
 	Date       string
 	Machine    hosting.Machine
 	Seconds    float64
 	Rounds     int
-	Troubles   int // kinds of trouble that there were
+	Troubles   int // the number of kinds
 	Platforms  []PlatformResult
 	Goroutines Change[int] // of this process: the emulators and the upstream
-	Panics     int         // lines in the functions' log that tell of a panic
-	Races      int         // of a data race
-	Secrets    int         // that hold a secret
+	Panics     int         // lines in the functions' log about a panic
+	Races      int         // about a data race
+	Secrets    int         // with a secret
 	Suspect    []string    // the first of these lines
 }
 
-// PlatformResult is what happened to the function of one platform.
+// PlatformResult is the result of one platform's function.
 type PlatformResult struct {
 	Platform       string
 	Calls          int
-	Wrong          int // answers that are not what they must be
+	Wrong          int // unexpected responses
 	FunctionErrors int
 	Complaints     []string      // the first of both
 	Resident       Change[int64] // bytes
@@ -46,11 +46,11 @@ func (r *PlatformResult) complain(format string, args ...any) {
 	}
 }
 
-// Each worker may have left an idle connection behind in a trouble: so much
-// more at the end than at the start is no leak.
+// In a trouble each worker may have left an idle connection: so many more at the end are no
+// leak.
 const slack = 2 * workers
 
-// Problems are all the reasons to call the load failed.
+// Problems returns all reasons to call the load failed.
 func (r Report) Problems() []string {
 	var problems []string
 	count := func(n int, what string) {

@@ -22,11 +22,11 @@ const (
 	recovery = 10 * time.Second
 )
 
-// soak is a mixed load on the functions of both platforms at once.
+// soak is a mixed load on the functions of all platforms at once.
 type soak struct {
 	clock     clock
 	upstream  *hosting.Upstream
-	questions []question
+	probes    []probe
 	functions []*soaked
 	log       suspectLog
 }
@@ -41,8 +41,7 @@ type soaked struct {
 	result PlatformResult // guarded by mu
 }
 
-// openSoak hosts a binary of verify on both platforms. Whoever opens a soak
-// closes it.
+// openSoak hosts a binary of verify on each platform. The caller must close the soak.
 func openSoak(ctx context.Context, folder, binary string) (_ *soak, err error) {
 	s := &soak{}
 	defer func() {
@@ -54,7 +53,7 @@ func openSoak(ctx context.Context, folder, binary string) (_ *soak, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.questions, err = questions(s.upstream.Sandbox); err != nil {
+	if s.probes, err = probes(s.upstream.Sandbox); err != nil {
 		return nil, err
 	}
 	variables := s.upstream.Variables()
@@ -82,9 +81,9 @@ func (s *soak) close() error {
 	return errors.Join(errs...)
 }
 
-// run drives the load for about d: round after round, each in another trouble.
+// run drives the load for about d: round after round, each with another trouble.
 func (s *soak) run(ctx context.Context, d time.Duration) (Report, error) {
-	if err := s.round(ctx, trouble{}); err != nil { // connections, tokens and threads come into being
+	if err := s.round(ctx, trouble{}); err != nil { // creates connections, tokens and threads
 		return Report{}, err
 	}
 	report := Report{Date: time.Now().Format(time.DateOnly), Machine: hosting.ThisMachine()}
@@ -132,8 +131,8 @@ func (s *soak) rounds(ctx context.Context, until time.Time, report *Report) erro
 	return nil
 }
 
-// round asks every question once on every platform, in trouble, and then waits
-// until the functions have recovered.
+// round makes every probe once on every platform, in trouble, and then waits until the
+// functions have recovered.
 func (s *soak) round(ctx context.Context, t trouble) error {
 	if t.begin != nil {
 		t.begin(s.upstream.Sandbox, &s.clock)
@@ -146,7 +145,7 @@ func (s *soak) round(ctx context.Context, t trouble) error {
 	errs := make([]error, len(s.functions))
 	var wg sync.WaitGroup
 	for i, f := range s.functions {
-		wg.Go(func() { errs[i] = f.ask(ctx, s.questions, t) })
+		wg.Go(func() { errs[i] = f.ask(ctx, s.probes, t) })
 	}
 	wg.Wait()
 	s.upstream.ClearFaults()
@@ -154,19 +153,19 @@ func (s *soak) round(ctx context.Context, t trouble) error {
 		return err
 	}
 	for _, f := range s.functions {
-		if err := f.recover(ctx, s.questions[0], t); err != nil {
+		if err := f.recover(ctx, s.probes[0], t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// ask lets the workers ask all questions, in random order.
-func (f *soaked) ask(ctx context.Context, questions []question, t trouble) error {
-	waiting := make(chan question, len(questions))
-	for _, i := range rand.Perm(len(questions)) {
-		if f.platform == "SCF" || questions[i].environment == nil {
-			waiting <- questions[i]
+// ask lets the workers make all probes, in random order.
+func (f *soaked) ask(ctx context.Context, probes []probe, t trouble) error {
+	waiting := make(chan probe, len(probes))
+	for _, i := range rand.Perm(len(probes)) {
+		if f.platform == "SCF" || probes[i].environment == nil {
+			waiting <- probes[i]
 		}
 	}
 	close(waiting)
@@ -185,8 +184,8 @@ func (f *soaked) ask(ctx context.Context, questions []question, t trouble) error
 	return errors.Join(errs...)
 }
 
-// put asks one question, and counts. It returns the answer.
-func (f *soaked) put(ctx context.Context, q question, t trouble) ([]byte, error) {
+// put makes one probe, and counts. It returns the response.
+func (f *soaked) put(ctx context.Context, q probe, t trouble) ([]byte, error) {
 	answer, err := f.Invoke(ctx, emulator.Call{Payload: q.event, Environment: q.environment})
 	if err != nil {
 		return nil, err
@@ -206,8 +205,8 @@ func (f *soaked) put(ctx context.Context, q question, t trouble) ([]byte, error)
 	return answer.Payload, nil
 }
 
-// recover asks a genuine question until it is verified.
-func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error {
+// recover repeats a genuine probe until it is verified.
+func (f *soaked) recover(ctx context.Context, genuine probe, t trouble) error {
 	for limit := time.Now().Add(recovery); time.Now().Before(limit); {
 		answer, err := f.put(ctx, genuine, t)
 		if err != nil {
@@ -227,7 +226,7 @@ func (f *soaked) recover(ctx context.Context, genuine question, t trouble) error
 	return nil
 }
 
-// begin notes what the process has before the load.
+// begin records the resources of the process before the load.
 func (f *soaked) begin() {
 	var err error
 	if f.process, err = f.Process(); err != nil {
@@ -237,7 +236,7 @@ func (f *soaked) begin() {
 	f.result.Resident.Start, f.result.Descriptors.Start = f.usage()
 }
 
-// end notes what it has after, and whether it is still the same.
+// end records those after, and whether it is still the same process.
 func (f *soaked) end() PlatformResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -52,14 +52,14 @@ func TestSoak(t *testing.T) {
 
 // A soak that finds nothing proves something only if it would find something.
 func TestJudge(t *testing.T) {
-	genuine := question{name: "genuine", isOK: true, asked: true}
-	forged := question{name: "forged", asked: true}
-	junk := question{name: "junk", code: codeInvalid}
+	genuine := probe{name: "genuine", isOK: true, asked: true}
+	forged := probe{name: "forged", asked: true}
+	junk := probe{name: "junk", code: codeInvalid}
 	const yes, no = `{"isOk":true,"errMsg":"x","errCode":0}`, `{"isOk":false,"errMsg":"x","errCode":0}`
 	const failed, invalid = `{"isOk":false,"errMsg":"x","errCode":-604103}`, `{"isOk":false,"errMsg":"x","errCode":-501007}`
 	excused := []int{codeUpstream}
 	for name, c := range map[string]struct {
-		q       question
+		q       probe
 		answer  string
 		excused []int
 		right   bool

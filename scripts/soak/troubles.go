@@ -11,26 +11,26 @@ const (
 	verifyPath = "/cgi-bin/soter/verify_signature"
 	tokenPath  = "/cgi-bin/stable_token"
 
-	// tokenLife is short, so that tokens end during a soak. WeChat hands out the
-	// next one a tenth of it before; shorter than 10 s, expires_in would be 0.
+	// tokenLife is short, so that tokens end during a soak. WeChat issues the next one a
+	// tenth of it before; shorter than 10 s, expires_in would be 0.
 	tokenLife = 10 * time.Second
 	// soakTimeout is the functions' own limit.
 	soakTimeout = 5 * time.Second
 )
 
-// trouble is what goes wrong at WeChat during one round of the load.
+// trouble is a failure of WeChat during one round of the load.
 type trouble struct {
 	name   string
 	begin  func(*sandbox.Sandbox, *clock)
 	faults []sandbox.Fault
-	// excused are the codes with which a question may be answered that WeChat is
-	// asked; none if the function has to cope.
+	// excused are the codes that a probe may get if it calls WeChat; none if the function
+	// must cope.
 	excused []int
 	// takes is about how long the round lasts, if more than a moment.
 	takes time.Duration
-	// pause is how long after it the next one of the kind may come.
+	// pause is the minimum time until the next one of the kind.
 	pause time.Duration
-	// most is how often it may come at all; 0 is always.
+	// most is the maximum number of times; 0 is any.
 	most int
 }
 
@@ -43,9 +43,9 @@ func (c *clock) advance(by time.Duration) { c.ahead.Add(int64(by)) }
 func rotate(s *sandbox.Sandbox, _ *clock) { s.RotateTokens() }
 
 func troubles() []trouble {
-	// strikes is a fault of the call that hits so many of a round's requests. Once is
-	// what has to cost nobody an answer: a function asks again, and it may do so for
-	// one call in ten, on average.
+	// strikes returns a fault of the call for that many of a round's requests. once must
+	// cost no response: a function tries again, and it may do so for one call in ten, on
+	// average.
 	strikes := func(kind sandbox.FaultKind, times int) sandbox.Fault {
 		return sandbox.Fault{Path: verifyPath, Kind: kind, Times: times}
 	}
@@ -67,8 +67,8 @@ func troubles() []trouble {
 		{name: "the token expires early", begin: func(_ *sandbox.Sandbox, c *clock) { c.advance(tokenLife) }},
 		{name: "the token is refreshed elsewhere", begin: rotate},
 		{name: "WeChat refuses the token that it gives", begin: func(s *sandbox.Sandbox, _ *clock) { s.RevokeTokens() },
-			// Forced refreshes are 30 s apart and 20 a day, and two functions share them:
-			// the one that comes second is refused until WeChat gives another.
+			// Forced refreshes are 30 s apart and 20 a day, and the functions share them.
+			// The second one is refused until WeChat issues another.
 			excused: []int{codeStale}, pause: 31 * time.Second, most: 10},
 		{name: "busy", faults: []sandbox.Fault{errcode(-1)}},
 		{name: "quota", faults: []sandbox.Fault{errcode(45009)}, excused: []int{45009}},

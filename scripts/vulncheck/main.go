@@ -1,13 +1,13 @@
-// Command vulncheck looks for known vulnerabilities in what the functions are
-// made of, with the version of govulncheck that go.mod names.
+// Command vulncheck looks for known vulnerabilities in the functions' code and modules,
+// with the version of govulncheck that go.mod names.
 //
 //	go run ./scripts/vulncheck            the whole module
 //	go run ./scripts/vulncheck -db URL    by another database than the Go project's
 //
-// It fails if a function that is known to be vulnerable is called, and if
-// govulncheck itself fails. One failure is let pass, and told: that the Go
-// project's database cannot be reached, because many machines that build have no
-// way out, and a check that did not run has found nothing.
+// It fails if a function that is known to be vulnerable is called, and if govulncheck
+// itself fails. One failure is only reported: the Go project's database cannot be reached.
+// Many build machines have no internet access, and a check that did not run has found
+// nothing.
 package main
 
 import (
@@ -30,9 +30,9 @@ func main() {
 	}
 }
 
-// unreachable is what govulncheck says when it could not connect, and in no
-// other case: net/http's error of a request to which no reply came, within its
-// own words. A reply that is not the database is a failure.
+// unreachable matches govulncheck's error if it could not connect. That is net/http's error
+// of a request without a reply, within its own text. A reply that is not the database is a
+// failure.
 var unreachable = regexp.MustCompile(`(?m)^govulncheck: fetching vulnerabilities: Get "https?://[^"]+": (.+)$`)
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {

@@ -1,5 +1,5 @@
-// Package storetest holds an accesstoken.Store to its contract. Every Store's own
-// tests run it.
+// Package storetest tests the contract of accesstoken.Store. Every Store's own tests run
+// it.
 package storetest
 
 import (
@@ -20,9 +20,8 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// Open makes a new, empty place where tokens are kept. What it returns opens the
-// Store of an appid there as one more instance of the function does, with connections
-// of its own.
+// Open makes a new, empty server of Stores. Its result opens the Store of an appid there as
+// one more instance of the function does, with connections of its own.
 type Open func(t *testing.T) func(appid string) accesstoken.Store
 
 // Run tests the contract of accesstoken.Store.
@@ -31,8 +30,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("it behaves as its model", func(t *testing.T) { model(t, open(t)) })
 }
 
-// Examples is Run without the thousands of requests of the model: for a server that
-// takes its time.
+// Examples is Run without the thousands of requests of the model, for a slow server.
 func Examples(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, open func() accesstoken.Store){
 		"a State is kept as it is":                       kept,
@@ -54,7 +52,7 @@ func Examples(t *testing.T, open Open) {
 	t.Run("appids are apart", func(t *testing.T) { apart(t, open(t)) })
 }
 
-// Life is that of a Lease which is not to end during a test.
+// Life is that of a Lease that must not end during a test.
 const Life = time.Minute
 
 // Lease gets a Lease, or fails the test.
@@ -64,20 +62,20 @@ func Lease(t require.TestingT, store accesstoken.Store) accesstoken.Lease {
 	return lease
 }
 
-// StateOf is a State with a token of that name.
+// StateOf returns a State with a token of that name.
 func StateOf(name string) accesstoken.State {
 	end := time.Now().Round(0).Add(2 * time.Hour)
 	return accesstoken.State{Current: accesstoken.Token{Value: secret.New(name), Renew: end.Add(-5 * time.Minute), Expires: end}}
 }
 
-// RequireKept asserts what a Store keeps.
+// RequireKept asserts the content of a Store.
 func RequireKept(t require.TestingT, want accesstoken.State, store accesstoken.Store) {
 	got, err := store.Load(ctx(t))
 	require.NoError(t, err)
 	require.Equal(t, plain(want), plain(got))
 }
 
-// plain tells what a State means, and not how its times are represented.
+// plain returns the meaning of a State, without the representation of its times.
 func plain(s accesstoken.State) string {
 	token := func(t accesstoken.Token) string {
 		return fmt.Sprintf("%q %v %v %v", t.Value.Reveal(), t.Renew.UTC().Round(0), t.Expires.UTC().Round(0), t.CloudBase)
@@ -292,7 +290,7 @@ func apart(t *testing.T, open func(appid string) accesstoken.Store) {
 	require.NoError(t, one.Release(t.Context(), held))
 }
 
-// model: whatever is done, a Store does what Memory does.
+// model: after any sequence of steps, a Store equals Memory.
 func model(t *testing.T, open func(appid string) accesstoken.Store) {
 	appids := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -357,7 +355,7 @@ func draw(t *rapid.T) accesstoken.State {
 	return s
 }
 
-// ctx is the context of a test, which a property has too.
+// ctx returns the context of a test; a property has one as well.
 func ctx(t require.TestingT) context.Context {
 	return t.(interface{ Context() context.Context }).Context()
 }

@@ -14,40 +14,40 @@ import (
 	"sotercall/internal/adapter"
 )
 
-// httpVariable is the port to listen on. It goes last: other platforms set it for
+// httpVariable is the port to listen on. It is checked last: other platforms set it for
 // purposes of their own.
 const httpVariable = "PORT"
 
-// hostVariable is the address to listen on; all interfaces if it is not set, as
-// containers need it.
+// hostVariable is the address to listen on; if it is not set, all interfaces, as containers
+// need.
 const hostVariable = "HOST"
 
-// timeoutVariable is how long one request may take, as a Go duration such as 10s.
+// timeoutVariable bounds one request, as a Go duration such as 10s.
 const timeoutVariable = "REQUEST_TIMEOUT"
 
-// idleVariable is how long a connection of a client waits for its next request, as a
-// Go duration. It must be longer than the proxies in front keep theirs, so that they
-// hang up and not we: a request that is on its way meanwhile would be lost.
+// idleVariable bounds a client's idle connection, as a Go duration. It must be longer than
+// the limit of the proxies in front, so that they close first. If we do, a request that is
+// in transit is lost.
 const idleVariable = "IDLE_TIMEOUT"
 
 const (
-	// requestTimeout is the default of REQUEST_TIMEOUT. Cloud Hosting waits for 60
-	// seconds (WeChat Cloud Hosting, "development/call"), a page's user for less.
+	// requestTimeout is the default of REQUEST_TIMEOUT. Cloud Hosting waits for 60 seconds
+	// (WeChat Cloud Hosting, "development/call"), a page's user for less.
 	requestTimeout = 10 * time.Second
 	maxTimeout     = time.Minute
-	// readTimeout bounds how long a client takes to send a request, headers and body.
+	// readTimeout bounds the sending of a request by a client, headers and body.
 	readTimeout = 10 * time.Second
 	// idleTimeout is the default of IDLE_TIMEOUT. Envoy keeps connections for an hour
 	// (Envoy, "How do I configure timeouts?"), others for less (docs/containers.md).
 	idleTimeout = 65 * time.Minute
 	maxIdle     = 24 * time.Hour
 	maxHeader   = 16 << 10
-	// noticeTime is how long a server that was told to stop still takes new
-	// connections: until those in front have noticed, by /healthz or otherwise.
+	// noticeTime is how long a server still accepts connections after the signal to stop.
+	// In that time the proxies in front notice, by /healthz or otherwise.
 	noticeTime = 3 * time.Second
 )
 
-// startHTTP serves until the process is told to stop, and returns its exit status.
+// startHTTP serves until the signal to stop, and returns the exit status.
 func startHTTP(h adapter.Handler, stderr io.Writer) int {
 	timeout, err := duration(timeoutVariable, requestTimeout, maxTimeout)
 	if err != nil {
@@ -74,7 +74,7 @@ func startHTTP(h adapter.Handler, stderr io.Writer) int {
 	return 0
 }
 
-// duration reads a variable that holds a duration up to most.
+// duration reads a variable with a duration of at most most.
 func duration(name string, standard, most time.Duration) (time.Duration, error) {
 	text := os.Getenv(name)
 	if text == "" {
@@ -99,7 +99,8 @@ func newHTTPServer(h adapter.Handler, timeout, idle time.Duration) *httpServer {
 		Handler:           s,
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
-		// What is left for writing the answer after the work had all of its time.
+		// The rest of the time is for writing the response, if the work has used all of its
+		// own.
 		WriteTimeout:   readTimeout + timeout + time.Second,
 		IdleTimeout:    idle,
 		MaxHeaderBytes: maxHeader,
@@ -107,9 +108,9 @@ func newHTTPServer(h adapter.Handler, timeout, idle time.Duration) *httpServer {
 	return s
 }
 
-// run serves until ctx ends. For the time of notice it then still takes requests, answers
-// each with Connection: close, and says at [adapter.HealthPath] that it is stopping, so that a
-// balancer in front sends no more. Then it listens no more, and answers what is under way.
+// run serves until ctx ends. During the notice time it still serves requests, with
+// Connection: close, and reports at [adapter.HealthPath] that it is stopping. So a balancer
+// in front sends no more. Then it closes the listener, and finishes the requests under way.
 func (s *httpServer) run(ctx context.Context, listener net.Listener, notice time.Duration) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(listener) }()

@@ -1,10 +1,10 @@
-// Package platforms runs a function on the platform that has started the process: AWS
-// Lambda, through aws-lambda-go; Tencent SCF (Go1 runtime), through scf-go-lib; or a
-// container that takes requests on a port. The two libraries hand over bytes and a context
-// and take bytes back, a container's server hands over requests; each file here adds what
-// its platform knows of the invocation, and nothing else.
+// Package platforms runs a function on the platform that has started the process. Those are
+// AWS Lambda, through aws-lambda-go; Tencent SCF (Go1 runtime), through scf-go-lib; and a
+// container that serves requests on a port. The two libraries exchange bytes, with a
+// context. A container's server passes requests. Each file here adds its platform's
+// description of the invocation, and nothing else.
 //
-// [Platforms] is the table of them. A new one is a file here and a row there.
+// [Platforms] is the table of them. To add one, add a file and a row.
 package platforms
 
 import (
@@ -20,31 +20,31 @@ import (
 	"sotercall/internal/adapter/scfguard"
 )
 
-// Kind is one row of [Platforms]: a platform that a function can run on.
+// Kind is one row of [Platforms]: a platform that can run a function.
 type Kind struct {
 	Name adapter.Platform
-	// Variable is set in the process that the platform has started, and by it the
-	// process knows where it is.
+	// Variable is set in a process that the platform has started. It identifies the
+	// platform.
 	Variable string
-	// VariablesAtStart says that the process has the function's variables from the
-	// start; otherwise they come with each invocation.
+	// VariablesAtStart says that the process has the function's variables from the start;
+	// otherwise they come with each invocation.
 	VariablesAtStart bool
 
-	// accompanied says that a port is served, beside which [adapter.Handler.Accompany] may
+	// accompanied says that the platform serves a port. [adapter.Handler.Accompany] may then
 	// serve others.
 	accompanied bool
-	// preparation is how long the process waits for [adapter.Handler.Prepare] before it tells
-	// the platform that it is ready; what is not done by then goes on beside. Zero where
+	// preparation bounds the wait for [adapter.Handler.Prepare] before the process reports
+	// to the platform that it is ready. Unfinished work then goes on beside. Zero where
 	// being ready early is worth more.
 	preparation time.Duration
-	// start runs a function there. It returns the exit status of the process, if at
-	// all.
+	// start runs a function there. If it returns, the result is the exit status of the
+	// process.
 	start func(h adapter.Handler, stderr io.Writer) int
 }
 
-// Platforms are all of them, in the order in which a process looks for its own:
-// with both libraries linked, Lambda's variable is the one that only Lambda sets,
-// and PORT is set in many places.
+// Platforms are all of them, in the order in which a process looks for its own. With both
+// libraries linked, only Lambda sets Lambda's variable. PORT is last, because it is set in
+// many places.
 var Platforms = []Kind{
 	{Name: adapter.Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, preparation: initPreparation, start: func(h adapter.Handler, _ io.Writer) int {
 		lambda.Start(onLambda{h})
@@ -66,7 +66,7 @@ func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithDeadline(ctx, deadline.Add(-adapter.Reserve(time.Until(deadline))))
 }
 
-// found is the platform that has started the process.
+// found returns the platform that has started the process.
 func found() (Kind, bool) {
 	for _, kind := range Platforms {
 		if os.Getenv(kind.Variable) != "" {
@@ -76,11 +76,11 @@ func found() (Kind, bool) {
 	return Kind{}, false
 }
 
-// timeLimit stands in where a platform tells neither a deadline nor a limit; it
-// is what both set by default.
+// timeLimit is the limit if a platform states neither a deadline nor a limit: the default
+// of both.
 const timeLimit = 3 * time.Second
 
-// await waits for done, for so long at most.
+// await waits for done, for at most limit.
 func await(done <-chan struct{}, limit time.Duration) {
 	if limit == 0 {
 		return
@@ -93,12 +93,11 @@ func await(done <-chan struct{}, limit time.Duration) {
 	}
 }
 
-// NotHosted is the exit status of a function that was started by hand.
+// NotHosted is the exit status of a function that a person started.
 const NotHosted = 2
 
-// Start runs h on the platform whose variable the process finds, and returns the
-// exit status. Started by anybody else, it says on stderr how to run the function
-// and returns [NotHosted].
+// Start runs h on the platform whose variable is set, and returns the exit status. If none
+// is set, it prints on stderr how to run the function and returns [NotHosted].
 func Start(h adapter.Handler, stderr io.Writer) int {
 	if kind, ok := found(); ok {
 		if kind.accompanied {

@@ -12,17 +12,17 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// onSCF is a Handler as scf-go-lib wants it (cloudfunction.Handler).
+// onSCF is a Handler as a cloudfunction.Handler of scf-go-lib.
 type onSCF struct {
 	handler adapter.Handler
-	// cloudBase says that the process was started with variables of CloudBase. Later
-	// they say nothing: the library copies those of each invocation there.
+	// cloudBase says that the process was started with variables of CloudBase. Later they
+	// prove nothing: the library copies those of each invocation there.
 	cloudBase bool
 }
 
-// httpAPITime is how long WeChat's HTTP API invokeCloudFunction waits for the function
-// that it calls, whatever the function's own limit:
-// developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
+// httpAPITime is how long WeChat's HTTP API invokeCloudFunction waits for the function that
+// it calls, whatever the function's own limit. Source: developers.weixin.qq.com,
+// doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
 const httpAPITime = 5 * time.Second
 
 func newSCF(h adapter.Handler) onSCF {
@@ -40,8 +40,8 @@ func (f onSCF) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 			limit = time.Duration(c.TimeLimitInMs) * time.Millisecond
 		}
 	}
-	// A request without a deadline arrives as one that has passed in 1970
-	// (scf-go-lib, cloudfunction/function.go): then the function's limit counts.
+	// For a request without a deadline the library sets one in 1970 (scf-go-lib,
+	// cloudfunction/function.go): then the function's limit counts.
 	if ctx.Err() != nil {
 		var end context.CancelFunc
 		ctx, end = context.WithTimeout(context.WithoutCancel(ctx), limit)

@@ -1,13 +1,12 @@
-// Package scfguard keeps an emulated SCF function to itself. scf-go-lib listens
-// on all interfaces, which the platform's own network makes safe, and takes calls
-// from whoever connects; the variables in a call go into the process environment
-// before the handler runs (cloudfunction/entry.go and function.go). On a
-// developer's computer that is an open door to the network.
+// Package scfguard protects an emulated SCF function on a developer's computer. scf-go-lib
+// listens on all interfaces, which the platform's own network makes safe, and serves any
+// connection. The variables in a call go into the process environment before the handler
+// runs (cloudfunction/entry.go and function.go). So any computer on the network could call
+// the function.
 //
-// A process that the emulator starts has a key in its environment. It listens on
-// 127.0.0.1, and a connection must begin with the key: one that does not is closed
-// before net/rpc reads a byte of it. Without a key, which is how the platform
-// starts it, the library does as it always does.
+// A process that the emulator starts has a key in its environment. It listens on 127.0.0.1,
+// and a connection must begin with the key. Any other is closed before net/rpc reads a byte
+// of it. The platform starts it without a key; then the library works unchanged.
 package scfguard
 
 import (
@@ -31,24 +30,24 @@ const (
 	keyVariable  = "SOTERCALL_EMULATOR_KEY"
 	portVariable = "_LAMBDA_SERVER_PORT" // the platform's, as scf-go-lib reads it
 
-	// greeting goes before the key. To an unguarded process it is the length of a
-	// message that encoding/gob refuses at once, so that nobody waits for more.
+	// greeting goes before the key. To an unguarded process it is the length of a message
+	// that encoding/gob refuses at once, so that neither side waits.
 	greeting = "\xf8\xff\xff\xff\xff\xff\xff\xff\xff"
-	accepted = '+' // what a process answers to the right key
+	accepted = '+' // the process's reply to the right key
 	patience = 10 * time.Second
 )
 
-// Key is what one process and its emulator know, and nobody else.
+// Key is a secret of one process and its emulator.
 type Key string
 
 // NewKey returns a random key.
 func NewKey() Key { return Key(rand.Text() + rand.Text()) }
 
-// Variable is the entry NAME=value for the environment of the process.
+// Variable returns the entry NAME=value for the environment of the process.
 func (k Key) Variable() string { return keyVariable + "=" + string(k) }
 
-// ErrRefused says that the other side did not accept the key: it is a process
-// that was started with another one, or that is not guarded.
+// ErrRefused says that the other side did not accept the key. The process was started with
+// another one, or is not guarded.
 var ErrRefused = errors.New("scfguard: the process does not know the emulator's key; it must start with scfguard.StartHandler")
 
 // Present opens a connection to the process. Calls of net/rpc may follow.
@@ -69,8 +68,8 @@ func (k Key) Present(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// StartHandler is cloudfunction.StartHandler, and like it does not return. With a
-// key in the environment it takes calls from the emulator only.
+// StartHandler is cloudfunction.StartHandler, and like it does not return. With a key in
+// the environment it serves the emulator only.
 func StartHandler(handler cloudfunction.Handler) {
 	key := Key(os.Getenv(keyVariable))
 	if key == "" {
@@ -85,8 +84,8 @@ func StartHandler(handler cloudfunction.Handler) {
 	log.Fatal(serve(listener, key, handler))
 }
 
-// serve does for connections that begin with the key what rpc.Accept does for all
-// of them. It returns the listener's error.
+// serve is rpc.Accept for connections that begin with the key. It returns the listener's
+// error.
 func serve(listener net.Listener, key Key, handler cloudfunction.Handler) error {
 	server := rpc.NewServer()
 	if err := server.Register(function(handler)); err != nil {
@@ -127,10 +126,10 @@ func admit(conn net.Conn, key Key) bool {
 	return conn.SetDeadline(time.Time{}) == nil
 }
 
-// function is the library's own service around a handler. The library makes one
-// only in StartHandler, behind a listener of its own, so its one field, which has
-// no exported way in, is set here. Should another version of the library name it
-// otherwise, this panics at the start, under the emulator alone.
+// function is the library's own service around a handler. The library makes one only in
+// StartHandler, behind a listener of its own. Its only field is unexported, so it is set
+// here. If another version of the library renames it, this panics at the start, under the
+// emulator only.
 func function(handler cloudfunction.Handler) *cloudfunction.Function {
 	f := new(cloudfunction.Function)
 	field := reflect.ValueOf(f).Elem().FieldByName("handler")

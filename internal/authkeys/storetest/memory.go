@@ -8,8 +8,7 @@ import (
 	"sotercall/internal/authkeys"
 )
 
-// Memory is a Store for tests that are about something else. The zero Memory is
-// empty and ready.
+// Memory is a Store for tests of something else. The zero Memory is empty and ready.
 type Memory struct {
 	mu   sync.Mutex
 	keys map[authkeys.ID]authkeys.AuthKey // guarded by mu

@@ -1,5 +1,4 @@
-// Package storetest holds an authkeys.Store to its contract. Every Store's own tests
-// run it.
+// Package storetest tests the contract of authkeys.Store. Every Store's own tests run it.
 package storetest
 
 import (
@@ -27,8 +26,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("it behaves as its model", func(t *testing.T) { model(t, open(t)) })
 }
 
-// Examples is Run without the thousands of requests of the model: for a server that
-// takes its time.
+// Examples is Run without the thousands of requests of the model, for a slow server.
 func Examples(t *testing.T, open Open) {
 	for name, test := range map[string]func(t *testing.T, store authkeys.Store){
 		"an AuthKey is found by user, device and app": found,
@@ -44,7 +42,7 @@ func Examples(t *testing.T, open Open) {
 	}
 }
 
-// Key is an AuthKey as a Store sees it: pub_key is any text.
+// Key returns an AuthKey as a Store sees it: pub_key is any text.
 func Key(openid, cpuID, uid string, counter uint64) authkeys.AuthKey {
 	return authkeys.AuthKey{
 		ID:      authkeys.ID{OpenID: openid, CPUID: cpuID, UID: uid},
@@ -53,7 +51,7 @@ func Key(openid, cpuID, uid string, counter uint64) authkeys.AuthKey {
 	}
 }
 
-// RequireKept asserts that an AuthKey is found as it is.
+// RequireKept asserts that an AuthKey is found unchanged.
 func RequireKept(t require.TestingT, keys authkeys.Finder, want authkeys.AuthKey) {
 	got, err := keys.Find(context.Background(), want.ID)
 	require.NoError(t, err)
@@ -72,7 +70,7 @@ func requireNotNewer(t require.TestingT, store authkeys.Store, older authkeys.Au
 	require.Equal(t, authkeys.NotNewerError{Counter: older.Counter, Enrolled: enrolled}, *notNewer)
 }
 
-// another is an AuthKey with the ID and the counter of key, and another pub_key.
+// another returns an AuthKey with the ID and the counter of key, and another pub_key.
 func another(key authkeys.AuthKey) authkeys.AuthKey {
 	key.PubKey += " made anew"
 	return key
@@ -173,7 +171,7 @@ func incomplete(t *testing.T, store authkeys.Store) {
 	put(t, store, Key("u", "c", "1", 7)) // the twin
 }
 
-// model: any sequence of steps must leave what a plain map would hold.
+// model: after any sequence of steps, a Store equals a plain map.
 func model(t *testing.T, store authkeys.Store) {
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {

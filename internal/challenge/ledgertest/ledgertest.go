@@ -1,5 +1,5 @@
-// Package ledgertest holds a challenge.Ledger to its contract. Every Ledger's own
-// tests run it.
+// Package ledgertest tests the contract of challenge.Ledger. Every Ledger's own tests run
+// it.
 package ledgertest
 
 import (
@@ -19,8 +19,8 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// Open makes a new, empty Ledger and returns so many instances that share it, each
-// with connections of its own.
+// Open makes a new, empty Ledger and returns the given number of instances that share it,
+// each with connections of its own.
 type Open func(t *testing.T, instances int) []challenge.Ledger
 
 // Run tests the contract of challenge.Ledger.
@@ -35,7 +35,7 @@ func Run(t *testing.T, open Open) {
 }
 
 // Examples is Run without the thousands of requests of the model, and without hundreds at
-// the same moment: for a server that takes its time.
+// the same moment, for a slow server.
 func Examples(t *testing.T, open Open) {
 	run(t, open, map[string]func(t *testing.T, open Open){
 		"a challenge is consumed once":                  consumedOnce,
@@ -147,7 +147,7 @@ func apart(t *testing.T, open Open) {
 	require.EqualValues(t, 5, Raise(t, ledger, "x", 6, "2"))
 }
 
-// model: two maps and the last nonces say what is right.
+// model: two maps and the last nonces have the right results.
 func model(t *testing.T, open Open) {
 	type counter struct {
 		highest, before uint64
@@ -320,8 +320,8 @@ func incomplete(t *testing.T, open Open) {
 	require.EqualValues(t, 0, Raise(t, ledger, "phone", 1, "whole"))
 }
 
-// ended: a Ledger may answer without waiting for anybody, as one in memory does; if
-// it does not answer, nothing was done in the name of who had gone.
+// ended: a Ledger that does not block, as one in memory, may succeed after the caller has
+// gone. If it fails, it must have done nothing.
 func ended(t *testing.T, open Open) {
 	ledger := open(t, 1)[0]
 	ctx, cancel := context.WithCancel(context.Background())

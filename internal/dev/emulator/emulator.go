@@ -1,23 +1,29 @@
-// Package emulator runs a function binary on this computer the way the clouds run it. Two runtimes stand in for two
-// platforms, and both speak the platform's own protocol to the unchanged binary that would be deployed:
+// Package emulator runs a function binary on this computer as the clouds run it. Two
+// runtimes stand in for two platforms. Both speak the platform's own protocol to the
+// unchanged binary that would be deployed:
 //
-//   - [StartLambda] is AWS Lambda with an OS-only runtime. The process asks the Runtime API for its next invocation
-//     and posts the answer back, one invocation at a time.
-//   - [StartSCF] is Tencent SCF with the Go1 runtime. The process is a net/rpc server that the platform calls, several
-//     calls at once if they come, with the function's variables inside each call.
+//   - [StartLambda] is AWS Lambda with an OS-only runtime. The process asks the Runtime API
+//     for its next invocation and posts the response, one invocation at a time.
+//   - [StartSCF] is Tencent SCF with the Go1 runtime. The process is a net/rpc server that
+//     the platform calls, several calls at once if they come, with the function's variables
+//     inside each call.
 //
-// Start one, [Runtime.Invoke] it as often as you like, Close it. A process that times out, crashes or exits is gone,
-// as on the platform: that call gets the platform's own error document, and the next call starts a new process.
+// Start one, [Runtime.Invoke] it as often as you like, Close it. A process that times out,
+// crashes or exits is gone, as on the platform. That call gets the platform's own error
+// document, and the next call starts a new process.
 //
-// In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [SCFAPI] for the SDKs of
-// Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, [FunctionURL] and [RESTAPI] for the other ways to a Lambda function by HTTP,
-// [SCFFunctionURL] for the URL of a function on SCF, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
-// on loopback, behind [sotercall/internal/dev/loopback.Only].
+// HTTP handlers stand in front of a runtime. For calls by SDKs there are [InvokeAPI] (the
+// AWS CLI and SDKs) and [SCFAPI] (the SDKs of Tencent Cloud). For HTTP requests there are
+// [HTTPAPI] (an API Gateway HTTP API), [FunctionURL] and [RESTAPI], all for Lambda.
+// [SCFFunctionURL] is the URL of a function on SCF. [SCFInvokeAPI] takes calls as a Mini
+// Program makes them. They authenticate no caller: serve them on loopback, behind
+// [sotercall/internal/dev/loopback.Only].
 //
-// [WithFaults] lets a platform refuse invocations on request, as one that is short of instances does.
+// [WithFaults] lets a platform refuse invocations on request, as one that is short of
+// instances does.
 //
-// Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to
-// more than one process.
+// Not emulated: memory and disk limits, freezing between invocations, IAM
+// and CAM, asynchronous retries, scaling to more than one process.
 package emulator
 
 import (
@@ -33,7 +39,7 @@ import (
 )
 
 const (
-	latestVersion = "$LATEST" // both platforms call the unpublished version so
+	latestVersion = "$LATEST" // on both platforms, the name of the unpublished version
 
 	defaultTimeout  = 3 * time.Second // both platforms
 	defaultMemoryMB = 128             // both platforms
@@ -43,7 +49,7 @@ const (
 	functionErrorUnhandled = "Unhandled"
 )
 
-// ErrClosed is what Invoke returns when the runtime has been closed, before the call or during it.
+// ErrClosed is Invoke's error if the runtime was closed before the call or during it.
 var ErrClosed = errors.New("emulator: runtime is closed")
 
 var (
@@ -51,7 +57,7 @@ var (
 	errNotReady = errors.New("not ready within 10 s")
 )
 
-// exitError says that the process ended by itself.
+// exitError says that the process ended without being stopped.
 type exitError struct{ status string }
 
 func (e *exitError) Error() string { return "process ended: " + e.status }
@@ -69,31 +75,33 @@ func (e *initError) Error() string {
 
 func (e *initError) Unwrap() error { return e.cause }
 
-// allowInvalidUTF8 lets a function's own text into an error document whatever it is, with U+FFFD for what is not text.
+// allowInvalidUTF8 allows any text of a function in an error document; U+FFFD replaces
+// invalid bytes.
 var allowInvalidUTF8 = jsontext.AllowInvalidUTF8(true)
 
-// Function is one deployed function: a binary and how the platform runs it.
+// Function is one deployed function: a binary and its configuration.
 type Function struct {
 	// Name of the function, without version or alias, in the form that the platform takes.
 	Name string
-	// Binary is the absolute path of the executable. Its folder becomes the working directory, as the unpacked zip
-	// does on the platforms.
+	// Binary is the absolute path of the executable. Its folder becomes the working
+	// directory, as the unpacked zip does on the platforms.
 	Binary string
-	// Env holds the function's configured variables. What the platform would not deploy is refused at the start: names
-	// that it reserves or does not take, and more than 4 KiB of names and values.
+	// Env holds the function's configured variables. The start fails for what the platform
+	// would not deploy: names that it reserves or refuses, and more than 4 KiB in total.
 	Env map[string]string
-	// Timeout bounds one invocation; 3 s when zero, as on both platforms, which take 1 to 900 whole seconds.
+	// Timeout bounds one invocation; 3 s when zero, as on both platforms, which allow 1 to
+	// 900 whole seconds.
 	Timeout time.Duration
-	// MemoryMB is what the process is told about its memory; 128 when zero. It is not enforced.
+	// MemoryMB is the memory size that the process sees; 128 when zero. It is not enforced.
 	MemoryMB int
-	// Log receives stdout and stderr of the process, one Write for each whole line; nil discards them. It must be safe
-	// for concurrent use when several functions share it.
+	// Log receives stdout and stderr of the process, one Write for each whole line; nil
+	// discards them. It must be safe for concurrent use when several functions share it.
 	Log io.Writer
 }
 
 // Call is one invocation.
 type Call struct {
-	// Payload is the event, handed to the function byte for byte.
+	// Payload is the event, passed to the function byte for byte.
 	Payload []byte
 	// RequestID is generated when empty.
 	RequestID string
@@ -101,59 +109,62 @@ type Call struct {
 	TraceID string
 	// ClientContext is the invoker's client context, a JSON object.
 	ClientContext []byte
-	// Environment is what SCF adds to the function's variables for this invocation alone, such as WX_OPENID; it wins
-	// over Function.Env. Lambda has no such thing and returns an error. What the platform never says of a caller is an
-	// error, too.
+	// Environment is what SCF adds to the function's variables for this invocation alone,
+	// such as WX_OPENID; it wins over Function.Env. On Lambda it is an error. So is
+	// anything that the platform never says of a caller.
 	Environment map[string]string
-	// Forged lets Environment say of the caller what the platform never says, for tests of functions that must not
-	// trust it all the same.
+	// Forged allows any Environment. It is for tests of functions that must not trust it.
 	Forged bool
 }
 
-// Answer is what the platform hands back to the invoker.
+// Answer is the platform's response to the invoker.
 type Answer struct {
-	// Payload is the function's answer, or with FunctionError the platform's error document, which is JSON.
+	// Payload is the function's response, or with FunctionError the platform's error
+	// document, which is JSON.
 	Payload []byte
 	// FunctionError is empty, or "Unhandled" when the function failed, timed out or died.
 	FunctionError string
 	RequestID     string
-	// Duration runs from handing the event over to the end of the invocation.
+	// Duration runs from passing the event to the end of the invocation.
 	Duration time.Duration
-	// InitDuration runs from starting the process to its being ready. Only the first call that a process serves
-	// reports it.
+	// InitDuration runs from starting the process until it is ready. Only the first call
+	// that a process serves reports it.
 	InitDuration time.Duration
-	// LogTail is the end, at most 4 KiB, of what the process logged during this call, on Lambda between the platform's
-	// own lines. Where SCF runs calls in parallel their lines are mixed.
+	// LogTail is the end, at most 4 KiB, of the process's log during this call, on Lambda
+	// between the platform's own lines. If SCF runs calls in parallel, their lines are
+	// mixed.
 	LogTail []byte
 }
 
 // Runtime hosts one function. Both methods are safe for concurrent use.
 type Runtime interface {
-	// Invoke runs the function once. A function that fails is not an error here: see Answer.FunctionError. The error
-	// is ctx's when the caller leaves, in which case the platform finishes the invocation without him; [ErrClosed]; or
-	// says that the emulator could not run the function at all.
+	// Invoke runs the function once. A function that fails is not an error here: see
+	// Answer.FunctionError. The error is that of ctx if the caller leaves, and the
+	// invocation is then finished without the caller. Or it is [ErrClosed], or says that
+	// the emulator could not run the function.
 	Invoke(ctx context.Context, call Call) (Answer, error)
-	// Close ends the process and everything that it started, and waits until it is gone. Further calls do nothing.
+	// Close ends the process and everything that it started, and waits until it is gone.
+	// Further calls do nothing.
 	Close() error
 }
 
 // Platform is where functions can run.
 type Platform struct {
-	// Name is the one by which functions log it: lambda or scf.
+	// Name is the platform's name in the functions' logs: lambda or scf.
 	Name string
-	// Title is the one that people use.
+	// Title is the platform's name for people.
 	Title string
-	// Start starts a function and waits until it takes calls. ctx bounds the start only.
+	// Start starts a function and waits until it accepts calls. ctx bounds the start only.
 	Start func(ctx context.Context, f Function) (Runtime, error)
 }
 
-// Platforms are those that run functions by events; [StartHTTP] is for requests.
+// Platforms are those that run functions on events; [StartHTTP] is for requests.
 var Platforms = []Platform{
 	{"lambda", "Lambda", func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) }},
 	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
 }
 
-// started keeps a nil pointer from becoming a Runtime that is not nil.
+// started turns a nil pointer into a nil Runtime.
 func started[R Runtime](rt R, err error) (Runtime, error) {
 	if err != nil {
 		return nil, err
@@ -183,8 +194,8 @@ func (f Function) withDefaults() (Function, error) {
 	return f, nil
 }
 
-// await runs an invocation to its end even if the caller leaves first, because the platforms do: the process stays
-// busy until the function has returned or timed out.
+// await runs an invocation to its end even if the caller leaves first. The platforms do the
+// same: the process stays busy until the function has returned or timed out.
 func await(ctx context.Context, invocation func() (Answer, error)) (Answer, error) {
 	type outcome struct {
 		answer Answer

@@ -19,14 +19,15 @@ var functionURLMethods = []string{
 	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodDelete,
 }
 
-// FunctionURL stands in for the function URL of a function on Lambda, with AuthType NONE and the invoke mode BUFFERED:
-// AWS Lambda developer guide, page "Invoking Lambda function URLs". The events have payload format 2.0, with the domain
-// of a function URL.
+// FunctionURL stands in for the function URL of a function on Lambda, with AuthType NONE
+// and the invoke mode BUFFERED. Source: AWS Lambda developer guide, page "Invoking Lambda
+// function URLs". The events have payload format 2.0, with the domain of a function URL.
 //
-// An answer with a statusCode is taken apart; any other JSON is the body of a 200 in application/json, a JSON string with
-// its quotes, as the page shows. A function error, which a timeout is too, and an answer that is not JSON are 502. A
-// function URL has no timeout beside the function's. With which status it refuses what is too large, and other methods,
-// is not documented.
+// A response with a statusCode is interpreted. Any other JSON is the body of a 200 in
+// application/json, a JSON string with its quotes, as the page shows. A function error (a
+// timeout is one) and a response that is not JSON are 502. A function URL has no timeout
+// beside the function's. The status for other methods, and for anything too large, is not
+// documented.
 func FunctionURL(rt Runtime) http.Handler {
 	return front{
 		runtime: rt, idHeader: "X-Amzn-Requestid",

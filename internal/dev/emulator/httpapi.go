@@ -18,14 +18,15 @@ const (
 	integrationTimeout = 30 * time.Second
 )
 
-// HTTPAPI stands in for an API Gateway HTTP API whose $default route is the function, with payload format 2.0 both
-// ways: Amazon API Gateway developer guide, page "Create AWS Lambda proxy integrations for HTTP APIs". See
-// [HTTPAPIEvent] for the way in.
+// HTTPAPI stands in for an API Gateway HTTP API with the function as its $default route, in
+// payload format 2.0. Source: Amazon API Gateway developer guide, page "Create AWS Lambda
+// proxy integrations for HTTP APIs". See [HTTPAPIEvent] for the events.
 //
-// On the way back an answer with a statusCode is taken apart; any other JSON is the body of a 200 in application/json,
-// a JSON string without its quotes. A function error, and an answer that is neither, is 500 Internal Server Error; an
-// integration that takes 30 s is 503; a body above 10 MB, and an event above Lambda's 6 MiB, is 413. A request line and
-// header values of more than 10,240 bytes together are 431; the page does not say with which status they are refused.
+// A response with a statusCode is interpreted. Any other JSON is the body of a 200 in
+// application/json, a JSON string without its quotes. A function error, and a response that
+// is neither, is 500 Internal Server Error. An integration that takes 30 s is 503. A body
+// above 10 MB, and an event above Lambda's 6 MiB, is 413. A request line and header values
+// of more than 10,240 bytes in total are 431; the page does not state the status.
 func HTTPAPI(rt Runtime) http.Handler {
 	return front{
 		runtime: rt, idHeader: "Apigw-Requestid",
@@ -38,12 +39,12 @@ func HTTPAPI(rt Runtime) http.Handler {
 	}
 }
 
-// headSize is the size of the request line and of the values of the headers.
+// headSize returns the size of the request line and of the header values.
 func headSize(r *http.Request) int {
 	return len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + headerSize(r)
 }
 
-// headerSize is the size of the values of the headers.
+// headerSize returns the size of the header values.
 func headerSize(r *http.Request) int {
 	size := len(r.Host)
 	for _, values := range r.Header {
@@ -54,7 +55,7 @@ func headerSize(r *http.Request) int {
 	return size
 }
 
-// httpAPIReply is what the gateway sends to the client.
+// httpAPIReply is the gateway's response to the client.
 type httpAPIReply struct {
 	status  int
 	header  http.Header
@@ -73,8 +74,9 @@ func (reply httpAPIReply) write(w http.ResponseWriter) {
 	_, _ = w.Write(reply.body)
 }
 
-// parseHTTPAPIReply interprets a function's answer in payload format 2.0. Without a statusCode, the answer is the body, of
-// which a JSON string loses its quotes unless they are kept. A failed parse returns nothing.
+// parseHTTPAPIReply interprets a function's response in payload format 2.0. Without a
+// statusCode, the response is the body. If it is a JSON string, it loses its quotes unless
+// keepsQuotes is set. An error comes with the zero reply.
 func parseHTTPAPIReply(answer []byte, keepsQuotes bool) (httpAPIReply, error) {
 	if !jsontext.Value(answer).IsValid() {
 		return httpAPIReply{}, errors.New("emulator: the function's answer is not JSON")
@@ -122,7 +124,7 @@ func explicitReply(answer []byte) (httpAPIReply, error) {
 	for name, value := range fields.Headers {
 		reply.header.Set(name, string(value))
 	}
-	reply.header.Del("Content-Length") // the gateway counts for itself
+	reply.header.Del("Content-Length") // the gateway computes it
 	if fields.IsBase64Encoded {
 		body, err := base64.StdEncoding.DecodeString(fields.Body)
 		if err != nil {

@@ -23,8 +23,9 @@ const (
 	httpAPIDomain = httpAPIID + ".execute-api." + awsRegion + ".amazonaws.com"
 )
 
-// httpAPIEvent is the request in payload format 2.0 as a route without authorizer sends it: Amazon API Gateway
-// developer guide, page "Create AWS Lambda proxy integrations for HTTP APIs".
+// httpAPIEvent is the request in payload format 2.0, as a route without authorizer sends
+// it. Source: Amazon API Gateway developer guide, page "Create AWS Lambda proxy
+// integrations for HTTP APIs".
 type httpAPIEvent struct {
 	Version               string            `json:"version"`
 	RouteKey              string            `json:"routeKey"`
@@ -59,17 +60,20 @@ type httpAPIContextHTTP struct {
 	UserAgent string `json:"userAgent"`
 }
 
-// HTTPAPIEvent is the event that an API Gateway HTTP API makes of a request that arrived at the given time, in payload
-// format 2.0, for the route $default of the stage $default. It reads the body; the only errors are those of reading.
+// HTTPAPIEvent returns an API Gateway HTTP API's event for a request that arrived at the
+// given time. It has payload format 2.0, for the route $default of the stage $default. It
+// reads the body; its only errors are those of reading.
 //
-// Header names are lower-case and repeats joined by commas, as are repeated query parameters. Cookies are moved out of
-// the headers. The body is text when its type is text/*, JSON, JavaScript or XML, and base64 otherwise, or when it is
-// compressed or no valid UTF-8. The domain is that of the API, whatever host the client asked for.
+// Header names are in lower case. Repeated headers and query parameters are joined by
+// commas. Cookies are moved out of the headers. The body is text when its type is text/*,
+// JSON, JavaScript or XML. It is base64 otherwise, or when it is compressed or no valid
+// UTF-8. The domain is that of the API, whatever host the client named.
 func HTTPAPIEvent(r *http.Request, requestID string, at time.Time) ([]byte, error) {
 	return payload2Event(r, requestID, at, httpAPIID, httpAPIDomain)
 }
 
-// payload2Event is the event in payload format 2.0 of the API, or the function URL, with that id and domain.
+// payload2Event returns the event in payload format 2.0 of the API, or of the function URL,
+// with that ID and domain.
 func payload2Event(r *http.Request, requestID string, at time.Time, id, domain string) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -112,14 +116,16 @@ func payload2Event(r *http.Request, requestID string, at time.Time, id, domain s
 		event.Body = base64.StdEncoding.EncodeToString(body)
 		event.IsBase64Encoded = true
 	}
-	encoded, err := json.Marshal(event, json.Deterministic(true), allowInvalidUTF8) // headers may be Latin-1
+	// headers may be Latin-1
+	encoded, err := json.Marshal(event, json.Deterministic(true), allowInvalidUTF8)
 	if err != nil {
 		return nil, fmt.Errorf("emulator: event: %w", err)
 	}
 	return encoded, nil
 }
 
-// hopByHop are headers between the client and the gateway, which end there. Cookies have their own field.
+// hopByHop are headers between the client and the gateway, which end there. Cookies have
+// their own field.
 var hopByHop = map[string]bool{
 	"connection": true, "cookie": true, "keep-alive": true, "proxy-authorization": true, "proxy-connection": true,
 	"te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
@@ -161,7 +167,8 @@ func eventCookies(r *http.Request) []string {
 func eventQuery(r *http.Request) map[string]string {
 	query := r.URL.Query()
 	parameters := make(map[string]string, len(query))
-	// JSON has no place for bytes that are not UTF-8, so that two names may become one: then it is a repeat.
+	// JSON cannot hold bytes that are not UTF-8, so two names may become one: then it is a
+	// repeat.
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		values := strings.Join(query[name], ",")
 		name = strings.ToValidUTF8(name, "\ufffd")
@@ -188,7 +195,8 @@ func isTextBody(header http.Header, body []byte) bool {
 	return strings.HasPrefix(mediaType, "text/")
 }
 
-// newHTTPAPIRequestID returns an id in the form that HTTP APIs use, such as LV7fzho-PHcEJPw=.
+// newHTTPAPIRequestID returns an ID in the form that HTTP APIs use, such as
+// LV7fzho-PHcEJPw=.
 func newHTTPAPIRequestID() string {
 	var b [11]byte
 	rand.Read(b[:])

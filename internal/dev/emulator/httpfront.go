@@ -10,12 +10,14 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// front is an HTTP endpoint in front of a function on Lambda: an API of Amazon API Gateway, or a function URL.
+// front is an HTTP endpoint in front of a function on Lambda: an API of Amazon API Gateway,
+// or a function URL.
 type front struct {
 	runtime  Runtime
 	idHeader string // of the response, with the request id
 
-	// refuse answers what the endpoint refuses before it reads the body; nil refuses nothing.
+	// refuse returns the status and rule of a refusal before the body is read; nil refuses
+	// nothing.
 	refuse func(r *http.Request) (status int, by *rule.Rule)
 
 	headSize  func(r *http.Request) int
@@ -25,7 +27,7 @@ type front struct {
 	bodyRule  *rule.Rule
 	eventRule *rule.Rule // above Lambda's own limit
 
-	rateRule        *rule.Rule // 429 of the endpoint itself; nil if it has no limit beside the function's
+	rateRule        *rule.Rule // 429 of the endpoint itself; nil for no limit of its own
 	throttledRule   *rule.Rule // where Lambda has no instance for the function
 	throttledStatus int
 
@@ -111,7 +113,7 @@ func (f front) invoke(w http.ResponseWriter, r *http.Request, event []byte) {
 	reply.write(w)
 }
 
-// gatewayError is an answer of the endpoint itself.
+// gatewayError writes a response of the endpoint itself.
 func gatewayError(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// HTTPServer hosts one function as a container does: a process that takes requests
-// on a port of this machine. The container's gateway is not played; for WeChat Cloud
-// Hosting see package sandbox, App.CallContainer.
+// HTTPServer hosts one function as a container: a process that serves a port of this
+// machine. It has no container gateway; for WeChat Cloud Hosting see package sandbox,
+// App.CallContainer.
 type HTTPServer struct {
-	// URL is where the process takes requests, http://127.0.0.1:… without a path.
+	// URL is the address of the process, http://127.0.0.1:… without a path.
 	URL string
 
 	function Function
@@ -30,7 +30,7 @@ type HTTPServer struct {
 
 var _ Runtime = (*HTTPServer)(nil)
 
-// StartHTTP starts a function and waits until it takes requests.
+// StartHTTP starts a function and waits until it accepts requests.
 func StartHTTP(ctx context.Context, f Function) (*HTTPServer, error) {
 	f, err := f.withDefaults()
 	if err != nil {
@@ -59,7 +59,7 @@ func StartHTTP(ctx context.Context, f Function) (*HTTPServer, error) {
 	return s, nil
 }
 
-// ready waits until the process answers, whether or not it is configured.
+// ready waits until the process responds, whether or not it is configured.
 func (s *HTTPServer) ready(ctx context.Context) error {
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/healthz", nil)
@@ -80,8 +80,8 @@ func (s *HTTPServer) ready(ctx context.Context) error {
 	}
 }
 
-// userHeaders are the headers in which WeChat Cloud Hosting names a user, by the
-// variables in which cloud functions are told the same.
+// userHeaders maps the variables that name a cloud function's user to the headers of WeChat
+// Cloud Hosting with the same content.
 var userHeaders = map[string]string{
 	"WX_OPENID": "X-WX-OPENID", "WX_APPID": "X-WX-APPID", "WX_UNIONID": "X-WX-UNIONID", "TCB_SOURCE": "X-WX-SOURCE",
 	"WX_FROM_OPENID": "X-WX-FROM-OPENID", "WX_FROM_APPID": "X-WX-FROM-APPID", "WX_FROM_UNIONID": "X-WX-FROM-UNIONID",
@@ -99,9 +99,9 @@ func setUserHeaders(headers http.Header, environment map[string]string) error {
 	return nil
 }
 
-// Invoke implements [Runtime]: the event is the body of a POST to /, and of the
-// Environment, what names a user becomes the headers of Cloud Hosting. Whatever the
-// status, the body is the answer.
+// Invoke implements [Runtime]. The event is the body of a POST to /. Variables of the
+// Environment that name a user become the headers of Cloud Hosting. Whatever the status,
+// the body is the response.
 func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if s.process.gone() {
 		return Answer{}, ErrClosed
@@ -141,8 +141,8 @@ func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
 	return answer, nil
 }
 
-// Stop tells the process to stop, as a platform does before it takes a container
-// away, and waits until it has. The error says that it did not end well.
+// Stop asks the process to stop, as a platform does before it removes a container, and
+// waits until it has. The error says that it did not end well.
 func (s *HTTPServer) Stop() error {
 	if s.process.gone() {
 		return nil

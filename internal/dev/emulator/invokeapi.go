@@ -30,11 +30,13 @@ var InvokeAPIPaths = []string{"/2015-03-31/functions/", "/2021-11-15/functions/"
 //	GET  /2015-03-31/functions/{name}
 //	GET  /2015-03-31/functions/{name}/configuration
 //
-// so that `aws lambda invoke --endpoint-url` and every AWS SDK can call them, with whatever credentials. The name may
-// be an ARN. It may carry a version or alias, as may the parameter Qualifier: there is $LATEST and no other.
-// X-Amz-Invocation-Type, X-Amz-Log-Type, X-Amz-Client-Context and X-Amzn-Trace-Id are understood. An Event is invoked
-// once, without retries. Answers are not streamed: InvokeWithResponseStream is refused, as is every other operation.
-// Errors of the API itself are those of the AWS Lambda API reference, pages "Invoke" and "Common Errors".
+// With it `aws lambda invoke --endpoint-url` and every AWS SDK can call them, with any
+// credentials. The name may be an ARN. It may carry a version or alias, as may the
+// parameter Qualifier: there is $LATEST and no other. X-Amz-Invocation-Type,
+// X-Amz-Log-Type, X-Amz-Client-Context and X-Amzn-Trace-Id are supported. An Event is
+// invoked once, without retries. Responses are not streamed: InvokeWithResponseStream is
+// refused, as is every other operation. Errors of the API itself are those of the AWS
+// Lambda API reference, pages "Invoke" and "Common Errors".
 func InvokeAPI(functions map[string]Runtime) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, serve func(w http.ResponseWriter, r *http.Request, name string, function Runtime)) {
@@ -112,8 +114,8 @@ func serveInvoke(w http.ResponseWriter, r *http.Request, _ string, function Runt
 	}
 }
 
-// functionName takes the name and the qualifier, if any, out of an ARN, a partial ARN (account:function:name) or
-// name:qualifier.
+// functionName returns the name and the qualifier, if any, of an ARN, a partial ARN
+// (account:function:name) or name:qualifier.
 func functionName(identifier string) (name, qualifier string) {
 	if _, after, ok := strings.Cut(identifier, ":function:"); ok {
 		identifier = after
@@ -122,7 +124,8 @@ func functionName(identifier string) (name, qualifier string) {
 	return name, qualifier
 }
 
-// lambdaConfiguration is what can be told of a function: AWS Lambda API reference, data type FunctionConfiguration.
+// lambdaConfiguration is the part of a function's configuration that is known here: AWS
+// Lambda API reference, data type FunctionConfiguration.
 type lambdaConfiguration struct {
 	FunctionName     string
 	FunctionArn      string
@@ -190,7 +193,8 @@ func invokeCall(w http.ResponseWriter, r *http.Request) (Call, *invokeFailure) {
 	return Call{Payload: payload, ClientContext: clientContext, TraceID: r.Header.Get("X-Amzn-Trace-Id")}, nil
 }
 
-// isJSON is as lenient as the platforms: refusing duplicate names or bad UTF-8 is the function's business.
+// isJSON reports whether payload is JSON. It is as lenient as the platforms: functions must
+// refuse duplicate names and invalid UTF-8 themselves.
 func isJSON(payload []byte) bool {
 	return jsontext.Value(payload).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
@@ -217,7 +221,8 @@ func refuseInvoke(w http.ResponseWriter, r *rule.Rule, status int, code, message
 	writeInvokeError(w, status, code, message)
 }
 
-// writeInvokeThrottled writes a TooManyRequestsException, with the message that users of the AWS CLI have shown.
+// writeInvokeThrottled writes a TooManyRequestsException, with the message that users of
+// the AWS CLI have shown.
 func writeInvokeThrottled(w http.ResponseWriter, throttled *Throttled) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-ErrorType", "TooManyRequestsException")

@@ -17,29 +17,30 @@ const (
 	awsAccount = "123456789012"
 )
 
-// Lambda is a [Runtime] that stands in for AWS Lambda with an OS-only runtime (provided.al2023). It runs one process
-// and gives it one invocation at a time; further calls wait for their turn.
+// Lambda is a [Runtime] that stands in for AWS Lambda with an OS-only runtime
+// (provided.al2023). It runs one process and gives it one invocation at a time; further
+// calls wait for their turn.
 type Lambda struct {
 	function    Function
 	life        context.Context // ends at Close, with ErrClosed
 	end         context.CancelCauseFunc
 	closing     sync.Once
-	turn        chan struct{} // full while an invocation, or Close, owns the environment
+	turn        chan struct{} // full while an invocation or Close uses the environment
 	environment *environment  // nil after a failure: the next invocation starts a new one
 }
 
 var _ Runtime = (*Lambda)(nil)
 
-// environment is an execution environment: a process and the Runtime API that it talks to.
+// environment is an execution environment: a process and its Runtime API.
 type environment struct {
 	process      *process
 	api          *runtimeAPI
 	initDuration time.Duration // not yet reported to a caller
 }
 
-// StartLambda starts the function and waits until it asks for its first invocation, for 10 s at most, which is the
-// limit of Lambda's INIT phase. A process that fails before is an error that carries the end of its log. ctx bounds
-// the start only.
+// StartLambda starts the function and waits until it asks for its first invocation. It
+// waits 10 s at most, the limit of Lambda's INIT phase. If the process fails before, the
+// error has the end of its log. ctx bounds the start only.
 func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 	f, err := f.withDefaults()
 	if err != nil {
@@ -62,8 +63,9 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 	return &Lambda{function: f, life: life, end: end, turn: make(chan struct{}, 1), environment: s}, nil
 }
 
-// Invoke implements [Runtime]. An invocation is complete when the process asks for the next one; a process that ends
-// after answering, without asking, has failed it, unless its answer was an error already.
+// Invoke implements [Runtime]. An invocation is complete when the process asks for the next
+// one. A process that responds and then ends without asking has failed the invocation,
+// unless its response was an error already.
 func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if len(call.Environment) > 0 {
 		lambdaCallVariables.Refuse()
@@ -92,7 +94,7 @@ func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
 func (l *Lambda) Close() error {
 	l.closing.Do(func() {
 		l.end(ErrClosed)
-		l.turn <- struct{}{} // kept for ever
+		l.turn <- struct{}{} // forever
 		if l.environment != nil {
 			l.environment.destroy()
 		}
@@ -100,7 +102,7 @@ func (l *Lambda) Close() error {
 	return nil
 }
 
-// serve runs one invocation in the environment, which it owns.
+// serve runs one invocation in the environment. The caller has the turn.
 func (l *Lambda) serve(call Call) (Answer, error) {
 	deadline := time.Now().Add(l.function.Timeout)
 	ctx, cancel := context.WithDeadlineCause(l.life, deadline, errTimedOut)
@@ -117,7 +119,8 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 		if err := l.renew(); err != nil {
 			return Answer{}, err
 		}
-		// Not the INIT phase any more: this counts as the invocation and against its timeout.
+		// This is no longer the INIT phase: it is part of the invocation, and bounded by
+		// its timeout.
 		if err := l.environment.initialise(ctx); err != nil {
 			return l.fail(invocation, err, time.Now(), logged)
 		}
@@ -145,7 +148,7 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	return answer, nil
 }
 
-// renew puts a new environment in the place of one that is gone.
+// renew replaces an environment that is gone.
 func (l *Lambda) renew() error {
 	if l.environment != nil {
 		l.environment.destroy()
@@ -155,7 +158,7 @@ func (l *Lambda) renew() error {
 	return err
 }
 
-// fail ends the environment and words what became of the invocation as Lambda does.
+// fail ends the environment and returns Lambda's error for the invocation.
 func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Time, logged int64) (Answer, error) {
 	s := l.environment
 	l.environment = nil
@@ -182,8 +185,8 @@ func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Ti
 	return answer, nil
 }
 
-// lastWords is the error that a process reported before it ended, or Lambda's word for its end. A Go function that
-// panics reports the panic and then exits.
+// lastWords returns the error that a process reported before it ended, or Lambda's text for
+// its end. A Go function that panics reports the panic and then exits.
 func (s *environment) lastWords(invocation *lambdaInvocation, exit *exitError) []byte {
 	if document := s.api.reportedInitError(); document != nil {
 		return document
@@ -245,7 +248,8 @@ func (s *environment) initialise(ctx context.Context) error {
 	return nil
 }
 
-// wait returns nil once done is closed, and otherwise says what came first: the process' end or that of ctx.
+// wait returns nil once done is closed. If the process or ctx ends first, it returns that
+// as an error.
 func (s *environment) wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:
@@ -255,7 +259,7 @@ func (s *environment) wait(ctx context.Context, done <-chan struct{}) error {
 	case <-s.process.exited:
 	}
 	select {
-	case <-done: // the last thing that it did
+	case <-done: // closed just before the end
 		return nil
 	default:
 		return &exitError{s.process.status()}
@@ -267,8 +271,9 @@ func (s *environment) destroy() {
 	s.api.close()
 }
 
-// lambdaEnviron is the process environment that Lambda gives to an OS-only runtime, with credentials of the function's
-// role that open nothing, and then the function's own variables. AWS_EXECUTION_ENV is not defined for these runtimes.
+// lambdaEnviron returns the process environment that Lambda gives to an OS-only runtime. It
+// has invalid credentials of the function's role, and then the function's own variables.
+// AWS_EXECUTION_ENV is not defined for these runtimes.
 func lambdaEnviron(f Function, runtimeAPI string) []string {
 	environ := []string{
 		"PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
@@ -293,14 +298,15 @@ func lambdaEnviron(f Function, runtimeAPI string) []string {
 	for name, value := range f.Env {
 		environ = append(environ, name+"="+value)
 	}
-	return environ // of two settings of one name os/exec uses the later: PATH and LANG may be configured
+	// os/exec uses the later of two settings of one name: PATH and LANG may be configured
+	return environ
 }
 
 func functionARN(name string) string {
 	return "arn:aws:lambda:" + awsRegion + ":" + awsAccount + ":function:" + name
 }
 
-// newTraceID returns a root in the form of the X-Amzn-Trace-Id header.
+// newTraceID returns a root for the X-Amzn-Trace-Id header.
 func newTraceID(now time.Time) string {
 	var b [12]byte
 	rand.Read(b[:])

@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// logTail puts the platform's own lines around what the process logged, and keeps the end of it: AWS Lambda developer
-// guide, page "Log and monitor Ruby Lambda functions" (START, END, REPORT, and Init Duration after a cold start); the line
-// of a time-out is that of log events which users have published. The memory that the process used is not measured: as
-// in AWS' Runtime Interface Emulator, REPORT has the configured memory there. cause is why the sandbox ended, or nil.
+// logTail puts the platform's own lines around the process's log, and keeps its end.
+// Source: AWS Lambda developer guide, page "Log and monitor Ruby Lambda functions" (START,
+// END, REPORT, and Init Duration after a cold start). The line of a time-out comes from log
+// events that users have published. Memory use is not measured: as in AWS' Runtime
+// Interface Emulator, REPORT has the configured memory. cause is why the sandbox ended, or
+// nil.
 func (l *Lambda) logTail(answer Answer, logged []byte, cause error) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "START RequestId: %s Version: %s\n%s", answer.RequestID, latestVersion, logged)

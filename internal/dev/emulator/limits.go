@@ -12,7 +12,7 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// limits are what a platform takes as the configuration of a function.
+// limits are a platform's limits on the configuration of a function.
 type limits struct {
 	platform         string
 	functionName     *regexp.Regexp
@@ -24,14 +24,15 @@ type limits struct {
 	rules            configurationRules
 }
 
-// configurationRules are the rules by which a configuration is refused.
+// configurationRules are the rules that refuse a configuration.
 type configurationRules struct{ name, timeout, memory, variable, reserved, variablesSize *rule.Rule }
 
 const (
-	// maxEnvironment bounds the names and values of a function's variables together, on both platforms.
+	// maxEnvironment bounds the names and values of a function's variables in total, on
+	// both platforms.
 	maxEnvironment = 4 << 10
 
-	// maxTimeout is the longest limit of a function, on both platforms, in whole seconds.
+	// maxTimeout is the maximum timeout of a function, on both platforms, in whole seconds.
 	maxTimeout = 900 * time.Second
 )
 
@@ -51,8 +52,8 @@ var lambdaLimits = limits{
 	rules:         configurationRules{lambdaName, lambdaTimeout, lambdaMemory, lambdaVariable, lambdaReserved, lambdaVariables},
 }
 
-// scfLimits are the rules of Tencent SCF. Its page on variables wants values of the same form as names; other pages of its
-// own show others, and so that is no rule here.
+// scfLimits are the rules of Tencent SCF. Its page on variables restricts values to the
+// form of names. Its other pages show other values, so that is no rule here.
 var scfLimits = limits{
 	platform:         "SCF",
 	functionName:     regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,58}[a-zA-Z0-9]$`),
@@ -96,7 +97,7 @@ func (l limits) check(f Function) error {
 	return nil
 }
 
-// errEventTooLarge says that the platform hands no event of this size over.
+// errEventTooLarge says that the platform accepts no event of this size.
 var errEventTooLarge = errors.New("emulator: the event is too large")
 
 func checkEventSize(event []byte, limit int, r *rule.Rule) error {

@@ -14,10 +14,10 @@ type process struct {
 	cmd     *exec.Cmd
 	log     *processLog
 	started time.Time
-	exited  chan struct{} // closed when the process is reaped and its log has been read to the end
+	exited  chan struct{} // closed when the process is reaped and its log is read to the end
 }
 
-// startProcess runs the binary with exactly the given environment: nothing of ours leaks into it.
+// startProcess runs the binary with exactly the given environment and nothing of ours.
 func startProcess(f Function, environ []string) (*process, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -39,8 +39,9 @@ func startProcess(f Function, environ []string) (*process, error) {
 	return p, nil
 }
 
-// run starts the process and stays with it until it is gone. The thread is locked because the parent-death signal
-// follows the thread that started the process, and the Go runtime may end an idle thread.
+// run starts the process and stays with it until it is gone. The thread is locked because
+// the parent-death signal follows the thread that started the process, and the Go runtime
+// may end an idle thread.
 func (p *process) run(read, write *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -58,10 +59,10 @@ func (p *process) run(read, write *os.File, started chan<- error) {
 	}()
 	started <- nil
 
-	_ = p.cmd.Wait()         // how it ended is in ProcessState
-	killGroup(p.cmd.Process) // whatever it has started and left behind
+	_ = p.cmd.Wait()         // ProcessState has the result
+	killGroup(p.cmd.Process) // everything that it has started and left
 	write.Close()
-	// A descendant that left the group may hold the pipe open for ever.
+	// A descendant that left the group may hold the pipe open forever.
 	_ = read.SetReadDeadline(time.Now().Add(time.Second))
 	<-logRead
 	close(p.exited)
@@ -84,7 +85,8 @@ func (p *process) gone() bool {
 	}
 }
 
-// status says how the process ended, such as "exit status 1" or "signal: killed". Call it after exited is closed.
+// status returns how the process ended, such as "exit status 1" or "signal: killed". Call
+// it after exited is closed.
 func (p *process) status() string {
 	return p.cmd.ProcessState.String()
 }

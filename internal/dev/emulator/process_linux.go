@@ -5,7 +5,8 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the process at the head of its own group, and has the kernel kill it should we die first.
+// ownGroup puts the process at the head of its own group. The kernel kills it if we end
+// first.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup puts the process at the head of its own group. Only Linux can also tie its life to ours.
+// ownGroup puts the process at the head of its own group. Only Linux can also end it with
+// us.
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	logTailSize = 4 << 10  // what X-Amz-Log-Result carries
+	logTailSize = 4 << 10  // the size of X-Amz-Log-Result
 	maxLogLine  = 64 << 10 // longer lines are cut into pieces of this size
 )
 
-// processLog carries what a process prints to Function.Log, line by line, and remembers its end.
+// processLog copies a process's output to Function.Log, line by line, and keeps its end.
 //
-// A process may have answered while its last lines are still in the pipe. sync closes that gap: it writes a mark into
-// the same pipe, and the mark comes out behind everything that the process printed before.
+// A process may have responded while its last lines are still in the pipe. sync closes that
+// gap. It writes a mark into the same pipe, and reads until the mark comes out, behind
+// everything that the process printed before.
 type processLog struct {
 	out  io.Writer
 	mark []byte
@@ -45,7 +46,7 @@ func (l *processLog) copy(pipe io.Reader) {
 		chunk, err := r.ReadSlice('\n')
 		line = append(line, chunk...)
 		if before, ok := bytes.CutSuffix(line, l.mark); ok {
-			line = before // the beginning of a line that the process has yet to finish
+			line = before // the beginning of an unfinished line
 			l.passMark()
 			continue
 		}
@@ -63,7 +64,7 @@ func (l *processLog) copy(pipe io.Reader) {
 }
 
 func (l *processLog) emit(line []byte) {
-	_, _ = l.out.Write(line) // a log that cannot be written does not stop a function
+	_, _ = l.out.Write(line) // a function goes on if its log cannot be written
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total += int64(len(line))
@@ -83,11 +84,12 @@ func (l *processLog) sync() {
 	_, err := l.pipe.Write(l.mark)
 	l.markMu.Unlock()
 	if err != nil {
-		return // the process is gone, and its log is read to the end before exited says so
+		return // the process is gone; exited is closed after its log is read
 	}
 	select {
 	case <-passed:
-	case <-time.After(time.Second): // Function.Log is slower than that: do without the last lines
+	// Function.Log is slower than that: do without the last lines
+	case <-time.After(time.Second):
 		l.mu.Lock()
 		l.pending = slices.DeleteFunc(l.pending, func(c chan struct{}) bool { return c == passed })
 		l.mu.Unlock()
@@ -98,7 +100,7 @@ func (l *processLog) passMark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.pending) == 0 {
-		return // its sync has given up
+		return // its sync has timed out
 	}
 	close(l.pending[0])
 	l.pending = l.pending[1:]
@@ -113,7 +115,7 @@ func (l *processLog) passAllMarks() {
 	l.pending = nil
 }
 
-// position is where the log stands now, to be given to since.
+// position returns the current position in the log, for since.
 func (l *processLog) position() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,13 +24,15 @@ const (
 	restStage      = "prod"
 )
 
-// RESTAPI stands in for an API Gateway REST API with the resource /{proxy+}, the method ANY and a Lambda proxy
-// integration, without binary media types: Amazon API Gateway developer guide, page "Lambda proxy integrations in API
-// Gateway". The stage is prod, and is not in the path, as with a custom domain.
+// RESTAPI stands in for an API Gateway REST API with the resource /{proxy+}, the method ANY
+// and a Lambda proxy integration, without binary media types. Source: Amazon API Gateway
+// developer guide, page "Lambda proxy integrations in API Gateway". The stage is prod, and
+// is not in the path, as with a custom domain.
 //
-// A function error and an answer of another form than the page's are 502, an integration that takes 29 s is 504, what is
-// too large is 413: page "Gateway response types for API Gateway". With which status headers and URLs that are too long
-// are refused is not documented; here 431 and 414.
+// A function error, and a response of another form than the page's, are 502. An integration
+// that takes 29 s is 504, and too much data is 413: page "Gateway response types for API
+// Gateway". The status for headers and URLs that are too long is not documented; here it is
+// 431 and 414.
 func RESTAPI(rt Runtime) http.Handler {
 	return front{
 		runtime: rt, idHeader: "X-Amzn-Requestid",
@@ -133,14 +135,16 @@ func lastAndAll[M http.Header | url.Values](values M) (last map[string]string, a
 	}
 	last, all = map[string]string{}, map[string][]string{}
 	for name, of := range values {
-		name = strings.ToValidUTF8(name, "\ufffd") // two names may become one: then it is a repeat
+		// two names may become one: then it is a repeat
+		name = strings.ToValidUTF8(name, "\ufffd")
 		last[name] = of[len(of)-1]
 		all[name] = append(all[name], of...)
 	}
 	return last, all
 }
 
-// parseRESTReply interprets a function's answer: an object with a statusCode, and a body that is a string.
+// parseRESTReply interprets a function's response: an object with a statusCode, and a body
+// that is a string.
 func parseRESTReply(answer []byte) (httpAPIReply, error) {
 	if jsontext.Value(answer).Kind() != '{' {
 		return httpAPIReply{}, errors.New("emulator: the function's answer is no object")
@@ -168,7 +172,7 @@ func parseRESTReply(answer []byte) (httpAPIReply, error) {
 			reply.header.Add(name, string(value))
 		}
 	}
-	reply.header.Del("Content-Length") // the gateway counts for itself
+	reply.header.Del("Content-Length") // the gateway computes it
 	if fields.Body != nil {
 		reply.body = []byte(*fields.Body)
 	}

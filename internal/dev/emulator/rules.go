@@ -2,15 +2,15 @@ package emulator
 
 import "sotercall/internal/dev/rule"
 
-// rules are all that the stand-ins of this package refuse, each with what the vendor's
-// document says (in our words) and its address.
+// rules are all refusals of the stand-ins in this package, each with the vendor's statement
+// (in our words) and its address.
 var rules rule.Book
 
-// Rules returns all that the stand-ins of this package refuse, and what they let pass
+// Rules returns all refusals of the stand-ins in this package, and what they accept
 // although the platform forbids it.
 func Rules() *rule.Book { return &rules }
 
-// The pages that most rules are on.
+// The pages of most rules.
 const (
 	awsLimits      = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 	awsCreate      = "docs.aws.amazon.com/goto/WebAPI/lambda/CreateFunction"
@@ -42,8 +42,8 @@ const (
 	scfInvokeDoc = "cloud.tencent.com/document/api/583/17243"
 	tcRequest    = rule.Unconfirmed + "tencentcloud.com/document/product/583/17237"
 	tcSignature  = "www.tencentcloud.com/zh/document/product/583/31703"
-	// tcErrors has the error codes that all of Tencent Cloud's APIs have in common, and is
-	// one of the pages that list them.
+	// tcErrors has the error codes of all of Tencent Cloud's APIs. It is one of several
+	// pages with them.
 	tcErrors = "tencentcloud.com/document/product/1140/51177"
 
 	tcbPayload    = "docs.cloudbase.net/en/error-code/EXCEED_MAX_PAYLOAD_SIZE"
@@ -213,7 +213,7 @@ var (
 		"the event has no isBase64Encoded, and no page says how such a body arrives")
 )
 
-// Tencent Cloud's API 3.0, and the address of ours that calls as a Mini Program does.
+// Tencent Cloud's API 3.0, and our own address for calls as a Mini Program makes them.
 var (
 	scfAPIFunction = rules.Documented("SCF API: unknown function",
 		"the function does not exist: ResourceNotFound.Function", scfInvokeDoc)
@@ -234,7 +234,7 @@ var (
 	scfAPISize = rules.Documented("SCF API: size of a request",
 		"a POST that is signed with TC3-HMAC-SHA256 has 10 MB at most: RequestSizeLimitExceeded", tcRequest)
 	scfAPIProtocol = rules.Own("SCF API: GET and other forms",
-		"the API takes them too, but no SDK sends them unless it is told to")
+		"the API takes them too, but no SDK sends them by default")
 	scfAPIVersionRule = rules.Documented("SCF API: version",
 		"an API version that does not exist: NoSuchVersion", tcErrors)
 	scfAPIAction = rules.Documented("SCF API: action",

@@ -17,26 +17,27 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// maxLambdaAnswer is the limit of a synchronous answer as the Runtime API states it: 6 MiB and 100 bytes.
+// maxLambdaAnswer is the Runtime API's limit of a synchronous response: 6 MiB and 100
+// bytes.
 const maxLambdaAnswer = 6<<20 + 100
 
-// runtimeAPI is the Lambda Runtime API that one process talks to: AWS Lambda developer guide, page "Using the Lambda
-// runtime API for custom runtimes".
+// runtimeAPI is the Lambda Runtime API of one process. Source: AWS Lambda developer guide,
+// page "Using the Lambda runtime API for custom runtimes".
 type runtimeAPI struct {
 	listener net.Listener
 	server   http.Server
 	served   chan struct{}
-	offers   chan *lambdaInvocation // taken by the process in next
-	ready    chan struct{}          // closed at the first request for an invocation: the process is initialised
+	offers   chan *lambdaInvocation // the process receives from it in next
+	ready    chan struct{}          // closed at the first request for an invocation
 
 	mu        sync.Mutex
 	isReady   bool
-	current   *lambdaInvocation // handed to the process and not yet completed
-	initError []byte            // what the process posted to init/error
+	current   *lambdaInvocation // passed to the process and not yet completed
+	initError []byte            // the body of the process's init/error
 }
 
-// lambdaInvocation is one invocation on its way through the process. The answer is the process' to give until
-// completed is closed, and under runtimeAPI.mu.
+// lambdaInvocation is one invocation in the process. Only the process sets the response,
+// under runtimeAPI.mu, until completed is closed.
 type lambdaInvocation struct {
 	requestID     string
 	payload       []byte
@@ -45,10 +46,11 @@ type lambdaInvocation struct {
 	traceID       string
 	clientContext []byte
 
-	answered  bool
-	failed    bool
-	answer    []byte
-	completed chan struct{} // closed when the process asks for the next invocation after answering
+	answered bool
+	failed   bool
+	answer   []byte
+	// closed when the process, after responding, asks for the next invocation
+	completed chan struct{}
 }
 
 func startRuntimeAPI() (*runtimeAPI, error) {
@@ -97,7 +99,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends the current invocation, if it is answered. The request that does so also says that init is over.
+// complete ends the current invocation if it has a response. The request that does so also
+// marks the end of init.
 func (a *runtimeAPI) complete() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,7 +146,7 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 		unreadable(w)
 		return
 	}
-	// A runtime that fails half-way through its answer says so behind it.
+	// A runtime that fails halfway through its response reports it in a trailer.
 	failed := r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != ""
 	if failed {
 		if body, err = base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err != nil {
@@ -167,7 +170,8 @@ func (a *runtimeAPI) error(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer records the process' answer, or refuses it when it belongs to no invocation that is waiting for one.
+// answer records the process's response. It refuses one that belongs to no waiting
+// invocation.
 func (a *runtimeAPI) answer(w http.ResponseWriter, r *http.Request, payload []byte, failed bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -195,14 +199,14 @@ func (a *runtimeAPI) failInit(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-// reportedInitError is the document that the process posted to init/error, or nil.
+// reportedInitError returns the document of the process's init/error, or nil.
 func (a *runtimeAPI) reportedInitError() []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.initError
 }
 
-// outcome is what the process has answered to the invocation so far.
+// outcome returns the process's response to the invocation so far.
 func (a *runtimeAPI) outcome(i *lambdaInvocation) (payload []byte, answered, failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -215,7 +219,7 @@ func accept(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
 }
 
-// unreadable answers a request whose body breaks off: it is no rule that this is refused.
+// unreadable answers a request with an incomplete body. No rule refuses it.
 func unreadable(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusBadRequest)
 }
@@ -227,7 +231,7 @@ func refuse(w http.ResponseWriter, r *rule.Rule, status int, errorType, message 
 	_, _ = w.Write(lambdaError(errorType, message))
 }
 
-// lambdaError is the error document of the Runtime API and of failed invocations.
+// lambdaError returns the error document of the Runtime API and of failed invocations.
 func lambdaError(errorType, message string) []byte {
 	document, err := json.Marshal(struct {
 		Type    string `json:"errorType"`

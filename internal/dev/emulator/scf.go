@@ -21,21 +21,23 @@ const (
 	maxSCFAnswer = 6 << 20
 )
 
-// SCF is a [Runtime] that stands in for Tencent SCF with the Go1 runtime. Calls run in parallel in one process, over
-// one net/rpc connection.
+// SCF is a [Runtime] that stands in for Tencent SCF with the Go1 runtime. Calls run in
+// parallel in one process, over one net/rpc connection.
 //
-// Function.Env reaches the function only inside each call, and not in the environment that the process is started
-// with: the strictest reading of what the platform does, so what works here works whichever way it is delivered. The
-// library copies the variables of each call into the process environment and never removes them.
+// Function.Env reaches the function only inside each call, and not in the environment of
+// the process at its start. This is the strictest reading of the platform, so what works
+// here works there either way. The library copies the variables of each call into the
+// process environment and never removes them.
 //
-// The binary must start with scfguard.StartHandler, as adapter.Start does: the library alone would take calls from
-// whoever reaches this computer. The process listens on 127.0.0.1, at a random port, and serves this SCF only.
+// The binary must start with scfguard.StartHandler, as adapter.Start does: the library
+// alone would serve any computer on the network. The process listens on 127.0.0.1, at a
+// random port, and serves this SCF only.
 type SCF struct {
 	function Function
 	life     context.Context // ends at Close, with ErrClosed
 	end      context.CancelCauseFunc
 
-	starting chan struct{} // full while someone looks at instance or replaces it
+	starting chan struct{} // full while someone reads instance or replaces it
 	instance *instance
 
 	mu     sync.Mutex
@@ -45,8 +47,8 @@ type SCF struct {
 
 var _ Runtime = (*SCF)(nil)
 
-// StartSCF starts the function and waits until it accepts calls, for 10 s at most. A process that fails before is an
-// error that carries the end of its log. ctx bounds the start only.
+// StartSCF starts the function and waits until it accepts calls, for 10 s at most. If the
+// process fails before, the error has the end of its log. ctx bounds the start only.
 func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 	f, err := f.withDefaults()
 	if err != nil {
@@ -63,7 +65,8 @@ func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 	return &SCF{function: f, life: life, end: end, starting: make(chan struct{}, 1), instance: i}, nil
 }
 
-// Invoke implements [Runtime]. A call that times out ends the process, and with it the calls beside it.
+// Invoke implements [Runtime]. A call that times out ends the process, and with it the
+// concurrent calls.
 func (s *SCF) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
@@ -151,7 +154,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 	return answer, nil
 }
 
-// environment is the JSON object of strings that goes with the call.
+// environment returns the call's variables, a JSON object of strings.
 func (s *SCF) environment(call Call) (string, error) {
 	variables := maps.Clone(s.function.Env)
 	if variables == nil {
@@ -187,7 +190,7 @@ func (s *SCF) request(call Call, environment string, deadline time.Time) *messag
 	}
 }
 
-// ready returns a running instance. One caller starts it, the others wait for him.
+// ready returns a running instance. One caller starts it, the others wait.
 func (s *SCF) ready() (*instance, error) {
 	select {
 	case s.starting <- struct{}{}:

@@ -9,8 +9,8 @@ import (
 	"github.com/tencentyun/scf-go-lib/cloudfunction/messages"
 )
 
-// Status codes of failed invocations: Tencent Cloud documentation, SCF, page "Function Status Code",
-// cloud.tencent.com/document/product/583/42611.
+// Status codes of failed invocations: Tencent Cloud documentation, SCF, page "Function
+// Status Code", cloud.tencent.com/document/product/583/42611.
 const (
 	scfInvalidEvent   = 400
 	scfUnauthorized   = 401
@@ -24,11 +24,12 @@ const (
 	scfProcessExit    = 439
 )
 
-// scfError is the document that an invoker gets for a failed invocation. Time-outs and exits are worded as SCF words
-// them. For an error returned by Go code the form is documented for other languages only; ErrorType and the frames of
-// StackTrace are those of scf-go-lib.
+// scfError is an invoker's document for a failed invocation. Time-outs and exits have SCF's
+// own texts. The form of an error returned by Go code is documented for other languages
+// only; ErrorType and the frames of StackTrace are those of scf-go-lib.
 type scfError struct {
-	Code       int                                         `json:"errorCode"` // 1: the code's fault, -1: the platform ended it
+	// 1: the code failed, -1: the platform ended it
+	Code       int                                         `json:"errorCode"`
 	Message    string                                      `json:"errorMessage"`
 	Type       string                                      `json:"errorType,omitempty"`
 	RequestID  string                                      `json:"requestId"`
@@ -36,7 +37,7 @@ type scfError struct {
 	Status     int                                         `json:"statusCode"`
 }
 
-// scfAnswer words what the function answered.
+// scfAnswer returns the function's response as the platform's.
 func scfAnswer(requestID string, response *messages.InvokeResponse) Answer {
 	if e := response.Error; e != nil {
 		return scfFailure(scfError{
@@ -65,7 +66,8 @@ func scfExit(requestID string) Answer {
 	return scfFailure(scfError{Code: -1, Message: "User process exit when running", RequestID: requestID, Status: scfProcessExit})
 }
 
-// scfInitFailure is about a process that did not become ready. The words for its time-out are ours.
+// scfInitFailure returns the response if a process did not become ready. The text for its
+// time-out is ours.
 func scfInitFailure(requestID string, cause error) Answer {
 	if errors.Is(cause, errNotReady) {
 		return scfFailure(scfError{Code: -1, Message: "Initialization timed out", RequestID: requestID, Status: scfTimedOut})

@@ -30,14 +30,15 @@ type scfAPIError struct {
 // IsSCFAPI reports whether a request is one of Tencent Cloud's API 3.0, whose path is always /.
 func IsSCFAPI(r *http.Request) bool { return r.Header.Get("X-TC-Action") != "" }
 
-// SCFAPI is Tencent Cloud's API 3.0 for SCF, version 2018-04-16, for the given functions, by name. It has the actions
-// Invoke and InvokeFunction, so that the SDKs of Tencent Cloud can call the functions when they are given another
-// endpoint. It takes POST with a body in JSON, as SDKs send it if they are not told otherwise. Signatures are verified
-// when there is a key.
+// SCFAPI is Tencent Cloud's API 3.0 for SCF, version 2018-04-16, for the given functions,
+// by name. It has the actions Invoke and InvokeFunction, for the SDKs of Tencent Cloud with
+// another endpoint. It takes POST with a body in JSON, the SDKs' default. It verifies
+// signatures if there is a key.
 //
-// Parameters, answers and limits: Tencent Cloud API documentation, SCF, pages "Invoke" (583/17243), "InvokeFunction"
-// (583/58400) and "Result" (583/17244). There are the namespace default and the qualifiers $LATEST and $DEFAULT. An
-// Invoke with the InvocationType Event is run once, without retries.
+// Parameters, responses and limits: Tencent Cloud API documentation, SCF, pages "Invoke"
+// (583/17243), "InvokeFunction" (583/58400) and "Result" (583/17244). There are the
+// namespace default and the qualifiers $LATEST and $DEFAULT. An Invoke with the
+// InvocationType Event is run once, without retries.
 func SCFAPI(functions map[string]Runtime, key TC3Key) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestID := newRequestID()
@@ -70,7 +71,7 @@ func SCFAPI(functions map[string]Runtime, key TC3Key) http.Handler {
 	})
 }
 
-// scfInvocation is a request that has been understood.
+// scfInvocation is a parsed request.
 type scfInvocation struct {
 	function Runtime
 	event    []byte
@@ -78,7 +79,8 @@ type scfInvocation struct {
 	withLog  bool
 }
 
-// scfAPIParameters are those of both actions: the event is Event in one and ClientContext in the other.
+// scfAPIParameters are those of both actions: the event is Event in one and ClientContext
+// in the other.
 type scfAPIParameters struct {
 	FunctionName   string
 	InvocationType string
@@ -87,7 +89,7 @@ type scfAPIParameters struct {
 	ClientContext  string
 	LogType        string
 	Namespace      string
-	RoutingKey     string // chooses between versions, of which there is one
+	RoutingKey     string // selects a version; there is only one
 }
 
 func readSCFInvocation(w http.ResponseWriter, r *http.Request, functions map[string]Runtime, key TC3Key) (scfInvocation, *scfAPIError) {
@@ -125,7 +127,7 @@ func readSCFInvocation(w http.ResponseWriter, r *http.Request, functions map[str
 	return p.invocation(functions, event)
 }
 
-// invocation checks the parameters in the order in which they can be wrong.
+// invocation checks the parameters in the platform's order.
 func (p scfAPIParameters) invocation(functions map[string]Runtime, event string) (scfInvocation, *scfAPIError) {
 	none := scfInvocation{}
 	if p.FunctionName == "" {
@@ -163,12 +165,12 @@ func (p scfAPIParameters) invocation(functions map[string]Runtime, event string)
 	return invocation, nil
 }
 
-// scfAPIResult is the data type Result. What a failed function leaves stands in ErrMsg.
+// scfAPIResult is the data type Result. ErrMsg has the error document of a failed function.
 type scfAPIResult struct {
 	Log               string
 	RetMsg            string
 	ErrMsg            string
-	MemUsage          int64   // bytes; what is configured, as it is not measured
+	MemUsage          int64   // bytes; the configured size, because use is not measured
 	Duration          float64 // milliseconds
 	BillDuration      int64   // milliseconds
 	FunctionRequestID string  `json:"FunctionRequestId"`

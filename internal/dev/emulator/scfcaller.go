@@ -8,28 +8,29 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// What CloudBase says of an invocation: the variable that names its caller, and two of the callers.
+// CloudBase's description of an invocation: the variable that names its caller, and two of
+// the callers.
 const (
 	callerVariable = "TCB_SOURCE"
 	fromPage       = "wx_client"
 	fromHTTPAPI    = "wx_http" // WeChat's HTTP API invokeCloudFunction
 )
 
-// ticket is the variable in which CloudBase hands an invocation the ticket for its Cloud Calls.
+// ticket is the variable with an invocation's ticket for its Cloud Calls.
 const ticket = "WX_API_TOKEN"
 
-// Ticket is the ticket that invocations get here. The sandbox takes Cloud Calls with it.
+// Ticket is the ticket of invocations here. The sandbox accepts Cloud Calls with it.
 const Ticket = "ticket-of-the-emulator"
 
 const (
 	// maxCloudBaseEvent bounds an event that comes through CloudBase, which is text.
 	maxCloudBaseEvent = 100 << 10
 
-	// httpAPITime is how long a function may take that invokeCloudFunction has called.
+	// httpAPITime bounds a function that invokeCloudFunction has called.
 	httpAPITime = 5 * time.Second
 )
 
-// userVariables name a user. The page on invokeCloudFunction says that no function which it calls has one.
+// userVariables name a user. By its page, invokeCloudFunction never sets one.
 var userVariables = []string{"WX_OPENID", "WX_UNIONID", "WX_FROM_OPENID", "WX_FROM_UNIONID"}
 
 var (
@@ -37,7 +38,8 @@ var (
 	errUser   = errors.New("the platform names no user to what WeChat's invokeCloudFunction calls (TCB_SOURCE wx_http)")
 )
 
-// checkCaller refuses what the platform never says of an invocation, and events that it does not pass on.
+// checkCaller refuses what the platform never says of an invocation, and events that it
+// does not pass on.
 func checkCaller(call Call) error {
 	source := call.Environment[callerVariable]
 	limit, size := maxSyncPayload, scfEvent
@@ -66,12 +68,13 @@ func checkCaller(call Call) error {
 	return nil
 }
 
-// hasTicket reports whether the platform gives an invocation a ticket: one that a Mini Program page made, or WeChat's
-// HTTP API. It gives none to what another function, the console, the web or a timer calls. The ticket of a timer that
-// was set in WeChat's developer tools is another variable, and not played.
+// hasTicket reports whether the platform gives an invocation a ticket. It does for calls
+// from a Mini Program page and from WeChat's HTTP API. It does not for calls from another
+// function, the console, the web or a timer. A timer that was set in WeChat's developer
+// tools has its ticket in another variable, which is not emulated.
 func hasTicket(source string) bool { return source == fromPage || source == fromHTTPAPI }
 
-// addTicket adds the ticket where the platform gives one.
+// addTicket adds the ticket if the platform would.
 func addTicket(variables map[string]string) {
 	if !hasTicket(variables[callerVariable]) || variables[ticket] != "" {
 		return
@@ -82,8 +85,8 @@ func addTicket(variables map[string]string) {
 	}
 }
 
-// timeOf is how long an invocation may take, and the rule that says so. Whether the function is told of the five seconds of invokeCloudFunction is
-// not documented: here it is not.
+// timeOf returns the time limit of an invocation, and its rule. Whether the function can
+// see the five seconds of invokeCloudFunction is not documented: here it cannot.
 func (s *SCF) timeOf(call Call) (time.Duration, *rule.Rule) {
 	if call.Environment[callerVariable] == fromHTTPAPI && httpAPITime < s.function.Timeout {
 		return httpAPITime, wxHTTPTime

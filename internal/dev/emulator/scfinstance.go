@@ -17,7 +17,7 @@ import (
 	"sotercall/internal/adapter/scfguard"
 )
 
-// errDisconnected says that the process broke the connection during a call, which it does by ending.
+// errDisconnected says that the process broke the connection during a call by ending.
 var errDisconnected = errors.New("emulator: the process broke the connection")
 
 // instance is one SCF process and the platform's connection to it.
@@ -28,8 +28,8 @@ type instance struct {
 	initDuration atomic.Int64 // nanoseconds, not yet reported to a caller
 }
 
-// startInstance returns when the process accepts calls. The port is one that was free a moment ago; should somebody
-// else have taken it meanwhile, another is tried.
+// startInstance returns when the process accepts calls. It picks a free port; if another
+// program has taken it by then, it tries another.
 func startInstance(ctx context.Context, f Function) (*instance, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, initLimit, errNotReady)
 	defer cancel()
@@ -79,7 +79,8 @@ func freeAddress() (*net.TCPAddr, error) {
 	return listener.Addr().(*net.TCPAddr), nil
 }
 
-// connect dials until the process listens, and pings it to be sure that it is the function who listens.
+// connect dials until the process listens. A ping shows that the function listens, and no
+// other program.
 func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 	var dialer net.Dialer
 	for {
@@ -91,14 +92,16 @@ func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 				return context.Cause(ctx)
 			}
 			if err != nil {
-				_ = conn.Close() // nothing was sent but the key
+				_ = conn.Close() // only the key was sent
 				return err
 			}
 			i.client = rpc.NewClient(conn)
 			return i.call(ctx, "Function.Ping", &messages.PingRequest{}, &messages.PingResponse{})
 		}
 		select {
-		case <-time.After(time.Millisecond): // a Go function is there after about 4 ms: more would blur InitDuration
+		// a Go function is ready after about 4 ms: a longer pause would distort
+		// InitDuration
+		case <-time.After(time.Millisecond):
 		case <-i.process.exited:
 			return &exitError{i.process.status()}
 		case <-ctx.Done():
@@ -107,7 +110,8 @@ func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 	}
 }
 
-// call is one remote call. Its error is ctx's cause, errDisconnected, or what net/rpc on the other side refused.
+// call makes one remote call. Its error is ctx's cause, errDisconnected, or a refusal of
+// net/rpc on the other side.
 func (i *instance) call(ctx context.Context, method string, request, response any) error {
 	call := i.client.Go(method, request, response, make(chan *rpc.Call, 1))
 	select {
@@ -128,12 +132,13 @@ func (i *instance) call(ctx context.Context, method string, request, response an
 func (i *instance) destroy() {
 	i.process.kill()
 	if i.client != nil {
-		_ = i.client.Close() // says only that it was closed before
+		_ = i.client.Close() // the error only says that it was closed before
 	}
 }
 
-// scfEnviron is the process environment of the Go1 runtime: CloudBase documentation, page
-// cloud-function/function-configuration/env, and the variables that scf-go-lib reads.
+// scfEnviron returns the process environment of the Go1 runtime. Sources: CloudBase
+// documentation, page cloud-function/function-configuration/env, and the variables that
+// scf-go-lib reads.
 func scfEnviron(f Function, port int) []string {
 	return []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin",

@@ -16,14 +16,18 @@ import (
 //
 //	POST /scf/functions/{name}/invocations
 //
-// The body is the event. The request header X-Scf-Environment, a JSON object of strings, becomes [Call.Environment]:
-// that is how the platform tells a function who calls, so a caller in a Mini Program is played with
+// The body is the event. The request header X-Scf-Environment, a JSON object of strings,
+// becomes [Call.Environment]: the variables by which the platform identifies a caller. A
+// caller in a Mini Program is emulated with
 //
-//	X-Scf-Environment: {"WX_OPENID":"o…","WX_APPID":"wx…","TCB_SOURCE":"wx_client","WX_CONTEXT_KEYS":"WX_OPENID,WX_APPID"}
+//	X-Scf-Environment: {"WX_OPENID":"o…","WX_APPID":"wx…",
+//	  "TCB_SOURCE":"wx_client","WX_CONTEXT_KEYS":"WX_OPENID,WX_APPID"}
 //
-// The answer has status 200 and the function's payload, and the headers X-Scf-Request-Id, X-Scf-Log-Result (base64,
-// the end of the log) and, when the function failed, X-Scf-Function-Error: Unhandled. Anything else is an error of the
-// API itself, worded in the form of Tencent Cloud's API 3.0, {"Response":{"Error":{"Code","Message"},"RequestId"}}.
+// The response has status 200 and the function's payload. It has the headers
+// X-Scf-Request-Id and X-Scf-Log-Result (base64, the end of the log). If the function
+// failed, X-Scf-Function-Error is Unhandled. Anything else is an error of the API itself,
+// in the form of Tencent Cloud's API 3.0,
+// {"Response":{"Error":{"Code","Message"},"RequestId"}}.
 //
 // The address and the headers are ours. [SCFAPI] is the platform's own.
 func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
@@ -67,7 +71,7 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 			}
 		}
 
-		switch err := checkCaller(call); { // which has its own rules
+		switch err := checkCaller(call); { // it applies rules of its own
 		case errors.Is(err, errEventTooLarge):
 			fail(http.StatusRequestEntityTooLarge, "EXCEED_MAX_PAYLOAD_SIZE", fmt.Sprintf("the event is larger than %d bytes", maxCloudBaseEvent))
 			return

@@ -19,24 +19,24 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// SCFFunctionURL stands in for the URL of a function on SCF: Tencent Cloud documentation, SCF,
-// pages "Function URL Overview" (583/96099) and "Function URL Authentication" (583/96100). With
-// a key it has CAM authentication, and takes requests that are signed with it; with the zero key
-// it is open.
+// SCFFunctionURL stands in for the URL of a function on SCF. Source: Tencent Cloud
+// documentation, SCF, pages "Function URL Overview" (583/96099) and "Function URL
+// Authentication" (583/96100). With a key it has CAM authentication, and accepts requests
+// that are signed with it; with the zero key it is open.
 //
 // The event has five members: body, headers, httpMethod, path and queryString. There is no
-// isBase64Encoded, and no requestContext. The client's address is the header x-scf-remote-addr.
-// A parameter that is repeated is a list, as in the protocol of the API gateway: the page says
-// that the event is compatible with it.
+// isBase64Encoded, and no requestContext. The client's address is the header
+// x-scf-remote-addr. A repeated parameter is a list, as for the API gateway: the page says
+// that the event is compatible with that.
 //
 // The path is as the client wrote it: whether the platform decodes it is not documented.
 //
-// A reply without statusCode is the body of a 200 in application/json, a JSON string with its
-// quotes.
+// A reply without statusCode is the body of a 200 in application/json, a JSON string with
+// its quotes.
 //
-// How the URL words its own refusals is not documented, nor whether it bounds the headers. Here
-// it answers with the status code that SCF documents for the failure (583/42611), and the error
-// document of a failed invocation. A client has to survive any other status.
+// The URL's own refusals are not documented, nor a limit of the headers. Here it returns
+// the status code that SCF documents for the failure (583/42611), and the error document of
+// a failed invocation. A client must survive any other status.
 func SCFFunctionURL(rt Runtime, key TC3Key) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestID := newRequestID()
@@ -105,7 +105,7 @@ func writeSCFURLFailure(w http.ResponseWriter, failed Answer) {
 	_, _ = w.Write(failed.Payload)
 }
 
-// scfURLEventJSON is the event of a function URL: all of it.
+// scfURLEventJSON is the whole event of a function URL.
 type scfURLEventJSON struct {
 	Body        string            `json:"body"`
 	Headers     map[string]string `json:"headers"`
@@ -129,7 +129,7 @@ func scfURLRequest(r *http.Request, body []byte) ([]byte, error) {
 	}, json.Deterministic(true), allowInvalidUTF8) // headers may be Latin-1
 }
 
-// scfURLQuery has a text for each parameter, or a list for one that is repeated.
+// scfURLQuery returns a text for each parameter, or a list for one that is repeated.
 func scfURLQuery(query url.Values) map[string]any {
 	parameters := make(map[string]any, len(query))
 	for name, values := range query {
@@ -143,7 +143,7 @@ func scfURLQuery(query url.Values) map[string]any {
 	return parameters
 }
 
-// parseSCFURLReply interprets a function's answer, which is JSON.
+// parseSCFURLReply interprets a function's response, which is JSON.
 func parseSCFURLReply(answer []byte) (httpAPIReply, error) {
 	var members map[string]jsontext.Value
 	if jsontext.Value(answer).Kind() == '{' {
@@ -170,7 +170,7 @@ func parseSCFURLReply(answer []byte) (httpAPIReply, error) {
 	for name, value := range fields.Headers {
 		reply.header.Set(name, value)
 	}
-	reply.header.Del("Content-Length") // the platform counts for itself
+	reply.header.Del("Content-Length") // the platform computes it
 	if fields.IsBase64Encoded {
 		body, err := base64.StdEncoding.DecodeString(fields.Body)
 		if err != nil {

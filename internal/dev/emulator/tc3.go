@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// TC3Key is an API key of Tencent Cloud. The zero TC3Key stands for all of them: nothing is verified.
+// TC3Key is an API key of Tencent Cloud. The zero TC3Key accepts any key: nothing is
+// verified.
 type TC3Key struct{ SecretID, SecretKey string }
 
-// tc3MaxSkew is how far X-TC-Timestamp may be from the time.
+// tc3MaxSkew bounds the difference between X-TC-Timestamp and the time.
 const tc3MaxSkew = 5 * time.Minute
 
 // Refusals, in the words of the page of common error codes.
@@ -35,9 +36,10 @@ func (key TC3Key) Verify(r *http.Request, body []byte, now time.Time) error {
 	return nil
 }
 
-// verify checks a TC3-HMAC-SHA256 signature: Tencent Cloud API documentation, page "Signature v3". Two things differ from
-// one SDK to the next as soon as the endpoint is not the platform's, and both are taken: the service in the scope is the
-// first label of the endpoint's name, and the host is signed with its port or without.
+// verify checks a TC3-HMAC-SHA256 signature: Tencent Cloud API documentation, page
+// "Signature v3". With a foreign endpoint the SDKs differ in two things, and both forms are
+// accepted. The service in the scope is the first label of the endpoint's name, and the
+// host is signed with or without its port.
 func (key TC3Key) verify(r *http.Request, body []byte, now time.Time) *scfAPIError {
 	if key == (TC3Key{}) {
 		return nil

@@ -8,20 +8,20 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// Fault is a refusal of the platform that has nothing to do with the request.
+// Fault is a refusal of the platform that does not depend on the request.
 type Fault string
 
-// The faults. What a caller gets depends on the way by which it comes: see the rules "throttled"
+// The faults. The caller's response depends on the entry point: see the rules "throttled"
 // of [Rules].
 const (
-	// FaultConcurrency: as many invocations are running as the function may have at once.
-	// Lambda: reserved concurrency, 429. SCF: ResourceLimitReached, 432.
+	// FaultConcurrency means that the maximum of concurrent invocations is running. Lambda:
+	// reserved concurrency, 429. SCF: ResourceLimitReached, 432.
 	FaultConcurrency Fault = "concurrency"
-	// FaultRate: more is asked for than the platform allows in a time. Lambda: requests a
+	// FaultRate means more requests than the platform allows in a time. Lambda: requests a
 	// second, 429. SCF: new instances a minute, ResourceLimit, 429.
 	FaultRate Fault = "rate"
-	// FaultGateway: the API in front of the function is asked too often, 429. [HTTPAPI] and
-	// [RESTAPI] have one; by any other way the fault waits.
+	// FaultGateway means too many requests to the API in front of the function, 429.
+	// [HTTPAPI] and [RESTAPI] have one; elsewhere the fault waits.
 	FaultGateway Fault = "gateway"
 )
 
@@ -31,7 +31,7 @@ type Throttled struct{ Fault Fault }
 // Error implements error.
 func (e *Throttled) Error() string { return "emulator: throttled: " + string(e.Fault) }
 
-// scfRule is the rule of SCF by which an invocation is refused.
+// scfRule returns SCF's rule for the refusal.
 func (e *Throttled) scfRule() *rule.Rule {
 	if e.Fault == FaultRate {
 		return scfBurst
@@ -39,8 +39,8 @@ func (e *Throttled) scfRule() *rule.Rule {
 	return scfConcurrency
 }
 
-// scfAnswer is what SCF answers: page "Function Status Code", 429 and 432, whose sizes are made
-// up.
+// scfAnswer returns SCF's response: page "Function Status Code", 429 and 432, with made-up
+// sizes.
 func (e *Throttled) scfAnswer(requestID string) Answer {
 	failed := scfError{Code: -1, Message: "Function concurrency exceeded reserved quota 128 MB", RequestID: requestID, Status: scfLimitReached}
 	if e.Fault == FaultRate {
@@ -49,7 +49,8 @@ func (e *Throttled) scfAnswer(requestID string) Answer {
 	return scfFailure(failed)
 }
 
-// lambdaReason is why Lambda refuses, in its own word (data type TooManyRequestsException).
+// lambdaReason returns Lambda's own word for the refusal (data type
+// TooManyRequestsException).
 func (e *Throttled) lambdaReason() string {
 	if e.Fault == FaultRate {
 		return "ReservedFunctionInvocationRateLimitExceeded"
@@ -67,14 +68,14 @@ type Faulty struct {
 // WithFaults returns rt with the ability to refuse. Closing it closes rt.
 func WithFaults(rt Runtime) *Faulty { return &Faulty{Runtime: rt} }
 
-// Inject refuses so many of the next invocations, those before them first.
+// Inject refuses that many of the next invocations, after those of earlier faults.
 func (f *Faulty) Inject(fault Fault, times int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, slices.Repeat([]Fault{fault}, times)...)
 }
 
-// Invoke implements [Runtime]. Its error is a [*Throttled] where a fault strikes.
+// Invoke implements [Runtime]. For a fault its error is a [*Throttled].
 func (f *Faulty) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if fault, ok := f.take(func(fault Fault) bool { return fault != FaultGateway }); ok {
 		return Answer{}, &Throttled{fault}
@@ -82,7 +83,7 @@ func (f *Faulty) Invoke(ctx context.Context, call Call) (Answer, error) {
 	return f.Runtime.Invoke(ctx, call)
 }
 
-// take uses up the first fault that fits.
+// take removes and returns the first fault that fits.
 func (f *Faulty) take(fits func(fault Fault) bool) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,7 +96,7 @@ func (f *Faulty) take(fits func(fault Fault) bool) (Fault, bool) {
 	return fault, true
 }
 
-// gatewayIsThrottled uses up a FaultGateway of rt.
+// gatewayIsThrottled removes a FaultGateway of rt.
 func gatewayIsThrottled(rt Runtime) bool {
 	f, ok := rt.(*Faulty)
 	if !ok {
@@ -105,7 +106,7 @@ func gatewayIsThrottled(rt Runtime) bool {
 	return ok
 }
 
-// unwrapped is the Runtime itself, without faults.
+// unwrapped returns the Runtime itself, without faults.
 func unwrapped(rt Runtime) Runtime {
 	if f, ok := rt.(*Faulty); ok {
 		return f.Runtime

@@ -1,6 +1,6 @@
-// Package gobuild compiles the functions as they are deployed. What is tested and
-// measured is what goes to the clouds: everybody who needs a binary, from
-// scripts/package to the tests, takes its flags from here.
+// Package gobuild compiles the functions as they are deployed. Whatever needs a binary,
+// from scripts/package to the tests, uses its flags. So the tested and measured programs
+// are the deployed ones.
 package gobuild
 
 import (
@@ -24,31 +24,31 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// flags are those of every deployed binary; deploy/Makefile has the same. Paths and
-// version control stay out of it, but for Target.Revision, so that the same source gives
-// the same bytes in every folder.
+// flags are those of every deployed binary; deploy/Makefile has the same. They leave out
+// paths and version control, except Target.Revision, so that the same source gives the same
+// bytes in every folder.
 var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc"}
 
-// linking says how to link, with the revision to put in.
+// linking is the flag for the linker, which the revision is appended to.
 const linking = "-ldflags=-s -w -X sotercall/internal/version.revision=%s"
 
 // Target is what a binary is for. The zero Target is this computer.
 type Target struct {
 	OS, Arch string // GOOS and GOARCH; those of this computer when empty
-	// Race links the race detector, which needs cgo: such a binary is for tests and
-	// not deployed.
+	// Race links the race detector, which needs cgo. Such a binary is for tests, never
+	// deployed.
 	Race bool
-	// Trial is for a binary to try out on this computer, which is neither deployed nor
-	// measured. It is made of the packages that go run has compiled for a command
-	// already, instead of compiling all of them again with the flags of deployed ones:
-	// on a computer that has compiled none, that is half of the time.
+	// Trial marks a binary to try out on this computer, which is neither deployed nor
+	// measured. It uses the packages that go run has already compiled for a command.
+	// Compiling all of them again with the flags of deployed ones would double the time on
+	// a computer with an empty build cache.
 	Trial bool
-	// Revision is the commit that the binary says it was built from; see [Revision]. If
-	// it is empty, the binary knows the number of its version only.
+	// Revision is the commit that the binary reports; see [Revision]. If it is empty, the
+	// binary has only the number of its version.
 	Revision string
 }
 
-// flags are those for t.
+// flags returns those for t.
 func (t Target) flags() []string {
 	all := append(slices.Clone(flags), fmt.Sprintf(linking, t.Revision))
 	if t.Trial {
@@ -57,14 +57,14 @@ func (t Target) flags() []string {
 	return all
 }
 
-// Packages returns the flags of t that decide what a package compiles to.
+// Packages returns the flags of t that affect a package's compiled code.
 func (t Target) Packages() []string {
 	return slices.DeleteFunc(t.flags(), func(flag string) bool { return strings.HasPrefix(flag, "-ldflags") })
 }
 
 // Revision returns the commit of the source at root, the folder of a module: twelve digits,
-// and -dirty if tracked files differ from it. It is empty where root is not the top of a
-// git checkout, or there is no git: the go command without -buildvcs fails no build either.
+// and -dirty if tracked files differ from it. It is empty if root is not the top of a git
+// checkout, or there is no git. The go command fails no build either without -buildvcs.
 // deploy/Makefile has the same command.
 func Revision(ctx context.Context, root string) string {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
@@ -78,7 +78,7 @@ func Revision(ctx context.Context, root string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// cgo is the variable that says whether t uses C; nil leaves it to the go command.
+// cgo returns the variable that says whether t uses C; nil for the go command's default.
 func (t Target) cgo() []string {
 	switch {
 	case t.Trial:
@@ -89,9 +89,9 @@ func (t Target) cgo() []string {
 	return []string{"CGO_ENABLED=0"}
 }
 
-// SharedFolder names the variable with a folder in which all processes of one run of
-// the tests share the programs that they build: each is linked once per run.
-// scripts/test makes the folder, and removes it. Unset, every process links its own.
+// SharedFolder names the variable with a folder that all processes of one test run share.
+// They put the programs that they build there, so each is linked once per run. scripts/test
+// makes the folder, and removes it. If it is unset, every process links its own.
 const SharedFolder = "SOTER_TEST_BINARIES"
 
 // Program compiles a package of this module, given by its path below the module's
@@ -107,9 +107,9 @@ func (t Target) Program(ctx context.Context, pkg, file string) error {
 	return t.link(ctx, root, pkg, file)
 }
 
-// share copies a program from the shared folder, where the first who needs it links it.
+// share copies a program from the shared folder. The first process that needs it links it.
 func (t Target) share(ctx context.Context, folder, root, pkg, file string) error {
-	// This computer, named or not, is one target.
+	// This computer is the same target with and without a name.
 	t.OS, t.Arch = cmp.Or(t.OS, runtime.GOOS), cmp.Or(t.Arch, runtime.GOARCH)
 	// Tests package copies of the source: another root is another program.
 	name := sha256.Sum256(fmt.Appendf(nil, "%q %q %+v", root, pkg, t))
@@ -136,7 +136,7 @@ func (t Target) link(ctx context.Context, root, pkg, file string) (err error) {
 	if file, err = filepath.Abs(file); err != nil { // the command runs in another folder
 		return err
 	}
-	// Stopped in the middle, the go command leaves its folder of work behind.
+	// If it is killed, the go command leaves its work folder behind.
 	work, err := os.MkdirTemp("", "gobuild-")
 	if err != nil {
 		return err
@@ -187,15 +187,15 @@ func Functions(ctx context.Context, folder string, names ...string) error {
 	return nil
 }
 
-// copyProgram copies a program. It makes no link: whoever changes the copy must not
-// change the program of the others.
+// copyProgram copies a program. It makes no link, because changing the copy must not change
+// the program of the others.
 func copyProgram(from, to string) (err error) {
 	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	// A running program cannot be written to, but its name can be given to another.
+	// A running program cannot be written to, but another file can take its name.
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -208,7 +208,7 @@ func copyProgram(from, to string) (err error) {
 	return err
 }
 
-// ModuleRoot is the folder of go.mod, from wherever below it the process runs.
+// ModuleRoot returns the folder of go.mod, for a process anywhere below it.
 func ModuleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {

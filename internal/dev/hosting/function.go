@@ -19,17 +19,17 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Verified is the answer to a genuine signature.
+// Verified is the response to a genuine signature.
 const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
 
 // Function is a function that runs on a platform.
 type Function struct {
 	emulator.Runtime
-	binary string // a link of its own, by which its process is found
+	binary string // a link of its own, which identifies its process
 }
 
-// Start starts f's binary from a link with a number in its name, which no other
-// function that runs may have. Whoever starts a function closes it.
+// Start starts f's binary from a link with a number in its name, which no other running
+// function may have. The caller must close the function.
 func Start(ctx context.Context, on emulator.Platform, number int, f emulator.Function) (*Function, error) {
 	link := fmt.Sprintf("%s-%d", f.Binary, number)
 	if err := os.Link(f.Binary, link); err != nil {
@@ -46,11 +46,11 @@ func Start(ctx context.Context, on emulator.Platform, number int, f emulator.Fun
 // Close ends the function.
 func (f *Function) Close() error { return errors.Join(f.Runtime.Close(), os.Remove(f.binary)) }
 
-// Process is the one that runs the function now: a platform starts another after one
-// that has ended.
+// Process returns the current process of the function: a platform replaces one that has
+// ended.
 func (f *Function) Process() (Process, error) { return childRunning(f.binary) }
 
-// Event is what a Mini Program's backend sends to have a signature verified.
+// Event returns the event of a Mini Program's backend to verify a signature.
 func Event(s sandbox.Signed) []byte {
 	event, err := json.Marshal(s)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Machine is the class of the computer that measured.
+// Machine describes the measuring computer.
 type Machine struct {
 	CPU   string `json:"cpu"` // model name
 	Cores int    `json:"cores"`
@@ -17,12 +17,12 @@ type Machine struct {
 	Go    string `json:"go"`
 }
 
-// ThisMachine is the one that this runs on.
+// ThisMachine describes this computer.
 func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()}
 }
 
-// String words it for the line above a table.
+// String describes it in the line above a table.
 func (m Machine) String() string {
 	return fmt.Sprintf("%s, %d cores, %s/%s, %s", m.CPU, m.Cores, m.OS, m.Arch, m.Go)
 }

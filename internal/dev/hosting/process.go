@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Process is a running function. What it uses is read from Linux' /proc.
+// Process is a running function. Its resource use is read from Linux' /proc.
 type Process struct{ pid int }
 
-// childRunning finds the child of ours that runs a binary. It must be the only
-// one; a binary that is hosted twice is hosted from two links.
+// childRunning returns our only child that runs a binary; a binary that is hosted twice is
+// hosted from two links.
 func childRunning(binary string) (Process, error) {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
@@ -23,7 +23,7 @@ func childRunning(binary string) (Process, error) {
 	}
 	for _, link := range links {
 		if target, err := os.Readlink(link); err != nil || target != binary {
-			continue // not ours to look at, or gone
+			continue // not ours, or gone
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 		if err != nil {
@@ -36,9 +36,9 @@ func childRunning(binary string) (Process, error) {
 
 func (p Process) file(name string) string { return fmt.Sprintf("/proc/%d/%s", p.pid, name) }
 
-// CPU is the time that all threads have been on a CPU, in nanoseconds by the
-// scheduler's clock: utime and stime count in ticks of 10 ms. Go's runtime does
-// not end the threads that a function makes, so that none is missed.
+// CPU returns the CPU time of all threads, in nanoseconds by the scheduler's clock: utime
+// and stime count in ticks of 10 ms. Go's runtime does not end the threads that a function
+// makes, so none is missed.
 func (p Process) CPU() (time.Duration, error) {
 	threads, err := filepath.Glob(p.file("task/*/schedstat"))
 	if err != nil {
@@ -66,8 +66,8 @@ func (p Process) CPU() (time.Duration, error) {
 	return total, nil
 }
 
-// Resident is the memory in RAM, in bytes. smaps_rollup counts the pages;
-// the numbers in statm and status are estimates.
+// Resident returns the memory in RAM, in bytes. smaps_rollup counts the pages; the numbers
+// in statm and status are estimates.
 func (p Process) Resident() (int64, error) {
 	text, err := os.ReadFile(p.file("smaps_rollup"))
 	if err != nil {
@@ -82,11 +82,11 @@ func (p Process) Resident() (int64, error) {
 	return 0, errors.New("no Rss in smaps_rollup")
 }
 
-// Descriptors is the number of open files, connections among them.
+// Descriptors returns the number of open files, connections included.
 func (p Process) Descriptors() (int, error) {
 	entries, err := os.ReadDir(p.file("fd"))
 	return len(entries), err
 }
 
-// ProcessOf is the process with a number.
+// ProcessOf returns the process with a PID.
 func ProcessOf(pid int) Process { return Process{pid} }

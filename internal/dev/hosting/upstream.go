@@ -18,7 +18,7 @@ type Upstream struct {
 	authority string // file with the certificate authority of its certificate
 }
 
-// OpenUpstream keeps what it needs on disk in folder. Whoever opens one closes it.
+// OpenUpstream starts an Upstream with its files in folder. The caller must close it.
 func OpenUpstream(folder string, o sandbox.Options) (*Upstream, error) {
 	s, err := sandbox.New(o)
 	if err != nil {
@@ -39,7 +39,7 @@ func (u *Upstream) Client() *http.Client { return u.server.Client() }
 // Close ends the server.
 func (u *Upstream) Close() { u.server.Close() }
 
-// Variables are what a function needs to reach u.
+// Variables returns the variables of a function that calls u.
 func (u *Upstream) Variables() map[string]string {
 	return map[string]string{
 		"WECHAT_APPID":     sandbox.DefaultAppID,

@@ -11,17 +11,17 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// Containers are those of this computer. The zero Containers are those of Docker
-// Desktop, which come to loopback.
+// Containers are those of this computer. The zero Containers are those of Docker Desktop,
+// which connect to loopback.
 type Containers struct {
-	gateway  netip.Addr     // what host-gateway means; the zero Addr for Docker Desktop
-	networks []netip.Prefix // where they are
+	gateway  netip.Addr     // the address of host-gateway; the zero Addr for Docker Desktop
+	networks []netip.Prefix // their addresses
 }
 
 // ErrNoBridge says that this computer has no bridge of Docker's.
 var ErrNoBridge = errors.New("there is no docker0: where Docker runs by itself, start it first; the containers of Docker Desktop come to loopback")
 
-// bridges are Docker's names: of its first network, and of those that are made by
+// bridges matches Docker's names of bridges: of its first network, and of those made by
 // docker network create.
 var bridges = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(docker0|br-[0-9a-f]{12})$`) })
 
@@ -64,8 +64,8 @@ func among(interfaces map[string][]net.Addr) (Containers, error) {
 	return c, nil
 }
 
-// Listen listens on the port where containers reach this computer, beside [Listen];
-// it returns nil if they come to loopback.
+// Listen listens on the port at the address where containers reach this computer, beside
+// [Listen]. It returns nil if they connect to loopback.
 func (c Containers) Listen(port string) (net.Listener, error) {
 	if !c.gateway.IsValid() {
 		return nil, nil
@@ -73,9 +73,9 @@ func (c Containers) Listen(port string) (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort(c.gateway.String(), port))
 }
 
-// Only is [Only] that lets containers of this computer in, too, under their name for
-// it. The listener on a bridge can be reached from other computers, which may send
-// packets for it this way; they are refused by their address.
+// Only is [Only] that also admits containers of this computer, under their name for it.
+// Other computers, too, may send packets to the listener on a bridge; they are refused by
+// their address.
 func (c Containers) Only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

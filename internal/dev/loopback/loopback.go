@@ -1,7 +1,7 @@
-// Package loopback keeps a server on a developer's computer to that computer.
-// Listening on 127.0.0.1 is half of it. The other half is web pages: one that the
-// developer happens to visit can send requests to loopback, under a foreign name
-// that it made resolve to 127.0.0.1 (DNS rebinding), or across origins.
+// Package loopback makes a server on a developer's computer private to that computer.
+// Listening on 127.0.0.1 is half of it. The other half is web pages. Any page that the
+// developer visits can send requests to loopback: under a foreign name that resolves to
+// 127.0.0.1 (DNS rebinding), or across origins.
 package loopback
 
 import (
@@ -25,10 +25,9 @@ func Listen(addr string) (net.Listener, error) {
 	return net.Listen("tcp", addr)
 }
 
-// Only refuses requests that web pages of other sites make, with 403: those under
-// a foreign name, which the Host header shows, and those across origins, which
-// browsers show in Origin and Sec-Fetch-Site (Fetch Standard; Fetch Metadata
-// Request Headers). Programs send neither.
+// Only refuses requests from web pages of other sites, with 403. Those under a foreign name
+// have it in the Host header. Browsers mark requests across origins with Origin and
+// Sec-Fetch-Site (Fetch Standard; Fetch Metadata Request Headers). Programs send neither.
 func Only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !upstream.IsLoopback(r.Host) {
@@ -39,7 +38,7 @@ func Only(next http.Handler) http.Handler {
 	})
 }
 
-// serveOwn serves what is no request of another web page.
+// serveOwn serves requests that are not from another web page.
 func serveOwn(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !ownOrigin(r) {
 		refuse(w, "this server takes no requests from other web pages")

@@ -1,6 +1,6 @@
-// Package rule holds what vendors forbid, as the stand-ins for their platforms enforce
-// it. A stand-in refuses nothing without a [Rule], and there is no Rule without a
-// source: else the tests would compare our functions with our own opinion.
+// Package rule holds what vendors forbid, as the stand-ins for their platforms enforce it.
+// A stand-in refuses nothing without a [Rule], and there is no Rule without a source.
+// Otherwise the tests would compare our functions with our own opinion.
 //
 // What a vendor forbids and a stand-in lets pass is a [Gap] of the Book.
 //
@@ -29,16 +29,16 @@ type Rule struct {
 	refused atomic.Int64
 }
 
-// Gap is one thing that a vendor forbids and the stand-in lets pass. Book.LetsPass makes it.
+// Gap is one thing that a vendor forbids and the stand-in accepts. Book.LetsPass makes it.
 type Gap struct {
-	// Name says what passes.
+	// Name says what is accepted.
 	Name string
 	// Says is the vendor's sentence in our words.
 	Says string
-	// Source is as that of a [Rule], and so is IsUnconfirmed.
+	// Source and IsUnconfirmed are as in a [Rule].
 	Source        string
 	IsUnconfirmed bool
-	// Why is the reason, or what plays it instead, such as a fault.
+	// Why is the reason, or a substitute, such as a fault.
 	Why string
 }
 
@@ -48,19 +48,19 @@ type Book struct {
 	gaps  []Gap
 }
 
-// Unconfirmed stands in front of a source whose page could not be found: it has moved, or is
-// in no copy that can be searched. The sentence comes from an earlier reading, or from others
-// who quote it. The rules with such a source are named in a test.
+// Unconfirmed is the prefix of a source whose page could not be found: it has moved, or no
+// searchable copy has it. The sentence comes from an earlier reading, or from a quotation.
+// A test names the rules with such a source.
 const Unconfirmed = "not confirmed: "
 
-// address is a page of a vendor, or a file of one in a public repository or package.
+// address matches a page of a vendor, or a file of one in a public repository or package.
 var address = regexp.MustCompile(`^(docs\.aws\.amazon\.com|docs\.amazonaws\.cn|repost\.aws/knowledge-center|` +
 	`(www\.)?(cloud\.tencent|tencentcloud)\.com|docs\.cloudbase\.net|` +
 	`developers\.weixin\.qq\.com|github\.com|npm:[@a-z])[^ ]*$`)
 
-// Documented adds a rule that a vendor's document has. says is its sentence in our
-// words, source the address of the document, without https://, and behind [Unconfirmed]
-// if need be. It panics without them.
+// Documented adds a rule of a vendor's document. says is its sentence in our words. source
+// is the address of the document, without https://, after [Unconfirmed] if need be. It
+// panics without them.
 func (b *Book) Documented(name, says, source string) *Rule {
 	source, isUnconfirmed := checkSource(name, says, source)
 	return b.add(&Rule{Name: name, Says: says, Source: source, IsUnconfirmed: isUnconfirmed})
@@ -74,8 +74,8 @@ func checkSource(name, says, source string) (page string, isUnconfirmed bool) {
 	return page, isUnconfirmed
 }
 
-// LetsPass adds what a vendor forbids and the stand-in does not refuse, and why. It
-// panics without a sentence, an address or a reason.
+// LetsPass adds a thing that a vendor forbids and the stand-in accepts, and why. It panics
+// without a sentence, an address or a reason.
 func (b *Book) LetsPass(name, says, source, why string) {
 	source, isUnconfirmed := checkSource(name, says, source)
 	if len(strings.Fields(why)) < 3 {
@@ -111,11 +111,11 @@ func (b *Book) add(r *Rule) *Rule {
 // Rules returns the rules in the order of their declaration.
 func (b *Book) Rules() []*Rule { return b.rules }
 
-// Gaps returns what the stand-in lets pass, in the order of its declaration.
+// Gaps returns what the stand-in accepts, in the order of its declaration.
 func (b *Book) Gaps() []Gap { return b.gaps }
 
-// Refuse records that the stand-in refuses something by r. Every refusal of a stand-in
-// calls it. It panics if r is nil.
+// Refuse records a refusal by r. Every refusal of a stand-in calls it. It panics if r is
+// nil.
 func (r *Rule) Refuse() {
 	if r == nil {
 		panic("rule: a refusal without a rule")
@@ -123,5 +123,5 @@ func (r *Rule) Refuse() {
 	r.refused.Add(1)
 }
 
-// Refused returns how often the stand-in has refused something by r.
+// Refused returns the number of refusals by r.
 func (r *Rule) Refused() int { return int(r.refused.Load()) }

@@ -15,11 +15,10 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// maxBody is the most bytes of a request that are read; a real verification
-// takes about one thousand.
+// maxBody bounds a request, in bytes; a real verification has about one thousand.
 const maxBody = 1 << 20
 
-// WeChat's error codes, as far as the sandbox gives them by itself.
+// WeChat's error codes that the sandbox returns without a fault.
 const (
 	codeSystem           = -1
 	codeBadToken         = 40001
@@ -40,13 +39,13 @@ const (
 	codeNotListed        = 85107
 )
 
-// getStable is the advice that WeChat adds to what a better way of fetching
-// tokens would have avoided.
+// getStable is the advice that WeChat appends to errors that stable tokens would have
+// avoided.
 const getStable = ", could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"
 
-// texts are the words WeChat uses for its codes, up to the rid. A client must
-// not depend on them. They are those of recorded answers; where none is known,
-// those of the documentation's tables of codes, which are Chinese there, too.
+// texts are WeChat's texts for its codes, up to the rid. A client must not depend on them.
+// They come from recorded replies, or else from the documentation's tables of codes, which
+// are partly Chinese.
 var texts = map[int]string{
 	codeSystem:           "system error",
 	codeBadToken:         "invalid credential, access_token is invalid or not latest" + getStable,
@@ -82,12 +81,12 @@ var texts = map[int]string{
 	89507:                "该IP调用求请求已被公众号管理员拒绝，请1小时后再试，建议调用前与管理员沟通确认",
 }
 
-// classicTexts are the words of /cgi-bin/token where they differ.
+// classicTexts are the texts of /cgi-bin/token where they differ.
 var classicTexts = map[int]string{
 	codeDailyQuota: texts[codeDailyQuota] + getStable,
 }
 
-// apiError is an answer of WeChat with errcode ≠ 0.
+// apiError is a reply of WeChat with errcode ≠ 0.
 type apiError struct {
 	code int
 	text string // without the rid; "" means the usual text of code
@@ -114,12 +113,11 @@ type failure struct {
 	ErrMsg  string `json:"errmsg"`
 }
 
-// answerer answers an API request whose body has been read already. An error
-// that is not an *apiError means that the sandbox itself could not find out.
+// answerer answers an API request whose body has been read. An error that is not an
+// *apiError is a failure of the sandbox itself.
 type answerer func(r *http.Request, body []byte) (any, error)
 
-// answered puts the answer on the wire: HTTP status 200 whatever it says, which
-// is what WeChat does.
+// answered writes the answer with HTTP status 200, whatever it is, as WeChat does.
 func (s *Sandbox) answered(answer answerer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body) // in memory since observed
@@ -134,7 +132,7 @@ func (s *Sandbox) answered(answer answerer) http.Handler {
 	})
 }
 
-// failure words an error as WeChat does, with a rid.
+// failure returns an error as WeChat's reply, with a rid.
 func (s *Sandbox) failure(r *http.Request, err error) failure {
 	var refusal *apiError
 	if !errors.As(err, &refusal) {
@@ -164,10 +162,10 @@ func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
 	s.log.Info("sandbox answered", attrs...)
 
 	w.Header().Set("Content-Type", "application/json; encoding=utf-8")
-	_, _ = w.Write(jsonText(reply)) // a client that left needs no answer
+	_, _ = w.Write(jsonText(reply)) // a client that left needs no reply
 }
 
-// jsonText writes a reply of ours, all of which have a JSON form.
+// jsonText writes a reply of ours. Each has a JSON form.
 func jsonText(reply any) []byte {
 	text, err := json.Marshal(reply)
 	if err != nil {
@@ -176,14 +174,13 @@ func jsonText(reply any) []byte {
 	return text
 }
 
-// rid is the suffix of every failure: the Unix time in hex and two random
-// groups.
+// rid returns the suffix of every failure: the Unix time in hex and two random groups.
 func (s *Sandbox) rid() string {
 	return fmt.Sprintf(" rid: %08x-%08x-%08x", uint32(s.now().Unix()), rand.Uint32(), rand.Uint32())
 }
 
-// unknownURL is what WeChat answers for a path that it does not have (wechatpy
-// issues 179 and 289). The token is looked at before the path.
+// unknownURL returns WeChat's reply for an unknown path (wechatpy issues 179 and 289). It
+// checks the token before the path.
 func (s *Sandbox) unknownURL(r *http.Request, _ []byte) (any, error) {
 	if _, err := s.checkToken(r.URL.Query()); err != nil {
 		return nil, err
@@ -191,14 +188,13 @@ func (s *Sandbox) unknownURL(r *http.Request, _ []byte) (any, error) {
 	return nil, &apiError{code: codeBadURL}
 }
 
-// members are the members of a request body. The Content-Type is not looked at,
-// because clients send what they like: JSON typed as a form, or not typed at
-// all.
+// members are the members of a request body. The Content-Type is ignored, because clients
+// send JSON with any type, or none.
 type members map[string]jsontext.Value
 
-// parseMembers refuses, with 47001, everything that is not one strict JSON
-// object: duplicate names, invalid UTF-8 and lone surrogates included. How
-// WeChat treats those three is not documented; a client must not send them.
+// parseMembers refuses, with 47001, everything that is not one strict JSON object:
+// duplicate names, invalid UTF-8 and lone surrogates included. WeChat's treatment of those
+// three is not documented; a client must not send them.
 func parseMembers(body []byte) (members, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, &apiError{code: codeEmptyBody}
@@ -210,8 +206,8 @@ func parseMembers(body []byte) (members, error) {
 	return m, nil
 }
 
-// text returns a string member. An absent one and null read as "", as in
-// protobuf's JSON mapping, which the typed form of 47001 suggests WeChat uses.
+// text returns a string member. An absent one and null read as "", as in protobuf's JSON
+// mapping. The typed form of 47001 suggests that WeChat uses it.
 func (m members) text(name string) (string, error) {
 	value, ok := m[name]
 	if !ok || value.Kind() == 'n' {
@@ -253,8 +249,8 @@ func (m members) flag(name string) (bool, error) {
 
 var kindNames = map[jsontext.Kind]string{'"': "string", '0': "number", 't': "bool", 'f': "bool", '{': "object", '[': "array"}
 
-// wrongType is the typed form of 47001. WeChat also repeats the value; the
-// sandbox leaves it out, because it may be a secret in the wrong place.
+// wrongType returns the typed form of 47001. WeChat also repeats the value. The sandbox
+// leaves it out, because it may be a secret in the wrong place.
 func wrongType(name string, value jsontext.Value) error {
 	return &apiError{
 		code: codeMalformedRequest,

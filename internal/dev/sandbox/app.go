@@ -13,10 +13,9 @@ type Credentials struct {
 	AppID, AppSecret string
 }
 
-// App is one of the Mini Programs and Official Accounts that a Sandbox knows,
-// made by New. Each has tokens of its own and users of its own: an openid belongs
-// to one app, and verify_signature answers another one's with 40003. It is safe
-// for concurrent use.
+// App is one of the Mini Programs and Official Accounts of a Sandbox. New makes them. Each
+// has its own tokens and users: an openid belongs to one app, and verify_signature replies
+// 40003 for another app's. It is safe for concurrent use.
 type App struct {
 	sandbox    *Sandbox
 	id, secret string
@@ -43,8 +42,8 @@ func (s *Sandbox) newApps(o Options) error {
 	return nil
 }
 
-// App returns the app with that AppID, "" being the first one, that of
-// Options.AppID. The error is ErrArgument.
+// App returns the app with that AppID; for "" the first one, that of Options.AppID. The
+// error is ErrArgument.
 func (s *Sandbox) App(appID string) (*App, error) {
 	if appID == "" {
 		return s.app, nil
@@ -64,19 +63,19 @@ func (a *App) RevokeTokens() { a.tokens.revoke() }
 // RotateTokens is Sandbox.RotateTokens for this app alone.
 func (a *App) RotateTokens() { a.tokens.rotate() }
 
-// CloudbaseAccessToken returns a new token for the URL parameter
-// cloudbase_access_token, valid for 30 minutes, such as a platform puts into
-// the environment of a function (WeChat cloud documentation, page "cloudcall").
+// CloudbaseAccessToken returns a new token for the URL parameter cloudbase_access_token,
+// valid for 30 minutes. A platform puts such tokens into the environment of a function
+// (WeChat cloud documentation, page "cloudcall").
 func (a *App) CloudbaseAccessToken() string { return a.tokens.cloudbase() }
 
-// owns tells whether a phone's user is one of this app. Phones enrolled before
-// there were several apps belong to the first one.
+// owns reports whether a phone's user is one of this app. Phones enrolled before there were
+// several apps belong to the first one.
 func (a *App) owns(r record) bool {
 	return r.AppID == a.id || r.AppID == "" && a == a.sandbox.app
 }
 
-// appOfToken returns the app whose token it is, and whether it is in force, as
-// an errcode.
+// appOfToken returns the app that the token belongs to, and an errcode if the token is not
+// valid.
 func (s *Sandbox) appOfToken(text string) (*App, int) {
 	for _, app := range s.apps {
 		if code, known := app.tokens.check(text); known {
@@ -86,8 +85,8 @@ func (s *Sandbox) appOfToken(text string) (*App, int) {
 	return nil, codeBadToken
 }
 
-// appOf returns the AppID of the app that a request concerns, "" if none that is
-// known here.
+// appOf returns the AppID of the app that a request concerns; "" if it concerns no known
+// one.
 func (s *Sandbox) appOf(r *http.Request, body []byte) string {
 	if app, ok := r.Context().Value(appKey{}).(*App); ok {
 		return app.id
@@ -101,7 +100,7 @@ func (s *Sandbox) appOf(r *http.Request, body []byte) string {
 		app = s.apps[query.Get("appid")]
 	case stablePath:
 		if m, err := parseMembers(body); err == nil {
-			id, _ := m.text("appid") // what is no text names no app
+			id, _ := m.text("appid") // a value that is no text names no app
 			app = s.apps[id]
 		}
 	default:

@@ -14,13 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxControlBody is the most bytes a control request may have.
+// maxControlBody bounds a control request, in bytes.
 const maxControlBody = 64 << 10
 
-// local keeps web pages away from the control paths. A page that the developer
-// happens to visit can send requests to loopback: under a foreign name that it
-// made resolve to 127.0.0.1 (DNS rebinding), which the Host header shows, or
-// across origins, which the Origin header shows.
+// local keeps web pages away from the control paths. Any page that the developer visits can
+// send requests to loopback. Those under a foreign name that resolves to 127.0.0.1 (DNS
+// rebinding) have it in the Host header. Those across origins have an Origin header.
 func (s *Sandbox) local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !upstream.IsLoopback(r.Host) && !(s.containers && upstream.IsThisComputer(r.Host)) {
@@ -45,8 +44,8 @@ func (s *Sandbox) controlDevices(w http.ResponseWriter, _ *http.Request) {
 	respond(w, http.StatusOK, Devices())
 }
 
-// signRequest is what POST /sandbox/phone/sign takes. device may be left out
-// and is an Android then; appid, and it is the first app's user.
+// signRequest is the body of POST /sandbox/phone/sign. Without device it is an Android;
+// without appid, the user is the first app's.
 type signRequest struct {
 	AppID     string `json:"appid"`
 	OpenID    string `json:"openid"`
@@ -65,7 +64,7 @@ func (s *Sandbox) controlSign(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	// Before the phone is enrolled: a refused request leaves nothing behind.
+	// Checked before the phone is enrolled: a refused request leaves nothing behind.
 	if err := checkChallenge(req.Challenge); err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
@@ -98,7 +97,7 @@ func (s *Sandbox) controlListFaults(w http.ResponseWriter, _ *http.Request) {
 	respond(w, http.StatusOK, s.Faults())
 }
 
-// controlInject takes one Fault or an array of them, and all of them or none.
+// controlInject takes one Fault or an array of them, and injects all or none.
 func (s *Sandbox) controlInject(w http.ResponseWriter, r *http.Request) {
 	faults, err := readFaults(r.Body)
 	if err != nil {

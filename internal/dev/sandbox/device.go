@@ -12,13 +12,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Device is the make of a phone, by the name with which it can be asked for. It
-// decides what a resultJSON looks like and how long the salt of the signature
-// is. [Devices] lists all of them.
+// Device is the make of a phone, by its name in requests. It decides the form of a
+// resultJSON and the length of the signature's salt. [Devices] lists all of them.
 type Device string
 
-// The devices. What is particular to each, and where it was seen, stands in the
-// table that [Devices] returns.
+// The devices. The table that [Devices] returns has the features of each, and their
+// sources.
 const (
 	Android      Device = "android"
 	AndroidPlain Device = "android-plain"
@@ -35,25 +34,24 @@ const (
 type DeviceInfo struct {
 	Device Device `json:"device"`
 
-	// Signs says what is particular to the text that it signs, for a developer.
+	// Signs describes, for a developer, what is particular to the text that it signs.
 	Signs string `json:"signs"`
 
-	// Source is where a phone was seen to do that.
+	// Source is the record of a phone that does so.
 	Source string `json:"source"`
 
-	// Invented marks a device that nobody has recorded. It signs what a phone
-	// that we have not seen may sign, so that a server that demands more than
-	// WeChat does is found out.
+	// Invented marks a device that nobody has recorded. It signs what an unknown phone may
+	// sign, to expose a server that demands more than WeChat does.
 	Invented bool `json:"invented"`
 }
 
-// model is what the sandbox knows of a device.
+// model is the sandbox's description of a device.
 type model struct {
 	DeviceInfo
 
-	// result is the text that is signed, the way trusted environments write it:
-	// values put into a ready-made text. $raw is the challenge as a JSON string,
-	// quotes included; what the others stand for goes in unescaped.
+	// result is the template of the text that is signed: like trusted environments, it is
+	// filled in without escaping. $raw is the challenge as a JSON string, quotes included;
+	// the other values go in unescaped.
 	result string
 
 	salt     int // bytes of the PSS salt
@@ -61,8 +59,8 @@ type model struct {
 	slash    bool // "/" is written as \/
 }
 
-// identity is what tells one phone from another. A device without one of them
-// leaves it out of its result.
+// identity distinguishes one phone from another. A device without one of them leaves it out
+// of its result.
 type identity struct{ cpuID, uid, fid string }
 
 const (
@@ -71,9 +69,8 @@ const (
 	invented     = "nobody has recorded it"
 )
 
-// models is the table of devices; the first is the one that signs when none is
-// asked for. Names, versions and numbers are made up in the form of those
-// recorded.
+// models is the table of devices; the first is the default. Names, versions and numbers are
+// made up in the form of recorded ones.
 var models = []model{
 	{
 		DeviceInfo: DeviceInfo{
@@ -184,8 +181,8 @@ func mediaTekIdentity() identity {
 
 func appleIdentity() identity { return identity{strings.ToUpper(uuid()), randomHex(32), ""} }
 
-// Devices returns the table of devices, for documentation and help. The first
-// signs when none is asked for.
+// Devices returns the table of devices, for documentation and help. The first is the
+// default.
 func Devices() []DeviceInfo {
 	infos := make([]DeviceInfo, len(models))
 	for i, m := range models {
@@ -220,13 +217,13 @@ func (d Device) model() (model, error) {
 	return models[i], nil
 }
 
-// resultJSON writes the text that the phone signs.
+// resultJSON returns the text that the phone signs.
 func (m model) resultJSON(r record, challenge string, counter uint64) (string, error) {
 	raw, err := jsontext.AppendQuote(nil, challenge)
 	if err != nil {
 		return "", fmt.Errorf("sandbox: writing a resultJSON: %w", err)
 	}
-	// A Replacer looks at nothing twice: a challenge with "$uid" in it stays so.
+	// A Replacer scans nothing twice: a challenge with "$uid" in it stays unchanged.
 	text := strings.NewReplacer(
 		"$raw", string(raw),
 		"$fid", r.FID,
@@ -241,7 +238,7 @@ func (m model) resultJSON(r record, challenge string, counter uint64) (string, e
 	return text, nil
 }
 
-// appUID is Android's number of an installed app.
+// appUID returns a number as Android gives an installed app.
 func appUID() string { return decimal(10000 + randomUint32()%10000) }
 
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

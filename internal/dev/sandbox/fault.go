@@ -17,61 +17,63 @@ import (
 	"sotercall/internal/upstream"
 )
 
-// FaultKind names what goes wrong.
+// FaultKind is the kind of a fault.
 type FaultKind string
 
-// The faults. Unless it says otherwise, the request is not processed.
+// The faults. Unless its comment says otherwise, the request is not processed.
 const (
 	FaultErrCode   FaultKind = "errcode"   // WeChat's failure with ErrCode
-	FaultDelay     FaultKind = "delay"     // the right answer, DelayMS late
-	FaultReset     FaultKind = "reset"     // the connection is reset (RST) instead of an answer
-	FaultDrop      FaultKind = "drop"      // the connection is closed instead of an answer
-	FaultTruncated FaultKind = "truncated" // processed; the answer breaks off in the middle
+	FaultDelay     FaultKind = "delay"     // the right reply, DelayMS late
+	FaultReset     FaultKind = "reset"     // the connection is reset (RST) instead of a reply
+	FaultDrop      FaultKind = "drop"      // the connection is closed instead of a reply
+	FaultTruncated FaultKind = "truncated" // processed; the reply breaks off in the middle
 	FaultHTML      FaultKind = "html"      // 200 with a web page, as portals and proxies send
 	FaultStatus    FaultKind = "status"    // HTTP Status, without JSON
 	FaultEmpty     FaultKind = "empty"     // 200 without a body
-	FaultRedirect  FaultKind = "redirect"  // 302 to /cgi-bin/redirected; Requests tells whether a client went there
-	FaultBody      FaultKind = "body"      // 200 with Body in place of WeChat's JSON
-	FaultBare      FaultKind = "bare"      // processed; {"is_ok":true} or false without errcode and errmsg
-	FaultRevoke    FaultKind = "revoke"    // RevokeTokens, then processed
-	FaultRotate    FaultKind = "rotate"    // RotateTokens, then processed
+	// 302 to /cgi-bin/redirected; Requests shows whether a client went there
+	FaultRedirect FaultKind = "redirect"
+	FaultBody     FaultKind = "body" // 200 with Body in place of WeChat's JSON
+	// processed; {"is_ok":true} or false without errcode and errmsg
+	FaultBare   FaultKind = "bare"
+	FaultRevoke FaultKind = "revoke" // RevokeTokens, then processed
+	FaultRotate FaultKind = "rotate" // RotateTokens, then processed
 
-	// The gateway for Cloud Calls alone meets these two.
+	// The gateway for Cloud Calls alone has these two.
 
 	FaultPermission FaultKind = "permission" // config.json lists the API, and does not count yet
 	FaultGateway    FaultKind = "gateway"    // CloudBase's own refusal with Code
 )
 
-// Fault is something that goes wrong on request. The first one, in the order of
-// injection, whose path fits strikes a request; the others wait.
+// Fault is a failure on request. A request meets the first fault, in the order of
+// injection, whose path matches; the others wait.
 //
-// Of the faults of the Cloud Call gateway, /admin, an errcode, body or bare is
-// what WeChat answers behind it; the others strike the gateway's own answer. A
-// fault of /cgi-bin/soter/verify_signature strikes what the gateway asks there,
-// too: one that breaks the connection or changes the status makes it refuse with
-// -604103, a delay of more than three seconds with -604102, at once.
+// Most faults of the Cloud Call gateway, /admin, affect the gateway's own reply. Those of
+// kind errcode, body or bare are WeChat's reply behind it. A fault of
+// /cgi-bin/soter/verify_signature also affects the gateway's request there. If it breaks
+// the connection or changes the status, the gateway refuses with -604103. If it delays by
+// more than three seconds, the gateway refuses with -604102, at once.
 //
-// A permission or a gateway strikes /admin only. After an upload of config.json, the
-// permissions that it lists take about ten minutes.
+// Those of kind permission or gateway affect /admin only. After an upload of config.json,
+// the permissions in it take about ten minutes.
 type Fault struct {
-	// Path is the API path it strikes, "" for each of them.
+	// Path is the API path that it affects, "" for all.
 	Path string `json:"path,omitzero"`
 
-	// AppID is the app whose requests it strikes, "" for each of them: those with
-	// its credentials or its tokens.
+	// AppID is the app whose requests it affects, "" for all: those with its credentials or
+	// its tokens.
 	AppID string `json:"appid,omitzero"`
 
 	Kind FaultKind `json:"kind"`
 
-	// Times is how many requests it strikes; 0 is every one until ClearFaults.
+	// Times is how many requests it affects; 0 is every one until ClearFaults.
 	Times int `json:"times,omitzero"`
 
-	// DelayMS is how many milliseconds it waits before it strikes, whatever its
-	// kind, ten minutes at most. A client that leaves ends the wait.
+	// DelayMS is a delay before it acts, of any kind, in milliseconds, at most ten minutes.
+	// It ends if the client leaves.
 	DelayMS int `json:"delay_ms,omitzero"`
 
-	// ErrCode is for FaultErrCode. ErrMsg is sent as it is, so that a text with
-	// a hint or without a rid can be had; "" means WeChat's text and a rid.
+	// ErrCode is for FaultErrCode. ErrMsg is sent unchanged, so that a text can have a hint
+	// or no rid; "" means WeChat's text and a rid.
 	ErrCode int    `json:"errcode,omitzero"`
 	ErrMsg  string `json:"errmsg,omitzero"`
 
@@ -138,26 +140,26 @@ func (s *Sandbox) Inject(f Fault) error {
 	return nil
 }
 
-// Faults returns what can still strike, with the Times that are left.
+// Faults returns the faults that are left, with the Times that are left.
 func (s *Sandbox) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.faults)
 }
 
-// ClearFaults removes all faults. Tokens that a fault revoked stay so.
+// ClearFaults removes all faults. Tokens that a fault revoked stay revoked.
 func (s *Sandbox) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// takeFault finds the fault for one request, and uses it up by one.
+// takeFault returns the fault for one request, and counts it.
 func (s *Sandbox) takeFault(path, appID string) (Fault, bool) {
 	return s.takeFirstFault(func(f Fault) bool { return f.isOf(path) && f.concerns(appID) })
 }
 
-// isOf tells whether f strikes requests of that path.
+// isOf reports whether f affects requests of that path.
 func (f Fault) isOf(path string) bool {
 	if f.isGateways() {
 		return path == cloudcall.Path
@@ -165,7 +167,7 @@ func (f Fault) isOf(path string) bool {
 	return f.Path == "" || f.Path == path
 }
 
-// concerns tells whether f strikes requests of that app.
+// concerns reports whether f affects requests of that app.
 func (f Fault) concerns(appID string) bool { return f.AppID == "" || f.AppID == appID }
 
 func (s *Sandbox) takeFirstFault(fits func(f Fault) bool) (Fault, bool) {
@@ -248,13 +250,12 @@ func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWr
 	}
 }
 
-// wait answers false when the client left first.
+// wait returns false if the client leaves first.
 func wait(r *http.Request, d time.Duration) bool {
 	return d == 0 || upstream.Sleep(r.Context(), d) == nil
 }
 
-// reset closes the connection with an RST, where there is a TCP connection to
-// get hold of, and otherwise just breaks it.
+// reset closes a TCP connection with an RST, and any other without a reply.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -262,7 +263,7 @@ func reset(w http.ResponseWriter) {
 	}
 	tcp := conn
 	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		tcp = tls.NetConn() // closing the TLS layer would say goodbye first
+		tcp = tls.NetConn() // closing the TLS layer would send a close notification first
 	}
 	if lingering, ok := tcp.(interface{ SetLinger(sec int) error }); ok {
 		_ = lingering.SetLinger(0)
@@ -270,7 +271,7 @@ func reset(w http.ResponseWriter) {
 	_ = tcp.Close()
 }
 
-// captured is an answer that has not been sent yet.
+// captured is a reply that has not been sent yet.
 type captured struct {
 	header http.Header
 	status int
@@ -298,8 +299,7 @@ func (c *captured) send(w http.ResponseWriter) {
 	_, _ = w.Write(c.body)
 }
 
-// truncate announces the whole answer, sends half of it, and breaks the
-// connection.
+// truncate announces the whole reply, sends half of it, and breaks the connection.
 func truncate(w http.ResponseWriter, c *captured) {
 	c.header.Set("Content-Length", strconv.Itoa(len(c.body)))
 	c.body = c.body[:len(c.body)/2]

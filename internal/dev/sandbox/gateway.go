@@ -17,7 +17,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Codes with which the platform refuses a call in place of WeChat's answer.
+// Codes of the platform's refusals, in place of WeChat's reply.
 const (
 	refusalNoSuchAPI    = -604100
 	refusalNoPermission = -604101
@@ -25,21 +25,20 @@ const (
 	refusalSystem       = -604103
 )
 
-// upstreamPath is what the gateway asks WeChat; faults of this path strike
-// behind the gateway, too.
+// upstreamPath is the path of the gateway's request to WeChat. Its faults affect that
+// request as well.
 const upstreamPath = "/cgi-bin/soter/verify_signature"
 
-// gatewayPatienceMS is how a fault asks for the platform's "too late": with a delay of
-// more than that. It is no limit of the platform, which documents nowhere how long it
-// waits for WeChat: nothing but a fault is ever late here.
+// gatewayPatienceMS is the limit that a fault's delay must exceed for the platform's
+// refusal "too late". It is no limit of the platform, which documents none: only a fault is
+// ever late here.
 const gatewayPatienceMS = 3000
 
-// gateway is CloudBase's gateway for Cloud Calls: wx-server-sdk comes here when
-// TCB_CONTEXT_CNFG={"URL":"http://127.0.0.1:…/admin"} is in its environment,
-// and so does package cloudcall.
+// gateway is CloudBase's gateway for Cloud Calls. wx-server-sdk and package cloudcall use
+// it if TCB_CONTEXT_CNFG={"URL":"http://127.0.0.1:…/admin"} is in their environment.
 type gateway struct {
 	ticket      string
-	credentials cloudcall.Credentials // the zero ones let everybody in
+	credentials cloudcall.Credentials // zero admits any
 	permitted   bool
 }
 
@@ -67,9 +66,9 @@ func newGateway(o Options) (gateway, error) {
 	return g, nil
 }
 
-// serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or
-// FaultBare that was injected for the gateway's path is WeChat's answer behind
-// it, and a FaultPermission the gateway's own; the zero Fault is none.
+// serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or FaultBare
+// for the gateway's path is WeChat's reply behind it, and a FaultPermission the gateway's
+// own. The zero Fault is none.
 func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	if r.Method != http.MethodPost {
 		gatewayMethod.Refuse()
@@ -98,24 +97,23 @@ func (s *Sandbox) refuseCall(w http.ResponseWriter, r *http.Request, refusal *cl
 
 func requestID() string { return fmt.Sprintf("sandbox-%016x", rand.Uint64()) }
 
-// action is what a form asks for: how its requestData is read, and how the
-// answer is worded.
+// action is the action of a form: how to read its requestData, and how to write the reply.
 type action struct {
-	readQuestion func(requestData []byte) (members, *cloudcall.GatewayError)
-	answer       func(w http.ResponseWriter, response cloudcall.Response)
+	readParameters func(requestData []byte) (members, *cloudcall.GatewayError)
+	answer         func(w http.ResponseWriter, response cloudcall.Response)
 }
 
-// actions are those that bring soter.verifySignature.
+// actions are those that call soter.verifySignature.
 var actions = map[string]action{
-	cloudcall.Action: {readQuestion: readPairs, answer: answerProtobuf},
-	legacyAction:     {readQuestion: readJSON, answer: answerJSON},
+	cloudcall.Action: {readParameters: readPairs, answer: answerProtobuf},
+	legacyAction:     {readParameters: readJSON, answer: answerJSON},
 }
 
 // cloudCall reads and judges a call. It must carry the ticket of an invocation
 // ([cloudcall.Ticket]), which is Options.CloudTicket, or the app's own
-// cloudbase_access_token, which the SDKs send in its place. The order of the checks is
-// not documented. To a ticket that is not valid the platform has been seen to answer
-// INVALID_PARAM "Invalid wxCloudApiToken", too: play that with a fault.
+// cloudbase_access_token, which the SDKs send in its place. The order of the checks is not
+// documented. In practice the platform also replies INVALID_PARAM "Invalid wxCloudApiToken"
+// to an invalid ticket: use a fault for that.
 func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Response, *cloudcall.GatewayError) {
 	refuse := func(r *rule.Rule, code, message string) (action, cloudcall.Response, *cloudcall.GatewayError) {
 		r.Refuse()
@@ -151,19 +149,19 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 		gatewayFresh.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
-	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
+	parameters, refusal := asked.readParameters(form.Get(cloudcall.FieldRequestData))
 	if refusal == nil {
-		refusal = question.complete()
+		refusal = parameters.complete()
 	}
 	if refusal != nil {
 		return action{}, cloudcall.Response{}, refusal
 	}
-	return asked, s.askWeChat(r, question, fault), nil
+	return asked, s.askWeChat(r, parameters, fault), nil
 }
 
-// readForm reads the fields of a call. Multipart and JSON are the same to the
-// gateway: what is signed is the fields and not how they are written (signer.js
-// of @cloudbase/signature-nodejs).
+// readForm reads the fields of a call. Multipart and JSON are the same to the gateway: the
+// signature covers the fields and not their encoding (signer.js of
+// @cloudbase/signature-nodejs).
 func readForm(contentType string, body []byte) (cloudcall.Form, error) {
 	if kind, _, _ := mime.ParseMediaType(contentType); kind == "application/json" {
 		return readJSONForm(body)
@@ -176,9 +174,9 @@ func invalidParam(message string) *cloudcall.GatewayError {
 	return &cloudcall.GatewayError{Code: "INVALID_PARAM", Message: message}
 }
 
-// checkSignature refuses as CloudBase does. The words are those that it is seen to use
-// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK makes
-// -501001 of that code, as of all that it does not know.
+// checkSignature refuses as CloudBase does, with texts that were seen there
+// ("SIGN_PARAM_INVALID: secret id error", "… signature is expired"). The SDK turns that
+// code into -501001, as all unknown ones.
 func (s *Sandbox) checkSignature(r *http.Request, form cloudcall.Form) error {
 	if s.gateway.credentials.SecretID.IsZero() {
 		return nil
@@ -217,7 +215,7 @@ func answerProtobuf(w http.ResponseWriter, response cloudcall.Response) {
 	_, _ = w.Write(response.Marshal())
 }
 
-// complete misses parameters in the words of our own function, so that a
+// complete refuses missing parameters with the text of our own function, so that a
 // developer learns the same from both.
 func (m members) complete() *cloudcall.GatewayError {
 	for _, parameter := range []struct{ key, name string }{
@@ -232,11 +230,11 @@ func (m members) complete() *cloudcall.GatewayError {
 	return nil
 }
 
-// askWeChat is the call behind the gateway. The platform's credentials are
-// always good there, and whatever WeChat says is passed on as it is; only no
-// reply, an HTTP status other than 200 and a reply that comes too late become
-// refusals. Nobody sleeps for the last: that WeChat will be late is known.
-func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) cloudcall.Response {
+// askWeChat makes the call behind the gateway. The platform's credentials are always valid
+// there, and WeChat's reply is passed on unchanged. Refusals are three: no reply, an HTTP
+// status other than 200, and a reply that is too late. Nothing sleeps for the last: it is
+// known in advance.
+func (s *Sandbox) askWeChat(r *http.Request, parameters members, fault Fault) cloudcall.Response {
 	if fault.Kind == "" {
 		fault, _ = s.takeFirstFault(func(f Fault) bool { return f.Path == upstreamPath && f.concerns(s.app.id) })
 	}
@@ -245,7 +243,7 @@ func (s *Sandbox) askWeChat(r *http.Request, question members, fault Fault) clou
 		return cloudcall.Response{ErrorCode: refusalTimeout}
 	}
 	reply := captureStruck(func(w http.ResponseWriter) {
-		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(question) })
+		upstream := s.answered(func(*http.Request, []byte) (any, error) { return s.app.judge(parameters) })
 		if fault.Kind == "" {
 			upstream.ServeHTTP(w, r)
 			return
@@ -274,11 +272,11 @@ func captureStruck(answer func(w http.ResponseWriter)) (reply *captured) {
 	return reply
 }
 
-// isWeChats tells the faults that are an answer of WeChat: injected for the
-// gateway, they happen behind it.
+// isWeChats reports whether a fault is a reply of WeChat. Injected for the gateway, it acts
+// behind it.
 func (f Fault) isWeChats() bool {
 	return f.Kind == FaultErrCode || f.Kind == FaultBody || f.Kind == FaultBare
 }
 
-// isGateways tells the faults that nothing but the gateway meets.
+// isGateways reports whether only the gateway has a fault of this kind.
 func (f Fault) isGateways() bool { return f.Kind == FaultPermission || f.Kind == FaultGateway }

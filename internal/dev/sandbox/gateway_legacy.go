@@ -18,15 +18,14 @@ import (
 	"sotercall/internal/cloudcall"
 )
 
-// legacyAction is what cloud.callOpenAPI of wx-server-sdk sends, and
-// callWxOpenApi of @cloudbase/node-sdk and tcb-admin-node: the fields as one JSON
-// object, the parameters as JSON text in one of them, and JSON back. (Read in
-// @cloudbase/node-sdk 2.1.1 and 3.18.3, lib/wx, and tcb-admin-node 1.23.0,
-// src/wx.)
+// legacyAction is the action of cloud.callOpenAPI in wx-server-sdk, and of callWxOpenApi in
+// @cloudbase/node-sdk and tcb-admin-node. The fields are one JSON object, with the
+// parameters as JSON text in one of them, and the reply is JSON. Sources:
+// @cloudbase/node-sdk 2.1.1 and 3.18.3, lib/wx, and tcb-admin-node 1.23.0, src/wx.
 const legacyAction = "wx.api"
 
-// readJSONForm reads the fields of a JSON object. What is no text stands for the
-// JSON that it is, as where it is signed.
+// readJSONForm reads the fields of a JSON object. A value that is not text is its JSON, as
+// in the signature.
 func readJSONForm(body []byte) (cloudcall.Form, error) {
 	var fields members
 	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
@@ -52,9 +51,9 @@ func readJSONForm(body []byte) (cloudcall.Form, error) {
 	return form, nil
 }
 
-// readJSON reads the parameters of the action wx.api. Nobody documents how they
-// are spelt there, and the SDKs send them as their caller wrote them: both
-// spellings are taken, one of them for each.
+// readJSON reads the parameters of the action wx.api. Their spelling is not documented, and
+// the SDKs send what their caller wrote: both spellings are accepted, one for each
+// parameter.
 func readJSON(requestData []byte) (members, *cloudcall.GatewayError) {
 	written := members{}
 	if len(requestData) > 0 {
@@ -76,7 +75,7 @@ func readJSON(requestData []byte) (members, *cloudcall.GatewayError) {
 	return m, nil
 }
 
-// legacyReply is the answer to the action wx.api.
+// legacyReply is the reply to the action wx.api.
 type legacyReply struct {
 	RequestID string     `json:"requestId"`
 	Data      legacyData `json:"data"`
@@ -86,9 +85,8 @@ type legacyData struct {
 	ResponseData string `json:"responseData"` // WeChat's JSON text
 }
 
-// answerJSON hands WeChat's answer on as text. How a refusal of the platform
-// looks here is documented nowhere; it comes as an errcode in WeChat's place, so
-// that a caller who looks at errcode sees it.
+// answerJSON returns WeChat's reply as text. The platform's refusals are not documented
+// here. They are an errcode in WeChat's place, so that a caller that reads errcode notices.
 func answerJSON(w http.ResponseWriter, response cloudcall.Response) {
 	data := string(response.Data)
 	if response.ErrorCode != 0 {
@@ -99,14 +97,13 @@ func answerJSON(w http.ResponseWriter, response cloudcall.Response) {
 	_, _ = w.Write(jsonText(legacyReply{RequestID: requestID(), Data: legacyData{ResponseData: data}}))
 }
 
-// fieldAuthorization is where clients before TC3 put their signature: tcb-admin-node
+// fieldAuthorization is the field for the signature of clients before TC3: tcb-admin-node
 // as it comes with wx-server-sdk 0.4.3 and 1.8.3 (src/utils/auth.js).
 const fieldAuthorization = "authorization"
 
-// verifySHA1 checks such a signature: HMAC-SHA1 over the method, the path, the
-// fields and the headers that it names. It must name the action and the API. The
-// requestData of wx.openApi, sessionToken and sdk_version are never covered: that
-// is how these clients sign.
+// verifySHA1 checks such a signature: HMAC-SHA1 over the method, the path, the fields and
+// the headers that it names. It must name the action and the API. These clients never cover
+// the requestData of wx.openApi, sessionToken and sdk_version.
 func (g gateway) verifySHA1(r *http.Request, form cloudcall.Form, now time.Time) error {
 	said, err := url.ParseQuery(strings.ReplaceAll(string(form.Get(fieldAuthorization)), ";", "%3B"))
 	if err != nil || said.Get("q-sign-algorithm") != "sha1" {
@@ -146,7 +143,7 @@ func (g gateway) sha1Signature(signTime, keyTime, fields, headers string) []byte
 	return hmacSHA1([]byte(key), "sha1\n"+signTime+"\n"+hex.EncodeToString(text[:])+"\n")
 }
 
-// signedFields are the fields that a list in lower case names, in its order.
+// signedFields returns the fields that a list in lower case names, in its order.
 func signedFields(form cloudcall.Form, list string) (string, bool) {
 	values := map[string]string{}
 	for _, field := range form {
@@ -165,7 +162,7 @@ func signedFields(form cloudcall.Form, list string) (string, bool) {
 	return strings.Join(signed, "&"), covered
 }
 
-// escape is encodeURIComponent, and escapes !'()* as well.
+// escape is encodeURIComponent, but also escapes !'()*.
 func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 func hmacSHA1(key []byte, text string) []byte {

@@ -17,13 +17,12 @@ import (
 	"time"
 )
 
-// What WeChat Cloud Hosting (微信云托管) gives a container: users whom WeChat has
-// verified, and WeChat's API without a token. The sources are WeChat's pages on
-// Cloud Hosting under developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src:
-// development/call and its faq, development/weixin, guide/weixin/open (开放接口服务) and
-// guide/weixin/faq.
+// What WeChat Cloud Hosting (微信云托管) gives a container: users that WeChat has authenticated,
+// and WeChat's API without a token. The sources are WeChat's pages on Cloud Hosting under
+// developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src: development/call and its faq,
+// development/weixin, guide/weixin/open (开放接口服务) and guide/weixin/faq.
 
-// openAPISeqID is the header of an answer that came through the open API service.
+// openAPISeqID is the header of a reply that came through the open API service.
 const openAPISeqID = "X-Openapi-Seqid"
 
 // Limits of callContainer.
@@ -55,22 +54,20 @@ type OpenAPI struct {
 	started           atomic.Bool
 }
 
-// OpenAPIService returns the open API service of one version of a container:
-// WeChat's API for requests without an access_token, as the app's own. permitted
-// is the list of the token permissions (微信令牌), paths such as
-// "/cgi-bin/soter/verify_signature", or "/*" for all; none means that the switch
-// was off when the version was built.
+// OpenAPIService returns the open API service of one version of a container: WeChat's API
+// for requests without an access_token, as the app's own. permitted is the list of the
+// token permissions (微信令牌), paths such as "/cgi-bin/soter/verify_signature", or "/*" for
+// all. An empty list means that the switch was off when the version was built.
 //
-// What went through the service has the header x-openapi-seqid in its response. A
-// request that carries a token, and every request while the switch is off, is passed
-// on as it is and answered as anywhere else: without a token by 41001. A path that is
-// not on the list is answered by 85107. For some paths the service answers HTTP 502
-// instead, but which ones is not documented: a fault of kind [FaultStatus] plays it,
-// as faults play 85112, 85113 and error_type (WeChat, wxcloudrun/src/guide/weixin/faq).
+// Replies through the service have the header x-openapi-seqid. A request that carries a
+// token is forwarded unchanged. So is every request while the switch is off: without a
+// token WeChat replies 41001. A path that is not on the list gets 85107. For some paths the
+// service replies HTTP 502 instead; they are not documented. A fault of kind [FaultStatus]
+// does that, and faults do 85112, 85113 and error_type (WeChat,
+// wxcloudrun/src/guide/weixin/faq).
 //
-// The service works once the container has started, which [OpenAPI.ContainerStarted]
-// says. Before, it is as if the switch were off: "access_token missing", as the same
-// page says.
+// The service works once the container has started; see [OpenAPI.ContainerStarted]. Before,
+// the reply is as with the switch off: "access_token missing", as the same page says.
 //
 // Each request counts and meets faults as those of the Sandbox do.
 func (a *App) OpenAPIService(permitted ...string) *OpenAPI {
@@ -85,8 +82,7 @@ func (a *App) OpenAPIService(permitted ...string) *OpenAPI {
 	return &OpenAPI{app: a, permitted: permitted, refused: refused, answered: answered}
 }
 
-// ContainerStarted says that the container takes requests: from now on the service
-// works.
+// ContainerStarted says that the container accepts requests: from now on the service works.
 func (o *OpenAPI) ContainerStarted() { o.started.Store(true) }
 
 // ServeHTTP implements http.Handler.
@@ -117,16 +113,16 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.answered.ServeHTTP(w, r)
 }
 
-// noTokenKey is under which a request carries the *rule.Rule by which it gets no token.
+// noTokenKey is the context key of the *rule.Rule that denies a request a token.
 type noTokenKey struct{}
 
-// appKey is under which a request carries the *App that it comes from.
+// appKey is the context key of a request's *App.
 type appKey struct{}
 
-// CallContainer returns the door through which wx.cloud.callContainer comes: it
-// passes requests on to the container at base, with the headers of the user with
-// that openid, and without any header of that kind that the client sent. It
-// stands for the user's phone and for WeChat between it and the container.
+// CallContainer returns the endpoint of wx.cloud.callContainer. It forwards requests to the
+// container at base. It adds the headers of the user with that openid, and removes such
+// headers of the client. It stands for the user's phone and for WeChat between it and the
+// container.
 //
 // base is an http URL, path included. The error is ErrArgument.
 func (a *App) CallContainer(base, openid string) (http.Handler, error) {
@@ -145,7 +141,7 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 		r.SetXForwarded()
 		for name := range r.Out.Header {
 			if isWeChatHeader(name) {
-				delete(r.Out.Header, name) // not Del, which spells the name its own way
+				delete(r.Out.Header, name) // not Del, which would change the spelling
 			}
 		}
 		r.Out.Header.Set("X-WX-OPENID", openid)
@@ -166,7 +162,7 @@ func (a *App) CallContainer(base, openid string) (http.Handler, error) {
 	}), maxContainerBody), nil
 }
 
-// limitResponse reads the response, which must not be larger than the platform takes.
+// limitResponse reads the response, up to the platform's limit.
 func limitResponse(r *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxContainerResponse+1))
 	if err != nil {
@@ -180,8 +176,8 @@ func limitResponse(r *http.Response) error {
 	return nil
 }
 
-// containerFailed answers when the container did not. The words of Cloud Hosting
-// for that are not known.
+// containerFailed replies if the container did not. Cloud Hosting's text for that is not
+// known.
 func (a *App) containerFailed(w http.ResponseWriter, r *http.Request, err error) {
 	a.sandbox.log.Error("sandbox cannot reach the container", slog.String("path", r.URL.Path), slog.Any("error", err))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -202,7 +198,7 @@ func (a *App) containerFailed(w http.ResponseWriter, r *http.Request, err error)
 	http.Error(w, "the container does not answer", http.StatusBadGateway)
 }
 
-// isWeChatHeader recognizes X-WX-… however a server behind may spell it.
+// isWeChatHeader recognises X-WX-… in any spelling that a server may accept.
 func isWeChatHeader(name string) bool {
 	return strings.HasPrefix(strings.ReplaceAll(strings.ToUpper(name), "_", "-"), "X-WX-")
 }

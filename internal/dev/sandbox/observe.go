@@ -12,27 +12,26 @@ type Request struct {
 	Method, Path string
 	RawQuery     string // holds the access_token
 	Header       http.Header
-	Body         []byte // exactly the bytes that were sent
+	Body         []byte // the exact bytes
 }
 
-// Requests returns how many requests arrived at an API path, answered or not;
-// "" counts all of them. Control paths are not counted.
+// Requests returns how many requests arrived at an API path, answered or not; "" counts all
+// of them. Control paths are not counted.
 func (s *Sandbox) Requests(path string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count(func(of counted) bool { return path == "" || of.path == path })
 }
 
-// Requests is Sandbox.Requests for this app alone: what carries its credentials
-// or one of its tokens, or came through its open API service. Cloud Calls are the
-// first app's.
+// Requests is Sandbox.Requests for this app alone: requests with its credentials or one of
+// its tokens, or through its open API service. Cloud Calls are the first app's.
 func (a *App) Requests(path string) int {
 	a.sandbox.mu.Lock()
 	defer a.sandbox.mu.Unlock()
 	return a.sandbox.count(func(of counted) bool { return of.appID == a.id && (path == "" || of.path == path) })
 }
 
-// counted is what requests are counted by; appID is "" if they concern no app.
+// counted is the key of the counts of requests; appID is "" if they concern no app.
 type counted struct{ appID, path string }
 
 // count must be called with mu held.
@@ -55,9 +54,9 @@ func (s *Sandbox) LastRequest(path string) (Request, bool) {
 	return r, ok
 }
 
-// observed reads the request whole, counts it, and lets at most one fault
-// strike. Reading first matters twice: only then does net/http notice a client
-// that leaves, and a connection closed over unread bytes is reset, not closed.
+// observed reads the request whole, counts it, and applies at most one fault. It must read
+// first for two reasons. Only then does net/http notice that a client leaves. And a
+// connection that is closed with unread bytes is reset, not closed.
 func (s *Sandbox) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

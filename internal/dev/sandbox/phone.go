@@ -15,8 +15,7 @@ import (
 	"sotercall/internal/soter"
 )
 
-// ErrArgument says that a caller of this package gave it something it cannot
-// work with; the message names it.
+// ErrArgument says that an argument cannot be used; the message names it.
 var ErrArgument = errors.New("sandbox: bad argument")
 
 const (
@@ -24,9 +23,9 @@ const (
 	maxOpenID    = 128 // bytes; WeChat's own have 28
 )
 
-// Phone is a software phone with one enrolled user. It does what the trusted
-// environment of a device does: it keeps the AuthKey, counts, and signs. It is
-// safe for concurrent use, and any number of Phones may stand for the same one.
+// Phone is a software phone with one enrolled user. Like the trusted environment of a
+// device, it keeps the AuthKey, counts, and signs. It is safe for concurrent use, and any
+// number of Phones may stand for the same one.
 type Phone struct {
 	phones phones
 	record record
@@ -34,9 +33,8 @@ type Phone struct {
 	key    *rsa.PrivateKey
 }
 
-// Signed is what a Mini Program sends to its server after
-// wx.startSoterAuthentication succeeded: resultJSON and resultJSONSignature,
-// under the names that the function expects.
+// Signed is what a Mini Program sends to its server after wx.startSoterAuthentication
+// succeeded: resultJSON and resultJSONSignature, under the names that the function expects.
 type Signed struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"jsonString"`
@@ -48,14 +46,13 @@ func (s *Sandbox) Phone(openid string, device Device) (*Phone, error) {
 	return s.app.Phone(openid, device)
 }
 
-// Phone returns the phone of that make which the user of the app owns. The first
-// call enrols it: an AuthKey, a cpu_id, a uid and a fid are made up and stay; with
-// Options.Dir they outlive the process. verify_signature knows it from then on,
-// also in other processes on the same Dir.
+// Phone returns the user's phone of that make. The first call enrols it: it makes an
+// AuthKey, a cpu_id, a uid and a fid, which stay; with Options.Dir they outlive the
+// process. verify_signature knows it from then on, also in other processes with the same
+// Dir.
 //
-// A user may own one phone of each make. openid is any text of 1 to 128 bytes
-// in UTF-8 that is no user of another app. The errors: ErrArgument, or the folder
-// could not be used.
+// A user may own one phone of each make. openid is any text of 1 to 128 bytes in UTF-8 that
+// is no user of another app. The errors: ErrArgument, or the folder could not be used.
 func (a *App) Phone(openid string, device Device) (*Phone, error) {
 	if err := checkOpenID(openid); err != nil {
 		return nil, err
@@ -89,7 +86,7 @@ func (a *App) enrolled(openid string, device Device) (record, error) {
 			return r, nil
 		}
 	}
-	// The key is made before enrol takes the lock: it takes a tenth of a second.
+	// Making the key takes a tenth of a second, so it is made before enrol takes the lock.
 	key, err := s.newKey()
 	if err != nil {
 		return record{}, fmt.Errorf("sandbox: making an AuthKey: %w", err)
@@ -155,15 +152,14 @@ func (p *Phone) CPUID() string { return p.record.CPUID }
 // none.
 func (p *Phone) UID() string { return p.record.UID }
 
-// AuthKey returns the public AuthKey in PEM, for a verifier that holds its keys
-// itself. WeChat never shows it to anybody.
+// AuthKey returns the public AuthKey in PEM, for a verifier that holds its keys itself.
+// WeChat never publishes it.
 func (p *Phone) AuthKey() string { return p.record.AuthKey }
 
-// Sign is the fingerprint on the sensor: it signs a resultJSON with the
-// challenge, as wx.startSoterAuthentication does, and counts up. The challenge
-// has 1 to 512 characters (Unicode code points; the page does not say which
-// kind) in UTF-8, and any of them are carried, although some real Android
-// devices fail on a quotation mark.
+// Sign stands for the fingerprint on the sensor. It signs a resultJSON with the challenge,
+// as wx.startSoterAuthentication does, and increments the counter. The challenge has 1 to
+// 512 characters in UTF-8 (Unicode code points; the page does not define them). Any
+// character is accepted, although some real Android devices fail on a quotation mark.
 //
 // JSONString may hold what strict JSON parsers refuse, see [Devices].
 func (p *Phone) Sign(challenge string) (Signed, error) {
@@ -175,10 +171,9 @@ func (p *Phone) Sign(challenge string) (Signed, error) {
 	})
 }
 
-// SignPKCS1v15 is Sign with the genuine key and the wrong padding, PKCS #1 v1.5
-// in place of PSS. No device does this. It shows that a verifier keeps to one
-// scheme instead of trying whatever fits: WeChat, the sandbox and package soter
-// all have to refuse it.
+// SignPKCS1v15 is Sign with the genuine key and the wrong padding, PKCS #1 v1.5 in place of
+// PSS. No device does this. It shows that a verifier accepts one scheme only: WeChat, the
+// sandbox and package soter all must refuse it.
 func (p *Phone) SignPKCS1v15(challenge string) (Signed, error) {
 	return p.sign(challenge, func(digest []byte) ([]byte, error) {
 		return rsa.SignPKCS1v15(nil, p.key, crypto.SHA256, digest)

@@ -18,10 +18,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// record is a phone at rest. Everything but Counter stays as it was enrolled.
+// record is a stored phone. Everything but Counter stays as it was enrolled.
 type record struct {
 	OpenID     string `json:"openid"`
-	AppID      string `json:"appid,omitzero"` // whose user; "" is the first app's
+	AppID      string `json:"appid,omitzero"` // the user's app; "" is the first one
 	Device     Device `json:"device"`
 	CPUID      string `json:"cpu_id,omitzero"`
 	UID        string `json:"uid,omitzero"`
@@ -31,18 +31,17 @@ type record struct {
 	Counter    uint64 `json:"counter"`     // of the newest signature
 }
 
-// phones is where the phones are kept. Implementations are safe for concurrent
-// use.
+// phones stores the phones. Implementations are safe for concurrent use.
 type phones interface {
-	// of returns the phones of a user, none if nobody knows the user.
+	// of returns the phones of a user, none for an unknown one.
 	of(openid string) ([]record, error)
 
-	// enrol keeps r, unless the user has a phone of that make already, and
-	// returns the one that is kept.
+	// enrol stores r, unless the user has a phone of that make already, and returns the
+	// stored one.
 	enrol(r record) (record, error)
 
-	// count adds one to the counter and returns it; no two calls for the same
-	// phone return the same.
+	// count increments the counter and returns it; no two calls for the same phone return
+	// the same.
 	count(openid string, device Device) (uint64, error)
 }
 
@@ -96,9 +95,8 @@ func (m *memoryPhones) count(openid string, device Device) (uint64, error) {
 //	<dir>/<openid in lower-case base32>/<device>.json   one phone, with its private key
 //	<dir>/<openid in lower-case base32>/lock            held while a phone is written
 //
-// base32 keeps two openids apart that differ in case only, on any file system,
-// and leaves no way out of the folder. Files are replaced by renaming, so that
-// readers need no lock.
+// With base32, openids that differ in case only have different names on any file system,
+// and none leaves the folder. Files are replaced by renaming, so readers need no lock.
 type folderPhones struct {
 	dir string
 }
@@ -204,8 +202,8 @@ func (f folderPhones) write(r record) error {
 	return nil
 }
 
-// locked runs do while nobody else, in this process or another, runs one for
-// the same user. A process that dies gives its lock back.
+// locked runs do under a lock for the user, in this process and all others. A process that
+// dies releases its lock.
 func (f folderPhones) locked(openid string, do func() error) error {
 	lock := flock.New(filepath.Join(f.folder(openid), "lock"), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)

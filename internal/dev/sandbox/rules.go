@@ -7,15 +7,15 @@ import (
 	"sotercall/internal/dev/rule"
 )
 
-// rules are all that the sandbox refuses as WeChat, as CloudBase and as Cloud Hosting,
-// each with what the vendor's document says (in our words) and its address.
+// rules are all refusals of the sandbox, as WeChat, as CloudBase and as Cloud Hosting. Each
+// has the vendor's statement (in our words) and its address.
 var rules rule.Book
 
-// Rules returns all that the sandbox refuses, and what it lets pass although the platform
+// Rules returns all refusals of the sandbox, and what it accepts although the platform
 // forbids it.
 func Rules() *rule.Book { return &rules }
 
-// The pages that most rules are on.
+// The pages of most rules.
 const (
 	// wxCommon lists WeChat's common codes, with their texts, for one of its products.
 	wxCommon    = "developers.weixin.qq.com/doc/channels/API/basics/commErrCode.html"
@@ -34,7 +34,7 @@ const (
 	sdkSource   = "npm:wx-server-sdk@4.0.2"
 )
 
-// apiRules are those of WeChat's HTTPS API, by the errcode with which it refuses.
+// apiRules are those of WeChat's HTTPS API, by errcode.
 var apiRules = map[int]*rule.Rule{
 	codeBadToken: rules.Documented("40001, access_token",
 		"the access_token is invalid or not the latest one", wxVerify),
@@ -95,11 +95,11 @@ var (
 	gatewayLate = rules.Documented("gateway: WeChat is late",
 		"-604102: WeChat did not answer the gateway in time; how long that is is not documented, so only a fault plays it", wxCloudCode)
 	gatewayBroken = rules.Documented("gateway: WeChat does not answer",
-		"-604103: a system error on the way to WeChat", wxCloudCode)
+		"-604103: a system error between the gateway and WeChat", wxCloudCode)
 )
 
-// gatewayCodes are the codes with which CloudBase's gateway refuses on request, by the
-// fault gateway: nothing in a call decides them. The words are ours.
+// gatewayCodes are the codes of the fault gateway, CloudBase's refusals on request: no call
+// causes them. The texts are ours.
 var gatewayCodes = map[string]gatewayCode{
 	"SYS_ERR":                         inGateway("a system error of the platform", tcbCodes),
 	"SERVER_TIMEOUT":                  inGateway("the service did not answer in time", "docs.cloudbase.net/error-code/SERVER_TIMEOUT"),
@@ -118,7 +118,7 @@ var gatewayCodes = map[string]gatewayCode{
 	"RequestLimitExceeded":            inGateway("the limit of requests is exceeded", "docs.cloudbase.net/error-code/RequestLimitExceeded"),
 }
 
-// gatewayCode is one of them; its rule is made below, in the order of the codes.
+// gatewayCode is one of them. Its rule is made below, in the order of the codes.
 type gatewayCode struct {
 	says, source string
 	rule         *rule.Rule

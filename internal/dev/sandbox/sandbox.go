@@ -1,8 +1,7 @@
-// Package sandbox is a stand-in for WeChat on loopback: its HTTPS API, CloudBase's
-// gateway to it, the phone in the user's hand, and the faults of real life on
-// request.
+// Package sandbox is a stand-in for WeChat on loopback. It has WeChat's HTTPS API,
+// CloudBase's gateway to it, the phone in the user's hand, and real-life faults on request.
 //
-// Four kinds of visitor meet it:
+// It has five kinds of visitors:
 //
 //	the program under test  /cgi-bin/token, /cgi-bin/stable_token, /cgi-bin/soter/verify_signature
 //	the same by Cloud Call  /admin, the gateway that wx-server-sdk speaks to
@@ -10,15 +9,14 @@
 //	a container             App.CallContainer, App.OpenAPIService: Cloud Hosting's side of WeChat
 //	a Go test               New, Phone, Inject, Requests, RevokeTokens, App
 //
-// The signatures are real: a [Phone] holds an RSA-2048 AuthKey and signs like a
-// device, one of those that [Devices] lists, and verify_signature judges with the
-// public half, as WeChat does with the key it never publishes. Codes and texts are
-// WeChat's own, so that any client of WeChat can be pointed here by changing its
-// base URL. What WeChat documents nowhere is decided in favour of showing a
-// careless client its mistake, and said so beside the code.
+// The signatures are real. A [Phone] holds an RSA-2048 AuthKey and signs like one of the
+// [Devices]. verify_signature judges with the public half, as WeChat does with the key that
+// it never publishes. Codes and texts are WeChat's own: any client of WeChat can be pointed
+// here by changing its base URL. Where WeChat's documentation is silent, the sandbox
+// exposes careless clients, and a comment says so.
 //
-// It is for laptops and tests. Whoever reaches its control paths can sign for
-// every user it knows, so listen on loopback only.
+// It is for laptops and tests. Anybody with access to its control paths can sign for every
+// user it knows, so listen on loopback only.
 package sandbox
 
 import (
@@ -33,81 +31,75 @@ import (
 	"sotercall/internal/cloudcall"
 )
 
-// The credentials that a Sandbox knows unless told otherwise. They open nothing
-// but a sandbox: they are no secrets, and shaped so that nobody takes them for
-// some (a real AppSecret is 32 hex digits).
+// The default credentials of a Sandbox. They are no secrets: only a sandbox accepts them.
+// Their form shows that (a real AppSecret is 32 hex digits).
 const (
 	DefaultAppID     = "wx5a4db0c55a4db0c5"
 	DefaultAppSecret = "sandbox-is-no-secret-sandbox-000"
-	// DefaultTicket is the one that the stand-in for SCF (package emulator) hands out.
+	// DefaultTicket is the ticket of the stand-in for SCF (package emulator).
 	DefaultTicket = "ticket-of-the-emulator"
 )
 
 const defaultExpiresIn = 7200 * time.Second
 
-// Options of a Sandbox. The zero value is a sandbox with WeChat's defaults that
-// forgets its phones when the process ends.
+// Options of a Sandbox. The zero value is a sandbox with WeChat's defaults that forgets its
+// phones when the process ends.
 type Options struct {
-	// Dir is the folder where phones are kept, so that another process, or the
-	// next one, meets the same phones: <openid in base32>/<device>.json, with
-	// the private key in it, hence 0700 and 0600. It is created if need be. ""
-	// keeps the phones in memory.
+	// Dir is the folder of the phones, for other processes and later ones: <openid in
+	// base32>/<device>.json. The files hold private keys, hence 0700 and 0600. It is
+	// created if need be. "" keeps the phones in memory.
 	Dir string
 
-	// Now is the clock of tokens and rids, time.Now if nil. Delays of faults
-	// pass in real time.
+	// Now is the clock of tokens and rids, time.Now if nil. Delays of faults use real time.
 	Now func() time.Time
 
-	// AppID and AppSecret are the credentials of the first app, which is meant
-	// where none is named; DefaultAppID and DefaultAppSecret if empty.
+	// AppID and AppSecret are the credentials of the first app, which is the default;
+	// DefaultAppID and DefaultAppSecret if empty.
 	AppID, AppSecret string
 
-	// Apps are more Mini Programs and Official Accounts beside it.
+	// Apps are more Mini Programs and Official Accounts.
 	Apps []Credentials
 
 	// ExpiresIn is the life of a token, in whole seconds; 0 means 7200 s.
 	ExpiresIn time.Duration
 
-	// Strict ends a token the moment its successor is handed out. Otherwise it
-	// lives five minutes more, as WeChat documents.
+	// Strict ends a token when its successor is issued. Otherwise it lives five minutes
+	// more, as WeChat documents.
 	Strict bool
 
-	// HostileTokens hands out tokens that contain + / = and &, which only a
-	// client that escapes its URLs brings back whole. Otherwise tokens are made
-	// of [A-Za-z0-9_-], like WeChat's.
+	// HostileTokens issues tokens that contain + / = and &, which only a client that
+	// escapes its URLs sends back unchanged. Otherwise tokens consist of [A-Za-z0-9_-],
+	// like WeChat's.
 	HostileTokens bool
 
-	// FirstToken is the text of the first access_token that is handed out to the
-	// first app, such as EventToken; "" makes it like the others.
+	// FirstToken is the text of the first app's first access_token, such as EventToken; ""
+	// makes it like the others.
 	FirstToken string
 
-	// CloudSecretID and CloudSecretKey are the only credentials with which a Cloud
-	// Call may be signed. Without them its Authorization is not looked at, so that
-	// the SDK runs with any.
+	// CloudSecretID and CloudSecretKey are the only credentials that may sign a Cloud Call.
+	// Without them its Authorization is ignored, so that the SDK runs with any.
 	CloudSecretID, CloudSecretKey string
 
-	// CloudTicket is the ticket ([cloudcall.Ticket]) with which Cloud Calls are taken,
-	// DefaultTicket if empty. Another one is refused, as the platform refuses what it did
-	// not hand to an invocation.
+	// CloudTicket is the ticket ([cloudcall.Ticket]) that Cloud Calls need, DefaultTicket
+	// if empty. Another one is refused, as the platform refuses a ticket that it did not
+	// issue.
 	CloudTicket string
 
-	// FunctionConfig is the content of the config.json of the function that makes
-	// Cloud Calls: they are refused with -604101 unless permissions.openapi lists
-	// soter.verifySignature. nil permits them, for a function that is being tried
-	// on a laptop and has not been uploaded anywhere.
+	// FunctionConfig is the content of config.json of the function that makes Cloud Calls.
+	// They are refused with -604101 unless permissions.openapi lists soter.verifySignature.
+	// nil permits them, for a function on a laptop that has not been uploaded.
 	FunctionConfig []byte
 
-	// Containers lets containers of this computer control it too, under the name that
-	// they have for it. Whoever serves it there keeps all others away
-	// (loopback.Containers.Only).
+	// Containers lets containers of this computer control it as well, under their name for
+	// it. The server must refuse all others (loopback.Containers.Only).
 	Containers bool
 
 	// Log gets a line per API request, without a token in it; nil discards.
 	Log *slog.Logger
 }
 
-// Sandbox is an http.Handler that answers as WeChat. It is made by New and safe
-// for concurrent use.
+// Sandbox is an http.Handler that stands in for WeChat. Use New to make one. It is safe for
+// concurrent use.
 type Sandbox struct {
 	now     func() time.Time
 	log     *slog.Logger
@@ -117,18 +109,18 @@ type Sandbox struct {
 	apps    map[string]*App                 // all of them, by AppID
 	gateway gateway
 	phones  phones
-	// containers says that they may control it.
+	// containers lets containers of this computer control it.
 	containers bool
 
 	mu     sync.Mutex
-	faults []Fault            // guarded by mu; Times counts down, spent ones leave
+	faults []Fault            // guarded by mu; Times counts down, used-up ones are removed
 	counts map[counted]int    // guarded by mu; API requests
 	last   map[string]Request // guarded by mu; the newest one by path
 }
 
-// New builds a Sandbox. It fails when Dir cannot be created, and with ErrArgument
-// when ExpiresIn is not a whole number of seconds, an app is named twice or has no
-// secret, one of the two cloud secrets is missing or FunctionConfig is not JSON.
+// New builds a Sandbox. It fails if Dir cannot be created. It fails with ErrArgument if
+// ExpiresIn is not a whole number of seconds, or FunctionConfig is not JSON. So it does if
+// an app is named twice or has no secret, or one of the two cloud secrets is missing.
 func New(o Options) (*Sandbox, error) {
 	if o.ExpiresIn == 0 {
 		o.ExpiresIn = defaultExpiresIn
@@ -180,8 +172,8 @@ func New(o Options) (*Sandbox, error) {
 	return s, nil
 }
 
-// routes lists everything that is served. API paths go through observed, which
-// counts them and lets faults strike; control paths go through local.
+// routes lists everything that is served. API paths pass through observed, which counts
+// requests and applies faults; control paths pass through local.
 func (s *Sandbox) routes() {
 	api := map[string]answerer{
 		classicPath:  s.token,
@@ -216,19 +208,18 @@ func (s *Sandbox) Paths() []string {
 // http.ErrAbortHandler, which net/http turns into a broken connection.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// RevokeTokens refuses, from now on and with 40001, every token that was handed
-// out, and lays the same-token trap: a normal fetch from stable_token goes on
-// handing back the very token that is refused, until force_refresh or until it
-// is due. (Whether production does so is unknown; a client must survive it.)
+// RevokeTokens refuses every issued token from now on, with 40001. It also sets the
+// same-token trap: a normal fetch from stable_token returns the refused token, until
+// force_refresh or until it is due. (Whether production does so is unknown; a client must
+// survive it.)
 func (s *Sandbox) RevokeTokens() {
 	for _, app := range s.apps {
 		app.RevokeTokens()
 	}
 }
 
-// RotateTokens refuses, from now on and with 40001, every token that was handed
-// out, as if somebody else had refreshed: the next fetch, forced or not, brings
-// a good one.
+// RotateTokens refuses every issued token from now on, with 40001, as if another client had
+// refreshed. The next fetch, forced or not, returns a good one.
 func (s *Sandbox) RotateTokens() {
 	for _, app := range s.apps {
 		app.RotateTokens()

@@ -8,7 +8,7 @@ const (
 	stablePath  = "/cgi-bin/stable_token"
 )
 
-// tokenReply is the success of both token endpoints: no errcode in it.
+// tokenReply is a successful reply of both token endpoints, without errcode.
 type tokenReply struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   int    `json:"expires_in"` // seconds
@@ -51,9 +51,8 @@ func (s *Sandbox) stableToken(r *http.Request, body []byte) (any, error) {
 	return app.tokens.fetchStable(force)
 }
 
-// checkCredentials looks at the appid first. It answers a wrong secret with
-// 40125; the classic endpoint is also documented to say 40001 for it: inject
-// that as a fault.
+// checkCredentials checks the appid first. A wrong secret is 40125. The classic endpoint is
+// also documented to reply 40001: inject that as a fault.
 func (s *Sandbox) checkCredentials(grantType, appID, secret string) (*App, error) {
 	code := 0
 	switch app := s.apps[appID]; {

@@ -16,15 +16,15 @@ const (
 	forcedSpacing = 30 * time.Second
 )
 
-// EventToken is the access_token in the recorded events of deploy/events. A
-// sandbox that has it as its Options.FirstToken takes those events as they are.
+// EventToken is the access_token in the recorded events of deploy/events. A sandbox with it
+// as Options.FirstToken accepts those events unchanged.
 const EventToken = "sandbox_cc6_42OPhUJnch9WiLZH-yJdO4MjQ7xNqC_TU1DBvl5VxPlK7YSSAm72rvRwEVH08IZyqZ4Qfg9FvL_BfAHWLZAbmUQIhFHMXuU7y5ERIpgnUdYgOCuwQlnrjpYtJ4ry"
 
-// beijing decides when a day begins: quotas are counted by WeChat's calendar.
+// beijing is the time zone of WeChat's quotas, which count calendar days.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
-// tokens is WeChat's side of access_token: which ones it handed out, and which
-// of them it still takes. The two endpoints know nothing of each other's tokens.
+// tokens is WeChat's side of access_token: the issued ones, and which of them are still
+// valid. The two endpoints do not share tokens.
 type tokens struct {
 	now             func() time.Time
 	life            time.Duration
@@ -34,7 +34,7 @@ type tokens struct {
 	mu         sync.Mutex
 	issued     map[string]*accessToken // guarded by mu, as is everything below
 	classic    *accessToken            // the newest of /cgi-bin/token
-	stable     *accessToken            // what stable_token hands out at present
+	stable     *accessToken            // the current one of stable_token
 	lastForced time.Time
 	forcedDay  string // the day that forced counts
 	forced     int
@@ -63,8 +63,8 @@ func newTokens(o Options) *tokens {
 	}
 }
 
-// check answers 0 for a token that is in force, otherwise the errcode, and
-// whether it was ever handed out here.
+// check returns 0 for a valid token, otherwise the errcode, and whether it was ever issued
+// here.
 func (t *tokens) check(text string) (code int, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,13 +81,13 @@ func (t *tokens) check(text string) (code int, known bool) {
 	return 0, true
 }
 
-// good reports whether a token is in force.
+// good reports whether a token is valid.
 func (t *tokens) good(text string) bool {
 	code, _ := t.check(text)
 	return code == 0
 }
 
-// fetchClassic mints at every call and retires the one before.
+// fetchClassic issues a new token at every call and retires the previous one.
 func (t *tokens) fetchClassic() tokenReply {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,12 +97,11 @@ func (t *tokens) fetchClassic() tokenReply {
 	return t.classic.reply(now)
 }
 
-// fetchStable hands out the same token until it is nearly due. A forced fetch
-// replaces it and ends the old one at once, at most every 30 seconds (sooner it
-// counts as a normal one) and 20 times a day.
+// fetchStable returns the same token until it is nearly due. A forced fetch replaces it and
+// ends the old one at once. It is limited to one every 30 seconds, below which it counts as
+// a normal one, and to 20 a day.
 //
-// What WeChat says to the 21st is not documented; 45009 is among the codes of
-// the endpoint.
+// WeChat's reply to the 21st is not documented; 45009 is among the codes of the endpoint.
 func (t *tokens) fetchStable(force bool) (tokenReply, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,7 +133,7 @@ func (t *tokens) spendForced(now time.Time) bool {
 	return true
 }
 
-// renewal is how long before its end the platform replaces a stable token: five
+// renewal returns how long before its end the platform replaces a stable token: five
 // minutes, and for the short lives of tests a tenth.
 func (t *tokens) renewal() time.Duration { return min(overlap, t.life/10) }
 
@@ -161,8 +160,8 @@ func (t *tokens) mint(now time.Time, life time.Duration) *accessToken {
 	return token
 }
 
-// newText makes 136 characters, about as many as a token of WeChat has, that
-// say where they come from.
+// newText returns 136 characters, about as many as a token of WeChat has, with a prefix
+// that shows their origin.
 func (t *tokens) newText() string {
 	if first := t.first; first != "" {
 		t.first = ""
@@ -178,8 +177,8 @@ func (t *tokens) newText() string {
 	return "sandbox_" + base64.RawURLEncoding.EncodeToString(random)
 }
 
-// reply takes the time at which t was minted or found, and does not look at the
-// clock again: a fresh token has its whole life before it.
+// reply returns t as a reply. now is the time at which t was issued or found, not a new
+// reading of the clock. So a fresh token has its whole life left.
 func (t *accessToken) reply(now time.Time) tokenReply {
 	return tokenReply{AccessToken: t.text, ExpiresIn: int(t.expires.Sub(now) / time.Second)}
 }

@@ -16,15 +16,14 @@ import (
 	"sotercall/internal/soter"
 )
 
-// DemoOpenID is a user of the first app of every sandbox, with one AuthKey whose
-// private half nobody keeps: what it signed is in deploy/events, and stays
-// genuine for ever.
+// DemoOpenID is a user of the first app of every sandbox, with one AuthKey whose private
+// half was thrown away. Its signatures are in deploy/events, and stay genuine forever.
 const DemoOpenID = "oSandbox-DemoUser_0000000001"
 
 //go:embed demo/authkey.pem
 var demoAuthKey []byte
 
-// authKey is a public AuthKey and the length of the salt that its phone uses.
+// authKey is a public AuthKey and the length of its phone's salt.
 type authKey struct {
 	key  *rsa.PublicKey
 	salt int
@@ -46,7 +45,7 @@ func parseAuthKey(text []byte, salt int) (authKey, error) {
 	return authKey{key: public, salt: salt}, nil
 }
 
-// signed tells whether the key signed the bytes of text.
+// signed reports whether the key signed the bytes of text.
 func (k authKey) signed(text string, signature soter.Signature) (bool, error) {
 	digest := sha256.Sum256([]byte(text))
 	err := rsa.VerifyPSS(k.key, crypto.SHA256, digest[:], signature[:], &rsa.PSSOptions{SaltLength: k.salt, Hash: crypto.SHA256})
@@ -64,8 +63,8 @@ var demo = sync.OnceValues(func() (authKey, error) {
 	return key, nil
 })
 
-// verdict is the answer to verify_signature in the form of the documentation's
-// example. FaultBare brings the shorter form of its guide.
+// verdict is the reply of verify_signature in the form of the documentation's example.
+// FaultBare gives the shorter form of its guide.
 type verdict struct {
 	ErrCode int    `json:"errcode"`
 	ErrMsg  string `json:"errmsg"`
@@ -80,7 +79,7 @@ func (s *Sandbox) verifySignature(r *http.Request, body []byte) (any, error) {
 	return app.verifySignature(r, body)
 }
 
-// verifySignature is the call once it is known whose users are meant.
+// verifySignature handles the call for the users of one app.
 func (a *App) verifySignature(r *http.Request, body []byte) (any, error) {
 	if r.Method != http.MethodPost {
 		return nil, &apiError{code: codePostRequired}
@@ -92,7 +91,7 @@ func (a *App) verifySignature(r *http.Request, body []byte) (any, error) {
 	return a.judge(m)
 }
 
-// judge answers a question whose parameters have been read.
+// judge handles a request whose parameters have been read.
 func (a *App) judge(m members) (any, error) {
 	p, err := m.texts("openid", "json_string", "json_signature")
 	if err != nil {
@@ -105,7 +104,7 @@ func (a *App) judge(m members) (any, error) {
 	return verdict{ErrCode: 0, ErrMsg: "ok", IsOK: genuine}, nil
 }
 
-// checkToken tells whose token a request carries.
+// checkToken returns the app of a request's token.
 func (s *Sandbox) checkToken(query url.Values) (*App, error) {
 	token := tokenOf(query)
 	if token == "" {
@@ -118,7 +117,7 @@ func (s *Sandbox) checkToken(query url.Values) (*App, error) {
 	return app, nil
 }
 
-// tokenOf takes the token from the URL and nowhere else, like WeChat.
+// tokenOf reads the token from the URL only, like WeChat.
 func tokenOf(query url.Values) string {
 	if token := query.Get("access_token"); token != "" {
 		return token
@@ -126,20 +125,17 @@ func tokenOf(query url.Values) string {
 	return query.Get("cloudbase_access_token")
 }
 
-// genuine tells whether one of the openid's phones signed jsonString. The
-// errors: 40003 for an openid that has no phone here or is another app's, which
-// is how WeChat words that; anything else means that the phones could not be
-// read.
+// genuine reports whether one of the openid's phones signed jsonString. The error is 40003
+// for an openid without a phone here or of another app, as WeChat's is. Any other error
+// means that the phones could not be read.
 //
-// The bytes of jsonString are judged and nothing that they say: phones write
-// what JSON parsers refuse, see [Devices], and WeChat judges the signature. A
-// signature that is not even well formed is plainly not genuine, as WeChat's
-// staff answered in the developer community (post
-// 0008ec05574f1804c7180421051000): is_ok false is the answer to a wrong
-// signature, never an errcode.
+// The bytes of jsonString are judged, not its content: phones write what JSON parsers
+// refuse, see [Devices]. A malformed signature is not genuine, as WeChat's staff answered
+// in the developer community (post 0008ec05574f1804c7180421051000): a wrong signature is
+// is_ok false, never an errcode.
 //
-// A repeated counter is not refused. Nobody documents that WeChat does, so who
-// depends on it should find out here.
+// A repeated counter is not refused. WeChat is not documented to refuse it, so code that
+// depends on it should fail here.
 func (a *App) genuine(openid, jsonString, jsonSignature string) (bool, error) {
 	keys, err := a.authKeys(openid)
 	if err != nil {
@@ -164,8 +160,8 @@ func (a *App) genuine(openid, jsonString, jsonSignature string) (bool, error) {
 	return false, nil
 }
 
-// authKeys reads the phones anew at each call: another process may have
-// enrolled one in the meantime.
+// authKeys reads the phones anew at each call: another process may have enrolled one in the
+// meantime.
 func (a *App) authKeys(openid string) ([]authKey, error) {
 	var keys []authKey
 	if openid == DemoOpenID && a == a.sandbox.app {

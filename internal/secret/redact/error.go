@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// Error returns an error with a text that holds nothing of a reply, which errors.Is
-// and errors.As take for err. Libraries quote what they cannot read: what stands
-// behind the first quote is dropped. Where the cause is not one of the network, the
-// rest passes [Redactor.Text]. Error returns nil if err is nil.
+// Error returns err with a text that holds nothing of a reply; errors.Is and errors.As see
+// err. Libraries quote what they cannot read, so everything after the first quotation mark
+// is dropped. Unless the cause is a network error, the rest passes through [Redactor.Text].
+// Error returns nil if err is nil.
 func (r *Redactor) Error(err error) error {
 	if err == nil {
 		return nil
@@ -29,7 +29,7 @@ func (r *Redactor) Error(err error) error {
 	return &redacted{text: text, err: err}
 }
 
-// quote returns where the first quotation begins, or -1. An apostrophe begins none.
+// quote returns the index of the first quotation, or -1. An apostrophe begins none.
 func quote(text string) int {
 	for i := range len(text) {
 		switch {
@@ -47,13 +47,13 @@ type redacted struct {
 
 func (e *redacted) Error() string { return e.text }
 
-// Is and As, and no Unwrap: what is inside can be recognized, but a chain that is
-// printed link by link does not come to the text that was redacted.
+// There are Is and As, and no Unwrap: the cause can be recognised. But printing the chain
+// link by link does not reach the text that was redacted.
 func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
 func (e *redacted) As(target any) bool   { return errors.As(e.err, target) }
 
-// isOfNetwork reports whether the innermost error is one of the network's, whose
-// words name our own hosts, or a certificate, and never what a server replied.
+// isOfNetwork reports whether the innermost error is the network's. Its text names our own
+// hosts, or a certificate, and never holds a server's reply.
 func isOfNetwork(err error) bool {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner

@@ -1,9 +1,9 @@
-// Package redact quotes what foreign servers say, without the secrets that they may
-// echo. A server that echoes a request, by fault or by intent, echoes the token in it,
-// and connections are shared: it may be the token of another app.
+// Package redact quotes foreign servers without the secrets that they may echo. A server
+// that echoes a request, by mistake or by intent, echoes the token in it. Connections are
+// shared: it may be the token of another app.
 //
-// The rule knows nothing of requests, so that it is the same for one app and for
-// thousands. It decodes nothing: what can hold a secret is masked, whatever it is.
+// The rule does not depend on requests: it is the same for one app and for thousands. It
+// decodes nothing: whatever can hold a secret is masked.
 package redact
 
 import (
@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// maxText bounds the text that is passed on, in bytes. WeChat's longest message on
-	// record has about 200.
+	// maxText bounds the text that is returned, in bytes. WeChat's longest recorded message
+	// has about 200.
 	maxText = 512
-	// maxRead bounds the text that is read. What follows is dropped.
+	// maxRead bounds the text that is read, in bytes. The rest is dropped.
 	maxRead = 4 << 10
-	// longRun is the fewest characters of a run that is masked.
+	// longRun is the minimum length of a run that is masked, in characters.
 	longRun = 16
-	// minWhole is the fewest bytes of a secret that is looked for whole.
+	// minWhole is the minimum length of a secret that is searched for, in bytes.
 	minWhole = 4
 
 	mask     = "[redacted]"
@@ -34,38 +34,38 @@ const (
 
 // Redactor masks secrets in foreign texts:
 //
-//   - every run of 16 or more characters of which tokens, openids, signatures, base64
-//     and hex consist, and those with which URLs, JSON and HTML escape them. Names of
-//     requests (WeChat's rid, UUIDs, numbers), ARNs and WeChat's own long words stay;
-//   - everything from a brace on: WeChat's messages have none, and the text that a phone
-//     has signed is a JSON object, with short members;
+//   - every run of 16 or more characters of the alphabet of tokens, openids, signatures,
+//     base64 and hex, escapes of URLs, JSON and HTML included. Names of requests (WeChat's
+//     rid, UUIDs, numbers), ARNs and WeChat's own long words stay;
+//   - everything from a brace on. WeChat's messages have none, and a phone signs a JSON
+//     object, with short members;
 //   - the secrets that it was made with, where they stand whole. Only secrets that the
 //     other rules would not mask, such as short passwords, need that.
 //
-// A nil Redactor looks for no secrets. It may be used concurrently.
+// A nil Redactor searches for no secrets. It is safe for concurrent use.
 type Redactor struct {
-	finder atomic.Pointer[finder] // nil if there is nothing to look for
+	finder atomic.Pointer[finder] // nil if there is nothing to search for
 
 	mu   sync.Mutex
-	last []secret.Text // guarded by mu; what was learnt last
+	last []secret.Text // guarded by mu; the secrets of the last Learn
 }
 
-// finder looks for secrets whole.
+// finder searches for whole secrets.
 type finder struct {
 	replacer *strings.Replacer
 	longest  int // bytes of the longest secret
 }
 
-// New returns a Redactor that looks for secrets as well. The zero Text and secrets
-// under 4 bytes are left out.
+// New returns a Redactor that also searches for secrets. The zero Text and secrets under 4
+// bytes are left out.
 func New(secrets ...secret.Text) *Redactor {
 	r := new(Redactor)
 	r.Learn(secrets...)
 	return r
 }
 
-// Learn makes r look for other secrets from now on, and still for those that it learnt
-// last: replies to requests that carry them are under way.
+// Learn makes r search for other secrets from now on. It still searches for those that it
+// learnt last, because replies to requests with them may be under way.
 func (r *Redactor) Learn(secrets ...secret.Text) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +84,7 @@ func newFinder(secrets []secret.Text) *finder {
 	if len(whole) == 0 {
 		return nil
 	}
-	// Of two that begin at one place, the replacer takes the one that is named first.
+	// Of two secrets at one position, the replacer takes the one that is listed first.
 	slices.SortFunc(whole, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	pairs := make([]string, 0, 2*len(whole))
 	for _, text := range whole {
@@ -100,15 +100,14 @@ func (r *Redactor) secrets() *finder {
 	return r.finder.Load()
 }
 
-// Text returns a foreign text with "[redacted]" in the place of each secret, and not
-// longer than 512 bytes. A text that is short and holds nothing to mask is returned
-// unchanged, byte for byte.
+// Text returns a foreign text with "[redacted]" in place of each secret, and at most 512
+// bytes. A short text with nothing to mask is returned unchanged, byte for byte.
 func (r *Redactor) Text(foreign string) string {
 	text := cut(foreign, maxRead)
 	isCut := len(text) < len(foreign)
 	if secrets := r.secrets(); secrets != nil {
 		text = secrets.replacer.Replace(text)
-		if isCut { // a secret may be cut in two at the end
+		if isCut { // the cut may have split a secret at the end
 			text = cut(text, max(0, len(text)-secrets.longest))
 		}
 	}
@@ -122,7 +121,7 @@ func (r *Redactor) Text(foreign string) string {
 // masked returns text with each long run masked.
 func masked(text string) string {
 	var b strings.Builder
-	kept := 0 // what stands before is in b
+	kept := 0 // everything before it is in b
 	for i := 0; i < len(text); {
 		if name := arnLength(text[i:]); name > 0 {
 			i += name
@@ -151,8 +150,8 @@ func masked(text string) string {
 	return b.String()
 }
 
-// inRun has the characters of base64 in both alphabets, and those that escape them:
-// %2B, \/, \u003d, &#x2F;.
+// inRun has the characters of base64 in both alphabets, and those of their escapes: %2B,
+// \/, \u003d, &#x2F;.
 var inRun = func() (in [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/=" + `%\&#;`) {
 		in[c] = true
@@ -163,15 +162,15 @@ var inRun = func() (in [256]bool) {
 // weChats are the words of WeChat's messages that are as long as a secret.
 var weChats = []string{"getStableAccessToken", "client_credential", "verify_signature", "cloudbase_access_token"}
 
-// isName reports whether a run names a request (a rid, a UUID, a number), or is a word
-// of WeChat's.
+// isName reports whether a run names a request (a rid, a UUID, a number), or is a word of
+// WeChat's messages.
 func isName(run string) bool {
 	return hasForm(run, "xxxxxxxx-xxxxxxxx-xxxxxxxx") || hasForm(run, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") ||
 		len(run) <= 20 && strings.Trim(run, digits) == "" || slices.Contains(weChats, run)
 }
 
-// hasForm reports whether text has a hexadecimal digit for each x of form, and is form
-// otherwise.
+// hasForm reports whether text matches form, in which each x stands for a hexadecimal
+// digit.
 func hasForm(text, form string) bool {
 	if len(text) != len(form) {
 		return false
@@ -191,8 +190,8 @@ const (
 	resource = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + digits + "_+=,.@/:-"
 )
 
-// arnLength is the length of the ARN with which text begins, or 0. It is the name of a
-// resource of AWS, by which an operator finds what a policy lacks:
+// arnLength returns the length of the ARN that text begins with, or 0. The name of a
+// resource shows an operator what a policy lacks:
 // arn:partition:service:region:account:resource (AWS, "Amazon Resource Names").
 func arnLength(text string) int {
 	const longest = 256 // of a resource
@@ -214,7 +213,7 @@ func arnLength(text string) int {
 	return head + length
 }
 
-// Code returns an error code of AWS, which is one word; anything else is masked.
+// Code returns an error code of AWS if it is one word; anything else is masked.
 func Code(foreign string) string {
 	const longest = 64
 	if len(foreign) > longest {
@@ -230,7 +229,7 @@ func Code(foreign string) string {
 
 func isLetter(c byte) bool { return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
 
-// cut returns the first size bytes of text at most, and no part of a character.
+// cut returns at most the first size bytes of text, without splitting a character.
 func cut(text string, size int) string {
 	if len(text) <= size {
 		return text

@@ -1,5 +1,5 @@
-// Package secretsmanagertest is a stand-in for AWS Secrets Manager on loopback, for
-// tests: it answers GetSecretValue.
+// Package secretsmanagertest is a stand-in for AWS Secrets Manager on loopback, for tests.
+// It serves GetSecretValue.
 package secretsmanagertest
 
 import (
@@ -14,22 +14,23 @@ import (
 
 const region = "eu-central-1"
 
-// ARN is that of the secret with a name, without the characters that Secrets Manager
+// ARN returns that of the secret with a name, without the characters that Secrets Manager
 // adds.
 func ARN(name string) string {
 	return "arn:aws:secretsmanager:" + region + ":123456789012:secret:" + name
 }
 
-// Server keeps secrets until the test ends.
+// Server has its secrets until the test ends.
 type Server struct {
 	url string
 
 	mu      sync.Mutex
 	texts   map[string]string // guarded by mu; by ARN
-	code    string            // guarded by mu; refuses every request with it
+	code    string            // guarded by mu; the error of every request, if not empty
 	message string            // guarded by mu
-	hang    chan struct{}     // guarded by mu; not nil: no request is answered before it is closed
-	asked   int               // guarded by mu
+	// guarded by mu; if not nil, no request gets a response before it is closed
+	hang  chan struct{}
+	asked int // guarded by mu
 }
 
 // Start starts a Server.
@@ -42,13 +43,13 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Variables tell a function where s is. On Lambda it has credentials from the
-// platform; elsewhere it needs [Credentials] too.
+// Variables returns the variables of a function that uses s. On Lambda it has credentials
+// from the platform; elsewhere it needs [Credentials] as well.
 func (s *Server) Variables() map[string]string {
 	return map[string]string{"AWS_ENDPOINT_URL_SECRETS_MANAGER": s.url}
 }
 
-// Credentials are such that a [Server] takes, as Lambda sets them. It takes any.
+// Credentials returns credentials as Lambda sets them. A [Server] accepts any.
 func Credentials() map[string]string {
 	return map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDQ7EXAMPLE2TEST", "AWS_SECRET_ACCESS_KEY": "kQ4x9TzR2mB7vL0wE5yH", "AWS_SESSION_TOKEN": "uW8nC3pD6sF1gJ4kX7zV",
@@ -62,14 +63,14 @@ func (s *Server) Put(name, text string) {
 	s.texts[ARN(name)] = text
 }
 
-// Refuse makes s answer every request with an error, until code is "".
+// Refuse makes s reply to every request with an error, until code is "".
 func (s *Server) Refuse(code, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.code, s.message = code, message
 }
 
-// Hang makes s answer nothing until release is called.
+// Hang makes s reply to nothing until release is called.
 func (s *Server) Hang() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +84,7 @@ func (s *Server) Hang() (release func()) {
 	}
 }
 
-// Asked is how many requests have come.
+// Asked returns the number of requests so far.
 func (s *Server) Asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,8 +93,8 @@ func (s *Server) Asked() int {
 
 var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=\w+/\d{8}/` + region + `/secretsmanager/aws4_request, SignedHeaders=[a-z0-9;-]+, Signature=[0-9a-f]{64}$`)
 
-// ServeHTTP answers as Secrets Manager. It looks at who signs and for what, and does
-// not check the signature.
+// ServeHTTP serves as Secrets Manager. It checks the credentials' scope, and does not check
+// the signature.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked++
@@ -106,7 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	var question struct{ SecretId string }
+	var request struct{ SecretId string }
 	switch {
 	case code != "":
 		refuse(w, code, message)
@@ -117,18 +118,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !authorization.MatchString(r.Header.Get("Authorization")) || r.Header.Get("X-Amz-Security-Token") == "":
 		refuse(w, "UnrecognizedClientException", "The security token included in the request is invalid.")
 		return
-	case json.UnmarshalRead(r.Body, &question) != nil:
+	case json.UnmarshalRead(r.Body, &request) != nil:
 		refuse(w, "SerializationException", "")
 		return
 	}
 	s.mu.Lock()
-	text, there := s.texts[question.SecretId]
+	text, there := s.texts[request.SecretId]
 	s.mu.Unlock()
 	if !there {
 		refuse(w, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 		return
 	}
-	respond(w, http.StatusOK, map[string]string{"ARN": question.SecretId + "-a1b2C3", "SecretString": text})
+	respond(w, http.StatusOK, map[string]string{"ARN": request.SecretId + "-a1b2C3", "SecretString": text})
 }
 
 func refuse(w http.ResponseWriter, code, message string) {

@@ -11,28 +11,27 @@ import (
 	"sotercall/internal/authkeys"
 )
 
-// AuthKeys is an [authkeys.Store] of all who share a table. It asks the table once for each
-// verification, so that an AuthKey counts, or counts no longer, from the moment it
-// is written or deleted there.
+// AuthKeys is an [authkeys.Store] that all instances with the table share. Each
+// verification reads the table. So a written or deleted AuthKey takes effect at once.
 //
-// Each user has one item, with openid, cpu_id and uid escaped as in a query (net/url,
-// QueryEscape), which leaves them as they are on all known devices:
+// Each user has one item. openid, cpu_id and uid are escaped as in a query (net/url,
+// QueryEscape), which changes none on known devices:
 //
 //	sotercall:authkeys:<openid>
 //	    key <cpu_id> <uid>    the AuthKey as JSON, an entry of [authkeys.File]
 //	    counter <cpu_id>      the highest counter enrolled, a number
 //
-// To delete the item forgets a user, to remove attributes one device; they never
-// expire. An item takes about 800 bytes for each device, and may have 400 KB.
+// Delete the item to remove a user, or attributes to remove one device; they never expire.
+// An item takes about 800 bytes for each device, and may have 400 KB.
 type AuthKeys struct{ table *Table }
 
 var _ authkeys.Store = (*AuthKeys)(nil)
 
-// NewAuthKeys makes AuthKeys of a table.
+// NewAuthKeys returns AuthKeys in a table.
 func NewAuthKeys(table *Table) *AuthKeys { return &AuthKeys{table: table} }
 
-// Find implements [authkeys.Store]. The errors are those of the server and of the way to it,
-// and what is wrong with an entry that is none of ours.
+// Find implements [authkeys.Store]. The errors are those of the server and the network, and
+// of an entry in a foreign format.
 func (d *AuthKeys) Find(ctx context.Context, id authkeys.ID) (authkeys.AuthKey, error) {
 	item, err := d.table.Get(ctx, itemKey(id), authkeys.KeyField(id))
 	if err != nil {
@@ -70,7 +69,7 @@ func (d *AuthKeys) Put(ctx context.Context, key authkeys.AuthKey) error {
 		return err
 	}
 	if kept, _ := failed.Item.Text(authkeys.KeyField(key.ID)); kept == string(content) {
-		return nil // by this very call, whose reply was lost, or by one before
+		return nil // written by this very call, whose reply was lost, or by an earlier one
 	}
 	highest, ok := failed.Item.Uint(authkeys.CounterField(key.ID))
 	if !ok {

@@ -21,10 +21,10 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// Is makes a timeout recognizable. There is no Unwrap: the cause quotes the server.
+// Is makes a timeout recognisable. There is no Unwrap, because the cause quotes the server.
 func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
-// explain words why an action failed, without what the request carried.
+// explain returns the error of an action, without the request's data.
 func (t *Table) explain(ctx context.Context, action string, err error) error {
 	refusal, refused := awssdk.RefusalOf(err, t.Redact)
 	if !refused {
@@ -33,25 +33,25 @@ func (t *Table) explain(ctx context.Context, action string, err error) error {
 	if refusal.Code == "ValidationException" && strings.Contains(refusal.Message, "Item size") {
 		return fmt.Errorf("dynamodb: %s: %w", action, ErrFull)
 	}
-	words, hopeless := t.words(refusal)
+	words, hopeless := t.advise(refusal)
 	if hopeless {
 		t.hopeless.Store(&words)
 	}
 	return &failure{text: "dynamodb: " + action + ": " + words, cause: err}
 }
 
-// throttled are the exceptions of a table that has too much to do.
+// throttled are the exceptions of an overloaded table.
 var throttled = map[string]bool{
 	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
 }
 
-// words says what to do about a refusal (DynamoDB Developer Guide, "Error handling with
+// advise returns how to fix a refusal (DynamoDB Developer Guide, "Error handling with
 // DynamoDB"). hopeless reports whether nothing works until somebody changes the settings.
-func (t *Table) words(r awssdk.Refusal) (words string, hopeless bool) {
+func (t *Table) advise(r awssdk.Refusal) (words string, hopeless bool) {
 	switch {
 	case r.Code == "ResourceNotFoundException":
 		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.aws.Config.Region), true
-	case r.Code == "AccessDeniedException": // perhaps of one key only
+	case r.Code == "AccessDeniedException": // it may concern one key only
 		return "access denied, the role of the function must allow it for this table and key: " + r.Message, false
 	case r.IsCredentials():
 		return "the credentials are refused (" + r.Code + ")", true

@@ -10,21 +10,21 @@ import (
 // Attributes that every item has, or may have.
 const (
 	keyAttribute = "pk"
-	// Expires is the attribute by which DynamoDB deletes an item: seconds since 1970.
+	// Expires is the attribute that DynamoDB deletes an item by: seconds since 1970.
 	Expires = "expires"
 )
 
 // Value is the value of an attribute.
 type Value = types.AttributeValue
 
-// Item is the attributes of an item, or the values of an expression, by their
-// names. The nil Item is the absent one.
+// Item holds the attributes of an item, or the values of an expression, by name. nil means
+// no item.
 type Item map[string]Value
 
-// String is a text.
+// String returns a text value.
 func String(s string) Value { return &types.AttributeValueMemberS{Value: s} }
 
-// Number is a whole number. DynamoDB keeps 38 digits, so that every one is exact.
+// Number returns a whole number. DynamoDB keeps 38 digits, so every one is exact.
 func Number[N int64 | uint64](n N) Value {
 	text := strconv.FormatUint(uint64(n), 10)
 	if n < 0 {
@@ -33,7 +33,7 @@ func Number[N int64 | uint64](n N) Value {
 	return &types.AttributeValueMemberN{Value: text}
 }
 
-// Until is the value of [Expires] for an item that must be there until a time:
+// Until returns the value of [Expires] for an item that must exist until a time. It is
 // rounded up, so that nothing is forgotten too early.
 func Until(t time.Time) Value { return Number(t.Add(time.Second - 1).Unix()) }
 

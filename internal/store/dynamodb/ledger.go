@@ -9,22 +9,22 @@ import (
 	"sotercall/internal/challenge"
 )
 
-// Ledger is a [challenge.Ledger] of all who share a table: a challenge counts once in the
-// whole fleet. The items:
+// Ledger is a [challenge.Ledger] that all instances with the table share: a challenge
+// counts once in the whole fleet. The items:
 //
 //	sotercall:challenge:<id>    nonce, expires: when Use.Keep has passed
 //	sotercall:counter:<device>  highest: the highest counter; previous: the one before
 //	                            it; nonce: of the Reading that raised it from previous to
 //	                            highest; expires: 400 days after that
 //
-// Consume and Raise are one request each, and one item. DynamoDB keeps what it has
-// acknowledged, so that a challenge counts once whatever restarts.
+// Consume and Raise are one request each, for one item. DynamoDB keeps every acknowledged
+// write, so a challenge counts once whatever restarts.
 //
-// A challenge whose time has passed counts as not consumed although the item is still
-// there; Check refuses it by then. A counter counts for as long as it is there: to
-// know more than must be known does no harm.
+// An expired challenge counts as not consumed even if the item is still there; Check
+// refuses it by then. A counter counts for as long as it is there: keeping it too long does
+// no harm.
 type Ledger struct {
-	// Now is the clock; time.Now when nil.
+	// Now is the clock; time.Now if nil.
 	Now func() time.Time
 
 	table *Table
@@ -32,7 +32,7 @@ type Ledger struct {
 
 var _ challenge.Ledger = (*Ledger)(nil)
 
-// NewLedger makes a Ledger of a table.
+// NewLedger returns a Ledger in a table.
 func NewLedger(table *Table) *Ledger { return &Ledger{table: table} }
 
 const (
@@ -48,11 +48,10 @@ func (d *Ledger) now() time.Time {
 	return d.Now()
 }
 
-// Consume implements [challenge.Ledger]. The errors are those of the server and of the way to
-// it, and that what it keeps is not ours.
+// Consume implements [challenge.Ledger]. The errors are those of the server and the
+// network, and of an item in a foreign format.
 //
-// The request may be done twice, when its first reply was lost: then the nonce is
-// ours.
+// The request may be executed twice, if its first reply was lost: then the nonce is ours.
 func (d *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err error) {
 	if err := u.Check(); err != nil {
 		return false, err
@@ -78,11 +77,11 @@ func (d *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err 
 	return nonce == u.Nonce, nil
 }
 
-// Raise implements [challenge.Ledger]. The errors are those of the server and of the way to
-// it, and that what it keeps is not ours.
+// Raise implements [challenge.Ledger]. The errors are those of the server and the network,
+// and of an item in a foreign format.
 //
-// The request may be done twice, when its first reply was lost: then the nonce is
-// ours, and previous is the answer.
+// The request may be executed twice, if its first reply was lost: then the nonce is ours,
+// and the result is previous.
 func (d *Ledger) Raise(ctx context.Context, r challenge.Reading) (highest uint64, err error) {
 	if err := r.Check(); err != nil {
 		return 0, err

@@ -26,7 +26,8 @@ func (d *Ledger) Fail(ctx context.Context, f challenge.Failure) (int, error) {
 			},
 		})
 	if failed, ok := errors.AsType[*ConditionFailed](err); ok {
-		return failuresOf(failed.Item) // the request was done twice, or the item is not ours
+		// the request was executed twice, or the item has a foreign format
+		return failuresOf(failed.Item)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("counting wrong signatures: %w", err)
@@ -47,7 +48,7 @@ func (d *Ledger) Failures(ctx context.Context, id string) (int, error) {
 	return failuresOf(item)
 }
 
-// failuresOf returns the count in an item, 0 of no item.
+// failuresOf returns the count in an item; 0 for no item.
 func failuresOf(item Item) (int, error) {
 	if item == nil {
 		return 0, nil

@@ -8,7 +8,7 @@ import (
 	"sotercall/internal/store"
 )
 
-// Opener opens the store that DYNAMODB_TABLE names; now is the clock on the wall.
+// Opener opens the store that DYNAMODB_TABLE names; now is the wall clock.
 func Opener(now func() time.Time) store.Opener {
 	return store.Opener{Variable: "DYNAMODB_TABLE", Open: func(name string, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
 		table, err := Open(name, environment)

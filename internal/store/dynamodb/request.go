@@ -13,37 +13,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// timeout bounds one operation with all its attempts, where the context does not.
+// timeout bounds one operation with all its attempts, if the context allows more.
 const timeout = 4 * time.Second
 
-// Condition is what must hold of the item that is there, as an expression (DynamoDB
-// Developer Guide, "Expressions").
+// Condition is a condition on the existing item, as an expression (DynamoDB Developer
+// Guide, "Expressions").
 type Condition struct {
 	// If is the condition expression.
 	If string
-	// Names and Values are what the expressions of a request call #… and :… .
+	// Names and Values are the placeholders #… and :… of a request's expressions.
 	Names  map[string]string
 	Values Item
 }
 
-// ConditionFailed is the error of a write whose condition does not hold. Nothing was
-// written.
+// ConditionFailed is the error of a write whose condition was false. Nothing was written.
 type ConditionFailed struct {
-	// Item is what is there; nil if nothing is.
+	// Item is the existing item; nil for none.
 	Item Item
 }
 
 // Error implements error.
 func (*ConditionFailed) Error() string { return "dynamodb: the condition of the write does not hold" }
 
-// Get returns what is kept under key, all of it or the attributes that are named;
-// nil if there is no item. It sees every write that was done before.
+// Get returns the item under key, with all or the named attributes; nil if there is none.
+// It sees every earlier write.
 func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	input := &sdk.GetItemInput{TableName: &t.name, Key: keyOf(key), ConsistentRead: aws.Bool(true)}
 	if len(attributes) > 0 {
-		// Names behind placeholders may hold anything, and be reserved words.
+		// With placeholders, names may hold anything, even reserved words.
 		input.ExpressionAttributeNames = map[string]string{}
 		var placeholders []string
 		for n, name := range attributes {
@@ -60,9 +59,9 @@ func (t *Table) Get(ctx context.Context, key string, attributes ...string) (Item
 	return got.Item, nil
 }
 
-// Put keeps an item under key, in place of the one that is there, if the condition
-// holds. It may be done twice: see the comment of the package. The error is a
-// [*ConditionFailed], or after any other it is not known whether the item is kept.
+// Put writes an item under key, in place of an existing one, if the condition holds. It may
+// be executed twice: see the comment of the package. The error is a [*ConditionFailed];
+// after any other it is not known whether the item was written.
 func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) error {
 	whole := keyOf(key)
 	maps.Copy(whole, item)
@@ -77,9 +76,8 @@ func (t *Table) Put(ctx context.Context, key string, item Item, c Condition) err
 	return err
 }
 
-// Update changes the item under key, or makes it, by an update expression, if the
-// condition holds. It returns the item before; the errors are as with [Table.Put], or
-// [ErrFull].
+// Update changes the item under key, or makes it, by an update expression, if the condition
+// holds. It returns the item before; the errors are those of [Table.Put], or [ErrFull].
 func (t *Table) Update(ctx context.Context, key, expression string, c Condition) (before Item, err error) {
 	return t.write(ctx, "UpdateItem", key, func(ctx context.Context) (Item, error) {
 		done, err := t.client.UpdateItem(ctx, &sdk.UpdateItemInput{
@@ -108,7 +106,7 @@ func (t *Table) write(ctx context.Context, action, key string, do func(context.C
 	case failed.Item != nil:
 		return nil, &ConditionFailed{Item: failed.Item}
 	}
-	// Not every server that speaks DynamoDB's language sends the item along.
+	// Not every server with DynamoDB's API returns the item.
 	item, err := t.Get(ctx, key)
 	if err != nil {
 		return nil, err

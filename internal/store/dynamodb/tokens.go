@@ -10,34 +10,38 @@ import (
 	"sotercall/internal/accesstoken"
 )
 
-// Tokens is an [accesstoken.Store] in a DynamoDB table, for all instances that have the same
-// table. Make it with [NewTokens].
+// Tokens is an [accesstoken.Store] in a DynamoDB table, for all instances with that table.
+// Make it with [NewTokens].
 //
-// The access_token stands there in the clear: whoever may read the table may call
-// WeChat with it, so it is to be guarded like the AppSecret.
+// The access_token stands there in the clear. Reading the table is enough to call WeChat
+// with it, so guard it like the AppSecret.
 //
-// The server has no clock for us, so that the life of a Lease is told by the clocks
-// of the instances, which the clouds keep in step. A clock that is wrong by more than
-// the life of a Lease costs a fetch more, and blocks nobody.
+// The server offers no clock, so the life of a Lease follows the clocks of the instances,
+// which the clouds synchronise. A clock that is wrong by more than the life of a Lease
+// costs an extra fetch, and blocks no instance.
 type Tokens struct {
 	now   func() time.Time
 	table *Table
-	// key is of the one item: content (JSON of the State), saved (number of the Lease
-	// that saved it), issued (number of the last Lease given), holder (number of the
-	// Lease in force; 0 if none), given and life (when, and for how long, in ms), revision (a
-	// nonce of the last write), expires.
+	// key is that of the only item. Its attributes:
+	//
+	//   - content: JSON of the State
+	//   - saved: number of the Lease that saved it
+	//   - issued: number of the last Lease given
+	//   - holder: number of the Lease in force; 0 if none
+	//   - given, life: when, and for how long, in ms
+	//   - revision: a nonce of the last write
+	//   - expires
 	key string
 }
 
 var _ accesstoken.Store = (*Tokens)(nil)
 
-// NewTokens makes the Tokens that keep the State of one appid in table; now is the clock
-// on the wall.
+// NewTokens returns the Tokens for the State of one appid in table; now is the wall clock.
 func NewTokens(table *Table, appid string, now func() time.Time) *Tokens {
 	return &Tokens{now: now, table: table, key: "sotercall:token:" + appid}
 }
 
-// stored is what the item holds. What is not ours counts as none.
+// stored is the content of the item. An item in a foreign format counts as none.
 type stored struct {
 	content               string
 	saved, issued, holder int64
@@ -66,7 +70,7 @@ func (s stored) item() Item {
 	}
 }
 
-// isOver reports whether DynamoDB may delete the item, and has not done so yet.
+// isOver reports whether the item has expired, and DynamoDB may delete it.
 func (s stored) isOver(now time.Time) bool { return s.expires <= now.Unix() }
 
 // isLeased reports whether a Lease is in force.
@@ -74,7 +78,7 @@ func (s stored) isLeased(now time.Time) bool {
 	return s.holder != 0 && now.Sub(time.UnixMilli(s.given)).Abs() < time.Duration(s.life)*time.Millisecond
 }
 
-// release is s without a Lease, if that is in force.
+// release returns s without the Lease, if that is in force.
 func (s stored) release(lease accesstoken.Lease) stored {
 	if s.holder == lease.Number {
 		s.holder = 0
@@ -82,20 +86,20 @@ func (s stored) release(lease accesstoken.Lease) stored {
 	return s
 }
 
-// keptUntil is s with a time before which it is not deleted.
+// keptUntil returns s with a time before which it is not deleted.
 func (s stored) keptUntil(end time.Time) stored {
 	s.expires = max(s.expires, end.Unix()+1)
 	return s
 }
 
-// maxChanges is how often a change is tried, each time on what others have written
-// meanwhile. They write when they have a Lease, so that the second is the last most
-// often. A try is lost only to another write that succeeds: seven others are outlasted.
+// maxChanges bounds the attempts of a change. Each starts from what others have written.
+// They write when they have a Lease, so the second attempt is usually the last. An attempt
+// fails only if another write succeeds: it outlasts seven others.
 const maxChanges = 8
 
-// change replaces what is stored by what next makes of it, in one step: it reads, and
-// writes if nobody else has written since. Without an error of next's, nothing else
-// was written between.
+// change replaces the stored state by the result of next, in one step: it reads, and writes
+// if no other instance has written since. If next returns no error, nothing was written in
+// between.
 func (d *Tokens) change(ctx context.Context, next func(stored) (stored, error)) (stored, error) {
 	item, err := d.table.Get(ctx, d.key)
 	if err != nil {
@@ -116,18 +120,18 @@ func (d *Tokens) change(ctx context.Context, next func(stored) (stored, error)) 
 		}
 		item = failed.Item
 		if written := read(item); written.revision == revision {
-			return written, nil // by the same request, whose first reply was lost
+			return written, nil // written by the same request, whose first reply was lost
 		}
 	}
 	return stored{}, errors.New("others have changed it each time")
 }
 
-// unchanged is the condition that nobody has written since an item was read.
+// unchanged returns the condition that an item was not written since it was read.
 func unchanged(item Item) Condition {
 	switch revision := item["revision"]; {
 	case item == nil:
 		return Condition{If: "attribute_not_exists(pk)"}
-	case revision == nil: // not ours
+	case revision == nil: // a foreign format
 		return Condition{If: "attribute_not_exists(revision)"}
 	default:
 		return Condition{If: "revision = :read", Values: Item{":read": revision}}
@@ -147,8 +151,8 @@ func (d *Tokens) Load(ctx context.Context) (accesstoken.State, error) {
 	return accesstoken.UnmarshalState([]byte(s.content)), nil
 }
 
-// Acquire implements [accesstoken.Store]. The numbers follow the time, so that they go on growing
-// when the item was lost or an old one has been restored.
+// Acquire implements [accesstoken.Store]. The numbers follow the time, so they keep growing
+// if the item was lost or an old one was restored.
 func (d *Tokens) Acquire(ctx context.Context, life time.Duration, cold bool) (accesstoken.State, accesstoken.Lease, error) {
 	var state accesstoken.State
 	s, err := d.change(ctx, func(s stored) (stored, error) {
@@ -199,7 +203,7 @@ func (d *Tokens) Save(ctx context.Context, lease accesstoken.Lease, state access
 	return nil
 }
 
-// errNotHeld says that a Lease is not in force, so that there is nothing to give back.
+// errNotHeld says that a Lease is not in force, so there is nothing to give back.
 var errNotHeld = errors.New("the lease is not in force")
 
 // Release implements [accesstoken.Store].

@@ -15,26 +15,24 @@ import (
 	"sotercall/internal/secret"
 )
 
-// errAddress says what an address looks like. The parser's own words quote the address,
+// errAddress describes the form of an address. The parser's own error quotes the address,
 // and with it the password.
 var errAddress = errors.New("not an address of the form redis://user:password@host:6379/0, or rediss://… for TLS" +
 	" (in the password, / ? # @ % stand as %2F %3F %23 %40 %25)")
 
-// parse reads an address into the options of go-redis. It takes the form of go-redis'
-// ParseURL, ParseClusterURL and ParseFailoverURL, and of their parameters those that
-// say where the servers are:
+// parse reads an address into the options of go-redis. The forms are those of go-redis'
+// ParseURL, ParseClusterURL and ParseFailoverURL, with their parameters that name servers:
 //
 //	redis://user:password@host:6379/0                             one server
 //	rediss://user:password@host:6379?addr=host2:6379              a Cluster, by some of its nodes
 //	rediss://user:password@host:6379?is_cluster_mode=true         a Cluster, by its one endpoint
 //	redis://host:26379/0?master_name=mymaster&addr=host2:26379    Sentinels
 //
-// With Sentinels, user and password are theirs; username and password among the
-// parameters are those of the master, if it has others.
+// With Sentinels, user and password are theirs; username and password among the parameters
+// are those of the master, if it has others.
 //
-// It is strict: in an address with an unescaped password, a part of the password
-// stands where the host, the port or the database should be, and would be shown with
-// the first failure to connect.
+// It is strict. In an address with an unescaped password, a part of it could be read as the
+// host, the port or the database. The first failure to connect would then show it.
 func parse(address secret.Text) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(escapeUserinfo(address.Reveal()))
 	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Hostname() == "" || u.Fragment != "" ||
@@ -72,7 +70,7 @@ func parse(address secret.Text) (*redis.UniversalOptions, error) {
 	return o, agree(o, parameters)
 }
 
-// set sets the option that a parameter of the address stands for.
+// set sets the option of a parameter of the address.
 func set(o *redis.UniversalOptions, name string, values []string) error {
 	last := values[len(values)-1]
 	switch name {
@@ -99,7 +97,7 @@ func set(o *redis.UniversalOptions, name string, values []string) error {
 	return nil
 }
 
-// agree refuses what does not go together, and settles the credentials.
+// agree refuses conflicting parameters, and sets the credentials.
 func agree(o *redis.UniversalOptions, parameters url.Values) error {
 	if o.MasterName != "" {
 		if parameters.Has("is_cluster_mode") {
@@ -124,8 +122,8 @@ func agree(o *redis.UniversalOptions, parameters url.Values) error {
 	return nil
 }
 
-// escapeUserinfo escapes what a password may hold and net/url does not read: providers
-// generate passwords with them. What has a meaning in an address stays as it is.
+// escapeUserinfo escapes characters of passwords that net/url does not read: providers
+// generate passwords with them. Characters with a meaning in an address stay unchanged.
 func escapeUserinfo(address string) string {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {

@@ -12,30 +12,28 @@ import (
 	"sotercall/internal/authkeys"
 )
 
-// AuthKeys is an [authkeys.Store] of all who share a server. It asks the server once for each
-// verification, so that an AuthKey counts, or counts no longer, from the moment
-// it is written or deleted there.
+// AuthKeys is an [authkeys.Store] that all instances with the server share. Each
+// verification reads the server. So a written or deleted AuthKey takes effect at once.
 //
-// Each user has one hash, with openid, cpu_id and uid escaped as in a query
-// (net/url, QueryEscape), which leaves them as they are on all known devices:
+// Each user has one hash. openid, cpu_id and uid are escaped as in a query (net/url,
+// QueryEscape), which changes none on known devices:
 //
 //	sotercall:authkeys:{<openid>}
 //	    key <cpu_id> <uid>    the AuthKey as JSON, an entry of [authkeys.File]
 //	    counter <cpu_id>      the highest counter enrolled, in 20 digits
 //
-// DEL forgets a user, HDEL one device; they never expire. Give the server
-// maxmemory-policy noeviction and persistence: users whose AuthKeys it loses have
-// to enrol again, and old exports would be taken then. A hash takes about 800
-// bytes for each device.
+// DEL removes a user, HDEL one device; they never expire. Give the server maxmemory-policy
+// noeviction and persistence. Users whose AuthKeys it loses must enrol again, and old
+// exports would be accepted then. A hash takes about 800 bytes for each device.
 type AuthKeys struct{ store *Store }
 
 var _ authkeys.Store = (*AuthKeys)(nil)
 
-// NewAuthKeys makes AuthKeys of a store, which remains the caller's to close.
+// NewAuthKeys returns AuthKeys in a store, which the caller must close.
 func NewAuthKeys(store *Store) *AuthKeys { return &AuthKeys{store: store} }
 
-// Find implements [authkeys.Store]. The errors are those of the server and of the way to
-// it, and what is wrong with an entry that is none of ours.
+// Find implements [authkeys.Store]. The errors are those of the server and the network, and
+// of an entry in a foreign format.
 func (r *AuthKeys) Find(ctx context.Context, id authkeys.ID) (authkeys.AuthKey, error) {
 	reply, err := r.store.Do(ctx, "HGET", userKey(id), authkeys.KeyField(id))
 	if err != nil {
@@ -51,9 +49,8 @@ func (r *AuthKeys) Find(ctx context.Context, id authkeys.ID) (authkeys.AuthKey, 
 	return authkeys.UnmarshalEntry([]byte(content))
 }
 
-// put answers nil if the AuthKey is kept, else the highest counter. Counters are
-// compared as texts of 20 digits: Lua's numbers are doubles, which are inexact
-// from 2^53 on.
+// put returns nil if the AuthKey is kept, else the highest counter. Counters are compared
+// as texts of 20 digits: Lua's numbers are doubles, which are inexact from 2^53 on.
 var put = NewIdempotentScript(1, `
 if redis.call('HGET', KEYS[1], ARGV[3]) == ARGV[4] then
 	return false
@@ -93,6 +90,6 @@ func (r *AuthKeys) Put(ctx context.Context, key authkeys.AuthKey) error {
 	return &authkeys.NotNewerError{Counter: key.Counter, Enrolled: n}
 }
 
-// userKey has a hash tag (Redis documentation, Redis cluster specification): the
-// escaped openid has no brace.
+// userKey returns a key with a hash tag (Redis documentation, Redis cluster specification):
+// the escaped openid has no brace.
 func userKey(id authkeys.ID) string { return "sotercall:authkeys:{" + url.QueryEscape(id.OpenID) + "}" }

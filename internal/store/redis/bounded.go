@@ -11,25 +11,25 @@ import (
 	"syscall"
 )
 
-// What a reply may declare. The largest that our scripts get is one state of a token,
-// of some kilobytes; CLUSTER SLOTS has up to 16,384 ranges of a dozen elements.
+// Limits of what a reply may declare. Our scripts' largest reply is the state of a token,
+// some kilobytes. CLUSTER SLOTS has up to 16,384 ranges of a dozen elements.
 const (
 	maxLine  = 64 << 10 // bytes of a line
-	maxReply = 8 << 20  // bytes that a whole reply takes in memory, about
-	maxDepth = 8        // arrays within each other
+	maxReply = 8 << 20  // approximate size of a whole reply in memory
+	maxDepth = 8        // nested arrays
 )
 
 var errReply = errors.New("the server's reply is not one of Redis, or too large")
 
-// kinds are the bytes with which replies begin.
+// kinds are the first bytes of replies.
 const (
 	lineKinds = "+-:_,#("
 	sizeKinds = "$!=*~>%|"
 	kinds     = lineKinds + sizeKinds
 )
 
-// dial opens a connection whose replies are bounded. go-redis makes room for as much as
-// a reply declares, before it has come.
+// dial opens a connection with bounded replies. go-redis allocates as much as a reply
+// declares, before it has come.
 func dial(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
 	c, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
 	if err != nil {
@@ -48,8 +48,8 @@ func dial(ctx context.Context, network, address string, config *tls.Config) (net
 }
 
 // configFor returns config for one server. Its certificate must be for the host that is
-// dialed. Where a Cluster or a Sentinel names an IP address, it must be for the host name
-// in REDIS_URL.
+// dialled. If a Cluster or a Sentinel names an IP address, it must be for the host name in
+// REDIS_URL.
 func configFor(config *tls.Config, address string) *tls.Config {
 	host, _, _ := net.SplitHostPort(address)
 	if config.ServerName == "" || net.ParseIP(host) == nil {
@@ -81,8 +81,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SyscallConn is how go-redis sees, before it uses an idle connection, whether the server
-// has hung up. With TLS too, where whatever came unasked means the same.
+// SyscallConn lets go-redis see, before it uses an idle connection, whether the server has
+// hung up. With TLS as well: unexpected bytes there mean the same.
 func (b *bounded) SyscallConn() (syscall.RawConn, error) {
 	if b.raw == nil {
 		return nil, errors.New("not a connection of the operating system")
@@ -90,14 +90,14 @@ func (b *bounded) SyscallConn() (syscall.RawConn, error) {
 	return b.raw.SyscallConn()
 }
 
-// replies follows a stream of replies in RESP (Redis serialization protocol
-// specification), wherever it is cut into pieces. RESP3 is included: go-redis speaks it to
-// Sentinels, whatever Protocol says.
+// replies follows a stream of replies in RESP (Redis serialization protocol specification),
+// in pieces of any size. It includes RESP3, which go-redis speaks to Sentinels, whatever
+// Protocol says.
 type replies struct {
-	line []byte // begun
-	skip int    // how much is left of a bulk string and its end of line
-	left []int  // how many elements are left, of each array that is open
-	sum  int    // what this reply has declared so far, in bytes
+	line []byte // the begun line
+	skip int    // the rest of a bulk string and its end of line, in bytes
+	left []int  // the missing elements of each open array
+	sum  int    // the bytes that this reply has declared so far
 }
 
 func (r *replies) scan(p []byte) error {
@@ -126,7 +126,7 @@ func (r *replies) scan(p []byte) error {
 	return nil
 }
 
-// header takes the line that has ended.
+// header handles a complete line.
 func (r *replies) header() error {
 	text, whole := strings.CutSuffix(string(r.line), "\r")
 	if !whole || text == "" {
@@ -148,7 +148,7 @@ func (r *replies) header() error {
 	switch {
 	case kind == '%':
 		n *= 2
-	case kind == '|': // it comes before the reply, and is no element
+	case kind == '|': // an attribute comes before the reply, and is no element
 		n = 2*n + 1
 	}
 	switch {
@@ -169,7 +169,7 @@ func (r *replies) header() error {
 	return nil
 }
 
-// element has an element end, and every array whose last one it was.
+// element ends an element, and every array that it completes.
 func (r *replies) element() {
 	for len(r.left) > 0 {
 		last := len(r.left) - 1

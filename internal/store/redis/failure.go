@@ -16,12 +16,12 @@ import (
 
 const sentenceNotRedis = "the server at this address is not Redis: "
 
-// notRedis says that the first bytes of a connection are not Redis's.
+// notRedis says that the first bytes of a connection are not those of Redis.
 type notRedis struct{ sentence string }
 
 func (e *notRedis) Error() string { return e.sentence }
 
-// foreign returns what sends bytes with which no reply of Redis begins; nil if one may.
+// foreign returns an error for bytes that begin no reply of Redis; nil if they may.
 func foreign(first []byte) error {
 	text := string(first)
 	switch {
@@ -29,7 +29,8 @@ func foreign(first []byte) error {
 		return nil
 	case strings.HasPrefix(text, "HTTP/"):
 		return &notRedis{sentenceNotRedis + "it answers in HTTP"}
-	case strings.HasPrefix(text, "\x00\x00") && len(first) > 3 && first[3] == 4: // a SETTINGS frame (RFC 9113, section 3.4)
+	// a SETTINGS frame (RFC 9113, section 3.4)
+	case strings.HasPrefix(text, "\x00\x00") && len(first) > 3 && first[3] == 4:
 		return &notRedis{sentenceNotRedis + "it answers in HTTP/2"}
 	case strings.HasPrefix(text, "\x15\x03"): // an alert (RFC 8446, section 5.1)
 		return &notRedis{"the server speaks TLS: the address begins with redis://, and should with rediss://"}
@@ -37,25 +38,25 @@ func foreign(first []byte) error {
 	return &notRedis{sentenceNotRedis + "it answers in another protocol"}
 }
 
-// isReply reports whether a server has answered, with an error.
+// isReply reports whether err is an error reply of a server.
 func isReply(err error) bool {
 	_, ok := errors.AsType[redis.Error](err)
 	return ok
 }
 
-// isWithoutMaster reports whether an error is what is seen while no master, or not yet
-// the new one, takes commands.
+// isWithoutMaster reports whether err may mean that there is no master at the moment, or
+// that the new one does not accept commands yet.
 func isWithoutMaster(err error) bool {
 	_, unreachable := errors.AsType[*net.OpError](err)
-	_, sentOn := redis.IsMovedError(err) // from one server to the next, and back
+	_, sentOn := redis.IsMovedError(err) // redirected between two servers
 	return unreachable || sentOn || errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) ||
 		redis.IsReadOnlyError(err) || redis.IsClusterDownError(err) || redis.IsMasterDownError(err) || redis.IsLoadingError(err) ||
 		strings.Contains(err.Error(), "all sentinels specified in configuration are unreachable")
 }
 
-// withoutQuotes keeps of an error reply what stands before the first quote: a
-// server that does not know a command quotes its arguments (Redis source,
-// server.c, "unknown command"), which may be a password or a token.
+// withoutQuotes cuts an error reply at the first quote. A server that does not know a
+// command quotes its arguments (Redis source, server.c, "unknown command"), and one may be
+// a password or a token.
 func withoutQuotes(err error) error {
 	reply, ok := errors.AsType[redis.Error](err)
 	if !ok {
@@ -68,8 +69,8 @@ func withoutQuotes(err error) error {
 	return errors.New("the server refuses: " + text)
 }
 
-// Hopeless returns why nothing can work as REDIS_URL is set, as far as the servers have
-// said so; nil otherwise. A server that is away, busy or full is not hopeless.
+// Hopeless returns why this REDIS_URL can never work, as far as the servers have said so;
+// nil otherwise. A server that is away, busy or full is not hopeless.
 func (s *Store) Hopeless() error {
 	if reason := s.hopeless.Load(); reason != nil {
 		return errors.New("REDIS_URL: " + *reason)
@@ -78,8 +79,8 @@ func (s *Store) Hopeless() error {
 }
 
 // EvictionPolicy returns the setting maxmemory-policy of the server, or of one node of a
-// Cluster: what it forgets when its memory is full. Managed servers forbid CONFIG, and
-// allow INFO, which tells it too (Redis documentation, INFO).
+// Cluster: its policy for a full memory. Managed servers forbid CONFIG and allow INFO,
+// which has it as well (Redis documentation, INFO).
 func (s *Store) EvictionPolicy(ctx context.Context) (string, error) {
 	reply, err := s.Do(ctx, "INFO", "memory")
 	if err != nil {
@@ -94,12 +95,12 @@ func (s *Store) EvictionPolicy(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// probes are keys that nobody writes, of different slots: that all of them are at home
-// on one node of a Cluster is unlikely even with two nodes.
+// probes are keys of different slots that are never written. Even a Cluster of two nodes is
+// unlikely to have all of them on one.
 const probes = 8
 
-// Connect opens a connection, so that the first call need not, and finds out whether
-// anything can work: see [Store.Hopeless].
+// Connect opens a connection for the first call, and checks whether the configuration can
+// work: see [Store.Hopeless].
 func (s *Store) Connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -109,23 +110,23 @@ func (s *Store) Connect(ctx context.Context) {
 		}
 		return nil
 	})
-	errs := []error{err} // of connecting, or of the first that failed
+	errs := []error{err} // of connecting, or the first failure
 	for _, answer := range answers {
 		errs = append(errs, answer.Err())
 	}
 	for _, err := range errs {
-		// These keys may be forbidden, and ours not.
+		// These keys may be forbidden when ours are not.
 		if err != nil && err != redis.Nil && !redis.IsPermissionError(err) {
 			s.note(err)
 		}
 	}
 }
 
-// errNotOne tells a Cluster that is taken for one server. It stays: some keys are at
-// home on the node that is asked, so that every now and then a command works.
+// errNotOne says that a Cluster is configured as one server. It is sticky: the asked node
+// has some of the keys, so some commands work.
 const errNotOne = "the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address"
 
-// note keeps what an error, or a success, says of the configuration.
+// note records what an error, or a success, shows of the configuration.
 func (s *Store) note(err error) {
 	reason := s.reasonOf(err)
 	switch {
@@ -136,8 +137,7 @@ func (s *Store) note(err error) {
 	}
 }
 
-// reasonOf says in our own words what makes an error one that no retry mends; empty
-// if nothing does.
+// reasonOf returns why no retry can fix an error; empty if one may.
 func (s *Store) reasonOf(err error) string {
 	if err == nil {
 		return ""
@@ -151,7 +151,8 @@ func (s *Store) reasonOf(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "the server does not speak TLS: the address begins with rediss://, and should with redis://, or is not one of Redis"
 	}
-	if strings.Contains(err.Error(), "tls: no application protocol") { // crypto/tls has no type for alert 120
+	// crypto/tls has no type for alert 120
+	if strings.Contains(err.Error(), "tls: no application protocol") {
 		return sentenceNotRedis + "it refuses a TLS connection without a protocol that it knows (ALPN), as HTTP/2 servers do"
 	}
 	reply, ok := errors.AsType[redis.Error](err)

@@ -10,8 +10,8 @@ import (
 	"sotercall/internal/challenge"
 )
 
-// Ledger is a [challenge.Ledger] of all who share a server: a challenge counts once in the
-// whole fleet. The keys:
+// Ledger is a [challenge.Ledger] that all instances with the server share: a challenge
+// counts once in the whole fleet. The keys:
 //
 //	sotercall:challenge:<id>      the nonce, until Use.Keep has passed
 //	sotercall:failures:<id>       the count of wrong signatures and the nonce of the
@@ -20,18 +20,18 @@ import (
 //	                              the highest counter and the one before it, in
 //	                              20 digits each, and the nonce
 //
-// A key takes 200 to 300 bytes of the server's memory. Each is touched by a script
-// of its own, so that a Cluster, or a proxy in front of one, may put them anywhere.
+// A key takes 200 to 300 bytes of the server's memory. Each has a script of its own, so a
+// Cluster, or a proxy in front of one, may put them anywhere.
 //
-// What the server forgets can be used again: give it maxmemory-policy noeviction
-// (managed ones often come with volatile-lru, which takes just these keys). After
-// a restart without persistence, or a failover to a replica that had not yet
-// heard of the last few, a challenge may count once more within its ttl.
+// A challenge that the server forgets can be used again: give it maxmemory-policy
+// noeviction. (Managed ones often have volatile-lru, which evicts just these keys.) A
+// restart without persistence loses challenges, and a failover may lose the last few. Such
+// a challenge may count once more within its ttl.
 type Ledger struct{ store *Store }
 
 var _ challenge.Ledger = (*Ledger)(nil)
 
-// NewLedger makes a Ledger of a store, which remains the caller's to close.
+// NewLedger returns a Ledger in a store, which the caller must close.
 func NewLedger(store *Store) *Ledger { return &Ledger{store: store} }
 
 const (
@@ -39,8 +39,8 @@ const (
 	counterKey   = "sotercall:counter:"
 )
 
-// consumeScript takes the nonce and the time to keep it, and answers 1 if the
-// challenge was consumed with this nonce.
+// consumeScript takes the nonce and its lifetime, and returns 1 if the challenge was
+// consumed with this nonce.
 var consumeScript = NewIdempotentScript(1, `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
 	return 1
@@ -48,8 +48,8 @@ end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 `)
 
-// Consume implements [challenge.Ledger]. The errors are those of the server and of the way
-// to it.
+// Consume implements [challenge.Ledger]. The errors are those of the server and the
+// network.
 func (r *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err error) {
 	if err := u.Check(); err != nil {
 		return false, err
@@ -67,10 +67,10 @@ func (r *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err 
 	return false, fmt.Errorf("consuming a challenge: the server answered a %T", reply)
 }
 
-// raiseScript takes the counter, the nonce and the time to keep them, and answers
-// the highest counter before, or an empty text. Counters are compared as texts of
-// 20 digits: Lua's numbers are doubles, which are inexact from 2^53 on. A value that
-// is not ours stays as it is.
+// raiseScript takes the counter, the nonce and their lifetime, and returns the highest
+// counter before, or an empty text. Counters are compared as texts of 20 digits: Lua's
+// numbers are doubles, which are inexact from 2^53 on. A value in a foreign format stays
+// unchanged.
 var raiseScript = NewIdempotentScript(1, `
 local stored = redis.call('GET', KEYS[1])
 local highest = stored and string.sub(stored, 1, 20) or ''
@@ -88,8 +88,8 @@ end
 return highest
 `)
 
-// Raise implements [challenge.Ledger]. The errors are those of the server and of the way to
-// it, and that what it keeps is not ours.
+// Raise implements [challenge.Ledger]. The errors are those of the server and the network,
+// and of a value in a foreign format.
 func (r *Ledger) Raise(ctx context.Context, reading challenge.Reading) (highest uint64, err error) {
 	if err := reading.Check(); err != nil {
 		return 0, err
@@ -113,7 +113,7 @@ func (r *Ledger) Raise(ctx context.Context, reading challenge.Reading) (highest 
 	return highest, nil
 }
 
-// milliseconds rounds up: nothing may be forgotten too early.
+// milliseconds rounds up, so that nothing is forgotten too early.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

@@ -7,10 +7,11 @@ import (
 	"sotercall/internal/challenge"
 )
 
-// failuresKey holds the count of failures, a colon, and the nonce of the last.
+// failuresKey is the prefix of keys with the count of failures, a colon, and the nonce of
+// the last.
 const failuresKey = "sotercall:failures:"
 
-// failScript takes the nonce and the time to keep it, and returns the count.
+// failScript takes the nonce and its lifetime, and returns the count.
 var failScript = NewIdempotentScript(1, `
 local stored = redis.call('GET', KEYS[1]) or '0:'
 local count, nonce = string.match(stored, '^(%d+):(.*)$')

@@ -10,7 +10,7 @@ import (
 	"sotercall/internal/store"
 )
 
-// Opener opens the store that REDIS_URL names; now is the clock on the wall.
+// Opener opens the store at REDIS_URL; now is the wall clock.
 func Opener(now func() time.Time) store.Opener {
 	return store.Opener{Variable: "REDIS_URL", Open: func(address string, _ map[string]string, _ *redact.Redactor) (*store.Store, error) {
 		server, err := Open(secret.New(address))

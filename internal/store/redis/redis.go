@@ -1,16 +1,14 @@
-// Package redis is the store that all instances of the functions share, on Redis: one
-// server, a Cluster, or a master that Sentinels watch over. Both clouds sell
-// them managed.
+// Package redis is the shared store on Redis: one server, a Cluster, or a master with
+// Sentinels. Both clouds sell them managed.
 //
-// A [Store] is the place that REDIS_URL names. [Tokens], [Ledger] and [AuthKeys] are what
-// the functions keep there. It is changed by scripts, each of which runs as one atomic step
-// on the server (Redis documentation, EVAL). The keys of one
-// script belong to one slot, so that it runs on a Cluster as well.
+// A [Store] is the server at REDIS_URL. [Tokens], [Ledger] and [AuthKeys] are the
+// functions' data there. Scripts change it; each runs as one atomic step on the server
+// (Redis documentation, EVAL). The keys of one script belong to one slot, so it runs on a
+// Cluster as well.
 //
-// Servers cut connections, restart, fail over and move slots. go-redis sends a command
-// again then, within the time that it has; after a failure it is not known whether a
-// command has run. So everything that is sent here may run twice
-// ([NewIdempotentScript]).
+// Servers cut connections, restart, fail over and move slots. go-redis then repeats a
+// command within its time; after a failure it is not known whether a command has run. So
+// everything that is sent here may run twice ([NewIdempotentScript]).
 package redis
 
 import (
@@ -30,49 +28,48 @@ import (
 )
 
 const (
-	// timeout bounds one command or script, with connecting and all retries. Within
-	// one network it takes a millisecond, with a cold TLS connect some tens.
+	// timeout bounds one command or script, with connecting and all retries. Within one
+	// network it takes a millisecond, with a cold TLS connect some tens.
 	timeout = time.Second
-	// idleLife is how long an idle connection is kept: shorter than servers and the
-	// gateways between keep theirs.
+	// idleLife bounds an idle connection. Servers, and the gateways in between, keep theirs
+	// longer.
 	idleLife = 30 * time.Second
 	maxIdle  = 8
-	// maxConns is far above what a function needs. go-redis dials no more for a second
-	// when as many attempts have failed.
+	// maxConns is far above a function's need. After that many failed attempts, go-redis
+	// stops dialling for a second.
 	maxConns = 1000
 	// bufferSize is for each connection, twice; most commands and replies are smaller.
 	bufferSize = 4 << 10
 
-	// retries bounds how often a command is sent again: once for each idle connection
-	// that may be broken.
+	// retries bounds the repetitions of a command: once for each idle connection that may
+	// be broken.
 	retries  = maxIdle
 	minPause = 4 * time.Millisecond
-	// maxPause bounds the pauses between retries at one server: some 0.15 s in all.
+	// maxPause bounds the pauses between retries at one server: some 0.15 s in total.
 	maxPause = 25 * time.Millisecond
-	// maxPauseElsewhere is the same where another server may take over: some 0.4 s, longer
-	// than it takes to ask a Cluster again which one that is.
+	// maxPauseElsewhere is the same if another server may take over: some 0.4 s in total. A
+	// Cluster needs less to name the new one.
 	maxPauseElsewhere = 150 * time.Millisecond
 )
 
-// Store is where REDIS_URL leads. It may be used concurrently. Make it with [Open].
+// Store is the server at REDIS_URL. It is safe for concurrent use. Use [Open] to make one.
 type Store struct {
-	redact *redact.Redactor // knows the address and the passwords in it
+	redact *redact.Redactor // masks the address and the passwords in it
 
 	client redis.UniversalClient
 	// cluster is client if that is a Cluster, else nil.
 	cluster *redis.ClusterClient
 	// failsOver says that another server takes over when the master fails.
 	failsOver bool
-	// hopeless is why nothing works as it is configured; nil if something does.
+	// hopeless is why this configuration can never work; nil if it may.
 	hopeless atomic.Pointer[string]
 }
 
-func init() { logging.Disable() } // what fails is in the errors
+func init() { logging.Disable() } // the errors have everything
 
-// Open makes the Store of an address; see parse for its forms. With rediss:// it
-// trusts the authorities of the operating system (and, as everywhere in Go on Linux,
-// those of SSL_CERT_FILE and SSL_CERT_DIR). It connects when the Store is used, not
-// before.
+// Open returns the Store of an address; see parse for its forms. With rediss:// it trusts
+// the authorities of the operating system (on Linux, as all Go programs, also those of
+// SSL_CERT_FILE and SSL_CERT_DIR). It connects on first use.
 func Open(address secret.Text) (*Store, error) {
 	o, err := parse(address)
 	if err != nil {
@@ -94,7 +91,7 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 		}
 		return c, err
 	}
-	o.Protocol = 2 // RESP3 is for what servers send unasked
+	o.Protocol = 2 // RESP3 is for messages that servers push
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.ContextTimeoutEnabled = true
@@ -109,7 +106,8 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	if o.IsClusterMode {
 		o.MaxRetries = -1 // redirects are the retries
 		cluster := o.Cluster()
-		cluster.DisableRoutingPolicies = true // else each process asks for all COMMANDs
+		// else each process fetches the list of all commands
+		cluster.DisableRoutingPolicies = true
 		s.cluster = redis.NewClusterClient(cluster)
 		s.client = s.cluster
 		return s
@@ -118,12 +116,11 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 	return s
 }
 
-// Close hangs up all connections.
+// Close closes all connections.
 func (s *Store) Close() error { return s.client.Close() }
 
-// Do runs one command, which must be one that may run twice. The reply is nil, an
-// int64, a string, or a []any of these. After an error it is not known whether the
-// command has run.
+// Do runs one command, which must be idempotent. The reply is nil, an int64, a string, or a
+// []any of these. After an error it is not known whether the command has run.
 func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
 	return s.do(ctx, command, args, func(ctx context.Context) (any, error) {
 		return s.client.Do(ctx, append([]any{command}, args...)...).Result()
@@ -136,13 +133,13 @@ type Script struct {
 	keys   int
 }
 
-// NewIdempotentScript makes a Script that takes so many keys, all in one slot, and any
-// number of arguments, in KEYS and ARGV. It may run twice with the same keys and
-// arguments: the second run changes nothing, and its reply is as good as that of
-// the first, which was lost.
+// NewIdempotentScript returns a Script of that number of keys, all in one slot, and any
+// number of arguments, in KEYS and ARGV. It may run twice with the same keys and arguments.
+// The second run must change nothing, and its reply must be equivalent to that of the
+// first, which was lost.
 //
-// A script that only reads is idempotent. One that decides who was first becomes
-// so by a nonce among its arguments, which it keeps and recognizes.
+// A script that only reads is idempotent. One that decides which caller was first becomes
+// so by a nonce among its arguments, which it keeps and recognises.
 func NewIdempotentScript(keys int, program string) *Script {
 	return &Script{script: redis.NewScript(program), keys: keys}
 }
@@ -159,12 +156,12 @@ func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (an
 	})
 }
 
-// do runs something within timeout, and words what goes wrong.
+// do runs a command or script within timeout, and returns an error without secrets.
 func (s *Store) do(ctx context.Context, command string, args []any, run func(context.Context) (any, error)) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := run(ctx)
-	if err == redis.Nil { // within another error, Sentinels do not know the master
+	if err == redis.Nil { // within another error: Sentinels do not know the master
 		err = nil
 	}
 	s.note(err)
@@ -181,8 +178,8 @@ func (s *Store) do(ctx context.Context, command string, args []any, run func(con
 	return nil, fmt.Errorf("redis: %s: %w", command, worded)
 }
 
-// seekMaster has a Cluster asked which server is the master of which slot. By itself,
-// go-redis does so once a minute only, and when a server says that it is not.
+// seekMaster makes the client reload the slots of a Cluster. go-redis itself reloads them
+// once a minute, and after a redirect.
 func (s *Store) seekMaster(ctx context.Context) {
 	if s.cluster != nil {
 		s.cluster.ReloadState(ctx)

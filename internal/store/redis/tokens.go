@@ -10,31 +10,34 @@ import (
 	"sotercall/internal/accesstoken"
 )
 
-// Tokens is an [accesstoken.Store] on a Redis server, for all instances that have the same server.
+// Tokens is an [accesstoken.Store] on a Redis server, for all instances with that server.
 // Make it with [NewTokens].
 //
-// The access_token stands there in the clear: whoever may read the server may
-// call WeChat with it, so it is to be guarded like the AppSecret.
+// The access_token stands there in the clear. Reading the server is enough to call WeChat
+// with it, so guard it like the AppSecret.
 //
-// Whatever happens to the data, a Redis gets going again: content that is not ours
-// counts as none, and the numbers of Leases follow the time, so that they go on
-// growing when the server has lost its data or has been given old data back.
+// It recovers from any state of the data. Content in a foreign format counts as none. The
+// numbers of Leases follow the time, so they keep growing if the server has lost its data
+// or got old data back.
 type Tokens struct {
 	now   func() time.Time
 	store *Store
-	// state is a hash: state (JSON), saved (number of the Lease that saved it), renew
-	// (that number, and when the token is due, in Unix ms), issued (number of the last
-	// Lease given). lease is the number of the Lease in force and a nonce, for as long
-	// as its life; what an instance of an earlier version writes has no nonce and no
-	// renew. The braces keep both in one slot of a Redis Cluster (Redis documentation,
-	// "hash tags").
+	// state is a hash. Its fields:
+	//
+	//   - state: JSON
+	//   - saved: number of the Lease that saved it
+	//   - renew: that number, and when the token is due, in Unix ms
+	//   - issued: number of the last Lease given
+	//
+	// lease is the number of the Lease in force and a nonce; it expires with the Lease.
+	// Instances of an earlier version write no nonce and no renew. The braces keep both in
+	// one slot of a Redis Cluster (Redis documentation, "hash tags").
 	state, lease string
 }
 
 var _ accesstoken.Store = (*Tokens)(nil)
 
-// NewTokens makes the Tokens that keep the State of one appid in store; now is the clock on
-// the wall.
+// NewTokens returns the Tokens for the State of one appid in store; now is the wall clock.
 func NewTokens(store *Store, appid string, now func() time.Time) *Tokens {
 	return &Tokens{
 		now:   now,
@@ -62,8 +65,8 @@ func (r *Tokens) Load(ctx context.Context) (accesstoken.State, error) {
 	return accesstoken.UnmarshalState([]byte(content)), nil
 }
 
-// prepare begins the scripts that write a state. Beyond 2^52 the next number could
-// not be told from the one before: Lua counts in floating point.
+// prepare begins the scripts that write a state. Lua counts in floating point: beyond 2^52
+// the next number might equal the last one.
 const prepare = `
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
   redis.call('DEL', KEYS[1])
@@ -77,11 +80,11 @@ local function number(field)
 end
 `
 
-// acquireScript takes the keys of state and lease, the time, the life of the lease
-// and of the state in ms, a nonce, and 1 if a fresh token will do. It returns the
-// state, and the number of the lease: 0 if it is taken, -1 if the token is fresh. A
-// lease that does not end by itself is not one that we gave. A lease with this nonce
-// was given to this very request, whose first reply was lost.
+// acquireScript takes the keys of state and lease, the time, the lease's life and the
+// state's in ms, a nonce, and 1 for cold. It returns the state, and the number
+// of the lease: 0 if it is taken, -1 if the token is fresh. A lease without an expiry is
+// not ours. A lease with this nonce was given to this very request, whose first reply was
+// lost.
 var acquireScript = NewIdempotentScript(2, prepare+`
 local state = redis.call('HGET', KEYS[1], 'state')
 if redis.call('PTTL', KEYS[2]) > 0 then
@@ -132,8 +135,8 @@ func (r *Tokens) Acquire(ctx context.Context, life time.Duration, cold bool) (ac
 	}
 }
 
-// saveScript takes the keys of state and lease, the number of the lease, the state,
-// its life in ms, and when its token is due. It returns 0 if a later lease has saved already.
+// saveScript takes the keys of state and lease, the number of the lease, the state, its
+// life in ms, and when its token is due. It returns 0 if a later lease has saved already.
 var saveScript = NewIdempotentScript(2, prepare+`
 local held = redis.pcall('GET', KEYS[2])
 if type(held) == 'string' and string.match(held, '^%d+') == ARGV[1] then

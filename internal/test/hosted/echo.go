@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Echo stands in the place of WeChat, or of its gateway, and puts the whole
-// request into its reply. It speaks TCP, because no HTTP server would.
+// Echo stands in for WeChat, or its gateway, and puts the whole request into its reply. It
+// speaks TCP, because no HTTP server would do that.
 type Echo struct {
 	URL string
 
@@ -28,16 +28,16 @@ type Echo struct {
 	got [][]byte // guarded by mu; the requests that were echoed
 }
 
-// EchoWay writes a request into a reply. text is the request in printable
-// characters, on one line.
+// EchoWay writes a request into a reply. text is the request in printable characters, on
+// one line.
 type EchoWay struct {
 	Name  string
 	reply func(s *Echo, request []byte, text string) string
 }
 
-// StartEcho starts an Echo, which runs until the test ends. It gives token to
-// whoever asks for one; if that is empty, it echoes that request as well. With
-// gateway set it stands in for the gateway of Cloud Calls.
+// StartEcho starts an Echo, which runs until the test ends. It returns token to requests
+// for one; if that is empty, it echoes those as well. With gateway set it stands in for the
+// gateway of Cloud Calls.
 func StartEcho(t testing.TB, token string, gateway bool) *Echo {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func StartEcho(t testing.TB, token string, gateway bool) *Echo {
 	return s
 }
 
-// serve answers the requests of one connection: those for a token and for nothing
+// serve answers the requests of one connection: requests for a token or without effect
 // honestly, one other by an echo.
 func (s *Echo) serve(connection net.Conn) {
 	defer connection.Close()
@@ -85,10 +85,10 @@ func (s *Echo) serve(connection net.Conn) {
 	}
 }
 
-// By makes s answer by way from now on.
+// By sets the EchoWay of the next replies.
 func (s *Echo) By(way EchoWay) { s.way.Store(&way) }
 
-// Requests are those that s has echoed so far.
+// Requests returns those that s has echoed so far.
 func (s *Echo) Requests() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

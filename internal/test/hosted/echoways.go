@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/cloudcall"
 )
 
-// weChat is a reply of WeChat, in the gateway's wrapping where that is between.
+// weChat returns a reply of WeChat, wrapped by the gateway if s is one.
 func (s *Echo) weChat(body string) string {
 	if s.gateway {
 		return ok("application/octet-stream", string(cloudcall.Response{Data: []byte(body), ContentType: "application/json"}.Marshal()))
@@ -22,14 +22,14 @@ func (s *Echo) weChat(body string) string {
 	return ok("application/json", body)
 }
 
-// errMsg is an error of WeChat with these words.
+// errMsg returns an error of WeChat with this text.
 func (s *Echo) errMsg(words string) string {
 	quoted, _ := jsontext.AppendQuote(nil, words)
 	return s.weChat(`{"errcode":40097,"errmsg":` + string(quoted) + `}`)
 }
 
-// around is a part of the request that ends, or begins, within a secret: at the
-// place where a word of it stands.
+// around returns a part of the request that begins or ends within a secret, where word
+// stands in it.
 func around(text, word string, before, after int) string {
 	at := strings.Index(text, word)
 	if at < 0 {
@@ -44,7 +44,7 @@ func inErrMsg(write func(request []byte, text string) string) echoReply {
 	return func(s *Echo, request []byte, text string) string { return s.errMsg(write(request, text)) }
 }
 
-// EchoWays are ways to put a request into a reply.
+// EchoWays are the EchoWays of [RequireNoEcho].
 var EchoWays = []EchoWay{
 	{"as the reply", func(_ *Echo, r []byte, _ string) string { return string(r) }},
 	{"status line", func(_ *Echo, _ []byte, text string) string { return "HTTP/1.1 " + text + "\r\n\r\n" }},
@@ -110,7 +110,7 @@ var EchoWays = []EchoWay{
 		quoted, _ := json.Marshal(text)
 		return strings.ReplaceAll(string(quoted), "/", `\/`)
 	})},
-	// The last one: of a token endpoint, this refusal is remembered.
+	// The last one: a token endpoint's refusal is cached.
 	{"errmsg, of a refused token", func(s *Echo, _ []byte, text string) string {
 		quoted, _ := jsontext.AppendQuote(nil, text)
 		return s.weChat(`{"errcode":40001,"errmsg":` + string(quoted) + `}`)

@@ -1,5 +1,5 @@
-// Package hosted runs the functions for tests as they are deployed: as
-// binaries, on stand-ins for AWS Lambda and Tencent SCF, in front of a sandbox.
+// Package hosted runs the functions for tests as they are deployed. They are binaries, on
+// stand-ins for AWS Lambda and Tencent SCF, in front of a sandbox.
 package hosted
 
 import (
@@ -29,15 +29,15 @@ import (
 	"sotercall/internal/test/tlstest"
 )
 
-// folder holds the binaries, from Main to the end of the tests.
+// folder has the binaries, from Main to the end of the tests.
 var folder string
 
 // authority is the file with the certificate authority that functions trust.
 var authority string
 
-// Main is the TestMain of a package: it builds functions, by the names of their
-// folders, runs the tests, and does not return. With -short it runs none: what runs
-// the functions as binaries takes long.
+// Main is the TestMain of a package: it builds functions, by the names of their folders,
+// runs the tests, and does not return. With -short it runs none, because running the
+// functions as binaries takes long.
 func Main(m *testing.M, functions ...string) {
 	flag.Parse()
 	if testing.Short() {
@@ -61,18 +61,18 @@ func Main(m *testing.M, functions ...string) {
 	}())
 }
 
-// Ample is the limit of a function in a test that is not about limits: long enough for
-// a machine that is busy with much else.
+// Ample is the time limit of a function in a test that is not about limits. It is enough on
+// a busy machine.
 const Ample = time.Minute
 
-// EchoLimit is the limit of a function for RequireNoEcho, where some upstreams fall
-// silent and the limit is what ends the call.
+// EchoLimit is the time limit of a function for RequireNoEcho, where some upstreams stay
+// silent until the limit ends the call.
 const EchoLimit = 5 * time.Second
 
-// Binary is the path of a function that Main has built.
+// Binary returns the path of a function that Main has built.
 func Binary(function string) string { return filepath.Join(folder, function) }
 
-// Log collects what functions write; it may be shared.
+// Log collects the output of functions; it may be shared.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -85,7 +85,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is all that has been written so far.
+// String returns everything that was written so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,9 +105,9 @@ func NewSandbox(t testing.TB, o sandbox.Options) Sandbox {
 	return Sandbox{upstream}
 }
 
-// ServeTLS serves handler behind TLS until the test ends, and returns the address.
-// With no protocols it negotiates HTTP/2 and HTTP/1.1. Functions that are hosted
-// here trust it, and so does this process from now on.
+// ServeTLS serves handler behind TLS until the test ends, and returns the address. Without
+// protocols it negotiates HTTP/2 and HTTP/1.1. Functions of this package trust it, and so
+// does this process from now on.
 func ServeTLS(t testing.TB, handler http.Handler, protocols ...string) (url string) {
 	t.Helper()
 	tlstest.TrustOwn()
@@ -133,7 +133,7 @@ func (s Sandbox) ServePlain(t testing.TB) (url string) {
 	return Serve(t, s.Sandbox)
 }
 
-// With returns variables with others added or put in their place.
+// With returns variables with others added or replaced.
 func With(variables, others map[string]string) map[string]string {
 	all := maps.Clone(variables)
 	maps.Copy(all, others)
@@ -199,14 +199,14 @@ func definition(function string, variables map[string]string, timeout time.Durat
 	return emulator.Function{Name: function, Binary: Binary(function), Env: variables, Timeout: timeout, Log: log}
 }
 
-// Invoke runs one event, which must not end in a function error. The environment
-// is what SCF sends with this invocation alone.
+// Invoke runs one event, which must not end in a function error. The environment is what
+// SCF sends with this invocation alone.
 func Invoke(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
 	t.Helper()
 	return invoke(t, runtime, emulator.Call{Payload: event, Environment: environment})
 }
 
-// InvokeForged is Invoke, and environment may say of the caller what the platform
+// InvokeForged is Invoke with an environment that may say of the caller what the platform
 // never says.
 func InvokeForged(t testing.TB, runtime emulator.Runtime, event []byte, environment map[string]string) string {
 	t.Helper()
@@ -221,7 +221,7 @@ func invoke(t testing.TB, runtime emulator.Runtime, call emulator.Call) string {
 	return string(answer.Payload)
 }
 
-// JSON is v as an event.
+// JSON returns v as an event.
 func JSON(t testing.TB, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -229,14 +229,14 @@ func JSON(t testing.TB, v any) []byte {
 	return b
 }
 
-// Sample is the event in deploy/events that the sandbox's demo user has signed.
+// Sample returns the event in deploy/events that the sandbox's demo user has signed.
 func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) }
 
 // Verified is the Cloud Call's answer to a genuine signature.
 const Verified = hosting.Verified
 
-// PageCaller is what Tencent's platform adds to an invocation that a user's page
-// makes.
+// PageCaller returns the variables that Tencent's platform adds to an invocation by a
+// user's page.
 func PageCaller(openid string) map[string]string {
 	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
 		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}

@@ -12,7 +12,7 @@ import (
 	"sotercall/internal/dev/emulator"
 )
 
-// Post sends a body over HTTP and returns the status and the answer.
+// Post sends a body over HTTP and returns the status and the response.
 func Post(t testing.TB, url string, body []byte, header http.Header) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
@@ -42,7 +42,7 @@ func StableToken(t testing.TB, base, appID, secret string) string {
 	return grant.AccessToken
 }
 
-// URL is the function URL of a function, as its platform has it: the one of SCF without
+// URL returns the function URL of a function on its platform: on SCF the one without
 // authentication, elsewhere an HTTP API of AWS.
 func URL(runtime emulator.Runtime) http.Handler {
 	bare := runtime

@@ -15,15 +15,15 @@ import (
 	"sotercall/internal/dev/emulator"
 )
 
-// RequireNoEcho runs event on a function whose upstream echoes in every way, and
-// checks that no secret comes back in an answer or in the log. It closes runtime.
+// RequireNoEcho runs event on a function whose upstream echoes in every EchoWay. It asserts
+// that no secret is in a response or in the log. It closes runtime.
 func RequireNoEcho(t testing.TB, upstream *Echo, runtime emulator.Runtime, event []byte, invocation map[string]string, secrets []string, log *Log) {
 	redactions := 0
 	for _, way := range EchoWays {
 		before := len(upstream.Requests())
 		upstream.By(way)
-		// A call may join a fetch that the call before has left behind: ask until this
-		// way is what the upstream has answered.
+		// A call may join a fetch that the previous call has left: repeat until this
+		// EchoWay has answered.
 		for asks := 1; ; asks++ {
 			answer := Invoke(t, runtime, event, invocation)
 			assert.NotContains(t, answer, `"isOk":true`, way.Name)
@@ -48,7 +48,7 @@ func RequireNoEcho(t testing.TB, upstream *Echo, runtime emulator.Runtime, event
 	assert.GreaterOrEqual(t, strings.Count(written, `"msg":"invocation"`), len(EchoWays))
 }
 
-// signatures are those that Cloud Calls were signed with.
+// signatures returns the signatures of Cloud Calls.
 func signatures(requests [][]byte) (all []string) {
 	for _, request := range requests {
 		for _, match := range regexp.MustCompile(`, Signature=([0-9a-f]{64})`).FindAllSubmatch(request, -1) {
@@ -58,9 +58,8 @@ func signatures(requests [][]byte) (all []string) {
 	return all
 }
 
-// Leak returns what of a secret stands in a text: in any case, as it is or with
-// escapes, in base64 or in hex. It knows nothing of how secrets are found when
-// they are taken out.
+// Leak returns the part of a secret that a text holds, in any case: plain or with escapes,
+// in base64 or in hex. It shares no code with the masking of secrets.
 func Leak(text, secret string) string {
 	const window = 12
 	views := []string{text}

@@ -24,11 +24,11 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// riePackage is AWS's own emulator of Lambda's runtime API, which SAM's containers run.
+// riePackage is AWS's own emulator of Lambda's runtime API, which runs in SAM's containers.
 const riePackage = "github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie"
 
-// lambdaVariable names the variable that has [Both] host functions on AWS's emulator
-// instead of ours, if it is "rie". scripts/test -long sets it for a second run.
+// lambdaVariable names a variable. If it is "rie", [Both] hosts functions on AWS's emulator
+// instead of ours. scripts/test -long sets it for a second run.
 const lambdaVariable = "SOTER_TEST_LAMBDA"
 
 // rie is a Runtime on AWS's Runtime Interface Emulator.
@@ -46,7 +46,7 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 	address, api := freeAddress(t), freeAddress(t)
 	r := &rie{address: address, turn: make(chan struct{}, 1)}
 	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api,
-		"--log-level", "info", Binary(function)) // without, it takes the function's LOG_LEVEL for its own
+		"--log-level", "info", Binary(function)) // otherwise it reads the function's LOG_LEVEL
 	r.command.Dir = filepath.Dir(Binary(function))
 	r.command.Env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=en_US.UTF-8", "TZ=:UTC", "_HANDLER=bootstrap",
@@ -60,7 +60,8 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 	r.command.Stdout, r.command.Stderr = log, log
 	require.NoError(t, r.command.Start())
 	t.Cleanup(func() { assert.NoError(t, r.Close()) })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // another process has nothing to wait on
+	// polls: another process has nothing to wait on
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		connection, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = connection.Close()
@@ -70,12 +71,11 @@ func RIE(t testing.TB, function string, variables map[string]string, timeout tim
 	}
 }
 
-// OnRIE reports whether [Both] hosts functions on AWS's emulator, which passes no trace
-// ID on to them, unlike Lambda.
+// OnRIE reports whether [Both] hosts functions on AWS's emulator. Unlike Lambda, it passes
+// no trace ID on to them.
 func OnRIE() bool { return os.Getenv(lambdaVariable) == "rie" }
 
-// SkipOnRIE skips a test that AWS's emulator cannot serve, for the reason why, in a run
-// on that emulator.
+// SkipOnRIE skips a test that AWS's emulator cannot serve, for the reason why.
 func SkipOnRIE(t testing.TB, why string) {
 	t.Helper()
 	if OnRIE() {
@@ -83,7 +83,7 @@ func SkipOnRIE(t testing.TB, why string) {
 	}
 }
 
-// freeAddress returns an address of loopback that nobody listens on.
+// freeAddress returns a free address of loopback.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,8 +92,8 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// Invoke implements [emulator.Runtime]. The emulator marks no failure: an answer with
-// Lambda's errorMessage and errorType is one, and one that is not JSON.
+// Invoke implements [emulator.Runtime]. The emulator marks no failure: a response with
+// Lambda's errorMessage and errorType is one, and so is one that is not JSON.
 func (r *rie) Invoke(ctx context.Context, call emulator.Call) (emulator.Answer, error) {
 	if len(call.Environment) > 0 {
 		return emulator.Answer{}, errors.New("Lambda has no per-invocation environment")
@@ -136,7 +136,7 @@ func (r *rie) Close() error {
 	}
 	err := r.command.Wait()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) { // by our signal
+	if errors.As(err, &exit) { // ended by our signal
 		return nil
 	}
 	return err

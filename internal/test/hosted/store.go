@@ -10,15 +10,14 @@ import (
 
 // Store is a store that instances share, on a real server.
 type Store struct {
-	// Variables are those by which a function finds it. Those that Lambda sets itself
-	// are for the other platforms.
+	// Variables are a function's variables for it. Those that Lambda sets itself are for
+	// the other platforms.
 	Variables map[string]string
-	// Fail makes it fail from now on, and Work makes it work again.
+	// Fail makes it fail from now on; Work ends that.
 	Fail, Work func()
 }
 
-// Stores start each kind of store that instances can share, by its name, until the
-// test ends.
+// Stores start each kind of shared store, by its name, until the test ends.
 var Stores = map[string]func(t testing.TB) Store{
 	"Redis": func(t testing.TB) Store {
 		server := redistest.Start(t)
@@ -36,7 +35,7 @@ var Stores = map[string]func(t testing.TB) Store{
 // lambdaSets are the variables of [Store.Variables] that Lambda sets itself.
 var lambdaSets = []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
-// forLambda is variables without those that Lambda sets itself.
+// forLambda returns variables without those that Lambda sets itself.
 func forLambda(variables map[string]string) map[string]string {
 	own := maps.Clone(variables)
 	for _, name := range lambdaSets {

@@ -1,6 +1,5 @@
-// Package moto runs a server that speaks the language of many AWS services for a test:
-// moto's, one process for all tests of a package, on loopback. Each test uses names of
-// its own.
+// Package moto runs a stand-in for many AWS services for tests: moto's server, one process
+// for all tests of a package, on loopback. Each test uses names of its own.
 package moto
 
 import (
@@ -17,8 +16,7 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// What clients of the server sign with. It takes any credentials, unless IAM is
-// enforced.
+// Credentials of the server's clients. It accepts any, unless IAM is enforced.
 const (
 	Region    = "eu-west-1"
 	AccessKey = "AKIDOFTHETESTWITHMOTO"
@@ -28,8 +26,8 @@ const (
 //go:embed serve.py
 var program string
 
-// process is the process's one server. It ends with its input, which is open for as
-// long as we live.
+// process is the server of this process. It ends when its standard input is closed, at the
+// latest when this process ends.
 var process struct {
 	mu      sync.Mutex
 	address string // guarded by mu; "" until it is started
@@ -37,7 +35,7 @@ var process struct {
 	input   io.WriteCloser
 }
 
-// Start returns the URL of the server. The first test starts it. It takes Python: see
+// Start returns the URL of the server. The first test starts it. It needs Python: see
 // package need.
 func Start(t testing.TB) (url string) {
 	t.Helper()
@@ -54,8 +52,8 @@ func Start(t testing.TB) (url string) {
 	return process.address
 }
 
-// StartWithIAM returns the URL of a server of the test's own, which refuses what the
-// policies of a caller do not allow, after the first free requests.
+// StartWithIAM returns the URL of a server of the test's own. After the first free requests
+// it refuses what the policies of a caller do not allow.
 func StartWithIAM(t testing.TB, free int) (url string) {
 	t.Helper()
 	command, input, url, err := serve(need.Python(t, "python"), fmt.Sprintf("INITIAL_NO_AUTH_ACTION_COUNT=%d", free))
@@ -69,7 +67,7 @@ func StartWithIAM(t testing.TB, free int) (url string) {
 	return url
 }
 
-// serve starts a server, which ends with its input.
+// serve starts a server, which ends when its input is closed.
 func serve(python string, variables ...string) (command *exec.Cmd, input io.WriteCloser, url string, err error) {
 	command = exec.Command(python, "-c", program)
 	command.Stderr = os.Stderr

@@ -1,7 +1,7 @@
-// Package need says what a test needs of the computer that it runs on: a program,
-// the packages of npm, the tools of scripts/tools, or time. What is missing on a developer's computer skips the
-// test, with the reason; with CI set it fails the test, so that nothing is left out
-// there unnoticed.
+// Package need declares what a test needs of the computer: a program, packages of npm, the
+// tools of scripts/tools, or time. If it is missing on a developer's computer, the test is
+// skipped, with the reason. With CI set the test fails, so that no gap goes unnoticed
+// there.
 package need
 
 import (
@@ -20,8 +20,8 @@ import (
 	"sotercall/internal/test/tools"
 )
 
-// Met goes on if problem is nil, which tells what is missing. Otherwise the test
-// ends: skipped, or failed where the variable CI is set.
+// Met does nothing if problem is nil. Otherwise problem says what is missing, and the test
+// ends: skipped, or failed if the variable CI is set.
 func Met(t testing.TB, problem error) {
 	t.Helper()
 	switch {
@@ -33,8 +33,8 @@ func Met(t testing.TB, problem error) {
 	}
 }
 
-// Optional is Met for what is missing in CI as well, such as a program that is too large
-// to install there: the test is skipped everywhere.
+// Optional is Met for what may be missing in CI as well, such as a program that is too
+// large to install there. The test is skipped everywhere.
 func Optional(t testing.TB, problem error) {
 	t.Helper()
 	if problem != nil {
@@ -42,27 +42,28 @@ func Optional(t testing.TB, problem error) {
 	}
 }
 
-// RequireEngine names the variable that fails tests where Docker's engine cannot start.
+// RequireEngine names a variable. If it is set, tests fail where Docker's engine cannot
+// start.
 const RequireEngine = "REQUIRE_ENGINE"
 
-// Engine is Optional for what Docker's engine needs: many computers and CI systems
-// cannot start one. With the variable REQUIRE_ENGINE set, the test fails.
+// Engine is Optional for the needs of Docker's engine: many computers and CI systems cannot
+// start one. With the variable REQUIRE_ENGINE set, the test fails.
 func Engine(t testing.TB, problem error) {
 	t.Helper()
 	if problem != nil && os.Getenv(RequireEngine) != "" {
 		t.Fatal(RequireEngine+" is set:", problem)
-		return // in the tests of this package
+		return // for the tests of this package
 	}
 	Optional(t, problem)
 }
 
-// SkippedFile names the variable with the file to which each skipped test adds one
-// line: what is missing. scripts/test counts these lines.
+// SkippedFile names the variable with a file. Each skipped test adds one line to it: what
+// is missing. scripts/test counts these lines.
 const SkippedFile = "SOTER_TEST_SKIPPED"
 
 func skip(t testing.TB, problem error) {
 	t.Helper()
-	// The first line says what is missing. One write of one short line: test processes
+	// The first line says what is missing. It is one short write, because test processes
 	// run side by side.
 	reason, _, _ := strings.Cut(problem.Error(), "\n")
 	if name := os.Getenv(SkippedFile); name != "" {
@@ -100,7 +101,7 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// Time skips a test that takes seconds when go test is called with -short: because it
+// Time skips a test that takes seconds when go test is called with -short. Such a test
 // builds programs, installs packages, or meets a server that is really silent.
 func Time(t testing.TB) {
 	t.Helper()
@@ -109,12 +110,12 @@ func Time(t testing.TB) {
 	}
 }
 
-// LongVariable is set where the tests may take long: scripts/test -long sets it, and
-// every night CI runs that.
+// LongVariable is set if the tests may take long: scripts/test -long sets it, and CI runs
+// that every night.
 const LongVariable = "LONG"
 
-// Long skips a test that takes minutes, unless LongVariable is set. Each has a short
-// form that every run includes.
+// Long skips a test that takes minutes, unless LongVariable is set. Each has a short form
+// that every run includes.
 func Long(t testing.TB) {
 	t.Helper()
 	if os.Getenv(LongVariable) == "" {
@@ -122,8 +123,8 @@ func Long(t testing.TB) {
 	}
 }
 
-// OrLong returns short in an ordinary run, and long where LongVariable is set. Both are
-// sizes of the same test: how many rounds, how many calls, for how long.
+// OrLong returns short in an ordinary run, and long if LongVariable is set. Both are sizes
+// of the same test: rounds, calls, a time.
 func OrLong[T any](short, long T) T {
 	if os.Getenv(LongVariable) == "" {
 		return short
@@ -134,9 +135,9 @@ func OrLong[T any](short, long T) T {
 // patience bounds one installation.
 const patience = 10 * time.Minute
 
-// Python returns the path of a Python program at the version that scripts/tools pins.
-// The first test that asks for one installs all of them, which takes half a minute:
-// with -short the test is skipped.
+// Python returns the path of a Python program at the version that scripts/tools pins. The
+// first use installs all of them, which takes half a minute: with -short the test is
+// skipped.
 func Python(t testing.TB, name string) string {
 	t.Helper()
 	Time(t)
@@ -148,8 +149,8 @@ func Python(t testing.TB, name string) string {
 	return filepath.Join(bin, name)
 }
 
-// GoTool returns the path of a program, given by its package, at the version that
-// scripts/tools pins. With -short the test is skipped.
+// GoTool returns the path of a package's program, at the version that scripts/tools pins.
+// With -short the test is skipped.
 func GoTool(t testing.TB, pkg string) string {
 	t.Helper()
 	Time(t)
@@ -160,8 +161,8 @@ func GoTool(t testing.TB, pkg string) string {
 	return program
 }
 
-// Jars returns the folder of the Java libraries that a pom.xml names. With -short the
-// test is skipped.
+// Jars returns the folder of the Java libraries in a pom.xml. With -short the test is
+// skipped.
 func Jars(t testing.TB, pom string) string {
 	t.Helper()
 	Time(t)
@@ -176,7 +177,7 @@ func Jars(t testing.TB, pom string) string {
 // installed holds, for each folder, the one installation of a test process.
 var installed sync.Map // of func() error
 
-// NodeModules installs what the folder's package-lock.json names, and returns the
+// NodeModules installs the packages of the folder's package-lock.json, and returns the
 // folder, absolute. It takes seconds: with -short the test is skipped.
 func NodeModules(t testing.TB, folder string) string {
 	t.Helper()

@@ -1,6 +1,5 @@
-// Package nodemodules installs the Node packages of a folder as its
-// package-lock.json names them, and does not install them again while that stays
-// the same. Tests and benchmarks that run other people's JavaScript use it.
+// Package nodemodules installs the Node packages of a folder's package-lock.json, and again
+// only when that changes. Tests and benchmarks that run other people's JavaScript use it.
 package nodemodules
 
 import (
@@ -16,7 +15,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// AreInstalled reports whether node_modules holds what package-lock.json names.
+// AreInstalled reports whether node_modules matches package-lock.json.
 func AreInstalled(folder string) bool {
 	want, err := lockDigest(folder)
 	if err != nil {
@@ -26,15 +25,15 @@ func AreInstalled(folder string) bool {
 	return err == nil && bytes.Equal(have, want)
 }
 
-// Install installs what is not installed. No script of any package is run. The
-// error says which program is missing, or what npm said.
+// Install installs the packages unless they are installed. It runs no script of any
+// package. The error names a missing program, or quotes npm.
 func Install(ctx context.Context, folder string) error {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%s is not installed", program)
 		}
 	}
-	// The tests of several packages run at the same time.
+	// Tests of several packages run at the same time.
 	lock := flock.New(filepath.Join(folder, ".installing"))
 	if err := lock.Lock(); err != nil {
 		return err
@@ -55,7 +54,8 @@ func Install(ctx context.Context, folder string) error {
 	return os.WriteFile(stamp(folder), digest, 0o600)
 }
 
-// stamp says from which package-lock.json node_modules was installed.
+// stamp returns the path of a copy of the package-lock.json that node_modules was installed
+// from.
 func stamp(folder string) string { return filepath.Join(folder, "node_modules", ".installed-from") }
 
 func lockDigest(folder string) ([]byte, error) {

@@ -1,5 +1,5 @@
-// Package tlstest serves HTTP behind TLS for tests, as production does: with
-// HTTP/2 offered, and a certificate of a certificate authority of its own.
+// Package tlstest serves HTTP behind TLS for tests, as in production: with HTTP/2 offered,
+// and a certificate of its own certificate authority.
 package tlstest
 
 import (
@@ -23,22 +23,22 @@ import (
 	"time"
 )
 
-// Common is what most servers negotiate: HTTP/2, or else HTTP/1.1.
+// Common are the protocols that most servers negotiate: HTTP/2, or else HTTP/1.1.
 var Common = []string{"h2", "http/1.1"}
 
-// Authority is a certificate authority, and a server certificate that it has
-// issued for localhost, 127.0.0.1, ::1, names in test, which nobody else has, and 0.0.0.0,
-// which leads to this machine although it is no loopback address.
+// Authority is a certificate authority with a server certificate. That is for localhost,
+// 127.0.0.1, ::1, names in test (a reserved domain), and 0.0.0.0, which leads to this
+// machine although it is no loopback address.
 type Authority struct {
 	PEM  []byte
 	leaf tls.Certificate
 }
 
-// Own returns the authority of this process, which it makes once.
+// Own returns the authority of this process. The first call makes it.
 var Own = sync.OnceValue(func() Authority { return New() })
 
-// New makes another authority, whose certificate is for the names as well. It panics if
-// that fails.
+// New returns a new authority, with names in its server certificate as well. It panics on
+// an error.
 func New(names ...string) Authority {
 	caKey, leafKey := newKey(), newKey()
 	now := time.Now()
@@ -70,7 +70,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Pool returns a pool that holds this authority alone.
+// Pool returns a pool with this authority alone.
 func (a Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(a.PEM)
@@ -87,7 +87,7 @@ func (a Authority) Config(protocols ...string) *tls.Config {
 // it does no ALPN. Close the server after use.
 func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Server {
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that faults break
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // faults break connections
 	server.EnableHTTP2 = slices.Contains(protocols, "h2")
 	// StartTLS would add http/1.1, which a server without ALPN does not negotiate.
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -97,8 +97,8 @@ func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Se
 	return server
 }
 
-// TrustOwn makes the clients of this process trust the authority of this process
-// alone. Call it before the first TLS handshake: Go reads the system's roots once.
+// TrustOwn makes the clients of this process trust this process's authority only. Call it
+// before the first TLS handshake: Go reads the system's roots once.
 var TrustOwn = sync.OnceFunc(func() {
 	file := must(os.CreateTemp("", "authority-*.pem"))
 	defer os.Remove(file.Name())
@@ -113,14 +113,14 @@ var TrustOwn = sync.OnceFunc(func() {
 	must(0, os.Unsetenv("SSL_CERT_FILE"))
 })
 
-// ServeHTTP2Only serves HTTP/2 only until the test ends, and returns the address.
-// With refuse, the handshake fails as it does there for a client that does not offer h2
-// (RFC 7301, section 3.2); else the server sends an HTTP/2 frame whatever was negotiated.
+// ServeHTTP2Only serves HTTP/2 only until the test ends, and returns the address. With
+// refuse, the handshake fails for a client that does not offer h2 (RFC 7301, section 3.2).
+// Without, the server sends an HTTP/2 frame whatever was negotiated.
 func ServeHTTP2Only(t testing.TB, refuse bool) (url string) {
 	t.Helper()
 	config := Own().Config()
 	if refuse {
-		// Not h2, because crypto/tls lets clients that offer http/1.1 through there.
+		// Not h2, because crypto/tls then admits clients that offer http/1.1.
 		config.NextProtos = []string{"no client offers this"}
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -137,7 +137,7 @@ func ServeHTTP2Only(t testing.TB, refuse bool) (url string) {
 			serving.Go(func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(time.Minute))
-				// An empty SETTINGS frame, with which a server begins (RFC 9113, section 3.4).
+				// An empty SETTINGS frame, the first of a server (RFC 9113, section 3.4).
 				if _, err := conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}); err == nil {
 					_, _ = conn.Read(make([]byte, 4096))
 				}

@@ -1,7 +1,7 @@
 // Package tools installs other people's programs, at the versions that the folder
-// scripts/tools pins: Python's into one environment, Go's each built from its module,
-// Java's libraries from a pom.xml. They are kept in the user's cache, once per content
-// of the file that pins them. Tests run them, see package need, and so does scripts/release.
+// scripts/tools pins. Python's go into one environment, Go's are each built from their
+// module, and Java's libraries come from a pom.xml. They are kept in the user's cache, once
+// per content of the file that pins them. Tests run them; see package need.
 package tools
 
 import (
@@ -21,7 +21,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// folder is where the versions stand, below the module's root.
+// folder is the folder of the versions, below the module's root.
 const folder = "scripts/tools"
 
 // Python returns the folder of the programs of requirements.txt. It needs python3 with
@@ -35,7 +35,7 @@ func Python(ctx context.Context) (bin string, err error) {
 		if err := run(ctx, "", "python3", "-m", "venv", folder); err != nil {
 			return err
 		}
-		// The file names everything: there is nothing to resolve.
+		// The file lists all packages: there is nothing to resolve.
 		return run(ctx, "", filepath.Join(folder, "bin", "python"), "-m", "pip", "install",
 			"--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile", "-r", file)
 	})
@@ -46,8 +46,8 @@ func Python(ctx context.Context) (bin string, err error) {
 // so much that they would be built anew with each change of it.
 const Compose = "github.com/docker/compose/v2/cmd"
 
-// Go returns the path of a program, given by its package, whose module the go.mod of
-// the folder names, or which is in a folder of that folder.
+// Go returns the path of a package's program. The folder's go.mod names its module, or the
+// module is in a folder of that folder.
 func Go(ctx context.Context, pkg string) (program string, err error) {
 	name := "go.mod"
 	if pkg == Compose {
@@ -71,8 +71,8 @@ func Go(ctx context.Context, pkg string) (program string, err error) {
 	return filepath.Join(built, path.Base(pkg)), err
 }
 
-// Jars returns the folder of the libraries that a pom.xml depends on, directly or not.
-// It needs Maven.
+// Jars returns the folder of the direct and indirect dependencies in a pom.xml. It needs
+// Maven.
 func Jars(ctx context.Context, pom string) (jars string, err error) {
 	return install("java", []string{pom}, func(folder string) error {
 		return run(ctx, "", "mvn", "--quiet", "--batch-mode", "--file", pom, "dependency:copy-dependencies", "-DoutputDirectory="+folder)
@@ -85,8 +85,8 @@ func pinned(ctx context.Context, name string) (string, error) {
 	return filepath.Join(root, folder, name), err
 }
 
-// install returns the folder of the cache that holds what the files name. If it is not
-// complete, fill makes it in an empty one.
+// install returns the cache folder for the content of the files. If it is not complete,
+// fill makes it in an empty one.
 func install(kind string, files []string, fill func(folder string) error) (string, error) {
 	digest := sha256.New()
 	fmt.Fprintln(digest, runtime.GOOS, runtime.GOARCH)
@@ -106,13 +106,14 @@ func install(kind string, files []string, fill func(folder string) error) (strin
 		return "", err
 	}
 	folder := filepath.Join(cache, kind+"-"+hex.EncodeToString(digest.Sum(nil)[:8]))
-	// The tests of several packages run at the same time.
+	// Tests of several packages run at the same time.
 	lock := flock.New(folder + ".lock")
 	if err := lock.Lock(); err != nil {
 		return "", err
 	}
 	defer lock.Unlock()
-	complete := filepath.Join(folder, ".complete") // Python's environments cannot be moved into place
+	// Python's environments cannot be moved into place
+	complete := filepath.Join(folder, ".complete")
 	if _, err := os.Stat(complete); err == nil {
 		return folder, nil
 	}
@@ -128,7 +129,7 @@ func install(kind string, files []string, fill func(folder string) error) (strin
 	return folder, os.WriteFile(complete, nil, 0o600)
 }
 
-// run runs a program. Its output is a part of the error.
+// run runs a program. Its error includes the output.
 func run(ctx context.Context, folder, name string, args ...string) error {
 	command := exec.CommandContext(ctx, name, args...)
 	command.Dir = folder

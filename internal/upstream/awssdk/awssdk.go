@@ -1,9 +1,9 @@
-// Package awssdk configures AWS's SDK as a function needs it: credentials, endpoints,
-// connections that survive a freeze, and a few attempts in little time.
+// Package awssdk configures AWS's SDK for functions: credentials, endpoints, connections
+// that survive a freeze, and a few attempts in little time.
 //
-// On Lambda the credentials are in the variables, and nothing is read or asked at the
-// start. Elsewhere the SDK's default chain finds them and renews them before they expire:
-// a profile, the roles of ECS and EKS (IRSA, Pod Identity), EC2.
+// On Lambda the credentials are in the variables, and nothing is read or requested at the
+// start. Elsewhere the SDK's default chain finds them and renews them before they expire: a
+// profile, the roles of ECS and EKS (IRSA, Pod Identity), EC2.
 package awssdk
 
 import (
@@ -27,21 +27,21 @@ import (
 )
 
 const (
-	// idleLife is how long an idle connection is kept.
+	// idleLife bounds an idle connection.
 	idleLife = 30 * time.Second
 	// maxReply bounds a reply, in bytes. An item of DynamoDB has 400 KB at most, a secret
 	// 64 KiB; their JSON may be twice as long.
 	maxReply = 1 << 20
 	// attemptTimeout bounds one attempt, together with half of the time that is left. From
-	// Lambda it takes some milliseconds, with a cold TLS connect some hundred in a function
-	// with little memory.
+	// Lambda an attempt takes some milliseconds. With a cold TLS connect and little memory
+	// it takes some hundred.
 	attemptTimeout = 1500 * time.Millisecond
-	// attempts bounds how often a request is sent that a server refuses for now, or does not
-	// answer in time, and lostAttempts how often one is sent whose connection ends without
-	// a reply: each leaves open whether a write was done, which only a reply tells.
+	// attempts bounds the attempts of a request that the server refuses for now or does not
+	// answer in time. lostAttempts bounds those of a request whose connection ends without
+	// a reply. Either may have been executed: only a reply tells.
 	attempts     = 3
 	lostAttempts = 10
-	// pause is before the second attempt, on average; it doubles up to maxPause.
+	// pause is the average delay before the second attempt; it doubles up to maxPause.
 	pause    = 30 * time.Millisecond
 	maxPause = 240 * time.Millisecond
 	// renewBefore is how long before their end credentials are renewed.
@@ -52,7 +52,8 @@ const (
 type Client struct {
 	// Config is for the NewFromConfig of the service's package.
 	Config aws.Config
-	// FIPS and DualStack are what AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT say.
+	// FIPS and DualStack have the values of AWS_USE_FIPS_ENDPOINT and
+	// AWS_USE_DUALSTACK_ENDPOINT.
 	FIPS      aws.FIPSEndpointState
 	DualStack aws.DualStackEndpointState
 
@@ -60,22 +61,22 @@ type Client struct {
 	life        *upstream.Life
 }
 
-// CloseIdle closes the connections that are idle.
+// CloseIdle closes the idle connections.
 func (c *Client) CloseIdle() { c.connections.CloseIdle() }
 
-// Close ends all that goes on, and closes the connections. No request is under way, and
-// none follows.
+// Close ends all background work, and closes the connections. No request may be under way
+// or follow.
 func (c *Client) Close() {
 	c.life.End()
 	c.CloseIdle()
 }
 
-// New configures a client of the service whose endpoint variable is AWS_ENDPOINT_URL_ and
-// its name, such as DYNAMODB. It reads AWS_REGION and the other variables that Lambda sets
-// (AWS Lambda, "Defined runtime environment variables"), and the SDK's own for endpoints
-// (AWS SDKs and Tools Reference Guide, "Service-specific endpoints", "Dual-stack and FIPS
-// endpoints"). An endpoint in the clear must be on this machine. It asks no server. The
-// errors name the variable, and hold no value.
+// New configures a client of a service. service is the end of its endpoint variable,
+// AWS_ENDPOINT_URL_, such as DYNAMODB. New reads AWS_REGION and Lambda's other variables
+// (AWS Lambda, "Defined runtime environment variables"). It also reads the SDK's variables
+// for endpoints (AWS SDKs and Tools Reference Guide, "Service-specific endpoints",
+// "Dual-stack and FIPS endpoints"). An endpoint in the clear must be on this machine. New
+// contacts no server. The errors name the variable, and hold no value.
 func New(environment map[string]string, service string, now func() time.Time) (*Client, error) {
 	life := upstream.NewLife()
 	c := &Client{connections: upstream.New(life.NewTransport(idleLife, now), now), life: life}
@@ -99,7 +100,7 @@ func New(environment map[string]string, service string, now func() time.Time) (*
 		return nil, err
 	}
 	c.Config.HTTPClient = httpClient{c.connections}
-	c.Config.Logger = logging.Nop{} // it would write to stderr, between the lines of ours
+	c.Config.Logger = logging.Nop{} // it would write to stderr, between our lines
 	retryer := retry.NewStandard(retries)
 	c.Config.Retryer = func() aws.Retryer { return retryer }
 	return c, nil
@@ -112,13 +113,13 @@ func defaults(environment map[string]string) (aws.Config, error) {
 		config.WithCredentialsCacheOptions(func(o *aws.CredentialsCacheOptions) {
 			o.ExpiryWindow, o.ExpiryWindowJitterFrac = renewBefore, 0.5
 		}))
-	if err != nil { // its words may quote a file
+	if err != nil { // the error may quote a file
 		return aws.Config{}, errors.New("the AWS profile (AWS_PROFILE, ~/.aws/config) cannot be read")
 	}
 	return loaded, nil
 }
 
-// endpoints reads where the service is reached.
+// endpoints reads the addresses of the service.
 func (c *Client) endpoints(environment map[string]string, service string) error {
 	for variable, set := range map[string]func(on bool){
 		"AWS_USE_FIPS_ENDPOINT": func(on bool) {
@@ -157,8 +158,8 @@ func (c *Client) endpoints(environment map[string]string, service string) error 
 	return nil
 }
 
-// retries is the SDK's retryer with less patience, and a budget of 500 retries that
-// successes fill again.
+// retries configures the SDK's retryer with shorter limits, and a budget of 500 retries
+// that successes refill.
 func retries(o *retry.StandardOptions) {
 	o.MaxAttempts = lostAttempts
 	o.RetryCost, o.ThrottlingRetryCost = 1, 1
@@ -170,19 +171,19 @@ func retries(o *retry.StandardOptions) {
 	})
 }
 
-// isLost reports whether a connection ended without a reply, and another may not.
+// isLost reports whether a connection ended without a reply, so that a new one may work.
 func isLost(err error) bool {
 	lost, ok := errors.AsType[*lostError](err)
 	_, isBarred := errors.AsType[*upstream.Obstacle](err)
 	return ok && !isBarred && !errors.Is(lost.err, context.DeadlineExceeded)
 }
 
-// lostError says that a request was sent, or could not be, and no reply came.
+// lostError says that no reply came to a request, which may have been sent.
 type lostError struct{ err error }
 
 func (e *lostError) Error() string { return e.err.Error() }
 
-// Unwrap returns why.
+// Unwrap returns the cause.
 func (e *lostError) Unwrap() error { return e.err }
 
 // httpClient implements [aws.HTTPClient]. It reads each reply whole, within the time of
@@ -198,9 +199,8 @@ func (c httpClient) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), limit)
 	defer cancel()
 	req = req.WithContext(ctx)
-	// The empty header, which is not sent, tells the transport that a second request would
-	// do no harm: it then repeats one that met a connection which had died while it was
-	// idle (net/http, Transport).
+	// The empty header, which is not sent, marks the request as repeatable. The transport
+	// then repeats it if its connection had died while idle (net/http, Transport).
 	req.Header["Idempotency-Key"] = nil
 	reply, err := c.connections.RoundTrip(req)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"sotercall/internal/secret/redact"
 )
 
-// Refusal is an error that a service of AWS has replied.
+// Refusal is an error reply of an AWS service.
 type Refusal struct {
-	// Code is the name of the exception, and safe to print.
+	// Code is the name of the exception; it is safe to print.
 	Code string
-	// Message is what the service says, redacted; "" where it quotes the signed request.
+	// Message is the service's message, redacted; "" if it quotes the signed request.
 	Message string
 }
 
@@ -39,8 +39,8 @@ func RefusalOf(err error, redactor *redact.Redactor) (Refusal, bool) {
 	return r, true
 }
 
-// Words says what went wrong on the way to a service, or with its reply, where it did not
-// refuse.
+// Words describes an error between us and a service, or in its reply, that is not a
+// refusal.
 func Words(ctx context.Context, err error, redactor *redact.Redactor) string {
 	lost, isLost := errors.AsType[*lostError](err)
 	nonsense, isNonsense := errors.AsType[*smithy.DeserializationError](err)

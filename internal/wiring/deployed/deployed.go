@@ -1,6 +1,6 @@
-// Package deployed puts into the functions what only a deployed binary has, and a program
-// that embeds the calls need not link: AWS Secrets Manager, the platforms that start the
-// process, and every kind of store. The commands in functions/ call it.
+// Package deployed adds to the functions what only a deployed binary has, and a program
+// that embeds the calls need not link. That is AWS Secrets Manager, the platforms that
+// start the process, and every kind of store. The commands in functions/ call it.
 package deployed
 
 import (
@@ -17,7 +17,7 @@ import (
 	"sotercall/internal/wiring"
 )
 
-// Stores are all kinds of stores, of which the variables choose one.
+// Stores returns all kinds of stores. The variables select one.
 func Stores() wiring.Openers {
 	return wiring.Openers{redis.Opener(wiring.WallClock), dynamodb.Opener(wiring.WallClock)}
 }
@@ -32,7 +32,7 @@ func Main(name string, build function.Builder, options ...function.Option) {
 	function.Main(name, build, secrets.Open, platforms.Start, options...)
 }
 
-// Check checks what the variables of the process lead to, prints the report, and returns
+// Check checks the configuration in the process environment, prints the report, and returns
 // the exit status; see [doctor.Main].
 func Check(plan doctor.Planner, stdout io.Writer) int {
 	return doctor.Main(plan, secrets.Open, stdout)

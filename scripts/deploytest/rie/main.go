@@ -1,6 +1,6 @@
-// Command rie is what a container of the test runs, as SAM's containers run AWS's
-// Runtime Interface Emulator: it starts /var/task/bootstrap as Lambda does, with its
-// own variables, and takes events on port 8080.
+// Command rie is the program of the test's container, as SAM's containers run AWS's Runtime
+// Interface Emulator. It starts /var/task/bootstrap as Lambda does, with its own variables,
+// and accepts events on port 8080.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 		log.Fatal(err)
 	}
 	server := http.Server{
-		Addr:              ":8080", // of the container, whose network is its own
+		Addr:              ":8080", // of the container, which has its own network
 		Handler:           emulator.InvokeAPI(map[string]emulator.Runtime{"function": runtime}),
 		ReadHeaderTimeout: 10 * time.Second,
 	}

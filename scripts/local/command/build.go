@@ -11,8 +11,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// building is told at once: compiling takes long on a computer that has not done it
-// before.
+// building is printed at once: compiling takes long with an empty build cache.
 const building = "Building the functions (the first time takes about a minute)…"
 
 // build compiles programs for this computer into a folder of their own.
@@ -32,7 +31,7 @@ func build(ctx context.Context, programs []string, p *progress) (folder string, 
 	return folder, nil
 }
 
-// progress tells how far the building is. A nil progress tells nothing.
+// progress reports the progress of the build. A nil progress reports nothing.
 type progress struct {
 	out io.Writer
 	// live rewrites one line each second, and removes it in the end: for terminals.
@@ -44,7 +43,7 @@ type progress struct {
 	ceased chan struct{}
 }
 
-// newProgress tells on out.
+// newProgress reports on out.
 func newProgress(out io.Writer) *progress { return &progress{out: out, live: isTerminal(out)} }
 
 func (p *progress) begin() {
@@ -79,8 +78,8 @@ func (p *progress) end() {
 	fmt.Fprint(p.out, "\r\x1b[K")
 }
 
-// follow keeps the line of a terminal up to date, until the steps end. It fits into
-// 80 columns.
+// follow keeps the line of a terminal up to date, until the steps end. It fits into 80
+// columns.
 func (p *progress) follow() {
 	defer close(p.ceased)
 	second := time.NewTicker(time.Second)

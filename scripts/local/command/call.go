@@ -17,28 +17,28 @@ import (
 	"sotercall/internal/dev/emulator"
 )
 
-// call is a question to a function.
+// call is a request to a function.
 type call struct {
 	platform string // lambda, scf or http
 	function string // one of functions
 	event    []byte
-	// environment is what the platform adds for this call. On SCF these are the
-	// function's variables: WX_OPENID is the user whose page calls, and without it a
-	// backend does. In Cloud Hosting pages call: WX_OPENID is the user there too, and
-	// without it, it is the one that the event names. Lambda adds nothing.
+	// environment is what the platform adds for this call. On SCF these are the function's
+	// variables. WX_OPENID is the user whose page calls; without it a backend calls. In
+	// Cloud Hosting pages call: the user is WX_OPENID, or else the one that the event
+	// names. Lambda adds nothing.
 	environment map[string]string
 }
 
-// reply is how a function answered.
+// reply is a function's response.
 type reply struct {
-	status   int    // of HTTP; 200 from Lambda and SCF, whose answers have none
+	status   int    // of HTTP; 200 from Lambda and SCF, whose responses have none
 	answer   []byte // JSON
-	failed   bool   // the function itself failed, and the answer is the platform's word for it
+	failed   bool   // the function itself failed, and the response is the platform's
 	line     []byte // the function's log line, JSON; nil if it wrote none
 	duration time.Duration
 }
 
-// call asks a function where it is hosted.
+// call calls a function.
 func (w *world) call(ctx context.Context, c call) (reply, error) {
 	if c.platform == httpPlatform {
 		return w.callContainer(ctx, c)
@@ -61,7 +61,7 @@ func (w *world) call(ctx context.Context, c call) (reply, error) {
 	}, nil
 }
 
-// callContainer asks as a page does, by wx.cloud.callContainer.
+// callContainer calls as a page does, by wx.cloud.callContainer.
 func (w *world) callContainer(ctx context.Context, c call) (reply, error) {
 	i := slices.IndexFunc(functions, func(f function) bool { return f.name == c.function })
 	if w.hosting == nil || i < 0 || c.function == "token" {
@@ -101,7 +101,7 @@ func (w *world) callContainer(ctx context.Context, c call) (reply, error) {
 	}, nil
 }
 
-// user is who calls a container.
+// user returns the user that calls a container.
 func (c call) user() (openid string, err error) {
 	for name := range c.environment {
 		if name != "WX_OPENID" {
@@ -111,7 +111,7 @@ func (c call) user() (openid string, err error) {
 	var event struct {
 		OpenID string `json:"openid"`
 	}
-	_ = json.Unmarshal(c.event, &event) // what is no question names nobody
+	_ = json.Unmarshal(c.event, &event) // an invalid event names no user
 	for _, openid := range []string{c.environment["WX_OPENID"], event.OpenID} {
 		if strings.TrimSpace(openid) != "" {
 			return openid, nil

@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// program is how this command is started.
+// program is the command line of this command.
 const program = "go run ./scripts/local"
 
 // command is one thing that local does.
 type command struct {
 	name      string
-	arguments string // behind the flags, such as [event.json]; "" for none
-	about     string // in a line
-	example   string // what stands behind program
+	arguments string // after the flags, such as [event.json]; "" for none
+	about     string // in one line
+	example   string // the text after program
 	run       func(ctx context.Context, call invocation) error
 }
 
-// commands are all commands. The first is the one that is meant when none is named.
+// commands are all commands. The first one is the default.
 var commands = []command{
 	{"serve", "", "everything on 127.0.0.1:9000 until Ctrl-C; also without a command", "-challenges", serve},
 	{"demo", "", "a fingerprint verified on each platform, and what is refused", "demo -v", demo},
@@ -32,7 +32,7 @@ var commands = []command{
 	{"doctor", "", "tries your variables against WeChat, the token server and the store", "doctor -env REDIS_URL=redis://127.0.0.1:6379", examine},
 }
 
-// invocation is a command as it was called.
+// invocation is a command with its arguments.
 type invocation struct {
 	streams
 	flags *flag.FlagSet
@@ -65,10 +65,10 @@ func commandNamed(name string) (command, error) {
 	return commands[i], nil
 }
 
-// call runs c. Asked for help, it explains c instead.
+// call runs c. With a flag for help, it explains c instead.
 func (c command) call(ctx context.Context, args []string, std streams) error {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // what is wrong with them is in the error
+	flags.SetOutput(io.Discard) // the error has the mistakes
 	err := c.run(ctx, invocation{std, flags, args})
 	if errors.Is(err, flag.ErrHelp) {
 		c.explain(flags, std.out)
@@ -77,8 +77,8 @@ func (c command) call(ctx context.Context, args []string, std streams) error {
 	return err
 }
 
-// parse reads the flags, which may stand before and behind the arguments, and
-// returns the arguments, at most as many as the command takes.
+// parse reads the flags, which may stand before and after the arguments, and returns the
+// arguments, at most as many as the command takes.
 func (i invocation) parse(atMost int) (arguments []string, err error) {
 	for rest := i.args; ; {
 		if err := i.flags.Parse(rest); err != nil {
@@ -94,7 +94,7 @@ func (i invocation) parse(atMost int) (arguments []string, err error) {
 	}
 }
 
-// wrong says that the command line cannot be meant, and where help is.
+// wrong returns a usage error with a pointer to the help.
 func (i invocation) wrong(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return err

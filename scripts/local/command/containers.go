@@ -16,8 +16,8 @@ func containersFlag(flags *flag.FlagSet) *bool {
 	return flags.Bool("containers", false, "serve containers of this computer, too, such as those of sam local: at http://"+upstream.DockerHost+" and the port of -addr")
 }
 
-// containersHere are those that a world serves: none unless wanted. It warns of what
-// they may do.
+// containersHere returns the containers of this computer; none unless wanted. It warns of
+// their rights.
 func containersHere(wanted bool, warnings io.Writer) (*loopback.Containers, error) {
 	if !wanted {
 		return nil, nil
@@ -32,7 +32,7 @@ func containersHere(wanted bool, warnings io.Writer) (*loopback.Containers, erro
 	return &containers, nil
 }
 
-// guard keeps everybody else away.
+// guard refuses all other clients.
 func (s settings) guard(next http.Handler) http.Handler {
 	if s.containers == nil {
 		return loopback.Only(next)

@@ -7,8 +7,7 @@ import (
 	"io"
 )
 
-// demo shows every case on every platform. It fails when an answer is not what it
-// must be.
+// demo shows every case on every platform. It fails if a response is not the expected one.
 func demo(ctx context.Context, i invocation) (err error) {
 	verbose := i.flags.Bool("v", false, "show each answer's JSON below its row, and the functions' log on stderr")
 	if _, err := i.parse(0); err != nil {
@@ -29,7 +28,7 @@ func demo(ctx context.Context, i invocation) (err error) {
 	return show(ctx, w, t)
 }
 
-// show plays all cases, and fails when one answer is wrong.
+// show plays all cases, and fails if a response is wrong.
 func show(ctx context.Context, w *world, t *table) error {
 	if err := play(ctx, w, t); err != nil {
 		return err
@@ -41,7 +40,7 @@ func show(ctx context.Context, w *world, t *table) error {
 	return nil
 }
 
-// play asks the questions of all cases, and shows the answers.
+// play makes the calls of all cases, and shows the responses.
 func play(ctx context.Context, w *world, t *table) error {
 	cases, err := cases(w.sandbox)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	eve   = "oDemo-NeverSeen_000000000003"
 )
 
-// demoCase is one of the demo: a question to a function, and what it must answer.
+// demoCase is one of the demo: a request to a function, and the expected response.
 type demoCase struct {
 	heading  string
 	name     string
@@ -30,11 +30,11 @@ type demoCase struct {
 	want     verdict
 }
 
-// verdict is what an answer comes to.
+// verdict is the result of a response.
 type verdict struct {
 	isOK bool
 	code int
-	// reason is why the answer is not yes, as the function has logged it.
+	// reason is why the verdict is not yes, from the function's log.
 	reason string
 }
 
@@ -46,15 +46,15 @@ func (v verdict) String() string {
 	return text
 }
 
-// cell is how one platform answered.
+// cell is one platform's response.
 type cell struct {
 	platform platform
 	reply    reply
 	got      verdict
-	problem  string // "" if the answer is ok
+	problem  string // "" if the response is right
 }
 
-// ask asks the question of c.
+// ask makes the call of c.
 func (c demoCase) ask(ctx context.Context, w *world, on platform) (cell, error) {
 	signed, err := c.event(ctx, w, on)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c demoCase) ask(ctx context.Context, w *world, on platform) (cell, error) 
 	return answered, nil
 }
 
-// judge reads an answer and its log line, and says what is wrong with it.
+// judge reads a response and its log line, and says what is wrong with it.
 func (c demoCase) judge(r reply) (got verdict, problem string) {
 	var answer struct {
 		IsOK    *bool   `json:"isOk"`
@@ -91,7 +91,8 @@ func (c demoCase) judge(r reply) (got verdict, problem string) {
 	if err := json.Unmarshal(r.line, &line); err != nil {
 		return verdict{}, "there is no log line"
 	}
-	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ") // WeChat's name for the request differs each time
+	// WeChat's ID of the request differs each time
+	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ")
 	got = verdict{*answer.IsOK, *answer.ErrCode, reason}
 	switch {
 	case r.failed:
@@ -108,13 +109,13 @@ func (c demoCase) judge(r reply) (got verdict, problem string) {
 
 const wrong = "WeChat says that the signature is wrong"
 
-// yes is the verdict on what is genuine.
+// yes is the verdict on a genuine signature.
 var yes = verdict{isOK: true}
 
-// no is the verdict on what is not, for that reason.
+// no returns the verdict on another one, with the reason.
 func no(reason string) verdict { return verdict{reason: reason} }
 
-// cases signs what the demo shows.
+// cases returns the signed cases of the demo.
 func cases(s *sandbox.Sandbox) ([]demoCase, error) {
 	phones := map[sandbox.Device]*sandbox.Phone{}
 	genuine := map[sandbox.Device]sandbox.Signed{}
@@ -161,7 +162,7 @@ func cases(s *sandbox.Sandbox) ([]demoCase, error) {
 	}, challengeCases(alices, bobs)...), nil
 }
 
-// challengeCases show what a challenge is good for: once, for a while, for one user.
+// challengeCases show the limits of a challenge: once, for a while, for one user.
 func challengeCases(alices, bobs *sandbox.Phone) []demoCase {
 	answered := map[platform]sandbox.Signed{}
 	strict := func(name string, event eventOf, want verdict) demoCase {
@@ -190,14 +191,14 @@ func challengeCases(alices, bobs *sandbox.Phone) []demoCase {
 	}
 }
 
-// eventOf makes the event that is asked on a platform.
+// eventOf returns the event for a platform.
 type eventOf func(ctx context.Context, w *world, on platform) (sandbox.Signed, error)
 
 func always(event sandbox.Signed) eventOf {
 	return func(context.Context, *world, platform) (sandbox.Signed, error) { return event, nil }
 }
 
-// signedBy is a new challenge for Alice, signed by somebody.
+// signedBy returns a new challenge for Alice, signed on the phone.
 func signedBy(phone *sandbox.Phone) eventOf {
 	return func(ctx context.Context, w *world, on platform) (sandbox.Signed, error) {
 		issued, err := issue(ctx, w, on, alice)
@@ -208,7 +209,7 @@ func signedBy(phone *sandbox.Phone) eventOf {
 	}
 }
 
-// issue asks a platform's challenge function for a challenge.
+// issue calls a platform's challenge function.
 func issue(ctx context.Context, w *world, on platform, openid string) (string, error) {
 	event, err := json.Marshal(map[string]string{"openid": openid})
 	if err != nil {
@@ -227,7 +228,8 @@ func issue(ctx context.Context, w *world, on platform, openid string) (string, e
 	return answer.Challenge, nil
 }
 
-// expiredChallenge is one of ours, issued some minutes ago: nobody has to wait.
+// expiredChallenge returns one of ours, issued some minutes ago, so that the demo need not
+// wait.
 func expiredChallenge(openid string) (string, error) {
 	ago := func() time.Time { return time.Now().Add(-2 * challenge.DefaultTTL) }
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeSecret)}, challenge.DefaultTTL, ago)

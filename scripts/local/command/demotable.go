@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// table is what the demo prints: a row for each case, a column for each platform.
-// It stays below 80 columns, but for the JSON that is asked for.
+// table is the output of the demo: a row for each case, a column for each platform. It
+// stays below 80 columns, except for requested JSON.
 type table struct {
 	out            io.Writer
 	colours        colours
@@ -19,15 +19,15 @@ type table struct {
 
 const (
 	lineWidth = 79
-	// nameWidth is that of a case's name and reason. Each platform's column behind
-	// them has 6.
+	// nameWidth is the width of a case's name and reason. Each platform's column after them
+	// has 6.
 	nameWidth = 61
 )
 
-// columns are the names above the columns of platforms; begin says them in full.
+// columns are the headings of the platforms' columns; begin prints the full names.
 const columns = "Lambda SCF Hosting"
 
-// next is what to do after the demo.
+// next is the advice after the demo.
 const next = `
 What next
   go run ./scripts/local        the playground, on http://127.0.0.1:9000
@@ -39,7 +39,7 @@ What next
 
 func (t *table) print(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
 
-// begin prints what there is to know before the functions are built.
+// begin prints the introduction, before the functions are built.
 func (t *table) begin() {
 	t.print("A phone signs, WeChat (here: the sandbox) judges, the function answers:")
 	t.print("on AWS Lambda, on Tencent SCF, and in WeChat Cloud Hosting.")
@@ -51,7 +51,7 @@ func (t *table) heading(text string) {
 	t.print("\n%s%s", pad(text, nameWidth), t.colours.dim(columns))
 }
 
-// row shows how a case was answered.
+// row prints the responses to a case.
 func (t *table) row(c demoCase, cells []cell) {
 	text := c.name
 	if c.want.reason != "" {
@@ -85,7 +85,7 @@ func (t *table) mark(isOK bool) string {
 	return "✗"
 }
 
-// end sums up, and says what to do next.
+// end prints the summary, and the next steps.
 func (t *table) end(tokens int) {
 	t.print("")
 	if t.wrong > 0 {
@@ -101,8 +101,8 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// wrap breaks text into lines of at most lineWidth, each behind indent: between words,
-// or within one that is longer than a line.
+// wrap breaks text into lines of at most lineWidth, each after indent: between words, or
+// within one that is longer than a line.
 func wrap(text, indent string) string {
 	var lines []string
 	line := indent

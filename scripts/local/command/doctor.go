@@ -11,8 +11,8 @@ import (
 	"sotercall/internal/wiring/deployed"
 )
 
-// examine checks, against the real servers, what the variables of the caller's shell say.
-// They are those of functions/service, which takes the variables of all functions.
+// examine checks, against the real servers, the configuration in the caller's shell. It is
+// that of functions/service, which takes the variables of all functions.
 func examine(ctx context.Context, i invocation) error {
 	added := environment{}
 	i.flags.Var(added, "env", "`NAME=VALUE` beside the variables of this shell; may be repeated")

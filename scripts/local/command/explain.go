@@ -17,8 +17,8 @@ import (
 	"sotercall/internal/wiring/deployed"
 )
 
-// explain says of an event what it is, and what is likely to be wrong with it. The
-// function runs in this process, so that nothing is built; WeChat is the sandbox.
+// explain describes an event, and the likely mistakes in it. The function runs in this
+// process, so that nothing is built; WeChat is the sandbox.
 func explain(ctx context.Context, i invocation) (err error) {
 	added := environment{}
 	i.flags.Var(added, "env", "`NAME=VALUE` that the platform sends with the event, such as WX_OPENID=… for a user's page; may be repeated")
@@ -47,7 +47,7 @@ func explain(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	q := readQuestion(trigger.Read(event), event, trigger.CallerOf(added, false))
+	q := parseEvent(trigger.Read(event), event, trigger.CallerOf(added, false))
 	verdict, err := w.judge(ctx, q)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func explain(ctx context.Context, i invocation) (err error) {
 	return explanation{q, said, verdict}.print(i.out)
 }
 
-// said is what the function answered to an event, and logged.
+// said is the function's response to an event, and its log line.
 type said struct {
 	answer string
 	line   struct {
@@ -67,8 +67,8 @@ type said struct {
 	}
 }
 
-// answer has verify answer an event, as it would be deployed, with HTTP doors that
-// stand open: who may come through them is not what is explained.
+// answer has verify handle an event, as it would be deployed. Its HTTP endpoints are open,
+// because explain is not about their authorization.
 func (w *world) answer(ctx context.Context, event []byte, added environment, challenges bool) (said, error) {
 	variables := function{name: "verify"}.variables(w.base, challenges)
 	variables["WECHAT_APPSECRET"] = sandbox.DefaultAppSecret

@@ -13,37 +13,36 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// explanation is all that explain found out.
+// explanation is the result of explain.
 type explanation struct {
-	question question
-	said     said
-	verdict  string // of WeChat's stand-in; "" if it was not asked
+	parsed  parsedEvent
+	said    said
+	verdict string // of the sandbox; "" if it was not called
 }
 
 const (
-	// maxLine bounds a line of what is printed, in bytes: an answer with a hint has
-	// some hundreds.
+	// maxLine bounds a printed line, in bytes: a response with a hint has some hundreds.
 	maxLine = 1 << 10
 	// maxMembers bounds the members of an object that are printed.
 	maxMembers = 24
 )
 
-// print prints it: a name at the left edge, then what is known, a line each. The names
-// are ours. What the event says stands behind them, and can do nothing to a terminal.
+// print prints it: a name at the left edge, then the values, a line each. The names are
+// ours. The event's text stands after them, and cannot affect a terminal.
 func (e explanation) print(out io.Writer) error {
 	var b strings.Builder
 	say := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", name, logline.Sanitize(fmt.Sprintf(format, args...), maxLine))
 	}
-	say("door", "%s", sourceText(e.question.event))
-	if r := e.question.event.Request; r != nil {
+	say("door", "%s", sourceText(e.parsed.event))
+	if r := e.parsed.event.Request; r != nil {
 		say("request", "%s %s", r.Method, r.URL.EscapedPath())
 	}
 	say("caller", "%s", e.callerText())
-	for _, m := range atMost(maxMembers, e.question.members) {
+	for _, m := range atMost(maxMembers, e.parsed.members) {
 		e.field(say, m)
 	}
-	tellMore(say, len(e.question.members))
+	tellMore(say, len(e.parsed.members))
 	b.WriteByte('\n')
 	for i, line := range e.verdictText() {
 		say([]string{"WeChat", ""}[min(i, 1)], "%s", line)
@@ -69,21 +68,21 @@ func sourceText(event trigger.Event) string {
 }
 
 func (e explanation) callerText() string {
-	switch openid, refused := e.question.caller.ResolveOpenID(""); {
-	case e.question.snake:
+	switch openid, refused := e.parsed.caller.ResolveOpenID(""); {
+	case e.parsed.snake:
 		return "whoever holds the access_token in the query: your backend"
-	case e.question.caller.IsBackend() && e.question.event.Request != nil:
+	case e.parsed.caller.IsBackend() && e.parsed.event.Request != nil:
 		return "whoever the door lets in, by HTTP_AUTH: your backend"
-	case e.question.caller.IsBackend():
+	case e.parsed.caller.IsBackend():
 		return "your backend, about any user (a page's user: -env WX_OPENID=…)"
-	case e.question.caller.IsUser():
+	case e.parsed.caller.IsUser():
 		return "the user " + openid + ", who may ask about himself"
 	default:
 		return "not known: " + refused.Message
 	}
 }
 
-// field says of a member of the question what it is.
+// field describes a member of the request.
 func (e explanation) field(say func(name, format string, args ...any), m member) {
 	switch m.name {
 	case "jsonString", "json_string":
@@ -108,18 +107,17 @@ func (e explanation) field(say func(name, format string, args ...any), m member)
 
 func atMost(n int, all []member) []member { return all[:min(n, len(all))] }
 
-// tellMore says that not all of so many members are printed.
+// tellMore prints that not all of that number of members are printed.
 func tellMore(say func(name, format string, args ...any), count int) {
 	if more := count - maxMembers; more > 0 {
 		say("", "and %d more members", more)
 	}
 }
 
-// quoted is a name that the event has chosen.
+// quoted returns a name from the event for display.
 func quoted(name string) string { return strconv.Quote(shortened(name)) }
 
-// about says what a phone means by the members of its result (WeChat,
-// wx.startSoterAuthentication).
+// about describes the members of a phone's result (WeChat, wx.startSoterAuthentication).
 var about = map[string]string{
 	"raw": "the challenge: ", "counter": "grows with each signature: ",
 	"cpu_id": "the phone: ", "uid": "the app on it: ", "fid": "which finger: ",
@@ -152,7 +150,7 @@ func shortened(text string) string {
 	return text
 }
 
-// verdictText is what WeChat would answer, and what that means.
+// verdictText returns WeChat's verdict with its meaning.
 func (e explanation) verdictText() []string {
 	switch {
 	case e.verdict == "":
@@ -167,7 +165,7 @@ func (e explanation) verdictText() []string {
 	return []string{e.verdict}
 }
 
-// mistake is the likely mistake.
+// mistake returns the likely mistake.
 func (e explanation) mistake() string {
 	const none = "none to be seen: the text or the signature was changed, or another phone signed it"
 	line := e.said.line
@@ -183,7 +181,7 @@ func (e explanation) mistake() string {
 	case line.Outcome == "wrong":
 		return none
 	case line.Code == openapi.CodeInvalidOpenID:
-		return cmp.Or(openapi.Hint(e.question.request()), "none to be seen. If WeChat answers "+strconv.Itoa(line.Code)+", too: "+code.Do)
+		return cmp.Or(openapi.Hint(e.parsed.request()), "none to be seen. If WeChat answers "+strconv.Itoa(line.Code)+", too: "+code.Do)
 	case line.Code == openapi.CodeInvalidParam:
 		return message
 	case code.Text != "":
@@ -192,7 +190,7 @@ func (e explanation) mistake() string {
 	return plain(code.Meaning + ": " + code.Do)
 }
 
-// plain is what a document says, as a terminal shows it.
+// plain returns Markdown as plain text for a terminal.
 func plain(markdown string) string {
 	return strings.ReplaceAll(link.ReplaceAllString(markdown, "docs/$1"), "`", "")
 }

@@ -6,12 +6,12 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// function is one that a world hosts.
+// function is a function of a world.
 type function struct {
 	name    string
 	program string   // the folder of its binary, below functions/
-	paths   []string // of its HTTP doors; the first is the one of a direct invocation
-	// alternative is set where another function has the same paths.
+	paths   []string // of its HTTP endpoints; the first is the one of a direct invocation
+	// alternative marks a second function with the same paths.
 	alternative bool
 }
 
@@ -28,20 +28,19 @@ var functions = []function{
 
 var verifyPaths = []string{"/openapi/soter/verifySignature", "/cgi-bin/soter/verify_signature"}
 
-// container is what Cloud Hosting runs instead of functions: all of them behind one
-// port.
+// container is Cloud Hosting's program in place of functions: all of them behind one port.
 const container = "service"
 
-// functionsBase stands before the functions' paths: WeChat's own are the sandbox's.
+// functionsBase is the prefix of the functions' paths: WeChat's own are the sandbox's.
 const functionsBase = "/functions"
 
-// What the functions of a world trust each other with. It opens nothing else.
+// Secrets between the functions of a world. They open nothing else.
 const (
 	clientSecret    = "local-client-secret-is-no-secret"
 	challengeSecret = "local-challenge-secret-is-no-secret"
 )
 
-// programs are the binaries that a world needs.
+// programs returns the binaries of a world.
 func (s settings) programs() (programs []string) {
 	for _, f := range functions {
 		if s.hosts(f.name) && s.runsEvents() && !slices.Contains(programs, f.program) {
@@ -54,9 +53,9 @@ func (s settings) programs() (programs []string) {
 	return programs
 }
 
-// variables are what a function of the world at base gets: its WeChat for the token
-// function, the token function for verify, and doors that stand open because nobody
-// but this computer comes to them.
+// variables returns the variables of a function of the world at base. The token function
+// gets the sandbox as its WeChat, and verify gets the token function. Their endpoints are
+// open, because only this computer reaches them.
 func (f function) variables(base string, challenges bool) map[string]string {
 	switch f.name {
 	case "token":

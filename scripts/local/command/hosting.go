@@ -16,9 +16,9 @@ type cloudHosting map[string]*hosting.Container
 // strictContainer has CHALLENGE_SECRET, beside the container without it.
 const strictContainer = container + "-challenges"
 
-// containerPath is the door of callContainer: a user's openid and the path in the
-// container stand in it. As in wx.cloud.callContainer, the header X-WX-SERVICE names
-// the container; without it, it is the first.
+// containerPath is the path of callContainer, with the user's openid and the path in the
+// container. As in wx.cloud.callContainer, the header X-WX-SERVICE names the container;
+// without it, it is the first.
 const containerPath = "/callContainer/{openid}/{path...}"
 
 func startHosting(ctx context.Context, w *world, s settings) (cloudHosting, error) {

@@ -26,7 +26,7 @@ func (e environment) Set(text string) error {
 	return nil
 }
 
-// oneOf is a flag whose values are known.
+// oneOf is a flag with a fixed set of values.
 type oneOf struct {
 	value string
 	all   []string
@@ -42,7 +42,7 @@ func (o *oneOf) Set(text string) error {
 	return nil
 }
 
-// oneOfFlag is a flag with one of the values in all, the first if it is not given.
+// oneOfFlag adds a flag with one of the values in all, the first by default.
 func oneOfFlag(flags *flag.FlagSet, name, usage string, all []string) *string {
 	o := &oneOf{all[0], all}
 	flags.Var(o, name, usage+": "+strings.Join(all, ", "))
@@ -95,7 +95,7 @@ func invoke(ctx context.Context, i invocation) (err error) {
 	return nil
 }
 
-// event reads the event that a command is given.
+// event reads a command's event.
 func (i invocation) event(file string) ([]byte, error) {
 	if file != "" && file != "-" {
 		return os.ReadFile(file)

@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// journal passes on what the functions log, and keeps the newest lines, so that an
-// answer is shown together with its line.
+// journal forwards the functions' log, and keeps the newest lines, so that a response is
+// shown together with its line.
 type journal struct {
 	out io.Writer
 
@@ -28,8 +28,8 @@ type logLine struct {
 
 const (
 	keptLines = 256
-	// lineWait is how long a line may take behind its answer: a server on a port logs
-	// when it has answered.
+	// lineWait is how long a line may follow its response: a server on a port logs after it
+	// has responded.
 	lineWait = 2 * time.Second
 )
 
@@ -40,7 +40,7 @@ func newJournal(out io.Writer) *journal {
 	return &journal{out: out, arrived: make(chan struct{})}
 }
 
-// Write implements io.Writer. It is given whole lines.
+// Write implements io.Writer for whole lines.
 func (j *journal) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -59,8 +59,8 @@ func (j *journal) Write(line []byte) (int, error) {
 	return j.out.Write(line)
 }
 
-// line returns the line of an invocation. It waits for it a little, and returns nil
-// if there is none.
+// line returns the line of an invocation. It waits for it a little, and returns nil if
+// there is none.
 func (j *journal) line(ctx context.Context, requestID string) []byte {
 	timeout := time.After(lineWait)
 	for {

@@ -1,6 +1,5 @@
-// Command command is what `go run ./scripts/local` builds and runs: its commands are
-// in a table, commands.go. What they host is a world, world.go; package playground is
-// the page.
+// Command command is built and run by `go run ./scripts/local`. Its commands are in a
+// table, commands.go. They host a world, world.go; package playground is the page.
 package main
 
 import (
@@ -22,17 +21,17 @@ const (
 	statusInterrupted = 130
 )
 
-// errFailed says that what went wrong has been told already.
+// errFailed says that the error has been printed already.
 var errFailed = errors.New("failed")
 
-// usageError says that a command line cannot be meant.
+// usageError says that a command line is invalid.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
 func main() {
-	// Whoever reads what is printed may leave early, as in demo | head. Without this
-	// the process would die there, and leave its folder behind.
+	// The reader of the output may leave early, as in demo | head. Without this the process
+	// would die there, and leave its folder behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(ctx)
@@ -42,7 +41,7 @@ func main() {
 			cancel()
 		}()
 	}
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning up
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleanup
 	stdout := &printer{out: os.Stdout}
 	err := run(ctx, os.Args[1:], streams{os.Stdin, stdout, os.Stderr})
 	if err == nil {
@@ -51,14 +50,14 @@ func main() {
 	os.Exit(exitStatus(ctx, err, os.Stderr))
 }
 
-// exitStatus tells what is left to tell of how a command ended, and returns the
-// exit status for it.
+// exitStatus prints the error of a command, unless that is done, and returns its exit
+// status.
 func exitStatus(ctx context.Context, err error, stderr io.Writer) int {
 	usage := (*usageError)(nil)
 	switch {
 	case err == nil:
 		return 0
-	case ctx.Err() != nil: // whatever failed did so because it was stopped
+	case ctx.Err() != nil: // the error only follows from being stopped
 		fmt.Fprintln(stderr, "local: interrupted")
 		return statusInterrupted
 	case errors.As(err, &usage):
@@ -70,14 +69,14 @@ func exitStatus(ctx context.Context, err error, stderr io.Writer) int {
 	return statusFailed
 }
 
-// streams are what a command reads and prints.
+// streams are the input and output of a command.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// printer remembers that something could not be printed, so that a full disk does
-// not go unnoticed. A reader that has left is no failure.
+// printer remembers that something could not be printed, so that a full disk does not go
+// unnoticed. A reader that has left is no failure.
 type printer struct {
 	out io.Writer
 	err error

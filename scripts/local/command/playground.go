@@ -17,8 +17,8 @@ import (
 	"sotercall/scripts/local/playground"
 )
 
-// play serves the playground beside the rest. It is there at once; what it shows
-// needs the functions.
+// play serves the playground beside the rest. The page is there at once; its runs need the
+// functions.
 func (w *world) play(ctx context.Context) (*playground.Playground, error) {
 	folder, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *world) play(ctx context.Context) (*playground.Playground, error) {
 	}
 	for _, path := range p.Paths() {
 		w.mux.HandleFunc(path, func(reply http.ResponseWriter, r *http.Request) {
-			if emulator.IsSCFAPI(r) { // it is at / too
+			if emulator.IsSCFAPI(r) { // it is at / as well
 				w.serveRest(reply, r)
 				return
 			}
@@ -44,8 +44,7 @@ func (w *world) play(ctx context.Context) (*playground.Playground, error) {
 	return p, nil
 }
 
-// stage is where the playground's functions run: processes of their own, with a
-// world's binaries.
+// stage hosts the playground's functions: processes of their own, with a world's binaries.
 type stage struct{ world *world }
 
 var _ playground.World = stage{}

@@ -54,8 +54,8 @@ func phonesFlag(flags *flag.FlagSet) *string {
 	return flags.String("phones", "", "`folder` where the phones' keys are kept between commands (default .sandbox beside go.mod)")
 }
 
-// phonesFolder is where phones live between commands. It is made if need be, and must
-// be one that can be written to.
+// phonesFolder returns the folder of the phones between commands. It makes it if need be,
+// and it must be writable.
 func phonesFolder(ctx context.Context, given string) (string, error) {
 	folder := given
 	if folder == "" {

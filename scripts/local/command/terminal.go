@@ -24,9 +24,9 @@ func isTerminal(stream any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// harmlessJSON is an answer with escapes for the characters that JSON allows as they are
-// and that a terminal may obey (C1, DEL, those that turn the direction of a text). It
-// means the same.
+// harmlessJSON returns an equivalent response with escapes for characters that JSON allows
+// and that a terminal may obey. Those are C1, DEL, and those that change the direction of a
+// text.
 func harmlessJSON(answer []byte) []byte {
 	var b []byte
 	for i := 0; i < len(answer); {
@@ -45,11 +45,11 @@ func harmlessJSON(answer []byte) []byte {
 	return b
 }
 
-// colours paint text on a terminal. The zero value leaves it as it is.
+// colours paint text on a terminal. The zero value leaves it unchanged.
 type colours struct{ on bool }
 
-// coloursOf are those of out: none where it is no terminal, and none for users who do
-// not want any (no-color.org).
+// coloursOf returns those of out: none if it is no terminal, and none for users that do not
+// want any (no-color.org).
 func coloursOf(out io.Writer) colours {
 	return colours{isTerminal(out) && os.Getenv("NO_COLOR") == ""}
 }

@@ -16,8 +16,8 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// world is all that runs: one HTTP server on loopback with WeChat's paths, the
-// clouds' and the phones', and the functions behind it. A function is asked by call.
+// world has everything that runs: one HTTP server on loopback with the paths of WeChat, the
+// clouds and the phones, and the functions behind it.
 type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
@@ -26,7 +26,7 @@ type world struct {
 	journal *journal
 
 	mux      *http.ServeMux
-	rest     atomic.Pointer[http.Handler] // for paths that mux does not have; nil while the world starts
+	rest     atomic.Pointer[http.Handler] // for all other paths; nil while the world starts
 	server   *http.Server
 	binaries string // folder of the functions' binaries
 	ours     bool   // whether close removes it
@@ -35,26 +35,26 @@ type world struct {
 // settings of a world.
 type settings struct {
 	addr       string    // where to listen
-	config     []byte    // config.json that the Cloud Call gateway goes by; nil permits all
-	phones     string    // folder where phones are kept; "" keeps them in memory
+	config     []byte    // config.json for the Cloud Call gateway; nil permits all
+	phones     string    // folder of the phones; "" keeps them in memory
 	log        io.Writer // of the functions
 	platforms  []string  // by name; nil is all of them
 	functions  []string  // by name; nil is all of them
 	timeout    time.Duration
-	challenges bool                 // verify takes only challenges that the challenge function issued
-	containers *loopback.Containers // that are served, too; nil for none
-	progress   *progress            // of building; nil tells nothing
-	binaries   string               // of another world, to use again; "" builds them
+	challenges bool                 // verify accepts only challenges of the challenge function
+	containers *loopback.Containers // that are served as well; nil for none
+	progress   *progress            // of building; nil reports nothing
+	binaries   string               // of another world, to reuse; "" builds them
 }
 
-// platform is where functions run.
+// platform is a platform that runs functions.
 type platform struct{ name, title string }
 
-// httpPlatform is the name by which functions log that they are an HTTP server.
+// httpPlatform is the platform of HTTP servers in the functions' log.
 const httpPlatform = "http"
 
-// platforms are those of a world, in the order in which they are shown: those that
-// run functions by events, and containers.
+// platforms are those of a world, in the order of display: those that run functions on
+// events, and containers.
 var platforms = append(eventPlatforms(), platform{httpPlatform, "Cloud Hosting"})
 
 func eventPlatforms() (all []platform) {
@@ -79,7 +79,7 @@ func (s settings) runs(platform string) bool {
 	return s.platforms == nil || slices.Contains(s.platforms, platform)
 }
 
-// runsEvents reports whether it has one that runs functions by events.
+// runsEvents reports whether it has one that runs functions on events.
 func (s settings) runsEvents() bool {
 	return slices.ContainsFunc(eventPlatforms(), func(p platform) bool { return s.runs(p.name) })
 }
@@ -89,7 +89,7 @@ func (s settings) hosts(function string) bool {
 	return s.functions == nil || slices.Contains(s.functions, function)
 }
 
-// open builds and starts everything. Whoever opens a world closes it.
+// open builds and starts everything. The caller must close the world.
 func open(ctx context.Context, s settings) (*world, error) {
 	w, err := listen(s)
 	if err != nil {
@@ -101,8 +101,8 @@ func open(ctx context.Context, s settings) (*world, error) {
 	return w, nil
 }
 
-// listen serves WeChat at once, so that its address is known and can be asked. The
-// rest is answered with 503 until startAll has ended.
+// listen serves WeChat at once, so that its address is known and works. The rest is 503
+// until startAll has ended.
 func listen(s settings) (_ *world, err error) {
 	w := &world{
 		hosted:  map[string]map[string]emulator.Runtime{},
@@ -173,7 +173,7 @@ func (w *world) startAll(ctx context.Context, s settings) (err error) {
 	return nil
 }
 
-// serveRest answers what leads to the functions.
+// serveRest serves the paths of the functions.
 func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
 	if rest := w.rest.Load(); rest != nil {
 		(*rest).ServeHTTP(reply, r)
@@ -185,8 +185,8 @@ func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(reply, `{"message":"The functions are being built and started. Try again in a few seconds."}`)
 }
 
-// start hosts one function on Lambda and SCF, and puts it behind the one base URL of
-// all functions.
+// start hosts one function on Lambda and SCF, and puts it behind the one base URL of all
+// functions.
 func (w *world) start(ctx context.Context, f function, s settings) error {
 	for _, platform := range emulator.Platforms {
 		if !s.runs(platform.Name) {
@@ -216,7 +216,7 @@ func (w *world) start(ctx context.Context, f function, s settings) error {
 	return nil
 }
 
-// front is the runtime that a function's HTTP door leads to.
+// front returns the runtime behind a function's HTTP endpoint.
 func (w *world) front(name string) emulator.Runtime {
 	for _, platform := range emulator.Platforms {
 		if runtime, ok := w.hosted[platform.Name][name]; ok {
@@ -226,7 +226,7 @@ func (w *world) front(name string) emulator.Runtime {
 	return nil
 }
 
-// close ends everything that open has started, and removes what it has made.
+// close ends everything that open has started, and removes its files.
 func (w *world) close() error {
 	var errs []error
 	for _, runtimes := range w.hosted {

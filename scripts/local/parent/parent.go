@@ -1,5 +1,6 @@
-// Package parent ends a program that `go run` has started when the go command ends. Signals sent to the go command by
-// its process id do not reach the program, and without this it would serve on, unseen.
+// Package parent ends a program that `go run` has started when the go command ends. Signals
+// to the go command's process do not reach the program. Without this it would go on serving
+// unnoticed.
 package parent
 
 import (
@@ -8,8 +9,9 @@ import (
 	"strings"
 )
 
-// Gone returns a channel that is closed when the parent process has ended. It is nil when the parent is not the go
-// command: a program that a shell has started may outlive the shell.
+// Gone returns a channel that is closed when the parent process has ended. It is nil when
+// the parent is not the go command: a program that a shell has started may outlive the
+// shell.
 func Gone() <-chan struct{} {
 	pid := os.Getppid()
 	if !isGo(program(pid)) {

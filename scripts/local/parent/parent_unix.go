@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// interval is how often a program looks for its parent.
+// interval is the time between checks of the parent.
 const interval = 200 * time.Millisecond
 
 // program returns the name of a process's program; "" if it is not known.
@@ -22,7 +22,7 @@ func program(pid int) string {
 	return string(name)
 }
 
-// await returns when pid is not the parent any more: the kernel gives an orphan another one.
+// await returns when pid is no longer the parent: the kernel gives an orphan another one.
 func await(pid int) {
 	for os.Getppid() == pid {
 		time.Sleep(interval)

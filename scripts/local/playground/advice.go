@@ -7,13 +7,13 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// languages are those of the page; the first is the one of who asks for no other.
+// languages are those of the page; the first is the default.
 var languages = []string{"en", "zh"}
 
 //go:embed strings
 var stringFiles embed.FS
 
-// advice is what an answer means for a developer, by language.
+// advice explains a response to a developer, by language.
 type advice map[string]adviceText
 
 type adviceText struct {
@@ -22,7 +22,7 @@ type adviceText struct {
 	Reason  string `json:"reason,omitzero"`  // why, as the log has it
 }
 
-// chinese is what stands in Chinese for texts that other packages have in English.
+// chinese has the Chinese texts for other packages' English ones.
 type chinese struct {
 	Codes   map[string]adviceText `json:"codes"`   // by errCode
 	Reasons map[string]string     `json:"reasons"` // by the reason in the log
@@ -33,9 +33,8 @@ var inChinese = func() (c chinese) {
 	return c
 }()
 
-// adviceFor says what a code and a reason mean. A refusal and a genuine answer have
-// the code 0, about which the page itself has texts. What Chinese texts do not know
-// is said in English.
+// adviceFor explains a code and a reason. A refusal and a genuine result have the code 0,
+// for which the page itself has texts. English replaces missing Chinese texts.
 func adviceFor(code int, reason string) advice {
 	a := advice{"en": {Reason: reason}, "zh": {Reason: reason}}
 	if text, ok := inChinese.Reasons[reason]; ok {

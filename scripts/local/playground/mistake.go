@@ -8,21 +8,20 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// mistake is one thing that goes wrong: on the page, with the challenge, with the
-// user, or at WeChat.
+// mistake is one failure: on the page, with the challenge, with the user, or at WeChat.
 type mistake struct {
 	Name, Group string
 
-	// challenge makes what the phone signs; nil leaves that to the challenge
-	// function, or to the page where there is none.
+	// challenge returns the text that the phone signs; nil leaves that to the challenge
+	// function, or to the page if there is none.
 	challenge func(w World, openid, purpose string) (string, error)
-	// otherOrder has the backend pay another order than the one that was signed.
+	// otherOrder makes the backend pay another order than the signed one.
 	otherOrder bool
-	// foreign sends everything in the name of a user whom WeChat does not know.
+	// foreign replaces the user by one that WeChat does not know.
 	foreign bool
 	// change changes the event before it is sent; other is another user's openid.
 	change func(event *sandbox.Signed, other string) error
-	// twice sends the event a second time; the second answer counts.
+	// twice sends the event a second time; the second response counts.
 	twice bool
 	// strike makes WeChat fail.
 	strike func(s *sandbox.Sandbox) error

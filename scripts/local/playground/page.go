@@ -17,7 +17,7 @@ import (
 //go:embed web
 var webFiles embed.FS
 
-// texts are the words of the page in one language, by their keys.
+// texts are the page's texts in one language, by their keys.
 type texts map[string]string
 
 func mustRead(file string, into any) {
@@ -53,13 +53,13 @@ func newPage() (page, error) {
 	return p, err
 }
 
-// tabs are what is shown as it was sent and answered.
+// tabs show raw requests and responses.
 var tabs = []string{"challenge", "event", "answer", "log"}
 
 // link is a name in the texts, and a file from the root of the project.
 type link struct{ Name, Path string }
 
-// links are where to read on.
+// links are for further reading.
 var links = []link{
 	{"walkthrough", "docs/walkthrough.md"},
 	{"call", "docs/call.md"},
@@ -88,8 +88,8 @@ func groups() (all []group) {
 	return all
 }
 
-// language is the one that the URL names, else the browser's first that the page
-// has, else the first of languages.
+// language returns the one in the URL, else the browser's first that the page has, else the
+// first of languages.
 func language(r *http.Request) string {
 	if named := r.URL.Query().Get("lang"); slices.Contains(languages, named) {
 		return named
@@ -115,7 +115,7 @@ func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// tags are the languages as HTML names them.
+// tags are the language tags of HTML.
 var tags = map[string]string{"en": "en", "zh": "zh-CN"}
 
 // write writes one of the templates in one language.
@@ -136,11 +136,11 @@ func (p page) write(w http.ResponseWriter, name, language string, values map[str
 	}
 }
 
-// files are the styles, scripts and fonts of the page.
+// files serves the styles, scripts and fonts of the page.
 func (p page) files() http.Handler {
 	files, err := fs.Sub(webFiles, "web")
 	if err != nil {
-		panic(err) // the name of a folder that is embedded
+		panic(err) // the name of an embedded folder
 	}
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

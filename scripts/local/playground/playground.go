@@ -1,15 +1,14 @@
-// Package playground is the page that scripts/local serves at /: a phone to press,
-// and what becomes of its signature on the way through the functions to WeChat and
-// back. Buttons show what goes wrong.
+// Package playground is the page that scripts/local serves at /. It has a phone to press,
+// and traces its signature through the functions to WeChat and back. Buttons trigger
+// failures.
 //
-// Nothing on the page is a recording. A [World] starts the functions as processes;
-// WeChat and the phones are a sandbox of the playground's own, so that neither its
-// faults nor its tokens reach anybody else who uses the server. What the functions
-// ask goes through a listener of the playground's, which is where the times of
-// token and WeChat are taken; those of challenge, phone and function are taken
-// around the call.
+// Nothing on the page is a recording. A [World] starts the functions as processes. WeChat
+// and the phones are a sandbox of the playground's own: other users of the server see
+// neither its faults nor its tokens. The functions' requests pass through a listener of the
+// playground, which measures the times of token and WeChat. Those of challenge, phone and
+// function are measured around the call.
 //
-// The page needs no building, asks nobody but this server, and is served only to
+// The page needs no build step, loads nothing from other servers, and is served only to
 // this computer (package loopback).
 package playground
 
@@ -26,24 +25,24 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Timeout is what the functions of a World should have for one invocation: that
-// of both platforms where none is set. WeChat's slowness is longer.
+// Timeout is the timeout for the functions of a World: the default of both platforms. The
+// slow WeChat of the page is slower.
 const Timeout = 3 * time.Second
 
-// World starts the functions that the playground shows.
+// World starts the functions of the playground.
 type World interface {
-	// Start starts a function, "token", "challenge" or "verify", in a process of its
-	// own on one of [Platforms]. At base, WeChat has its own paths, and the token
-	// function's stand below /functions. With challenges, verify takes no others
-	// than those that the challenge function issued. ctx bounds the start only.
+	// Start starts a function, "token", "challenge" or "verify", in a process of its own on
+	// one of [Platforms]. At base, WeChat has its own paths, and the token function's are
+	// below /functions. With challenges, verify accepts only those of the challenge
+	// function. ctx bounds the start only.
 	Start(ctx context.Context, base string, f Function) (emulator.Runtime, error)
 
-	// Line returns the line that a function has logged about an invocation, JSON. It
-	// may come a moment after the answer; nil if there is none.
+	// Line returns a function's log line for an invocation, JSON. It may wait a moment
+	// after the response; nil if there is none.
 	Line(ctx context.Context, requestID string) []byte
 
-	// IssuedAt returns a challenge for a user and a purpose, "" for none, such as the
-	// challenge function issues them, issued at a time of the past.
+	// IssuedAt returns a challenge for a user and a purpose, "" for none. It is one of the
+	// challenge function, issued at a time in the past.
 	IssuedAt(openid, purpose string, at time.Time) (string, error)
 }
 
@@ -53,21 +52,20 @@ type Function struct {
 	Challenges     bool
 }
 
-// Platforms are where functions can be hosted: the names by which they log it.
+// Platforms are the platforms of functions, by their names in the log.
 var Platforms = []string{"lambda", "scf", "http"}
 
-// Playground is the page and what it calls. It is made by New, and safe for
-// concurrent use.
+// Playground is the page and its API. Use New to make one. It is safe for concurrent use.
 type Playground struct {
 	handler  http.Handler
 	page     page
 	project  fs.FS
 	sandbox  *sandbox.Sandbox
 	watcher  *watcher
-	internal *http.Server // where the functions ask
+	internal *http.Server // the server for the functions' requests
 	base     string       // of internal
 
-	turn  chan struct{} // holds a token while nobody runs
+	turn  chan struct{} // has an element while no run is under way
 	ready chan struct{} // closed by Ready, after world is set
 	once  sync.Once
 	world World
@@ -79,8 +77,8 @@ type Playground struct {
 }
 
 // New makes the page, which can be served at once. Runs wait for Ready. Documents and
-// examples are read from project, the root of this project. Whoever makes a
-// Playground closes it.
+// examples are read from project, the root of this project. The caller must close the
+// Playground.
 func New(project fs.FS) (*Playground, error) {
 	p := &Playground{
 		project: project,
@@ -133,7 +131,7 @@ func (p *Playground) Close() error {
 	return errors.Join(append(errs, p.internal.Close())...)
 }
 
-// runtime hosts a function when it is first needed.
+// runtime hosts a function on first use.
 func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,8 +149,8 @@ func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime,
 	return runtime, nil
 }
 
-// tokenFunction is the one place that fetches the access_token, whatever the
-// platform of the others.
+// tokenFunction is the only one that fetches the access_token, whatever the platform of the
+// others.
 var tokenFunction = Function{Name: "token", Platform: "lambda"}
 
 func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -167,11 +165,11 @@ func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
 // ServeHTTP implements http.Handler. It refuses web pages of other sites.
 func (p *Playground) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Paths returns the patterns, as http.ServeMux takes them, under which a server
-// that is shared with others has to mount the Playground.
+// Paths returns the Playground's patterns for http.ServeMux, for a server that is shared
+// with others.
 func (p *Playground) Paths() []string { return []string{"GET /{$}", prefix} }
 
-// prefix stands before everything but the page itself.
+// prefix is the prefix of all paths but the page itself.
 const prefix = "/playground/"
 
 func (p *Playground) routes() http.Handler {
@@ -189,7 +187,7 @@ func (p *Playground) routes() http.Handler {
 	})
 }
 
-// headers keep the page to this server, and others from framing it.
+// headers keep the page on this server, and other sites from framing it.
 var headers = map[string]string{
 	"Content-Security-Policy":      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 	"Cross-Origin-Opener-Policy":   "same-origin",

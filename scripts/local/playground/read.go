@@ -14,11 +14,11 @@ import (
 	"github.com/yuin/goldmark/parser"
 )
 
-// markdown is what GitHub reads, as far as the documents use it. Raw HTML in a
-// document is left out.
+// markdown is GitHub's dialect, as far as the documents use it. Raw HTML in a document is
+// left out.
 var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 
-// readable are the kinds of files that can be read, and how the browser is told.
+// readable are the kinds of files that can be read, with their content types.
 var readable = map[string]string{
 	".md": "text/html; charset=utf-8", ".png": "image/png", ".yaml": "text/plain; charset=utf-8",
 	".js": "text/plain; charset=utf-8", ".mjs": "text/plain; charset=utf-8", ".json": "text/plain; charset=utf-8",
@@ -26,15 +26,15 @@ var readable = map[string]string{
 	".java": "text/plain; charset=utf-8", ".wxml": "text/plain; charset=utf-8", ".wxss": "text/plain; charset=utf-8",
 }
 
-// reachable lets what scrolls sideways be scrolled with the keyboard, and makes no
-// heading of an empty cell. Raw HTML being left out, these are goldmark's own tags.
+// reachable makes elements that scroll sideways reachable with the keyboard, and empty
+// header cells plain ones. Raw HTML is left out, so these are goldmark's own tags.
 var reachable = strings.NewReplacer(
 	"<table>", `<div class="wide" tabindex="0"><table>`, "</table>", "</table></div>",
 	"<pre>", `<pre tabindex="0">`, "<th></th>", "<td></td>",
 )
 
-// mayRead keeps to the documents and the examples. A developer's folder has secrets
-// too: phones' keys, .env, secret.json.
+// mayRead allows the documents and the examples only. A developer's folder has secrets as
+// well: phones' keys, .env, secret.json.
 func mayRead(name string) bool {
 	if _, ok := readable[path.Ext(name)]; !ok || !fs.ValidPath(name) {
 		return false
@@ -79,17 +79,18 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 	if isChinese(name) {
 		lang = "zh"
 	}
-	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)}) // our own documents
+	// HTML that is not escaped: it comes from our own documents.
+	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(html)})
 }
 
-// isChinese reports whether the document is in Chinese: it stands in docs/zh-CN, or its name
+// isChinese reports whether the document is in Chinese: it is in docs/zh-CN, or its name
 // ends in .zh-CN.md.
 func isChinese(name string) bool {
 	return strings.HasPrefix(name, "docs/zh-CN/") || strings.HasSuffix(name, ".zh-CN.md")
 }
 
-// translated returns the name of the document in the language that the URL asks for, and
-// false if there is none.
+// translated returns the name of the document in the language of the URL, and false if
+// there is none.
 func (p *Playground) translated(name, language string) (string, bool) {
 	if language != "zh" || isChinese(name) || path.Ext(name) != ".md" {
 		return "", false

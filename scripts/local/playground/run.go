@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Question is what the page asks for: one press on the sensor.
+// Question is the page's request: one press on the sensor.
 type Question struct {
 	Device     string `json:"device"`
 	User       string `json:"user"`
@@ -27,7 +27,7 @@ type Question struct {
 	Mistake    string `json:"mistake"` // "" if nothing goes wrong
 }
 
-// users are those who own phones, by the name that the page has for them.
+// users are the owners of phones, by their names on the page.
 var users = []struct{ Name, OpenID string }{
 	{"alice", "oPlay-Alice_0000000000000001"},
 	{"bob", "oPlay-Bob___0000000000000002"},
@@ -36,11 +36,11 @@ var users = []struct{ Name, OpenID string }{
 // foreignUser is one of another Mini Program: WeChat has no key under this openid.
 const foreignUser = "oPlay-OfAnotherApp_000000003"
 
-// shopOrder is what a user can be about to pay.
+// shopOrder is an order that a user can pay.
 type shopOrder struct {
-	Name    string // that the page has for it
-	Purpose string // that the backend builds from it
-	Fixed   string // what is signed where nobody issues challenges
+	Name    string // on the page
+	Purpose string // as the backend builds it
+	Fixed   string // the signed text without challenges
 }
 
 var orders = []shopOrder{
@@ -48,17 +48,17 @@ var orders = []shopOrder{
 	{"set", "pay order 2026-0043, 420.00 CNY, to Tea House", "pay-420.00"},
 }
 
-// choice is a Question that can be run.
+// choice is a valid Question.
 type choice struct {
 	device        sandbox.Device
 	openid, other string
 	platform      string
 	challenges    bool
 	mistake       mistake
-	fixed         string // what is signed without challenges
+	fixed         string // the signed text without challenges
 
-	// signedFor is the purpose that challenges are issued for, and paidFor the one that
-	// verify is told; "" for none.
+	// signedFor is the purpose that challenges are issued for, and paidFor the one in the
+	// request to verify; "" for none.
 	signedFor, paidFor string
 }
 
@@ -106,11 +106,11 @@ func (q Question) choice() (choice, error) {
 	return c, nil
 }
 
-// run lets one fingerprint go its way. The error says that it could not, which is
-// no answer of the functions.
+// run plays one fingerprint. The error says that it could not, which is no result of the
+// functions.
 func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
-	// What is there already when a user presses the sensor takes no time of the run:
-	// the phone is enrolled, the functions are deployed.
+	// A user's press finds the phone enrolled and the functions deployed, so that takes no
+	// time of the run.
 	began := time.Now()
 	phone, err := p.sandbox.Phone(c.openid, c.device)
 	if err != nil {
@@ -178,7 +178,7 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	return nil
 }
 
-// verifyEvent is what verify is asked.
+// verifyEvent is a request to verify.
 type verifyEvent struct {
 	sandbox.Signed
 	Purpose string `json:"purpose,omitzero"`
@@ -188,7 +188,7 @@ func (c choice) function(name string) Function {
 	return Function{Name: name, Platform: c.platform, Challenges: c.challenges && name == "verify"}
 }
 
-// challenge gets what the phone is to sign.
+// challenge returns the text for the phone to sign.
 func (p *Playground) challenge(ctx context.Context, c choice, openid string, way *record) (string, error) {
 	if c.mistake.challenge != nil {
 		return c.mistake.challenge(p.world, openid, c.signedFor)
@@ -219,7 +219,7 @@ func (p *Playground) challenge(ctx context.Context, c choice, openid string, way
 	return issued.Challenge, nil
 }
 
-// verify asks whether the signature is genuine, and sends what comes back.
+// verify has the signature verified, and sends the result.
 func (p *Playground) verify(ctx context.Context, c choice, event []byte, way *record) error {
 	span := way.begin("function", "verifySignature")
 	answer, err := p.invoke(ctx, c.function("verify"), event)
@@ -251,7 +251,7 @@ const (
 	unanswered = "unanswered"
 )
 
-// answerEvent is the answer of verify with what the page says about it.
+// answerEvent is the response of verify with the page's comments.
 type answerEvent struct {
 	Verdict string         `json:"verdict"`
 	Answer  jsontext.Value `json:"answer"` // as it came
@@ -268,7 +268,7 @@ func (a answerEvent) short() string {
 	return fmt.Sprintf("isOk %t", a.Verdict == genuine)
 }
 
-// readAnswer reads an answer of verify.
+// readAnswer reads a response of verify.
 func readAnswer(answer []byte) (answerEvent, error) {
 	var said struct {
 		IsOK    *bool `json:"isOk"`
@@ -287,15 +287,15 @@ func readAnswer(answer []byte) (answerEvent, error) {
 	return a, nil
 }
 
-// explain adds what the log line says about the answer. The metrics that the line
-// carries on Lambda say the same figures once more and are left out.
+// explain adds the content of the log line. On Lambda the line repeats the figures as
+// metrics, which are left out.
 func (a *answerEvent) explain(line []byte) {
 	if i := bytes.Index(line, []byte(`,"_aws":`)); i >= 0 {
 		line = append(line[:i:i], '}')
 	}
 	var said struct {
 		Reason string `json:"reason"` // why a signature is refused
-		Error  string `json:"error"`  // why there is no answer
+		Error  string `json:"error"`  // why there is no verdict
 	}
 	if err := json.Unmarshal(line, &said); err == nil {
 		a.Log, a.Reason = line, cmp.Or(said.Reason, said.Error)

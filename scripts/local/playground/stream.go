@@ -24,7 +24,7 @@ func newStream(w http.ResponseWriter) *stream {
 	return &stream{w: w}
 }
 
-// send sends one event. A client that has left learns nothing, and needs nothing.
+// send sends one event. It ignores a client that has left.
 func (s *stream) send(name string, data any) {
 	text, err := json.Marshal(data)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *stream) send(name string, data any) {
 	_ = http.NewResponseController(s.w).Flush()
 }
 
-// end must come before the handler returns.
+// end must run before the handler returns.
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,7 @@ type state struct {
 	State string `json:"state"` // building, ready
 }
 
-// serveState tells whether functions can be started, at once and when it changes.
+// serveState sends whether functions can be started, at once and on a change.
 func (p *Playground) serveState(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-p.closing:
@@ -89,7 +89,7 @@ func refuse(w http.ResponseWriter, status int, err error) {
 	_, _ = w.Write(text)
 }
 
-// serveRun runs once and streams what happens.
+// serveRun runs once and streams the events.
 func (p *Playground) serveRun(w http.ResponseWriter, r *http.Request) {
 	var q Question
 	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, 4<<10), &q, json.RejectUnknownMembers(true)); err != nil {

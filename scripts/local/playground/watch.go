@@ -13,25 +13,25 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Span is one stretch of the way. It is sent when it begins, without an outcome,
-// and again when it has ended. Times are milliseconds since the run began.
+// Span is one hop of the trace. It is sent when it begins, without an outcome, and again
+// when it has ended. Times are milliseconds since the run began.
 type Span struct {
 	ID      int     `json:"id"`
 	Station string  `json:"station"` // challenge, phone, function, token or wechat
 	Start   float64 `json:"start"`
 	End     float64 `json:"end,omitzero"`
 
-	// Outcome is ok, refused, failed, cut (the connection broke) or left (who asked
-	// did not wait for the answer); "" while it lasts.
+	// Outcome is ok, refused, failed, cut (the connection broke) or left (the caller did
+	// not wait for the response); "" while it lasts.
 	Outcome string `json:"outcome,omitzero"`
 
-	// What names the request, and Said is what came back, in the words of the
-	// protocol. Neither holds a secret.
+	// What names the request, and Said the response, in the words of the protocol. Neither
+	// holds a secret.
 	What string `json:"what,omitzero"`
 	Said string `json:"said,omitzero"`
 }
 
-// record is the way of one run as far as it has come.
+// record is the trace of one run so far.
 type record struct {
 	began  time.Time
 	stream *stream
@@ -54,14 +54,14 @@ func (r *record) begin(station, what string) Span {
 	return s
 }
 
-// end sends how it ended.
+// end sends the result of a span.
 func (r *record) end(s Span, outcome, said string) {
 	s.End, s.Outcome, s.Said = r.ms(), outcome, said
 	r.stream.send("span", s)
 }
 
-// watcher stands where the functions ask: before WeChat and the token function.
-// What arrives during a run is a span of it.
+// watcher is a proxy in front of WeChat and the token function. Each request during a run
+// is a span of it.
 type watcher struct {
 	mux    *http.ServeMux
 	record atomic.Pointer[record] // of the run that is under way; nil if none is
@@ -79,7 +79,7 @@ func (w *watcher) ServeHTTP(reply http.ResponseWriter, r *http.Request) { w.mux.
 func (w *watcher) watched(station string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(reply http.ResponseWriter, r *http.Request) {
 		record := w.record.Load()
-		// A HEAD asks nothing: with it, a function opens its connections early.
+		// A HEAD has no effect: with it, a function opens its connections early.
 		if record == nil || r.Method == http.MethodHead {
 			next.ServeHTTP(reply, r)
 			return
@@ -103,7 +103,7 @@ func (w *watcher) watched(station string, next http.Handler) http.Handler {
 	})
 }
 
-// seen is an answer that goes through, and is read on the way.
+// seen is a response that is forwarded and read.
 type seen struct {
 	http.ResponseWriter
 	status int
@@ -123,14 +123,14 @@ func (s *seen) Write(p []byte) (int, error) {
 	return s.ResponseWriter.Write(p)
 }
 
-// Hijack implements http.Hijacker, by which a connection is reset.
+// Hijack implements http.Hijacker, which resets a connection.
 func (s *seen) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	s.cut = true
 	return http.NewResponseController(s.ResponseWriter).Hijack()
 }
 
-// outcome reads what WeChat or the token function said. Of a token, only the life
-// is told.
+// outcome reads the response of WeChat or the token function. It shows only the life of a
+// token.
 func (s *seen) outcome() (outcome, said string) {
 	var reply struct {
 		ErrCode   int   `json:"errcode"`

@@ -1,5 +1,5 @@
-// Command promql reads PromQL with Prometheus' own parser, one expression in a line of
-// standard input. It prints what is wrong with each, and then exits with 1.
+// Command promql parses PromQL with Prometheus' own parser, one expression in a line of
+// standard input. It prints the mistake in each, and then exits with 1.
 package main
 
 import (

@@ -32,8 +32,8 @@ func Run(t *testing.T, book *rule.Book, cases map[*rule.Rule]Case) {
 	}
 }
 
-// Unconfirmed demands that sources are those of the book that nobody could look at again,
-// each once and in order. Whoever confirms one, or adds one, says so here.
+// Unconfirmed demands that sources are exactly the unconfirmed ones of the book, each once
+// and in order. Change the call when one is confirmed or added.
 func Unconfirmed(t *testing.T, book *rule.Book, sources ...string) {
 	t.Helper()
 	var found []string
@@ -53,7 +53,7 @@ func Unconfirmed(t *testing.T, book *rule.Book, sources ...string) {
 	}
 }
 
-// refusedBy returns the names of the rules by which the stand-in refuses a request.
+// refusedBy returns the names of the rules that refuse a request.
 func refusedBy(t *testing.T, book *rule.Book, request func(t *testing.T)) []string {
 	t.Helper()
 	before := map[*rule.Rule]int{}

@@ -1,9 +1,7 @@
-// Package dynalite runs a server that speaks DynamoDB's language for a test:
-// dynalite, of which one process serves all tests of a package, on loopback. Each
-// test has a table of its own there.
+// Package dynalite runs a stand-in for DynamoDB for a test: dynalite, one process for all
+// tests of a package, on loopback. Each test has a table of its own there.
 //
-// The way to the table leads through this package, which counts the requests and
-// breaks what a test tells it to.
+// Requests to the table pass through this package, which counts them and injects faults.
 package dynalite
 
 import (
@@ -29,7 +27,7 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// What every [Table] asks for.
+// Credentials and region of every [Table].
 const (
 	Region    = "eu-west-1"
 	AccessKey = "AKIDOFTHETESTDYNALITE"
@@ -37,20 +35,20 @@ const (
 	Session   = "the-session-token-of-the-test-which-is-long"
 )
 
-// Table is an empty table, and the way to it.
+// Table is an empty table, behind a proxy that injects faults.
 type Table struct {
-	// Name is its name.
+	// Name is the table's name.
 	Name string
-	// URL is where it is reached.
+	// URL is the address of the proxy.
 	URL string
 
 	t       testing.TB
 	backend string
-	client  *http.Client // of backend
-	way     *httptest.Server
+	client  *http.Client // the client for backend
+	proxy   *httptest.Server
 
 	mu       sync.Mutex
-	requests []string    // guarded by mu; their actions
+	requests []string    // guarded by mu; the requests' actions
 	header   http.Header // guarded by mu; of the last one
 	fault    *Fault      // guarded by mu
 	seen     int         // guarded by mu; requests of the fault's action
@@ -59,7 +57,7 @@ type Table struct {
 
 var tables atomic.Int64
 
-// Start makes a table, until the test ends. It takes npm: see package need.
+// Start makes a table, until the test ends. It needs npm: see package need.
 func Start(t testing.TB) *Table {
 	t.Helper()
 	need.Time(t)
@@ -75,8 +73,7 @@ func Start(t testing.TB) *Table {
 	return StartOn(t, backend)
 }
 
-// StartOn makes a table on another server that speaks DynamoDB's language, until the
-// test ends.
+// StartOn makes a table on another server with DynamoDB's API, until the test ends.
 func StartOn(t testing.TB, backend string) *Table {
 	t.Helper()
 	connections := &http.Transport{MaxIdleConnsPerHost: 256}
@@ -85,15 +82,15 @@ func StartOn(t testing.TB, backend string) *Table {
 		Name: fmt.Sprintf("test-%d", tables.Add(1)), t: t, backend: backend,
 		client: &http.Client{Transport: connections, Timeout: time.Minute},
 	}
-	table.way = httptest.NewServer(table)
-	table.URL = table.way.URL
-	t.Cleanup(table.way.Close)
+	table.proxy = httptest.NewServer(table)
+	table.URL = table.proxy.URL
+	t.Cleanup(table.proxy.Close)
 	table.create()
 	return table
 }
 
-// process is the process's one server. It ends with its input, which is open for as
-// long as we live.
+// process is the server of this process. It ends when its standard input is closed, at the
+// latest when this process ends.
 var process struct {
 	mu      sync.Mutex
 	address string // guarded by mu; "" until it is started
@@ -127,7 +124,7 @@ func serve(folder string) (address string, err error) {
 	return process.address, nil
 }
 
-// Environment are the variables of a function that uses the table.
+// Environment returns the variables of a function that uses the table.
 func (s *Table) Environment() map[string]string {
 	return map[string]string{
 		"DYNAMODB_TABLE": s.Name, "AWS_ENDPOINT_URL_DYNAMODB": s.URL, "AWS_REGION": Region,
@@ -135,8 +132,7 @@ func (s *Table) Environment() map[string]string {
 	}
 }
 
-// Requests returns the actions of the requests that have come since it was called
-// before, in their order.
+// Requests returns the actions of the requests since its last call, in their order.
 func (s *Table) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +141,7 @@ func (s *Table) Requests() []string {
 	return requests
 }
 
-// LastHeader is that of the last request.
+// LastHeader returns that of the last request.
 func (s *Table) LastHeader() http.Header {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,10 +149,10 @@ func (s *Table) LastHeader() http.Header {
 }
 
 // CutConnections closes the connections of all clients.
-func (s *Table) CutConnections() { s.way.CloseClientConnections() }
+func (s *Table) CutConnections() { s.proxy.CloseClientConnections() }
 
-// WithoutItems makes the table tell no write which item has failed its condition: not
-// every server that speaks DynamoDB's language does.
+// WithoutItems removes the item from failed conditions: not every server with DynamoDB's
+// API returns it.
 func (s *Table) WithoutItems() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,13 +172,13 @@ func (s *Table) create() {
 		if described["Table"].(map[string]any)["TableStatus"] == "ACTIVE" {
 			return
 		}
-		time.Sleep(5 * time.Millisecond) // another process has nothing to wait on
+		time.Sleep(5 * time.Millisecond) // polls: another process has nothing to wait on
 	}
 	s.t.Fatal("the table does not get ready")
 }
 
-// Do has the server do something, past the way that is broken: what the table's
-// operator does. It adds the table's name.
+// Do sends an action to the server, past the faults, as the table's operator would. It adds
+// the table's name.
 func (s *Table) Do(action string, in map[string]any) (out map[string]any) {
 	s.t.Helper()
 	in["TableName"] = s.Name
@@ -200,7 +196,7 @@ func (s *Table) Do(action string, in map[string]any) (out map[string]any) {
 	return out
 }
 
-// Put writes an item as it stands in DynamoDB's JSON, without its pk.
+// Put writes an item in DynamoDB's JSON, without its pk.
 func (s *Table) Put(key string, item map[string]any) {
 	s.t.Helper()
 	item["pk"] = map[string]any{"S": key}
@@ -213,7 +209,7 @@ func (s *Table) Delete(key string) {
 	s.Do("DeleteItem", map[string]any{"Key": map[string]any{"pk": map[string]any{"S": key}}})
 }
 
-// Items are all items in DynamoDB's JSON, by their pk, which is left out.
+// Items returns all items in DynamoDB's JSON, by their pk, which is left out.
 func (s *Table) Items() map[string]map[string]any {
 	s.t.Helper()
 	items := map[string]map[string]any{}
@@ -226,14 +222,15 @@ func (s *Table) Items() map[string]map[string]any {
 	return items
 }
 
-// reply is what the server has answered.
+// reply is a reply of the server.
 type reply struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// send sends a request of ours, signed in form only: dynalite checks no signature.
+// send sends a request of ours. Its signature has the right form only: dynalite checks
+// none.
 func (s *Table) send(ctx context.Context, action string, body []byte) (reply, error) {
 	return s.forward(ctx, http.Header{
 		"Content-Type":  {"application/x-amz-json-1.0"},

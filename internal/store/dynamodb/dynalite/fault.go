@@ -11,24 +11,24 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Fault is one thing that goes wrong with requests to a table.
+// Fault is a failure of requests to a table.
 type Fault struct {
-	// Action is which requests it befalls, such as PutItem; all if empty.
+	// Action is the action that it affects, such as PutItem; all if empty.
 	Action string
-	// Times is how many of them; all until Mend if 0.
+	// Times is how many requests it affects; 0 means all until Mend.
 	Times int
-	// Every is how many requests there are for each that it befalls; 0 is 1.
+	// Every affects one of that many requests; 0 is 1.
 	Every int
-	// Done says that the table does what the request asks for, all the same.
+	// Done says that the request is executed before the fault.
 	Done bool
-	// Code is the exception that is answered, and Message what it says.
+	// Code is the exception of the reply, and Message its text.
 	Code, Message string
-	// Cut says that the connection is cut in place of a reply. With neither Code nor
-	// Cut, nobody answers: the way is silent until the client goes.
+	// Cut cuts the connection in place of a reply. With neither Code nor Cut, there is no
+	// reply until the client leaves.
 	Cut bool
 }
 
-// Break makes a fault of the way to the table. There is one at a time.
+// Break sets the fault of the table. There is one at a time.
 func (s *Table) Break(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,8 +42,7 @@ func (s *Table) Mend() {
 	s.fault = nil
 }
 
-// note counts a request, and returns what befalls it, and whether it is answered as
-// WithoutItems has it.
+// note counts a request, and returns its fault, and whether WithoutItems applies.
 func (s *Table) note(action string, header http.Header) (fault *Fault, bare bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +62,7 @@ func (s *Table) note(action string, header http.Header) (fault *Fault, bare bool
 	return &befalls, s.bare
 }
 
-// ServeHTTP is the way to the table.
+// ServeHTTP implements the proxy in front of the table.
 func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	body, err := io.ReadAll(r.Body)
@@ -75,7 +74,7 @@ func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body = bytes.ReplaceAll(body, []byte(`"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), []byte(`"ReturnValuesOnConditionCheckFailure":"NONE"`))
 	}
 	if fault == nil || fault.Done {
-		// What the server has begun, it does, whether the client has gone or not.
+		// The server finishes what it has begun, even if the client has gone.
 		answer, err := s.forward(context.WithoutCancel(r.Context()), r.Header.Clone(), body)
 		if err != nil {
 			w.WriteHeader(http.StatusBadGateway)
@@ -93,7 +92,7 @@ func (s *Table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fault.answer(w, r)
 }
 
-// answer answers what a request gets that a fault befalls.
+// answer writes the reply of a request with a fault.
 func (f *Fault) answer(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.Cut:

@@ -20,7 +20,7 @@ const (
 
 // Cluster is a Redis Cluster of three masters and three replicas.
 type Cluster struct {
-	// URL names the three that were masters at first.
+	// URL names the three original masters.
 	URL secret.Text
 	// Nodes are the servers, dead ones included.
 	Nodes []*Server
@@ -28,8 +28,8 @@ type Cluster struct {
 	t testing.TB
 }
 
-// StartCluster runs a Cluster until the test ends. On a busy machine no master is taken
-// for dead that is merely slow: see [Cluster.KillMasterOf].
+// StartCluster runs a Cluster until the test ends. A busy machine's slow master is not
+// taken for dead: see [Cluster.KillMasterOf].
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -58,8 +58,8 @@ func StartCluster(t testing.TB) *Cluster {
 	return c
 }
 
-// AwaitReady waits until all nodes that run serve all slots, and each replica has what
-// its master has.
+// AwaitReady waits until all running nodes serve all slots, and each replica is in step
+// with its master.
 func (c *Cluster) AwaitReady() {
 	c.t.Helper()
 	c.eachThatRuns(func(node *Server) {
@@ -71,7 +71,7 @@ func (c *Cluster) AwaitReady() {
 	})
 }
 
-// MasterOf returns the server that is now the master of a key.
+// MasterOf returns the current master of a key.
 func (c *Cluster) MasterOf(key string) *Server {
 	c.t.Helper()
 	var master *Server
@@ -115,8 +115,8 @@ func (c *Cluster) eachThatRuns(do func(*Server)) {
 	}
 }
 
-// MoveSlot moves the slot of a key, with all that is in it, to another master. While it
-// is under way, moving runs: some keys are here, some there, and clients are told ASK.
+// MoveSlot moves the slot of a key, with its content, to another master. moving runs during
+// the move: some keys are at each master, and clients get ASK.
 func (c *Cluster) MoveSlot(key string, moving func()) {
 	c.t.Helper()
 	from := c.MasterOf(key)
@@ -157,7 +157,7 @@ func (c *Cluster) until(what string, done func() bool) {
 	await(c.t, what, done)
 }
 
-// await asks until something is so.
+// await polls until done returns true.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for tick, late := time.Tick(10*time.Millisecond), time.After(30*time.Second); !done(); {
@@ -169,7 +169,7 @@ func await(t testing.TB, what string, done func() bool) {
 	}
 }
 
-// info is a section of INFO; empty if the server does not answer.
+// info returns a section of INFO; empty if the server does not reply.
 func (s *Server) info(section string) string {
 	reply, _ := s.try("INFO", section)
 	text, _ := reply.(string)

@@ -2,7 +2,7 @@ package redistest
 
 import "syscall"
 
-// endWithUs has the kernel kill the server should the test's process die first.
+// endWithUs has the kernel kill the server if the test's process dies first.
 func endWithUs() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

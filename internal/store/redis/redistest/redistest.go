@@ -1,5 +1,5 @@
-// Package redistest runs real Redis servers for a test, on loopback ports of their
-// own: one server, a Cluster, or a master that Sentinels watch over.
+// Package redistest runs real Redis servers for a test, on loopback ports of their own.
+// They are one server, a Cluster, or a master with Sentinels.
 package redistest
 
 import (
@@ -23,11 +23,10 @@ import (
 	"sotercall/internal/test/need"
 )
 
-// Password is what every [Server] asks for.
+// Password is the password of every [Server].
 const Password = "redis-test-password"
 
-// Server is a running redis-server with a password. What it holds is gone when it
-// stops.
+// Server is a running redis-server with a password. It loses its data when it stops.
 type Server struct {
 	// URL is its address, password included.
 	URL secret.Text
@@ -36,15 +35,15 @@ type Server struct {
 	port    int
 	folder  string
 	options []string
-	// password is what it asks for now.
+	// password is the current one.
 	password string
 	process  *exec.Cmd     // nil after Kill
 	exited   chan struct{} // closed when process has ended
 }
 
-// Start runs a server until the test ends, with further options as on
-// redis-server's command line. Where redis-server is not installed the test is
-// skipped, in CI (the variable CI is set) it fails.
+// Start runs a server until the test ends, with further options as on redis-server's
+// command line. If redis-server is not installed, the test is skipped; in CI (the variable
+// CI is set) it fails.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	need.Program(t, "redis-server")
@@ -79,7 +78,7 @@ func (s *Server) Run() {
 	s.start(log)
 }
 
-// start starts the process of a server and waits until it answers.
+// start starts the process of a server and waits until it replies.
 func (s *Server) start(log string) {
 	s.t.Helper()
 	started := make(chan error)
@@ -88,7 +87,7 @@ func (s *Server) start(log string) {
 	if err := <-started; err != nil {
 		s.t.Fatal(err)
 	}
-	// Another process has nothing to wait on, so it is asked until it answers.
+	// Another process has nothing to wait on, so this polls until it replies.
 	for tick, late := time.Tick(5*time.Millisecond), time.After(10*time.Second); !s.answers(); {
 		select {
 		case <-tick:
@@ -100,8 +99,8 @@ func (s *Server) start(log string) {
 	}
 }
 
-// run runs a process to its end, on a thread that lives as long: what endWithUs
-// asks for is bound to the thread that starts the process.
+// run runs a process to its end, on a thread that lives as long. The kernel's kill of
+// endWithUs is bound to the thread that starts the process.
 func run(process *exec.Cmd, started chan<- error, exited chan<- struct{}) {
 	runtime.LockOSThread()
 	defer close(exited)
@@ -113,8 +112,7 @@ func run(process *exec.Cmd, started chan<- error, exited chan<- struct{}) {
 	}
 }
 
-// answers reports whether it is our server that listens, and not one that was
-// given the same port.
+// answers reports whether our server listens, and not one that got the same port.
 func (s *Server) answers() bool {
 	c, err := net.Dial("tcp", s.Addr())
 	if err != nil {
@@ -140,9 +138,9 @@ func (s *Server) Kill() {
 	s.process = nil
 }
 
-// Do runs a command on the server, on a connection of its own, and returns the
-// reply, nil if there is none: CONFIG SET, REPLICAOF, CLIENT KILL and their like
-// bring about what happens to a server in operation.
+// Do runs a command on the server, on a connection of its own, and returns the reply, nil
+// if there is none. CONFIG SET, REPLICAOF, CLIENT KILL and others cause the events of a
+// server in operation.
 func (s *Server) Do(command string, args ...any) any {
 	s.t.Helper()
 	reply, err := s.try(command, args...)
@@ -165,8 +163,8 @@ func (s *Server) try(command string, args ...any) (any, error) {
 	return reply, err
 }
 
-// ChangePassword has the server ask for another password than URL names, of those
-// too who are connected.
+// ChangePassword changes the server's password. URL keeps the old one, and connected
+// clients must authenticate again.
 func (s *Server) ChangePassword(password string) {
 	s.t.Helper()
 	s.Do("CONFIG", "SET", "requirepass", password)
@@ -174,15 +172,15 @@ func (s *Server) ChangePassword(password string) {
 	s.CutConnections()
 }
 
-// CutConnections closes the connections of all clients, as a server does that
-// restarts or fails over.
+// CutConnections closes the connections of all clients, as a server does that restarts or
+// fails over.
 func (s *Server) CutConnections() {
 	s.t.Helper()
 	s.Do("CLIENT", "KILL", "TYPE", "normal")
 }
 
-// Pause stops the process without ending it: it takes connections and does not
-// answer. goOn lets it go on; it may be called again.
+// Pause stops the process without ending it: it accepts connections and does not reply.
+// goOn resumes it; it may be called again.
 func (s *Server) Pause() (goOn func()) {
 	s.t.Helper()
 	process := s.process.Process
@@ -192,7 +190,7 @@ func (s *Server) Pause() (goOn func()) {
 	return func() { _ = resume(process) }
 }
 
-// Addr is its host:port.
+// Addr returns its host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 func freePort(t testing.TB) int {

@@ -12,7 +12,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-// Sentinels are three Sentinels that watch over a master and its replica.
+// Sentinels are three Sentinels that watch a master and its replica.
 type Sentinels struct {
 	// URL names the Sentinels.
 	URL secret.Text
@@ -23,8 +23,8 @@ type Sentinels struct {
 	t         testing.TB
 }
 
-// StartSentinels runs them until the test ends. On a busy machine no master is taken for
-// dead that is merely slow: see [Sentinels.KillMaster].
+// StartSentinels runs them until the test ends. A busy machine's slow master is not taken
+// for dead: see [Sentinels.KillMaster].
 func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
 	w := &Sentinels{t: t}
@@ -90,7 +90,7 @@ func (w *Sentinels) KillMaster() (replaced func()) {
 	}
 }
 
-// Master returns the server that is now the master.
+// Master returns the current master.
 func (w *Sentinels) Master() *Server {
 	w.t.Helper()
 	var master *Server

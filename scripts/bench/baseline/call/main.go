@@ -1,16 +1,13 @@
-// Command call is the documented handler of soter.verifySignature in Go, and no
-// more than that: it takes the three fields, makes the one HTTPS call with
-// net/http, and hands back what WeChat answers. It has no doors, no retries and no
-// limits.
+// Command call is the documented handler of soter.verifySignature in Go, and nothing else.
+// It takes the three fields, makes the one HTTPS call with net/http, and returns WeChat's
+// reply. It has no authorization, no retries and no limits.
 //
-// With LOG_LINE=1 it writes one line for each invocation by [slog.JSONHandler], as
-// handlers in production do, with as many fields as the functions write. Without, it
-// writes none.
+// With LOG_LINE=1 it writes one line for each invocation by [slog.JSONHandler], as handlers
+// in production do, with as many fields as the functions write. Without, it writes none.
 //
-// Its access_token is ACCESS_TOKEN. Without that it fetches one, once: before
-// the first invocation on Lambda, with it on SCF, where the variables come with
-// the invocation. With PORT it is a server of net/http, and the event is the body of
-// a request.
+// Its access_token is ACCESS_TOKEN. Without that it fetches one, once. On Lambda it does so
+// before the first invocation. On SCF it does so in it, because the variables come with the
+// invocation. With PORT it is a server of net/http, and the event is the body of a request.
 package main
 
 import (
@@ -37,7 +34,7 @@ import (
 func main() {
 	h := &handler{token: sync.OnceValues(accessToken)}
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
-		_, _ = h.token() // the invocation tells what went wrong
+		_, _ = h.token() // the invocation reports the error
 		lambda.Start(h)
 		return
 	}
@@ -51,7 +48,7 @@ type handler struct {
 	token func() (string, error)
 }
 
-type question struct {
+type verifyRequest struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"jsonString"`
 	JSONSignature string `json:"jsonSignature"`
@@ -77,7 +74,7 @@ func (h *handler) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 
 var logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 
-// logLine writes the fields that a line of the functions has.
+// logLine writes the fields of the functions' lines.
 func logLine(ctx context.Context, begin time.Time, upstream time.Duration, err error) {
 	var requestID string
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
@@ -98,7 +95,7 @@ func logLine(ctx context.Context, begin time.Time, upstream time.Duration, err e
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func (h *handler) verify(ctx context.Context, event []byte, upstream *time.Duration) ([]byte, error) {
-	var q question
+	var q verifyRequest
 	if err := json.Unmarshal(event, &q); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/silenceper/wechat/v2/util"
 )
 
-// miniProgram is what docs/central-token-server.md shows.
+// miniProgram returns the example in docs/central-token-server.md.
 func miniProgram() *miniprogram.MiniProgram {
 	server := os.Getenv("TOKEN_SERVER") // https://token.example.com
 	util.SetURIModifier(func(uri string) string {

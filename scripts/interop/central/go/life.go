@@ -14,8 +14,8 @@ import (
 	"github.com/silenceper/wechat/v2/util"
 )
 
-// moment sends fetches of tokens to the token server, as they are at some moment of
-// the token's life, and counts them.
+// moment sends fetches of tokens to the token server, at some moment of the token's life,
+// and counts them.
 type moment struct {
 	server  string
 	fetches int
@@ -32,8 +32,8 @@ func (m *moment) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// life prints, for both modes and both caches of the SDK, how three calls fare in
-// which it needs a token, with so many seconds of the token's life left.
+// life prints the results of three calls that need a token, with that many seconds of the
+// token's life left. It does so for both modes and both caches of the SDK.
 func life(lefts []string) {
 	for _, stable := range []bool{false, true} {
 		for _, kind := range []string{"memory", "redis"} {

@@ -1,6 +1,6 @@
-// Command central takes an access_token from a central token server with
-// github.com/silenceper/wechat, and asks WeChat's API with it. It has a module of its
-// own, so that the SDK and all that it brings stay out of the project's.
+// Command central gets an access_token from a central token server with
+// github.com/silenceper/wechat, and calls WeChat's API with it. It has a module of its own,
+// so that the SDK and its dependencies stay out of the project's.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/silenceper/wechat/v2/util"
 )
 
-// sandboxed sends what is meant for WeChat to a sandbox.
+// sandboxed sends requests for WeChat to a sandbox.
 type sandboxed struct{ api string }
 
 func (s sandboxed) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -1,4 +1,4 @@
-// Command lambdafunction is a Lambda function that does what the event asks for, good or bad.
+// Command lambdafunction is a Lambda function that does what its event says, good or bad.
 package main
 
 import (
@@ -103,7 +103,7 @@ func main() {
 		response.Body.Close()
 		os.Exit(1)
 	}
-	// ONCE names a file that this process makes: a second process does not get beyond it.
+	// ONCE names a file that this process makes: a second process stops here.
 	if once := os.Getenv("ONCE"); once != "" {
 		if _, err := os.OpenFile(once, os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 			log.Print(err)

@@ -1,4 +1,4 @@
-// Command scffunction is an SCF function that does what the event asks for, good or bad.
+// Command scffunction is an SCF function that does what its event says, good or bad.
 package main
 
 import (
@@ -64,7 +64,8 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 // started is the environment before any call.
 var started = os.Environ()
 
-// first is nil for the first process only. The working directory is the binary's: the second finds the file there.
+// first returns nil in the first process only. The working directory is the binary's: the
+// second finds the file there.
 func first() error {
 	file, err := os.OpenFile("once", os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

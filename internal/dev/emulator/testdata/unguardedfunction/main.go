@@ -1,5 +1,5 @@
-// Command unguardedfunction is an SCF function that the library serves to
-// everybody, as it does on the platform.
+// Command unguardedfunction is an SCF function that the library serves to any caller, as it
+// does on the platform.
 package main
 
 import (

@@ -12,17 +12,17 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// question is one invocation of the mixed load, and the answer that it must get.
-type question struct {
+// probe is one invocation of the mixed load, and the expected response.
+type probe struct {
 	name        string
 	event       []byte
-	environment map[string]string // of the invocation; such a question is for SCF only
+	environment map[string]string // of the invocation; such a probe is for SCF only
 	isOK        bool
 	code        int
-	asked       bool // whether WeChat is asked, so that its troubles count
+	asked       bool // whether WeChat is called, so that its troubles count
 }
 
-// Users of the load, and the token that opens its HTTP door.
+// Users of the load, and the token for its HTTP endpoint.
 const (
 	alice  = "oSoak-Alice"
 	bob    = "oSoak-Bob"
@@ -36,14 +36,14 @@ const (
 	codeTimeout  = -604102
 	codeUpstream = -604103
 	codeCaller   = -604104
-	codeStale    = 40001 // WeChat: the access_token is not the one it knows
-	codeOpenID   = 40003 // WeChat: nobody of that name is known
+	codeStale    = 40001 // WeChat: the access_token is not the current one
+	codeOpenID   = 40003 // WeChat: an unknown user
 )
 
-// questions are the load: genuine signatures of each make of phone, forgeries,
-// and what is no question at all, at several doors.
-func questions(s *sandbox.Sandbox) ([]question, error) {
-	var all []question
+// probes returns the load: genuine signatures of each make of phone, forgeries, and invalid
+// requests, at several endpoints.
+func probes(s *sandbox.Sandbox) ([]probe, error) {
+	var all []probe
 	var genuine sandbox.Signed
 	for _, device := range []sandbox.Device{sandbox.Android, sandbox.IOS, sandbox.Huawei} {
 		phone, err := s.Phone(alice, device)
@@ -53,7 +53,7 @@ func questions(s *sandbox.Sandbox) ([]question, error) {
 		if genuine, err = phone.Sign("soak-challenge"); err != nil {
 			return nil, err
 		}
-		all = append(all, question{name: "genuine, " + string(device), event: hosting.Event(genuine), isOK: true, asked: true})
+		all = append(all, probe{name: "genuine, " + string(device), event: hosting.Event(genuine), isOK: true, asked: true})
 	}
 	bobs, err := s.Phone(bob, sandbox.Huawei)
 	if err != nil {
@@ -69,16 +69,16 @@ func questions(s *sandbox.Sandbox) ([]question, error) {
 	}
 	all = append(all, forgeries(genuine, another, pkcs1)...)
 	all = append(all, junk(genuine)...)
-	return append(all, doors(genuine)...), nil
+	return append(all, endpointProbes(genuine)...), nil
 }
 
-func forgeries(genuine, another, pkcs1 sandbox.Signed) []question {
+func forgeries(genuine, another, pkcs1 sandbox.Signed) []probe {
 	text, signature, user := genuine, genuine, genuine
 	text.JSONString = strings.Replace(text.JSONString, "soak", "s0ak", 1)
 	signature.JSONSignature = another.JSONSignature
 	user.OpenID = "oSoak-Nobody"
 	another.OpenID = alice
-	return []question{
+	return []probe{
 		{name: "a byte of the text changed", event: hosting.Event(text), asked: true},
 		{name: "the signature of another text", event: hosting.Event(signature), asked: true},
 		{name: "another user's result", event: hosting.Event(another), asked: true},
@@ -87,9 +87,9 @@ func forgeries(genuine, another, pkcs1 sandbox.Signed) []question {
 	}
 }
 
-func junk(genuine sandbox.Signed) []question {
+func junk(genuine sandbox.Signed) []probe {
 	event := string(hosting.Event(genuine))
-	var all []question
+	var all []probe
 	for name, text := range map[string]string{
 		"null":             `null`,
 		"an array":         `[` + event + `]`,
@@ -99,16 +99,16 @@ func junk(genuine sandbox.Signed) []question {
 		"half an event":    event[:len(event)/2],
 		"100 KiB":          `{"openid":"` + strings.Repeat("x", 100<<10) + `"}`,
 	} {
-		all = append(all, question{name: "junk: " + name, event: []byte(text), code: codeInvalid})
+		all = append(all, probe{name: "junk: " + name, event: []byte(text), code: codeInvalid})
 	}
 	return all
 }
 
-// doors are questions that come in by HTTP, and from pages.
-func doors(genuine sandbox.Signed) []question {
+// endpointProbes returns probes over HTTP, and from pages.
+func endpointProbes(genuine sandbox.Signed) []probe {
 	withoutUser := genuine
 	withoutUser.OpenID = ""
-	return []question{
+	return []probe{
 		{name: "by HTTP", event: httpEvent(bearer, hosting.Event(genuine)), isOK: true, asked: true},
 		{name: "by HTTP, a wrong token", event: httpEvent("wrong", hosting.Event(genuine)), code: codeClosed},
 		{name: "from the user's page", event: hosting.Event(withoutUser), environment: page(alice), isOK: true, asked: true},
@@ -122,7 +122,7 @@ func page(openid string) map[string]string {
 	}
 }
 
-// httpEvent is that of an SCF function URL.
+// httpEvent returns the event of an SCF function URL.
 func httpEvent(token string, body []byte) []byte {
 	event, err := json.Marshal(map[string]any{
 		"httpMethod": "POST", "path": "/openapi/soter/verifySignature", "queryString": map[string]string{},
@@ -134,10 +134,10 @@ func httpEvent(token string, body []byte) []byte {
 	return event
 }
 
-// judge says what is wrong with an answer; "" when nothing is. While WeChat is
-// in trouble, a question that it is asked may come back with one of the codes
-// excused, and with no other: that a genuine signature is wrong is never said.
-func (q question) judge(answer []byte, excused []int) string {
+// judge returns what is wrong with a response; "" if nothing is. While WeChat is in
+// trouble, a probe that calls it may get one of the codes excused, and no other. A genuine
+// signature must never be reported as wrong.
+func (q probe) judge(answer []byte, excused []int) string {
 	var said struct {
 		IsOK    *bool  `json:"isOk"`
 		ErrCode *int   `json:"errCode"`

@@ -17,13 +17,13 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// member is a name and a value of a JSON object, as they stand there.
+// member is a name and a value of a JSON object, as written.
 type member struct {
 	name  string
 	value jsontext.Value
 }
 
-// text is a value that is a string; empty if it is none.
+// text returns a value that is a string; empty if it is none.
 func (m member) text() string {
 	if m.value.Kind() != '"' {
 		return ""
@@ -32,18 +32,18 @@ func (m member) text() string {
 	return string(b)
 }
 
-// question is what an event asks, as far as it can be read: also where the function
+// parsedEvent is the request in an event, as far as it can be read, even if the function
 // refuses it.
-type question struct {
+type parsedEvent struct {
 	event   trigger.Event
 	caller  openapi.Caller
 	members []member
-	snake   bool // whether it is asked at the HTTPS Call's path
+	snake   bool // whether it came to the HTTPS Call's path
 }
 
-// readQuestion takes an event apart. What is no object has no members.
-func readQuestion(event trigger.Event, payload []byte, caller openapi.Caller) question {
-	q := question{event: event, caller: caller}
+// parseEvent parses an event. A payload that is no object has no members.
+func parseEvent(event trigger.Event, payload []byte, caller openapi.Caller) parsedEvent {
+	q := parsedEvent{event: event, caller: caller}
 	switch r := event.Request; {
 	case r != nil:
 		payload, _ = io.ReadAll(r.Body) // from memory
@@ -55,8 +55,8 @@ func readQuestion(event trigger.Event, payload []byte, caller openapi.Caller) qu
 	return q
 }
 
-// membersOf lists an object's members in their order, up to where it is broken. The
-// members of any other value are none.
+// membersOf returns an object's members in their order, up to the first syntax error. Any
+// other value has none.
 func membersOf(object []byte) (all []member) {
 	dec := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	_ = jsonobject.Members(dec, func(name []byte, dec *jsontext.Decoder) error {
@@ -69,8 +69,8 @@ func membersOf(object []byte) (all []member) {
 	return all
 }
 
-// resultMembers lists those of a resultJSON. Phones write control characters into
-// their strings, which the decoder refuses: they are shown as escapes.
+// resultMembers returns those of a resultJSON. Phones write control characters into their
+// strings, which the decoder refuses: they are shown as escapes.
 func resultMembers(jsonString string) []member {
 	var readable []byte
 	for _, c := range []byte(jsonString) {
@@ -83,8 +83,8 @@ func resultMembers(jsonString string) []member {
 	return membersOf(readable)
 }
 
-// value is the text of the first member with one of the names, "" if there is none.
-func (q question) value(names ...string) string {
+// value returns the text of the first member with one of the names, "" if there is none.
+func (q parsedEvent) value(names ...string) string {
 	for _, m := range q.members {
 		for _, name := range names {
 			if m.name == name {
@@ -95,9 +95,9 @@ func (q question) value(names ...string) string {
 	return ""
 }
 
-// request is the question as it would be asked, in whichever spelling. A user who
-// names nobody means himself.
-func (q question) request() openapi.Request {
+// request returns the verification request, in either spelling. A user that names nobody
+// means himself.
+func (q parsedEvent) request() openapi.Request {
 	own := ""
 	if q.caller.IsUser() {
 		own, _ = q.caller.ResolveOpenID("")
@@ -109,9 +109,9 @@ func (q question) request() openapi.Request {
 	}
 }
 
-// judge asks the sandbox what WeChat would answer, whatever the function thinks of
-// the question. Without a parameter nobody is asked, and the answer is empty.
-func (w *world) judge(ctx context.Context, q question) (answer string, err error) {
+// judge returns WeChat's verdict from the sandbox, whatever the function thinks of the
+// request. If a parameter is missing, it makes no call, and the answer is empty.
+func (w *world) judge(ctx context.Context, q parsedEvent) (answer string, err error) {
 	asked := q.request()
 	if asked.OpenID == "" || asked.JSONString == "" || asked.JSONSignature == "" {
 		return "", nil
