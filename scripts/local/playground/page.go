@@ -59,8 +59,8 @@ var tabs = []string{"challenge", "event", "answer", "log"}
 // link is a name in the texts, and a file from the root of the project.
 type link struct{ Name, Path string }
 
-// links are where to read on.
-var links = []link{
+// readOn are the documents and examples that the page recommends.
+var readOn = []link{
 	{"walkthrough", "docs/walkthrough.md"},
 	{"call", "docs/call.md"},
 	{"mistakes", "docs/mistakes.md"},
@@ -110,7 +110,7 @@ func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept-Language")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	p.page.write(w, "index.html", lang, map[string]any{
-		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": links,
+		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": readOn,
 		"Devices": sandbox.Devices(), "Users": users, "Orders": orders, "Platforms": Platforms, "Groups": groups(),
 	})
 }

@@ -72,7 +72,7 @@ func TestEveryNameHasItsTexts(t *testing.T) {
 		for _, tab := range tabs {
 			has("raw." + tab)
 		}
-		for _, link := range links {
+		for _, link := range readOn {
 			has("read." + link.Name)
 		}
 	}
@@ -116,7 +116,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, order := range orders {
 		add(order.Name, "item.*", "amount.*")
 	}
-	for _, link := range links {
+	for _, link := range readOn {
 		add(link.Name, "read.*")
 	}
 	used := map[string]bool{}
