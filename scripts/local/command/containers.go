@@ -2,19 +2,13 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 
 	"sotercall/internal/dev/loopback"
-	"sotercall/internal/upstream"
 )
-
-func containersFlag(flags *flag.FlagSet) *bool {
-	return flags.Bool("containers", false, "serve containers of this computer, too, such as those of sam local: at http://"+upstream.DockerHost+" and the port of -addr")
-}
 
 // containersHere are those that a world serves: none unless wanted. It warns of what
 // they may do.

@@ -67,6 +67,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} { // the tests read English
+		_ = os.Unsetenv(name)
+	}
 	status := m.Run()
 	if binaries != "" {
 		_ = os.RemoveAll(binaries)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/scripts/local/language"
 )
 
 var (
@@ -88,7 +90,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	p := newPlayground(t)
 	read := func(name, lang string) string { return "/playground/read/" + name + "?lang=" + lang }
 	var start []string
-	for _, lang := range languages {
+	for _, lang := range language.All {
 		start = append(start, "/?lang="+lang)
 		for _, text := range p.page.texts[lang] {
 			for _, link := range linkInMarkdown.FindAllStringSubmatch(text, -1) {
@@ -110,7 +112,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		t.Error(broken)
 	}
 	has := func(address string) { assert.True(t, found.pages[address] != "", "the crawl comes by %s", address) }
-	for _, lang := range languages {
+	for _, lang := range language.All {
 		for _, name := range []string{
 			"examples/miniprogram", "examples/backend/server.js", "functions/verify/config.json", "deploy/openapi.yaml",
 			".github/ISSUE_TEMPLATE/live.yml", "deploy/container/compose.yaml", "docs/tokens.md",

@@ -200,4 +200,3 @@ func TestOnlyDocumentsAndExamplesAreRead(t *testing.T) {
 	assert.Equal(t, http.StatusOK, resp.StatusCode, "what is not translated is shown in English")
 	assert.Contains(t, bodyOf(t, resp), "<h1 id=")
 }
-

@@ -67,7 +67,7 @@ func (p *Playground) linked() map[string]bool {
 // serveRead shows a document or an example of the project, or lists a folder.
 func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimSuffix(r.PathValue("name"), "/")
-	lang := language(r)
+	lang := languageOf(r)
 	if named := r.URL.Query().Get("lang"); p.translated(name, named) {
 		http.Redirect(w, r, prefix+"read/"+chineseName(name)+"?lang="+named, http.StatusFound)
 		return

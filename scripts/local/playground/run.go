@@ -14,6 +14,7 @@ import (
 
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/scripts/local/texts"
 )
 
 // Question is what the page asks for: one press on the sensor.
@@ -253,12 +254,12 @@ const (
 
 // answerEvent is the answer of verify with what the page says about it.
 type answerEvent struct {
-	Verdict string         `json:"verdict"`
-	Answer  jsontext.Value `json:"answer"` // as it came
-	Code    int            `json:"code"`
-	Log     jsontext.Value `json:"log,omitzero"` // the line, without the metrics
-	Reason  string         `json:"reason,omitzero"`
-	Advice  advice         `json:"advice"`
+	Verdict string                  `json:"verdict"`
+	Answer  jsontext.Value          `json:"answer"` // as it came
+	Code    int                     `json:"code"`
+	Log     jsontext.Value          `json:"log,omitzero"` // the line, without the metrics
+	Reason  string                  `json:"reason,omitzero"`
+	Advice  map[string]texts.Advice `json:"advice"`
 }
 
 func (a answerEvent) short() string {
@@ -300,5 +301,5 @@ func (a *answerEvent) explain(line []byte) {
 	if err := json.Unmarshal(line, &said); err == nil {
 		a.Log, a.Reason = line, cmp.Or(said.Reason, said.Error)
 	}
-	a.Advice = adviceFor(a.Code, a.Reason)
+	a.Advice = texts.AdviceFor(a.Code, a.Reason)
 }
