@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"sotercall/scripts/local/language"
 	"sotercall/scripts/local/parent"
 )
 
@@ -34,6 +35,13 @@ const (
 	statusFailed      = 1
 	statusInterrupted = 130
 )
+
+// building is what is said meanwhile, by language. It stands here, because the commands'
+// table of texts is a part of what is being built.
+var building = map[string]string{
+	language.English: "Building the sandbox (the first time takes about half a minute)…",
+	language.Chinese: "正在构建沙箱（首次大约需要半分钟）…",
+}
 
 // soon is within what time nothing needs to be said: the program is there already.
 const soon = 700 * time.Millisecond
@@ -74,7 +82,7 @@ func build(stderr io.Writer) (program string, status int) {
 	for {
 		select {
 		case <-telling.C:
-			fmt.Fprintln(stderr, "Building the sandbox (the first time takes about half a minute)…")
+			fmt.Fprintln(stderr, building[language.Of(os.Args[1:], os.Getenv)])
 		case <-orphaned:
 			orphaned, stopped = nil, true
 			_ = building.Process.Signal(os.Interrupt)
