@@ -36,9 +36,9 @@ const (
 	statusInterrupted = 130
 )
 
-// building is what is said meanwhile, by language. It stands here, because the commands'
+// notices are what is said meanwhile, by language. It stands here, because the commands'
 // table of texts is a part of what is being built.
-var building = map[string]string{
+var notices = map[string]string{
 	language.English: "Building the sandbox (the first time takes about half a minute)…",
 	language.Chinese: "正在构建沙箱（首次大约需要半分钟）…",
 }
@@ -82,7 +82,7 @@ func build(stderr io.Writer) (program string, status int) {
 	for {
 		select {
 		case <-telling.C:
-			fmt.Fprintln(stderr, building[language.Of(os.Args[1:], os.Getenv)])
+			fmt.Fprintln(stderr, notices[language.Of(os.Args[1:], os.Getenv)])
 		case <-orphaned:
 			orphaned, stopped = nil, true
 			_ = building.Process.Signal(os.Interrupt)

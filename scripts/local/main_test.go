@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func local(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], args...)
-	command.Env = append(os.Environ(), asCommand+"=yes")
+	command.Env = append(os.Environ(), asCommand+"=yes", "LC_ALL=C")
 	return command
 }
 
