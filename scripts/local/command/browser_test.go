@@ -34,7 +34,7 @@ func servePlayground(t *testing.T) (base string, play *playground.Playground, re
 	w, err := listen(settings{addr: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.close()) })
-	play, err = w.play(t.Context())
+	play, err = w.play(t.Context(), "")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, play.Close()) })
 	return w.base, play, func() {

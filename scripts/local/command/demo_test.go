@@ -133,8 +133,8 @@ func TestJudge(t *testing.T) {
 		"there is no log line":               {answer: []byte(answer)},
 		"the log line says something else":   {answer: []byte(answer), line: []byte(strings.Replace(line, "false", "true", 1))},
 		"the function itself failed":         {answer: []byte(answer), line: []byte(line), failed: true},
-		"this is no response":                  {answer: []byte(`{"errorMessage":"exit"}`), line: []byte(line)},
-		"this is no response of":               {answer: []byte(`{"isOk":false,"errCode":0}`), line: []byte(line)},
+		"this is no response":                {answer: []byte(`{"errorMessage":"exit"}`), line: []byte(line)},
+		"this is no response of":             {answer: []byte(`{"isOk":false,"errCode":0}`), line: []byte(line)},
 	} {
 		_, got := refused.judge(r, english)
 		assert.Contains(t, got, problem)

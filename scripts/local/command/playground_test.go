@@ -220,7 +220,7 @@ func TestEveryDeviceCanBePressed(t *testing.T) {
 // else on the server asks, nor the other way round.
 func TestThePlaygroundKeepsItsTroubleToItself(t *testing.T) {
 	w := openWorld(t, settings{platforms: []string{"scf"}})
-	play, err := w.play(t.Context())
+	play, err := w.play(t.Context(), "")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, play.Close()) }()
 	play.Ready(stage{w})

@@ -18,13 +18,14 @@ import (
 )
 
 // looks are all that the page has to look good in: both languages, both themes, a
-// phone's width and a desktop's.
+// phone's width, a tablet's and a desktop's.
 var looks = map[string]look{
-	"wide, light, English":   {width: 1280, height: 900, language: "en"},
-	"wide, dark, Chinese":    {width: 1280, height: 900, language: "zh", dark: true, calm: true},
+	"wide, light, English":   {width: 1440, height: 900, language: "en"},
+	"wide, dark, Chinese":    {width: 1440, height: 900, language: "zh", dark: true, calm: true},
 	"narrow, light, Chinese": {width: 390, height: 844, language: "zh", calm: true},
 	"narrow, dark, English":  {width: 390, height: 844, language: "en", dark: true, calm: true},
 	"between, light, German": {width: 900, height: 900, language: "de", calm: true},
+	"between, dark, Chinese": {width: 900, height: 900, language: "zh", dark: true, calm: true},
 }
 
 // words are those of the verdicts, by language.
@@ -76,6 +77,7 @@ func TestPlaygroundInABrowser(t *testing.T) {
 				assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), int(l.width), "nothing sticks out")
 			}
 			fits()
+			tab.requireLayout(l)
 			tab.press("#sensor")
 			assert.Equal(t, words[language]["genuine"], tab.text("#word"))
 			assert.Contains(t, tab.text("#live"), words[language]["genuine"], "a screen reader is told")
@@ -111,6 +113,26 @@ func TestPlaygroundInABrowser(t *testing.T) {
 			assert.Empty(t, tab.barriers(barrierFinder), "with a refusal and its log line")
 		})
 	}
+}
+
+// requireLayout checks what stands where: the verdict above the trace, and on the first
+// screen; the failures in one row below 1,100 pixels; nothing empty on the left.
+func (tab *tab) requireLayout(l look) {
+	tab.t.Helper()
+	box := func(selector, side string) float64 {
+		return value[float64](tab, `document.querySelector('`+selector+`').getBoundingClientRect().`+side)
+	}
+	assert.Less(tab.t, box("#result", "bottom"), box("#way", "top"), "the verdict stands above the trace")
+	rows := value[int](tab, `new Set([...document.querySelectorAll(".mistake")].map((b) => b.getBoundingClientRect().top)).size`)
+	assert.Equal(tab.t, l.width < 1100, rows == 1, "the failures are one row")
+	if l.width < 600 {
+		return
+	}
+	assert.Less(tab.t, box("#result", "top"), float64(l.height)/2)
+	assert.InDelta(tab.t, 24, box("#phone", "left"), 1)
+	assert.InDelta(tab.t, 24, box("#settings", "left"), 1)
+	assert.InDelta(tab.t, box("#phone", "bottom"), box("#settings", "top"), 24, "no gap between phone and settings")
+	assert.Greater(tab.t, box("#settings", "bottom"), float64(l.height)-20, "the left is full to the end of the screen")
 }
 
 func isHan(r rune) bool { return r >= 0x4e00 && r <= 0x9fff }
@@ -177,7 +199,7 @@ func TestTheChoicesAreAsked(t *testing.T) {
 	assert.Equal(t, "huawei", value[string](tab, `document.getElementById("device").value`))
 	assert.False(t, value[bool](tab, `document.getElementById("challenges").checked`))
 	tab.press(`[data-mistake=change-byte]`)
-	assert.Contains(t, tab.text("#sub"), "微信认为签名不正确")
+	assert.Contains(t, tab.text("#sub"), "微信验签不通过")
 	tab.do(chromedp.Click(chromedp.CSS("#tab-event")))
 	assert.Equal(t, 1, value[int](tab, `document.querySelector("#panel pre mark").textContent.length`), "the byte that was changed is marked")
 }
@@ -197,7 +219,7 @@ func TestKeyboardOnly(t *testing.T) {
 	assert.Equal(t, "skip", focus())
 	keys(kb.Enter)
 	keys(kb.Tab)
-	assert.Equal(t, "SUMMARY", focus(), "what comes after the sensor")
+	assert.Equal(t, "device", focus(), "what comes after the sensor")
 
 	tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`), chromedp.Navigate(base+"/?lang=en"))
 	tab.ready()
@@ -205,20 +227,21 @@ func TestKeyboardOnly(t *testing.T) {
 	for range 30 {
 		keys(kb.Tab)
 		order = append(order, focus())
-		if order[len(order)-1] == "cut" {
+		if order[len(order)-1] == "panel" {
 			break
 		}
 	}
 	assert.Equal(t, []string{
-		"skip", "en", "zh-CN", "theme", "attack", "device", "user", "order", "platform", "challenges", "purpose", "sensor", "SUMMARY", "tab-event", "panel",
+		"skip", "en", "zh-CN", "theme", "attack", "sensor", "device", "user", "order", "platform", "challenges", "purpose",
 		"change-byte", "stringify-twice", "swap", "another-user", "foreign-user", "replay", "another-order", "expired", "made-up", "busy", "slow", "revoked", "cut",
+		"SUMMARY", "tab-event", "panel",
 	}, order)
 
 	tab.do(chromedp.Focus(chromedp.CSS("#theme")))
 	keys(" ")
 	assert.Equal(t, "dark", value[string](tab, `document.documentElement.dataset.theme`))
 	assert.Equal(t, "true", value[string](tab, `document.getElementById("theme").getAttribute("aria-pressed")`))
-	keys(kb.Tab + kb.Tab + kb.Tab)
+	keys(kb.Tab + kb.Tab + kb.Tab + kb.Tab)
 	assert.Equal(t, "user", focus())
 	keys(kb.ArrowRight)
 	keys(kb.Tab)
@@ -229,8 +252,7 @@ func TestKeyboardOnly(t *testing.T) {
 	assert.Equal(t, "bob set scf", value[string](tab, `["user", "order", "platform"].map((n) => document.querySelector("[name=" + n + "]:checked").value).join(" ")`))
 	keys(kb.Tab)
 	keys(" ")
-	keys(kb.Tab)
-	assert.Equal(t, "sensor", focus())
+	tab.do(chromedp.Focus(chromedp.CSS("#sensor")))
 	tab.whenDone(chromedp.KeyEvent(kb.Enter))
 	assert.Contains(t, tab.text("#live"), "Genuine.")
 	assert.Equal(t, "sensor", focus(), "a run does not take the focus away")
@@ -259,7 +281,7 @@ func TestThePageOpensBeforeTheFunctionsAreBuilt(t *testing.T) {
 	assert.Contains(t, tab.text("#sensor-state"), "Building the functions…")
 	tab.do(chromedp.Click(chromedp.CSS("#sensor")))
 	assert.Contains(t, tab.text("#live"), "being built")
-	assert.Equal(t, "Nothing has been asked yet.", tab.text("#word"))
+	assert.Equal(t, "No request yet.", tab.text("#word"))
 	ready()
 	tab.ready()
 	tab.press("#sensor")

@@ -47,7 +47,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	play, err := w.play(ctx)
+	play, err := w.play(ctx, folder)
 	if err != nil {
 		return err
 	}

@@ -138,7 +138,7 @@ func TestBrokenLinksAreFound(t *testing.T) {
 		"go.mod":          {Data: []byte("module x\n")},
 		"README.zh-CN.md": {Data: []byte("# 一\n\n[English](README.md)\n")},
 	}
-	p, err := New(project)
+	p, err := New(project, "")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.Close()) }()
 	const start = "/playground/read/README.md?lang=en"

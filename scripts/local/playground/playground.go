@@ -3,8 +3,9 @@
 // back. Buttons show what goes wrong.
 //
 // Nothing on the page is a recording. A [World] starts the functions as processes;
-// WeChat and the phones are a sandbox of the playground's own, so that neither its
-// faults nor its tokens reach anybody else who uses the server. What the functions
+// WeChat is a sandbox of the playground's own, so that neither its faults nor its tokens
+// reach anybody else who uses the server. The phones are those that all commands share: an
+// event that is copied from the page is genuine there, too. What the functions
 // ask goes through a listener of the playground's, which is where the times of
 // token and WeChat are taken; those of challenge, phone and function are taken
 // around the call.
@@ -37,6 +38,10 @@ type World interface {
 	// function's stand below /functions. With challenges, verify takes no others
 	// than those that the challenge function issued. ctx bounds the start only.
 	Start(ctx context.Context, base string, f Function) (emulator.Runtime, error)
+
+	// Address returns where the server that everybody uses, at base, takes events for
+	// verify, and the headers that it needs there. The event names openid.
+	Address(base string, f Function, openid string) (address string, headers http.Header)
 
 	// Line returns the line that a function has logged about an invocation, JSON. It
 	// may come a moment after the answer; nil if there is none.
@@ -79,9 +84,10 @@ type Playground struct {
 }
 
 // New makes the page, which can be served at once. Runs wait for Ready. Documents and
-// examples are read from project, the root of this project. Whoever makes a
-// Playground closes it.
-func New(project fs.FS) (*Playground, error) {
+// examples are read from project, the root of this project. phones is the folder where the
+// phones are kept, so that other commands know their signatures; "" keeps them in memory.
+// Whoever makes a Playground closes it.
+func New(project fs.FS, phones string) (*Playground, error) {
 	p := &Playground{
 		project: project,
 		turn:    make(chan struct{}, 1),
@@ -94,7 +100,7 @@ func New(project fs.FS) (*Playground, error) {
 	if p.page, err = newPage(); err != nil {
 		return nil, err
 	}
-	if p.sandbox, err = sandbox.New(sandbox.Options{}); err != nil {
+	if p.sandbox, err = sandbox.New(sandbox.Options{Dir: phones}); err != nil {
 		return nil, err
 	}
 	listener, err := loopback.Listen("127.0.0.1:0")

@@ -21,7 +21,7 @@ import (
 
 func newPlayground(t *testing.T) *Playground {
 	t.Helper()
-	p, err := New(os.DirFS("../../.."))
+	p, err := New(os.DirFS("../../.."), "")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Close()) })
 	return p
@@ -114,6 +114,8 @@ func (brokenWorld) Start(context.Context, string, Function) (emulator.Runtime, e
 	return nil, assert.AnError
 }
 
+func (brokenWorld) Address(string, Function, string) (string, http.Header) { return "", nil }
+
 func (brokenWorld) Line(context.Context, string) []byte { return nil }
 
 func (brokenWorld) IssuedAt(string, string, time.Time) (string, error) { return "", assert.AnError }
@@ -178,7 +180,7 @@ func TestOnlyDocumentsAndExamplesAreRead(t *testing.T) {
 	} {
 		project[name] = &fstest.MapFile{Data: []byte("# What stands in\n\n" + name)}
 	}
-	p, err := New(project)
+	p, err := New(project, "")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.Close()) }()
 	may := []string{"README.md", "docs/call.md", "docs/zh-CN/call.md", "docs/tokens.md", "examples/clients/verify.go"}

@@ -109,7 +109,8 @@ func (q Question) choice() (choice, error) {
 
 // run lets one fingerprint go its way. The error says that it could not, which is
 // no answer of the functions.
-func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
+// base is the address of the server that copied commands go to.
+func (p *Playground) run(ctx context.Context, base string, c choice, out *stream) error {
 	// What is there already when a user presses the sensor takes no time of the run:
 	// the phone is enrolled, the functions are deployed.
 	began := time.Now()
@@ -158,19 +159,19 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	if err != nil {
 		return err
 	}
-	out.send("event", map[string]any{"sent": sent, "signed": verifyEvent{signed, c.signedFor}})
+	copies, err := p.copies(base, c, sent, event)
+	if err != nil {
+		return err
+	}
+	out.send("event", map[string]any{"sent": sent, "signed": verifyEvent{signed, c.signedFor}, "copies": copies})
 
-	if c.mistake.strike != nil {
+	if c.mistake.fails() {
 		defer p.sandbox.ClearFaults()
-		if err := c.mistake.strike(p.sandbox); err != nil {
+		if err := p.sandbox.Inject(c.mistake.fault); err != nil {
 			return err
 		}
 	}
-	times := 1
-	if c.mistake.twice {
-		times = 2
-	}
-	for ; times > 0; times-- {
+	for range c.mistake.times() {
 		if err := p.verify(ctx, c, event, way); err != nil {
 			return err
 		}

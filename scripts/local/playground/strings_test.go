@@ -70,7 +70,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 		"state.*": {"building", "ready", "lost"}, "state.*.more": {"building", "ready", "lost"},
 		"way.*": {"page", "challenge", "phone", "function", "token", "wechat", "cut", "left"}, "way.empty.*": {"page", "challenge", "phone", "function", "token", "wechat"},
 		"verdict.*": {genuine, "careful", refused, unanswered}, "phone.*": {"running", genuine, refused, unanswered}, "do.*": {genuine, refused},
-		"happened.*": {genuine}, "happened.*.off": {genuine}, "platform.*": Platforms, "raw.*": tabs,
+		"happened.*": {genuine}, "happened.*.off": {genuine}, "platform.*": Platforms, "raw.*": tabs, "raw.copied.*": {"curl", "event", "link"},
 	}
 	add := func(name string, patterns ...string) {
 		for _, pattern := range patterns {

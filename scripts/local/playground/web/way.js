@@ -59,7 +59,7 @@ export function finish({ took, waited, server, prepared, question }) {
   page.end = took;
   shift = Math.max(0, Math.min(waited, took - server));
   part("page", "note").textContent = t("way.page.note");
-  if (prepared >= 20) part("page", "note").append("; " + t("way.prepared", { ms: ms(prepared) }));
+  if (prepared >= 20) part("page", "note").append(t("way.prepared", { ms: ms(prepared) }));
   const visited = new Set([...spans.values()].map((span) => span.station));
   if (!visited.has("challenge")) {
     part("challenge", "note").textContent = t(question.challenges ? "way.none.challenge.made" : "way.none.challenge");
