@@ -141,14 +141,15 @@ func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestServe does what the banner says: each of its curl lines, as they stand.
-func TestServe(t *testing.T) {
-	need.Time(t)
-	need.Program(t, "curl")
-	ctx, stop := context.WithCancel(t.Context())
+// serveAll runs serve until stop or the end of the test, and returns what it has printed when
+// everything is up.
+func serveAll(t *testing.T, args ...string) (out *output, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
 	out, ended := newOutput(), make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-addr", "127.0.0.1:0", "-phones", t.TempDir()}, streams{nil, out, io.Discard})
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), streams{nil, out, io.Discard})
 	}()
 	for !strings.Contains(out.String(), "faults -d") {
 		select {
@@ -159,6 +160,17 @@ func TestServe(t *testing.T) {
 			t.Fatal("no banner")
 		}
 	}
+	return out, func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+// TestServe does what the banner says: each of its curl lines, as they stand.
+func TestServe(t *testing.T) {
+	need.Time(t)
+	need.Program(t, "curl")
+	out, stop := serveAll(t, "-phones", t.TempDir())
 	lines := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(out.String(), -1)
 	require.Len(t, lines, 9)
 	folder := t.TempDir()
@@ -177,8 +189,7 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, answers[8], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
-	stop()
-	require.NoError(t, <-ended)
+	require.NoError(t, stop())
 	_, err := http.Get(base)
 	assert.Error(t, err, "nobody listens any more")
 }

@@ -225,9 +225,13 @@ showTheme();
 
 // --- as the address says, else as the last page of this tab left it
 
-const wanted = fromAddress(location.search, [...document.querySelectorAll("[data-mistake]")].map((b) => b.dataset.mistake));
+const radios = (name) => [...document.getElementsByName(name)].map((radio) => radio.value);
+const wanted = fromAddress(location.search, {
+  mistake: buttons.map((button) => button.dataset.mistake), device: [...at("device").options].map((option) => option.value),
+  user: radios("user"), order: radios("order"), platform: radios("platform"),
+});
 const choices = { ...question(""), ...kept("choices"), ...wanted };
-if ([...at("device").options].some((option) => option.value === choices.device)) at("device").value = choices.device;
+at("device").value = choices.device;
 for (const name of ["user", "order", "platform"]) {
   const radio = document.querySelector(`[name=${name}][value="${CSS.escape(choices[name])}"]`);
   if (radio) radio.checked = true;

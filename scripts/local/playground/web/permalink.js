@@ -15,18 +15,19 @@ export function permalink(question, language) {
   return "/?" + address;
 }
 
-// fromAddress reads what an address names. It has a mistake, "" for none, if the address
-// wants a run: all that is not named has its default then.
-export function fromAddress(search, mistakes) {
+// fromAddress reads what an address names, as far as there are such values. It has a
+// mistake, "" for none, if the address wants a run: all that is not named has its default
+// then.
+export function fromAddress(search, values) {
   const address = new URLSearchParams(search);
   const mistake = address.get("mistake");
-  const runs = mistake === "none" || mistakes.includes(mistake);
+  const runs = mistake === "none" || values.mistake.includes(mistake);
   const wanted = runs ? { ...defaults, mistake: mistake === "none" ? "" : mistake } : {};
   for (const name of Object.keys(defaults)) {
     const value = address.get(name);
-    if (value === null) continue;
-    if (typeof defaults[name] !== "boolean") wanted[name] = value;
-    else if (value === "on" || value === "off") wanted[name] = value === "on";
+    if (typeof defaults[name] !== "boolean") {
+      if (values[name].includes(value)) wanted[name] = value;
+    } else if (value === "on" || value === "off") wanted[name] = value === "on";
   }
   return wanted;
 }
