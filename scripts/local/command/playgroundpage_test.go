@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -328,47 +324,4 @@ func TestDocumentsAreReadInTheBrowser(t *testing.T) {
 	assert.Equal(t, "The call", tab.text("h1"))
 	assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), 390)
 	assert.Empty(t, tab.barriers(barrierFinder))
-}
-
-// TestScreenshots takes the pictures in docs/images, if UPDATE_SCREENSHOTS is set.
-func TestScreenshots(t *testing.T) {
-	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
-		t.Skip("UPDATE_SCREENSHOTS=1 takes new pictures for docs/images")
-	}
-	b := browser(t)
-	base, _, ready := servePlayground(t)
-	ready()
-	for name, l := range map[string]look{
-		"playground.png":        {width: 1280, height: 900, language: "en", calm: true},
-		"playground-zh.png":     {width: 1280, height: 900, language: "zh", dark: true, calm: true},
-		"playground-narrow.png": {width: 390, height: 844, language: "en", calm: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tab := newTab(t, b, base, l)
-			tab.ready()
-			tab.press("#sensor")
-			if l.width > 600 {
-				// One that is refused, and one on which every station is asked.
-				tab.press(map[bool]string{true: `[data-mistake="replay"]`, false: `[data-mistake="revoked"]`}[l.dark])
-			}
-			tab.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur(); scrollTo(0, 0)`), chromedp.Sleep(time.Second))
-			file := filepath.Join("../../../docs/images", name)
-			picture := squeezed(t, tab.screenshot(false))
-			assert.Less(t, len(picture), 200<<10, "%s is too large for a page that people open", name)
-			require.NoError(t, os.WriteFile(file, picture, 0o644))
-		})
-	}
-}
-
-// squeezed is a picture with as few bytes as Go can write it.
-func squeezed(t *testing.T, picture []byte) []byte {
-	t.Helper()
-	pixels, err := png.Decode(bytes.NewReader(picture))
-	require.NoError(t, err)
-	var out bytes.Buffer
-	require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, pixels))
-	if out.Len() > len(picture) {
-		return picture
-	}
-	return out.Bytes()
 }
