@@ -105,21 +105,23 @@ var ranElsewhere = map[string]string{
 	"kubectl create secret generic sotercall --from-env-file=.env":                                                                         cluster,
 	"kubectl apply -f deploy/kubernetes/service.yaml":                                                                                      cluster,
 
-	"cd deploy/cloudbase && cp .env.example .env    # and fill it in; git ignores it": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
+	"cd deploy/cloudbase && cp .env.example .env": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb login":               "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb fn deploy verify":    "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb fn deploy challenge": "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 	"tcb fn deploy service":   "scripts/deploytest TestWhatCloudBaseWouldBeSent",
 
+	`export $(aws cloudformation describe-stacks --stack-name sotercall --query "Stacks[0].Outputs[].join('=', [OutputKey, OutputValue])" --output text)`:                                                        "scripts/deploytest TestOutputsAreExported",
+	`eval "$(aws configure export-credentials --format env)" && export AWS_REGION="$(aws configure get region)"`:                                                                                                 "scripts/deploytest TestCredentialsAreExported",
 	`aws lambda invoke --function-name "$VerifyFunctionName" --payload fileb://deploy/events/direct.json answer.json`:                                                                                            "scripts/deploytest TestFirstCall",
 	`curl -s --aws-sigv4 "aws:amz:$AWS_REGION:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -d @deploy/events/direct.json "$VerifySignatureUrl"`: "scripts/deploytest TestFirstCall",
 	`curl -s "$WeChatBaseUrl/cgi-bin/stable_token" -d '{"grant_type":"client_credential","appid":"wx…","secret":"one of TOKEN_CLIENT_SECRETS"}'`:                                                                 "scripts/deploytest TestFirstCall",
 	"go run ./scripts/local -containers &": "scripts/local/command TestContainersAreServedIfWanted",
 	"export ARCHITECTURE=x86_64":           "scripts/deploytest TestSAMBuild",
 
-	"brew install awscli aws-sam-cli":                 installs,
-	"pipx install awscli && pipx install aws-sam-cli": installs,
-	"npm install --global osls":                       installs,
+	"brew install awscli aws-sam-cli":                              installs,
+	"sudo apt-get install awscli make && pipx install aws-sam-cli": installs,
+	"npm install --global osls":                                    installs,
 
 	"aws secretsmanager create-secret --name sotercall/WECHAT_APPSECRET --secret-string file:///dev/stdin":                            account,
 	"openssl rand -hex 32 | aws secretsmanager create-secret --name sotercall/CHALLENGE_SECRET --secret-string file:///dev/stdin":     account,
@@ -134,27 +136,25 @@ var ranElsewhere = map[string]string{
 	"sam local invoke VerifyFunction --parameter-overrides Architecture=x86_64 -e deploy/events/direct.json -n deploy/sam-local.json --add-host host.docker.internal:host-gateway": samCLI,
 	"sam local start-api -n deploy/sam-local.json --add-host host.docker.internal:host-gateway":                                                                                    samCLI,
 	"osls deploy -c serverless.aws.yml --param appId=wx…":                                                                                                                          account,
-	"cd deploy && cp .env.example .env    # and fill it in; git ignores it":                                                                                                        account,
-	"(cd token && scf deploy)                     # the URL of its function goes into .env as WECHAT_TOKEN_BASE":                                                                   account,
-	"scf deploy                                   # verify and challenge as well":                                                                                                  account,
-	"# The URL of token goes into .env as WECHAT_TOKEN_BASE: the console shows it.":                                                                                                tccli,
-	"cd deploy && cp .env.example .env # and fill it in":                                                                                                                           tccli,
-	"for function in verify challenge; do":                                                                                                                                         tccli,
-	"done":                                                                                                                                                                         tccli,
-	"python3 scf/call.py scf/$function/CreateFunction.json":                                                                                                                        tccli,
-	"python3 scf/call.py scf/$function/CreateTrigger.url.json":                                                                                                                     tccli,
-	"python3 scf/call.py scf/token/CreateFunction.json":                                                                                                                            tccli,
-	"python3 scf/call.py scf/token/CreateTrigger.timer.json":                                                                                                                       tccli,
-	"python3 scf/call.py scf/token/CreateTrigger.url.json":                                                                                                                         tccli,
-	"python3 scf/call.py scf/verify/UpdateFunctionCode.json":                                                                                                                       tccli,
-	"python3 scf/call.py scf/verify/UpdateFunctionConfiguration.json":                                                                                                              tccli,
-	"set -a && . ./.env && set +a":                                                                                                                                                 tccli,
-	`tccli scf GetFunction --FunctionName sotercall-prod-$function --waiter "{'expr':'Status','to':'Active'}"`:                                                                     tccli,
-	`tccli scf GetFunction --FunctionName sotercall-prod-token --waiter "{'expr':'Status','to':'Active'}"`:                                                                         tccli,
-	`tccli scf GetFunction --FunctionName sotercall-prod-verify --waiter "{'expr':'Status','to':'Active'}"`:                                                                        tccli,
-	"export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… TENCENTCLOUD_REGION=ap-guangzhou":                                                                                   account,
-	"sam build -t deploy/template.yaml":                                                                                                                                            samCLI,
-	"sam validate --lint -t deploy/template.yaml":                                                                                                                                  samCLI,
+	"cd deploy && cp .env.example .env":    account,
+	"(cd token && scf deploy)":             account,
+	"scf deploy":                           account,
+	"for function in verify challenge; do": tccli,
+	"done":                                 tccli,
+	"python3 scf/call.py scf/$function/CreateFunction.json":                                                    tccli,
+	"python3 scf/call.py scf/$function/CreateTrigger.url.json":                                                 tccli,
+	"python3 scf/call.py scf/token/CreateFunction.json":                                                        tccli,
+	"python3 scf/call.py scf/token/CreateTrigger.timer.json":                                                   tccli,
+	"python3 scf/call.py scf/token/CreateTrigger.url.json":                                                     tccli,
+	"python3 scf/call.py scf/verify/UpdateFunctionCode.json":                                                   tccli,
+	"python3 scf/call.py scf/verify/UpdateFunctionConfiguration.json":                                          tccli,
+	"set -a && . ./.env && set +a":                                                                             tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-$function --waiter "{'expr':'Status','to':'Active'}"`: tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-token --waiter "{'expr':'Status','to':'Active'}"`:     tccli,
+	`tccli scf GetFunction --FunctionName sotercall-prod-verify --waiter "{'expr':'Status','to':'Active'}"`:    tccli,
+	"export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=… TENCENTCLOUD_REGION=ap-guangzhou":               account,
+	"sam build -t deploy/template.yaml":                                                                        samCLI,
+	"sam validate --lint -t deploy/template.yaml":                                                              samCLI,
 }
 
 // documents are the names of all documents, from the root of the project.
@@ -208,14 +208,14 @@ func TestCommandsPrintWhatTheyShould(t *testing.T) {
 	}
 }
 
-// commands are the lines of a document's shell blocks.
+// commands are the lines of a document's shell blocks, without comments.
 func commands(t *testing.T, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, name))
 	require.NoError(t, err)
 	var lines []string
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(text, -1) {
-		for line := range strings.Lines(string(block[1])) {
+		for line := range strings.Lines(hashComment.ReplaceAllString(string(block[1]), "")) {
 			if line = strings.TrimSpace(line); line != "" {
 				lines = append(lines, line)
 			}

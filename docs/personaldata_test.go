@@ -33,7 +33,7 @@ func TestOneUserIsDeleted(t *testing.T) {
 		store, err := redis.Open(server.URL)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = store.Close() })
-		forgets(t, challenge.NewRedis(store), authkeys.NewRedis(store), []string{"export CLI_URL=", "redis-cli "},
+		forgets(t, redis.NewLedger(store), redis.NewAuthKeys(store), []string{"export CLI_URL=", "redis-cli "},
 			map[string]string{"REDIS_URL": server.URL.Reveal()})
 	})
 	t.Run("DynamoDB", func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestOneUserIsDeleted(t *testing.T) {
 		table, err := dynamodb.Open(server.Name, server.Environment())
 		require.NoError(t, err)
 		t.Cleanup(table.Close)
-		forgets(t, challenge.NewDynamoDB(table), authkeys.NewDynamoDB(table), []string{"aws "}, server.Environment())
+		forgets(t, dynamodb.NewLedger(table), dynamodb.NewAuthKeys(table), []string{"aws "}, server.Environment())
 	})
 }
 

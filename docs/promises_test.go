@@ -46,7 +46,7 @@ import (
 //	A counter that does not grow is written to the log, and the user passes | challenge.TestCounterMustGrow
 //	Whoever the cloud lets invoke it directly is trusted as your backend | verify.TestDirectInvocationOutsideCloudBase
 //	On AWS, keep it in Secrets Manager | wiring.TestEverySecretMayBeKeptInSecretsManager
-//	Sizes and times are bounded | verify.TestAnyEventFitsIntoASmallFunction openapi.TestAllocationsAreBounded adapter.TestHTTPBodyIsBounded
+//	Sizes and times are bounded | verify.TestAnyEventFitsIntoASmallFunction openapi.TestAllocationsAreBounded platforms.TestHTTPBodyIsBounded
 //	after five wrong signatures a challenge is refused without asking WeChat | challenge.TestSixthSignatureIsRefusedWithoutAsking challenge.TestOnlyWrongSignaturesAreFailures
 //	Secrets are compared in constant time | secret.TestMatches secret.TestAGuessCostsTheSameAmongMany
 //	Their keys are public | wiring.TestPublicCredentialsAreRefusedInFrontOfWeChat command.TestNothingListensForOthers loopback.TestOnly

@@ -16,12 +16,12 @@ import (
 var storeys = []string{
 	"secret journal jsonobject upstream version adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
 	"soter openapi secret/redact dev/loopback dev/rule test/tools",
-	"store/redis trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
-	"adapter store/dynamodb secrets test/moto",
-	"accesstoken authkeys challenge cloudcall function",
-	"tokenserver wechat doctor dev/sandbox",
-	"wiring",
-	"store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
+	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
+	"adapter secrets test/moto",
+	"accesstoken authkeys challenge cloudcall function adapter/platforms",
+	"tokenserver wechat doctor dev/sandbox store",
+	"wiring store/redis store/dynamodb",
+	"wiring/deployed store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
 }
 

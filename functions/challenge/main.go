@@ -1,9 +1,6 @@
 // Command challenge is the function openapi.soter.issueChallenge.
 package main
 
-import (
-	"sotercall/internal/function"
-	"sotercall/internal/wiring"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { function.Main("challenge", wiring.Challenge) }
+func main() { deployed.Main("challenge", deployed.Stores().Challenge) }

@@ -6,13 +6,12 @@ import (
 	"os"
 
 	"sotercall/internal/doctor"
-	"sotercall/internal/function"
-	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
 func main() {
 	if doctor.IsAsked(os.Args[1:]) {
-		os.Exit(doctor.Main(wiring.ServicePlan, os.Stdout))
+		os.Exit(deployed.Check(deployed.Stores().ServicePlan, os.Stdout))
 	}
-	function.Main("service", wiring.Service)
+	deployed.Main("service", deployed.Stores().Service)
 }

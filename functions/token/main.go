@@ -1,9 +1,6 @@
 // Command token is the function that keeps the access_token for all others.
 package main
 
-import (
-	"sotercall/internal/function"
-	"sotercall/internal/wiring"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { function.Main("token", wiring.Token) }
+func main() { deployed.Main("token", deployed.Stores().Token) }

@@ -69,15 +69,15 @@ func TestNeverAnAnswer(t *testing.T) {
 	h := host(t, 4*time.Second, nil)
 	require.NoError(t, h.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: 60_000}))
 	defer h.ClearFaults()
-	deployed(t, h, func(t *testing.T, runtime emulator.Runtime) {
+	onBothClouds(t, h, func(t *testing.T, runtime emulator.Runtime) {
 		answer := hosted.Invoke(t, runtime, hosted.JSON(t, hosted.Sample(t)), nil)
 		assert.Contains(t, answer, `"errCode":-604102`)
 		assert.False(t, isOK(answer))
 	})
 }
 
-// deployed runs a test on both platforms at once.
-func deployed(t *testing.T, h *pair, test func(t *testing.T, runtime emulator.Runtime)) {
+// onBothClouds runs a test on both platforms at once.
+func onBothClouds(t *testing.T, h *pair, test func(t *testing.T, runtime emulator.Runtime)) {
 	t.Helper()
 	t.Run("on", func(t *testing.T) {
 		for platform, runtime := range h.on {

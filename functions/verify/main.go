@@ -1,9 +1,6 @@
 // Command verify is the function openapi.soter.verifySignature.
 package main
 
-import (
-	"sotercall/internal/function"
-	"sotercall/internal/wiring"
-)
+import "sotercall/internal/wiring/deployed"
 
-func main() { function.Main("verify", wiring.Verify) }
+func main() { deployed.Main("verify", deployed.Stores().Verify) }

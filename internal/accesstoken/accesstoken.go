@@ -93,6 +93,10 @@ type FetchRequest struct {
 	// Force retires the current token and makes a new one, which only
 	// getStableAccessToken can do.
 	Force bool
+	// IsForStranger reports whether nobody waits for the token but a stranger. Then the
+	// Endpoint sends no more than one request to WeChat. Others may join while it fetches.
+	// It is not nil.
+	IsForStranger func() bool
 }
 
 // Doubt returns the word for [FetchRequest.Why] that token functions understand; empty for

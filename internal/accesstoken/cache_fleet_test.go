@@ -127,7 +127,7 @@ func TestFrozenInstanceTakesTheNewerToken(t *testing.T) {
 		assert.True(t, token.Value.Matches(tokenName(2)))
 	})
 	<-fetching
-	do(t, frozenStore, "DEL", frozenStore.lease) // its life has ended
+	server.Do("DEL", "sotercall:token:{wx0123456789abcdef}:lease") // its life has ended
 	clock.forward(fetchTimeout)
 	require.NoError(t, w.call(t.Context(), other))
 	close(thaw)

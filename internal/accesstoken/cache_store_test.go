@@ -152,9 +152,8 @@ func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {
 			require.NoError(t, w.call(t.Context(), w.cache(openRedis(t, server))))
 			w.requireFetches(t, 1, 0)
 			if spoil != nil {
-				admin := openRedis(t, server)
-				do(t, admin, spoil[0].(string), spoil[1:]...)
-				_, _, err := admin.Acquire(t.Context(), longLife, false)
+				server.Do(spoil[0].(string), spoil[1:]...)
+				_, _, err := openRedis(t, server).Acquire(t.Context(), longLife, false)
 				require.Error(t, err)
 			}
 			assert.Zero(t, w.calls(t, 10, fleet(w, func() Store { return openRedis(t, server) })...))

@@ -38,6 +38,7 @@ type wechat struct {
 	lastForced time.Time                                // when force last changed something: sooner than 30 s after, it does not
 	normal     int                                      // fetches
 	forced     int                                      // forced fetches
+	stranger   []bool                                   // of each fetch, whether it was for a stranger when it ended
 }
 
 func newWechat() *wechat {
@@ -57,6 +58,9 @@ func (w *wechat) Fetch(ctx context.Context, r FetchRequest) (Grant, error) {
 	if err := sleep(ctx, w.latency); err != nil {
 		return Grant{}, err
 	}
+	w.mu.Lock()
+	w.stranger = append(w.stranger, r.IsForStranger != nil && r.IsForStranger())
+	w.mu.Unlock()
 	if outage != nil {
 		return outage(ctx)
 	}

@@ -16,6 +16,23 @@ import (
 	"sotercall/internal/test/need"
 )
 
+const appID = "wx0123456789abcdef"
+
+func init() {
+	accesstoken.OpenRedis = func(t testing.TB, server *redistest.Server) accesstoken.Store {
+		store, err := redis.Open(server.URL)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = store.Close() })
+		return redis.NewTokens(store, appID, time.Now)
+	}
+	accesstoken.OpenDynamoDB = func(t testing.TB, server *dynalite.Table) accesstoken.Store {
+		table, err := dynamodb.Open(server.Name, server.Environment())
+		require.NoError(t, err)
+		t.Cleanup(table.Close)
+		return dynamodb.NewTokens(table, appID, time.Now)
+	}
+}
+
 func TestStoreKeepsToItsContract(t *testing.T) {
 	for name, open := range map[string]storetest.Open{
 		"Memory": func(*testing.T) func(string) accesstoken.Store {
@@ -33,7 +50,7 @@ func TestStoreKeepsToItsContract(t *testing.T) {
 				store, err := redis.Open(server.URL)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = store.Close() })
-				return accesstoken.NewRedis(store, appid, time.Now)
+				return redis.NewTokens(store, appid, time.Now)
 			}
 		},
 		"DynamoDB": func(t *testing.T) func(string) accesstoken.Store { return openTable(t, dynalite.Start(t)) },
@@ -47,7 +64,7 @@ func openTable(t *testing.T, server *dynalite.Table) func(appid string) accessto
 		table, err := dynamodb.Open(server.Name, server.Environment())
 		require.NoError(t, err)
 		t.Cleanup(table.Close)
-		return accesstoken.NewDynamoDB(table, appid, time.Now)
+		return dynamodb.NewTokens(table, appid, time.Now)
 	}
 }
 

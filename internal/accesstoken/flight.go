@@ -10,15 +10,6 @@ import (
 	"sotercall/internal/journal"
 )
 
-type flightKey struct{}
-
-// IsForStranger tells an [Endpoint], by the context of Fetch, that nobody waits for
-// the token but a stranger. Then it sends no more than one request to WeChat.
-func IsForStranger(ctx context.Context) bool {
-	f, ok := ctx.Value(flightKey{}).(*flight)
-	return ok && f.why == presented && !f.wanted.Load()
-}
-
 // flight is one fetch, and what all who wait for it get.
 type flight struct {
 	ask
@@ -28,6 +19,9 @@ type flight struct {
 	token  Token
 	err    error
 }
+
+// isForStranger reports whether nobody waits for the token but a stranger.
+func (f *flight) isForStranger() bool { return f.why == presented && !f.wanted.Load() }
 
 // wait returns what the fetch brings, or earlier if ctx ends.
 func (f *flight) wait(ctx context.Context) (Token, error) {
@@ -85,7 +79,6 @@ func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	f := &flight{ask: q, began: now, done: make(chan struct{})}
 	c.flight = f
 	known := c.memory.State
-	ctx = context.WithValue(ctx, flightKey{}, f)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
 	go func() {
 		defer cancel()
@@ -105,7 +98,7 @@ func (c *Cache) run(ctx context.Context, f *flight, known State) {
 	case err != nil:
 		// Without the store this instance goes on with what it has in memory.
 		c.storeDown(err)
-		next, err := c.obtain(ctx, state, f.ask)
+		next, err := c.obtain(ctx, state, f)
 		c.finish(f, next, err)
 		return
 	case lease == nil:
@@ -113,7 +106,7 @@ func (c *Cache) run(ctx context.Context, f *flight, known State) {
 		return
 	}
 	leased := c.config.Now()
-	next, err := c.obtain(ctx, state, f.ask)
+	next, err := c.obtain(ctx, state, f)
 	if within(c.config.Now(), leased, fetchTimeout) {
 		timer := time.AfterFunc(saveGrace, func() { c.finish(f, next, err) })
 		defer timer.Stop()
@@ -150,23 +143,24 @@ func (c *Cache) finish(f *flight, state State, err error) {
 // errFetchTime says that a fetch has ended by its own deadline.
 var errFetchTime = fmt.Errorf("the token endpoint did not answer within %s: %w", fetchTimeout, context.DeadlineExceeded)
 
-// obtain asks the endpoint, and once more with force if it gives q.not again.
+// obtain asks the endpoint, and once more with force if it gives f.not again.
 // With an error the State is still the one to keep: it has what was spent.
-func (c *Cache) obtain(ctx context.Context, state State, q ask) (State, error) {
+func (c *Cache) obtain(ctx context.Context, state State, f *flight) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	state, err := c.replacement(ctx, state, q)
+	state, err := c.replacement(ctx, state, f)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w (%w)", errFetchTime, err)
 	}
 	return state, err
 }
 
-func (c *Cache) replacement(ctx context.Context, state State, q ask) (State, error) {
+func (c *Cache) replacement(ctx context.Context, state State, f *flight) (State, error) {
+	q := f.ask
 	if c.config.Classic && !q.not.IsZero() {
-		return c.replaceClassic(ctx, state, q)
+		return c.replaceClassic(ctx, state, f)
 	}
-	token, err := c.fetch(ctx, FetchRequest{Stale: q.not, Why: q.why})
+	token, err := c.fetch(ctx, FetchRequest{Stale: q.not, Why: q.why, IsForStranger: f.isForStranger})
 	switch {
 	case err != nil:
 		return state, err
@@ -175,17 +169,17 @@ func (c *Cache) replacement(ctx context.Context, state State, q ask) (State, err
 	case q.why.isDoubtful():
 		return state, ErrStale
 	}
-	return c.replaceByForce(ctx, state, q)
+	return c.replaceByForce(ctx, state, f)
 }
 
 // replaceClassic makes a new token, for which the one before is retired, within a budget.
-func (c *Cache) replaceClassic(ctx context.Context, state State, q ask) (State, error) {
-	q, usedUp := c.confirmed(ctx, q)
+func (c *Cache) replaceClassic(ctx context.Context, state State, f *flight) (State, error) {
+	q, usedUp := c.confirmed(ctx, f.ask)
 	state, may := state.refetch(c.config.Now(), q.why == OnRequest)
 	if !may {
 		return state, usedUp
 	}
-	token, err := c.fetch(ctx, FetchRequest{Stale: q.not, Why: q.why})
+	token, err := c.fetch(ctx, FetchRequest{Stale: q.not, Why: q.why, IsForStranger: f.isForStranger})
 	switch {
 	case err != nil:
 		return state, err
@@ -196,8 +190,8 @@ func (c *Cache) replaceClassic(ctx context.Context, state State, q ask) (State, 
 }
 
 // replaceByForce makes a new token where the endpoint gives q.not again, within a budget.
-func (c *Cache) replaceByForce(ctx context.Context, state State, q ask) (State, error) {
-	q, usedUp := c.confirmed(ctx, q)
+func (c *Cache) replaceByForce(ctx context.Context, state State, f *flight) (State, error) {
+	q, usedUp := c.confirmed(ctx, f.ask)
 	perDay := forcedPerDay
 	if q.why == OnRequest {
 		perDay = forcedOnRequest
@@ -206,7 +200,7 @@ func (c *Cache) replaceByForce(ctx context.Context, state State, q ask) (State, 
 		return state, usedUp
 	}
 	state = state.forced(c.config.Now())
-	token, err := c.fetch(ctx, FetchRequest{Force: true})
+	token, err := c.fetch(ctx, FetchRequest{Force: true, IsForStranger: f.isForStranger})
 	switch {
 	case err != nil:
 		return state, err

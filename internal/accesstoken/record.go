@@ -9,14 +9,14 @@ import (
 	"sotercall/internal/secret"
 )
 
-// keep is how long a store keeps a State after the end of its token, so that the
+// Keep is how long a store keeps a State after the end of its token, so that the
 // budget of forced refreshes outlives the day that it is for.
-const keep = 24 * time.Hour
+const Keep = 24 * time.Hour
 
-// lifeOf is how long a store keeps a State from now on. A token lives for hours;
+// LifeOf is how long a store keeps a State from now on. A token lives for hours;
 // whatever a clock that is wrong makes of it is bounded.
-func lifeOf(state State, now time.Time) time.Duration {
-	return min(max(0, state.Current.Expires.Sub(now)), keep) + keep
+func LifeOf(state State, now time.Time) time.Duration {
+	return min(max(0, state.Current.Expires.Sub(now)), Keep) + Keep
 }
 
 // stateRecord is a State as JSON. It has types of its own because a secret.Text
@@ -36,7 +36,7 @@ type tokenRecord struct {
 	CloudBase   bool      `json:"cloudbase,omitzero"`
 }
 
-func marshalState(s State) ([]byte, error) {
+func MarshalState(s State) ([]byte, error) {
 	content, err := json.Marshal(stateRecord{Current: record(s.Current), Previous: record(s.Previous), Forced: s.Forced, Spent: s.Spent})
 	if err != nil {
 		return nil, errors.New("the state has no JSON form") // the encoder's words may quote the token
@@ -44,9 +44,9 @@ func marshalState(s State) ([]byte, error) {
 	return content, nil
 }
 
-// unmarshalState reads what marshalState has written; anything else is the zero
+// UnmarshalState reads what MarshalState has written; anything else is the zero
 // State.
-func unmarshalState(content []byte) State {
+func UnmarshalState(content []byte) State {
 	var r stateRecord
 	if err := json.Unmarshal(content, &r); err != nil {
 		return State{}

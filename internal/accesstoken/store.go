@@ -21,8 +21,8 @@ type State struct {
 	Spent time.Time
 }
 
-// due returns when t must be renewed at the latest; the zero time if there is no token.
-func (t Token) due() time.Time {
+// Due returns when t must be renewed at the latest; the zero time if there is no token.
+func (t Token) Due() time.Time {
 	switch {
 	case t.Value.IsZero():
 		return time.Time{}
@@ -226,7 +226,7 @@ func (m *Memory) Acquire(_ context.Context, life time.Duration, cold bool) (Stat
 	switch {
 	case m.holder != 0 && within(now, m.given, m.life):
 		return m.state, Lease{}, ErrLeased
-	case cold && now.Before(m.state.Current.due()):
+	case cold && now.Before(m.state.Current.Due()):
 		return m.state, Lease{}, ErrFresh
 	}
 	m.issued++

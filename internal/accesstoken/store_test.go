@@ -8,9 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/secret"
-	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
-	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
 )
 
@@ -34,20 +32,21 @@ func eachStore(t *testing.T, test func(t *testing.T, open func() Store)) {
 	})
 }
 
-func openDynamoDB(t testing.TB, table *dynalite.Table) *DynamoDB {
+// OpenDynamoDB and OpenRedis are the Stores of their packages, which import this one: the
+// tests of another package of the same binary set them.
+var (
+	OpenDynamoDB func(t testing.TB, table *dynalite.Table) Store
+	OpenRedis    func(t testing.TB, server *redistest.Server) Store
+)
+
+func openDynamoDB(t testing.TB, table *dynalite.Table) Store {
 	t.Helper()
-	opened, err := dynamodb.Open(table.Name, table.Environment())
-	require.NoError(t, err)
-	t.Cleanup(opened.Close)
-	return NewDynamoDB(opened, "wx0123456789abcdef", time.Now)
+	return OpenDynamoDB(t, table)
 }
 
-func openRedis(t testing.TB, server *redistest.Server) *Redis {
+func openRedis(t testing.TB, server *redistest.Server) Store {
 	t.Helper()
-	store, err := redis.Open(server.URL)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = store.Close() })
-	return NewRedis(store, "wx0123456789abcdef", time.Now)
+	return OpenRedis(t, server)
 }
 
 func lease(t testing.TB, store Store) Lease {

@@ -121,10 +121,8 @@ func TestFetchForAStrangerDelaysNoCall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWechat()
 		c := w.cache(NewMemory(time.Now))
-		var forStranger []bool
 		w.set(func() {
 			w.outage = func(ctx context.Context) (Grant, error) {
-				forStranger = append(forStranger, IsForStranger(ctx))
 				w.set(func() { w.outage = nil })
 				return refuse(-1)(ctx)
 			}
@@ -138,18 +136,13 @@ func TestFetchForAStrangerDelaysNoCall(t *testing.T) {
 		both.Go(func() { assert.NoError(t, w.call(t.Context(), c)) })
 		both.Wait()
 		w.requireFetches(t, 2, 0)
-		assert.Equal(t, []bool{false}, forStranger, "a call has joined it")
+		assert.Equal(t, []bool{false, false}, w.stranger, "a call has joined it, and fetches again")
 
 		alone := w.cache(NewMemory(time.Now))
-		w.set(func() {
-			w.outage = func(ctx context.Context) (Grant, error) {
-				forStranger = append(forStranger, IsForStranger(ctx))
-				return refuse(-1)(ctx)
-			}
-		})
+		w.set(func() { w.outage = refuse(-1) })
 		_, err := owns(t.Context(), alone, "junk")
 		require.Error(t, err)
-		assert.Equal(t, []bool{false, true}, forStranger, "the twin")
+		assert.Equal(t, []bool{false, false, true}, w.stranger, "the twin")
 	})
 }
 

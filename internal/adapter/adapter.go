@@ -1,20 +1,14 @@
-// Package adapter is where a function meets the platform that runs it: AWS
-// Lambda, through aws-lambda-go; Tencent SCF (Go1 runtime), through scf-go-lib; or
-// a container that takes requests on a port. The two libraries hand over bytes and
-// a context and take bytes back, a container's server hands over requests; the
-// adapter adds what the platform knows of the invocation, in one form, and nothing
-// else. One [Handler] serves all.
+// Package adapter is what a function and the platform that runs it say to each other,
+// whichever platform that is: an event or a request goes to a [Handler], together with
+// what the platform knows of the invocation, in one form. Nothing of a platform's own
+// library is needed for that; package platforms has those, and runs a Handler on each.
 //
-// [Platforms] is the table of them. A new one is a file here and a row there.
+// [Requests] hands over those of an HTTP server, whoever runs it.
 package adapter
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"time"
 
 	"sotercall/internal/secret"
 )
@@ -26,6 +20,10 @@ type Platform string
 const (
 	Lambda Platform = "lambda"
 	SCF    Platform = "scf"
+	// HTTP is a container that takes requests on a port: WeChat Cloud Hosting, an HTTP
+	// function of CloudBase, Docker, Kubernetes. A program that serves the calls itself
+	// counts as one, too.
+	HTTP Platform = "http"
 )
 
 // Invocation is what the platform says about one invocation.
@@ -83,61 +81,4 @@ type Handler interface {
 	Prepare() (done <-chan struct{})
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
-}
-
-// leaveTimeToAnswer ends the work a little before the platform ends the function.
-func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-reserve(time.Until(deadline))))
-}
-
-// reserve is how much of the time that is left is for answering: a tenth, at most
-// half a second.
-func reserve(left time.Duration) time.Duration { return min(left/10, 500*time.Millisecond) }
-
-// found is the platform that has started the process.
-func found() (Kind, bool) {
-	for _, kind := range Platforms {
-		if os.Getenv(kind.Variable) != "" {
-			return kind, true
-		}
-	}
-	return Kind{}, false
-}
-
-// timeLimit stands in where a platform tells neither a deadline nor a limit; it
-// is what both set by default.
-const timeLimit = 3 * time.Second
-
-// await waits for done, for so long at most.
-func await(done <-chan struct{}, limit time.Duration) {
-	if limit == 0 {
-		return
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	}
-}
-
-// NotHosted is the exit status of a function that was started by hand.
-const NotHosted = 2
-
-// Start runs h on the platform whose variable the process finds, and returns the
-// exit status. Started by anybody else, it says on stderr how to run the function
-// and returns [NotHosted].
-func Start(h Handler, stderr io.Writer) int {
-	if kind, ok := found(); ok {
-		if kind.VariablesAtStart {
-			await(h.Prepare(), kind.preparation)
-		}
-		return kind.start(h, stderr)
-	}
-	fmt.Fprintln(stderr, "This is a cloud function: AWS Lambda or Tencent SCF starts it, or PORT names a port to serve HTTP on. To try it here: go run ./scripts/local demo")
-	return NotHosted
 }

@@ -9,7 +9,7 @@
 // An AuthKey comes in by [Enroll], or by the call that [EnrollCall] answers,
 // with the ASK that vouches for it. From then on [Verifier] judges the user's
 // results with it. Between the two, AuthKeys lie in a [Store], which all instances
-// share: [Redis] or [DynamoDB]. A deployment that carries its AuthKeys with it needs
+// share (internal/store). A deployment that carries its AuthKeys with it needs
 // no store but a [File], into which nothing is enrolled.
 //
 // A local pass does not prove hardware. Software can play a device and sign a

@@ -12,6 +12,7 @@ import (
 	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
 
@@ -19,7 +20,7 @@ const itemOfU = "sotercall:authkeys:u"
 
 func TestDynamoDBKeepsWhatItsCommentSays(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	require.NoError(t, authkeys.Enroll(t.Context(), keys, newPhone(t).enrolment(t)))
 	items := server.Items()
 	require.Len(t, items, 1)
@@ -32,7 +33,7 @@ func TestDynamoDBKeepsWhatItsCommentSays(t *testing.T) {
 
 func TestDynamoDBForgetsAtOnce(t *testing.T) {
 	server := dynalite.Start(t)
-	keys, p := authkeys.NewDynamoDB(openTable(t, server)), newPhone(t)
+	keys, p := dynamodb.NewAuthKeys(openTable(t, server)), newPhone(t)
 	require.NoError(t, authkeys.Enroll(t.Context(), keys, p.enrolment(t)))
 	v := authkeys.NewVerifier(keys)
 	server.Requests()
@@ -44,7 +45,7 @@ func TestDynamoDBForgetsAtOnce(t *testing.T) {
 
 func TestDynamoDBAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	good := storetest.Key("u", "c", "1", 5)
 	require.NoError(t, keys.Put(t.Context(), good))
 	ours := server.Items()[itemOfU]
@@ -67,7 +68,7 @@ func TestDynamoDBAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 
 func TestDynamoDBReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	for _, broken := range []map[string]any{{"S": "7"}, {"S": ""}, {"N": "18446744073709551616"}, {"BOOL": true}} {
 		server.Put(itemOfU, map[string]any{"counter c": broken})
 		err := keys.Put(t.Context(), storetest.Key("u", "c", "1", 1<<63))
@@ -80,7 +81,7 @@ func TestDynamoDBReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
 
 func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	for counter := range uint64(5) {
 		server.Break(dynalite.Fault{Done: true, Cut: true, Times: 1})
 		require.NoError(t, keys.Put(t.Context(), storetest.Key("u", "c", "1", counter+1)))
@@ -95,7 +96,7 @@ func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
 
 func TestDynamoDBThatFailsIsNoWrongSignature(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	p, v := newHuaweiPhone(t), authkeys.NewVerifier(keys)
 	require.NoError(t, authkeys.Enroll(t.Context(), keys, p.enrolment(t)))
 	requireGenuine(t, v, p.answer(t, 241))

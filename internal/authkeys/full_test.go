@@ -10,6 +10,7 @@ import (
 
 	"sotercall/internal/authkeys"
 	"sotercall/internal/authkeys/storetest"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
 
@@ -24,7 +25,7 @@ func ofDevice(n int, pubKey string) authkeys.AuthKey {
 // takes more devices until it has the 400 KB that DynamoDB allows.
 func TestAUserWithManyDevicesOnDynamoDB(t *testing.T) {
 	server := dynalite.Start(t)
-	keys := authkeys.NewDynamoDB(openTable(t, server))
+	keys := dynamodb.NewAuthKeys(openTable(t, server))
 	real := pemText(t, authKey())
 	for n := 1; n <= 120; n++ {
 		require.NoError(t, keys.Put(t.Context(), ofDevice(n, real)), "device %d", n)
@@ -44,7 +45,7 @@ func TestAUserWithManyDevicesOnDynamoDB(t *testing.T) {
 // An item that is full refuses an AuthKey before it is kept, and loses none.
 func TestEnrollingIntoAFullItemOfDynamoDB(t *testing.T) {
 	server := dynalite.Start(t)
-	keys, p := authkeys.NewDynamoDB(openTable(t, server)), newPhone(t)
+	keys, p := dynamodb.NewAuthKeys(openTable(t, server)), newPhone(t)
 	event := enrollEvent(t, p.enrolment(t))
 	var kept []authkeys.AuthKey
 	for _, size := range []int{50_000, 5_000, 400} { // each until it does not fit any more

@@ -23,7 +23,7 @@ func do(t *testing.T, store *redis.Store, command string, args ...any) any {
 
 func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
-	require.NoError(t, authkeys.Enroll(t.Context(), authkeys.NewRedis(store), newPhone(t).enrolment(t)))
+	require.NoError(t, authkeys.Enroll(t.Context(), redis.NewAuthKeys(store), newPhone(t).enrolment(t)))
 	const hash = "sotercall:authkeys:{" + user + "}"
 	keys := do(t, store, "KEYS", "*")
 	require.Equal(t, []any{hash}, keys)
@@ -44,7 +44,7 @@ func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 
 func TestRedisForgetsAtOnce(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
-	keys, p := authkeys.NewRedis(store), newPhone(t)
+	keys, p := redis.NewAuthKeys(store), newPhone(t)
 	require.NoError(t, authkeys.Enroll(t.Context(), keys, p.enrolment(t)))
 	v := authkeys.NewVerifier(keys)
 	requireGenuine(t, v, p.answer(t, 241))
@@ -54,7 +54,7 @@ func TestRedisForgetsAtOnce(t *testing.T) {
 
 func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
-	keys := authkeys.NewRedis(store)
+	keys := redis.NewAuthKeys(store)
 	good := storetest.Key("u", "c", "1", 5)
 	require.NoError(t, keys.Put(t.Context(), good))
 	content := do(t, store, "HGET", "sotercall:authkeys:{u}", "key c 1")
@@ -80,7 +80,7 @@ func TestRedisAnswersNothingFromAnEntryThatIsNotOurs(t *testing.T) {
 
 func TestRedisReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
 	store := openRedis(t, redistest.Start(t))
-	keys := authkeys.NewRedis(store)
+	keys := redis.NewAuthKeys(store)
 	for _, broken := range []string{"7", "x", "", "0000000000000000000x", "99999999999999999999"} {
 		do(t, store, "HSET", "sotercall:authkeys:{u}", "counter c", broken)
 		err := keys.Put(t.Context(), storetest.Key("u", "c", "1", 1<<63))
@@ -94,7 +94,7 @@ func TestRedisReplacesNothingWhoseCounterItCannotRead(t *testing.T) {
 // Neither of the two steps is lost with a connection.
 func TestRedisThatCutsConnectionsCostsNothing(t *testing.T) {
 	server := redistest.Start(t)
-	keys := authkeys.NewRedis(openRedis(t, server))
+	keys := redis.NewAuthKeys(openRedis(t, server))
 	for counter := range uint64(10) {
 		server.CutConnections()
 		require.NoError(t, keys.Put(t.Context(), storetest.Key("u", "c", "1", counter+1)))

@@ -34,9 +34,9 @@ func openTable(t testing.TB, server *dynalite.Table) *dynamodb.Table {
 // stores are all kinds of Store there are, and the one that other tests use.
 var stores = map[string]storetest.Open{
 	"Memory": func(*testing.T) authkeys.Store { return newStore() },
-	"Redis":  func(t *testing.T) authkeys.Store { return authkeys.NewRedis(openRedis(t, redistest.Start(t))) },
+	"Redis":  func(t *testing.T) authkeys.Store { return redis.NewAuthKeys(openRedis(t, redistest.Start(t))) },
 	"DynamoDB": func(t *testing.T) authkeys.Store {
-		return authkeys.NewDynamoDB(openTable(t, dynalite.Start(t)))
+		return dynamodb.NewAuthKeys(openTable(t, dynalite.Start(t)))
 	},
 }
 
@@ -57,7 +57,7 @@ func forEachStore(t *testing.T, test func(t *testing.T, store authkeys.Store)) {
 // milliseconds for a request, so that only scripts/test -long runs the model on it.
 func TestMotoKeepsToTheContract(t *testing.T) {
 	open := func(t *testing.T) authkeys.Store {
-		return authkeys.NewDynamoDB(openTable(t, dynalite.StartOn(t, moto.Start(t))))
+		return dynamodb.NewAuthKeys(openTable(t, dynalite.StartOn(t, moto.Start(t))))
 	}
 	t.Run("examples", func(t *testing.T) { storetest.Examples(t, open) })
 	t.Run("all", func(t *testing.T) {

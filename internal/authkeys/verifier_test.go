@@ -18,6 +18,7 @@ import (
 	"sotercall/internal/authkeys/storetest"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
+	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
 )
 
@@ -207,7 +208,7 @@ func TestStoreThatFailsIsNoWrongSignature(t *testing.T) {
 
 func TestRedisThatIsDownIsNoWrongSignature(t *testing.T) {
 	server := redistest.Start(t)
-	store := authkeys.NewRedis(openRedis(t, server))
+	store := redis.NewAuthKeys(openRedis(t, server))
 	p, v := newHuaweiPhone(t), authkeys.NewVerifier(store)
 	require.NoError(t, authkeys.Enroll(t.Context(), store, p.enrolment(t)))
 	requireGenuine(t, v, p.answer(t, 241))

@@ -8,8 +8,8 @@
 //   - the text in raw is a challenge that we issued: [Issuer.Issue], [Issuer.Check];
 //   - for this user, in this app, for this purpose, and a short while ago: all four
 //     stand in the challenge;
-//   - nobody has presented it before: a [Ledger] remembers, [Redis] or [DynamoDB]
-//     for the whole fleet, [Memory] for one instance;
+//   - nobody has presented it before: a [Ledger] remembers, a store
+//     (internal/store) for the whole fleet, [Memory] for one instance;
 //   - the device's counter has grown, as the trusted environment promises: the
 //     Ledger remembers that too, and [CounterPolicy] says what follows.
 //

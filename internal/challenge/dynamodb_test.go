@@ -13,6 +13,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
 
@@ -26,7 +27,7 @@ func number(s string) map[string]any { return map[string]any{"N": s} }
 
 func TestDynamoDBKeepsWhatItsCommentSays(t *testing.T) {
 	server, clock := dynalite.Start(t), newClock()
-	ledger, device := challenge.NewDynamoDB(openTable(t, server)), challenge.DevicePseudonym(cpuID)
+	ledger, device := dynamodb.NewLedger(openTable(t, server)), challenge.DevicePseudonym(cpuID)
 	ledger.Now = clock.Now
 	const id, nonce = "AAAAAAAAAAAAAAAAAAAAAA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	server.Requests()
@@ -52,7 +53,7 @@ func TestDynamoDBKeepsWhatItsCommentSays(t *testing.T) {
 // DynamoDB deletes late: time has passed when the clock says so.
 func TestDynamoDBRemembersAChallengeAsLongAsItShould(t *testing.T) {
 	server, clock := dynalite.Start(t), newClock()
-	ledger := challenge.NewDynamoDB(openTable(t, server))
+	ledger := dynamodb.NewLedger(openTable(t, server))
 	ledger.Now = clock.Now
 	require.True(t, ledgertest.Consume(t, ledger, "a", "1"))
 	clock.pass(time.Minute)
@@ -72,7 +73,7 @@ func TestDynamoDBRemembersAChallengeAsLongAsItShould(t *testing.T) {
 // Somebody else writes into our items: it cannot be found out what is right.
 func TestDynamoDBWithAForeignItemIsAnError(t *testing.T) {
 	server := dynalite.Start(t)
-	ledger := challenge.NewDynamoDB(openTable(t, server))
+	ledger := dynamodb.NewLedger(openTable(t, server))
 	raise := func() error {
 		highest, err := ledger.Raise(t.Context(), challenge.Reading{Device: "phone", Counter: 6, Nonce: "nonce"})
 		if err != nil {
@@ -127,7 +128,7 @@ func TestReplyThatIsLostCostsNoAnswerAndLetsNobodyElseIn(t *testing.T) {
 			t.Run(name+", "+action, func(t *testing.T) {
 				t.Parallel()
 				server := dynalite.Start(t)
-				d := newDesk(t, challenge.NewDynamoDB(openTable(t, server)))
+				d := newDesk(t, dynamodb.NewLedger(openTable(t, server)))
 				d.Policy = challenge.EnforceCounter
 				r := question(alice, resultJSON(issue(t, d.Issuer, alice), 7))
 				befalls := fault
@@ -159,7 +160,7 @@ func TestTableThatFailsIsAnErrorAndNeverTrue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := dynalite.Start(t)
-			d := newDesk(t, challenge.NewDynamoDB(openTable(t, server)))
+			d := newDesk(t, dynamodb.NewLedger(openTable(t, server)))
 			r := question(alice, resultJSON(issue(t, d.Issuer, alice), 1))
 			c.fault.Action = "PutItem"
 			server.Break(c.fault)
@@ -194,7 +195,7 @@ func TestTableThatFailsIsAnErrorAndNeverTrue(t *testing.T) {
 // is refused by the challenge's own text costs none.
 func TestVerificationIsThreeRequestsToTheTable(t *testing.T) {
 	server := dynalite.Start(t)
-	d := newDesk(t, challenge.NewDynamoDB(openTable(t, server)))
+	d := newDesk(t, dynamodb.NewLedger(openTable(t, server)))
 	server.Requests()
 	d.next.during = func() { assert.Equal(t, []string{"GetItem"}, server.Requests(), "no write before WeChat said yes") }
 	r := question(alice, resultJSON(issue(t, d.Issuer, alice), 5))

@@ -11,7 +11,9 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
 )
 
@@ -23,8 +25,8 @@ func pairs(t *testing.T) map[string][2]challenge.Ledger {
 	server, table := redistest.Start(t), dynalite.Start(t)
 	return map[string][2]challenge.Ledger{
 		"memory":   {memory, memory},
-		"redis":    {challenge.NewRedis(openStore(t, server)), challenge.NewRedis(openStore(t, server))},
-		"dynamodb": {challenge.NewDynamoDB(openTable(t, table)), challenge.NewDynamoDB(openTable(t, table))},
+		"redis":    {redis.NewLedger(openStore(t, server)), redis.NewLedger(openStore(t, server))},
+		"dynamodb": {dynamodb.NewLedger(openTable(t, table)), dynamodb.NewLedger(openTable(t, table))},
 	}
 }
 

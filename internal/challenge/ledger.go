@@ -63,9 +63,13 @@ type Reading struct {
 	Nonce string
 }
 
-// counterLife is how long the counter of a device is remembered after it last
+// ErrNoMaster says that the servers of a Ledger have no master at the moment. Another one
+// takes over within seconds.
+var ErrNoMaster = errors.New("no master answers")
+
+// CounterLife is how long the counter of a device is remembered after it last
 // signed: long enough for those who come once a year.
-const counterLife = 400 * 24 * time.Hour
+const CounterLife = 400 * 24 * time.Hour
 
 // DevicePseudonym stands for a device in a Ledger and in logs: cpu_id identifies
 // the phone of a person in every app that uses SOTER, and a store needs only to

@@ -5,7 +5,9 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/moto"
 	"sotercall/internal/test/need"
@@ -23,7 +25,7 @@ var ledgers = map[string]ledgertest.Open{
 	"Redis": func(t *testing.T, instances int) (all []challenge.Ledger) {
 		server := redistest.Start(t)
 		for range instances {
-			all = append(all, challenge.NewRedis(openStore(t, server)))
+			all = append(all, redis.NewLedger(openStore(t, server)))
 		}
 		return all
 	},
@@ -39,7 +41,7 @@ var ledgers = map[string]ledgertest.Open{
 
 func openLedgers(t *testing.T, server *dynalite.Table, instances int) (all []challenge.Ledger) {
 	for range instances {
-		all = append(all, challenge.NewDynamoDB(openTable(t, server)))
+		all = append(all, dynamodb.NewLedger(openTable(t, server)))
 	}
 	return all
 }

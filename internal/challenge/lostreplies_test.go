@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
 	"sotercall/internal/test/need"
 )
@@ -24,7 +25,7 @@ func TestHalfOfTheRepliesAreLost(t *testing.T) {
 	server := dynalite.Start(t)
 	var ledgers []challenge.Ledger
 	for range 8 {
-		ledgers = append(ledgers, challenge.NewDynamoDB(openTable(t, server)))
+		ledgers = append(ledgers, dynamodb.NewLedger(openTable(t, server)))
 	}
 	nobody := 0
 	for round := range rounds {

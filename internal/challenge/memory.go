@@ -22,7 +22,7 @@ var ErrFull = errors.New("too many consumed challenges to remember another")
 // Behind a function it is the best that can be done without a shared store, and
 // no more: every instance has its own and forgets all when it ends. While it
 // lives, a challenge may count as often as there are instances, and the counter
-// of a device starts anew with each. Where that matters, use [Redis] or [DynamoDB].
+// of a device starts anew with each. Where that matters, use a store (internal/store).
 //
 // It holds at most 65,536 consumed challenges at a time and answers ErrFull
 // beyond. Of counters it holds those of the last 65,536 devices at least, and

@@ -25,7 +25,7 @@ func do(t *testing.T, store *redis.Store, command string, args ...any) any {
 
 func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
-	ledger, device := challenge.NewRedis(store), challenge.DevicePseudonym(cpuID)
+	ledger, device := redis.NewLedger(store), challenge.DevicePseudonym(cpuID)
 	const id, nonce = "AAAAAAAAAAAAAAAAAAAAAA", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	require.True(t, ledgertest.Consume(t, ledger, id, nonce))
 	require.Zero(t, ledgertest.Raise(t, ledger, device, 123, nonce))
@@ -58,7 +58,7 @@ func assertLife(t *testing.T, store *redis.Store, key string, want time.Duration
 
 func TestRedisForgetsADeviceLongAfterItsLastSignatureOnly(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
-	ledger := challenge.NewRedis(store)
+	ledger := redis.NewLedger(store)
 	require.Zero(t, ledgertest.Raise(t, ledger, "phone", 5, "1"))
 	do(t, store, "PEXPIRE", "sotercall:counter:phone", 60000)
 	require.EqualValues(t, 5, ledgertest.Raise(t, ledger, "phone", 4, "2"))
@@ -69,7 +69,7 @@ func TestRedisForgetsADeviceLongAfterItsLastSignatureOnly(t *testing.T) {
 // nothing is overwritten.
 func TestRedisWithAForeignValueIsAnError(t *testing.T) {
 	store := openStore(t, redistest.Start(t))
-	ledger := challenge.NewRedis(store)
+	ledger := redis.NewLedger(store)
 	raise := func(nonce string) error {
 		highest, err := ledger.Raise(t.Context(), challenge.Reading{Device: "phone", Counter: 6, Nonce: nonce})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestRequestsOfAVerification(t *testing.T) {
 	server, phone := dynalite.Start(t), newPhone(t)
 	issuer := newIssuer(t, nil)
-	v := &challenge.Verifier{Issuer: issuer, Next: phone, Ledger: challenge.NewDynamoDB(openTable(t, server)), Policy: challenge.EnforceCounter}
+	v := &challenge.Verifier{Issuer: issuer, Next: phone, Ledger: dynamodb.NewLedger(openTable(t, server)), Policy: challenge.EnforceCounter}
 	cost := func(v *challenge.Verifier, r openapi.Request, genuine bool) []string {
 		t.Helper()
 		server.Requests()
@@ -36,7 +37,7 @@ func TestRequestsOfAVerification(t *testing.T) {
 	}
 	assert.Empty(t, cost(v, forged, false), "one too many")
 
-	counting := &challenge.Verifier{Next: phone, Ledger: challenge.NewDynamoDB(openTable(t, server)), Policy: challenge.EnforceCounter}
+	counting := &challenge.Verifier{Next: phone, Ledger: dynamodb.NewLedger(openTable(t, server)), Policy: challenge.EnforceCounter}
 	assert.Equal(t, []string{"UpdateItem"}, cost(counting, phone.sign(t, alice, "any", 50), true), "without challenges")
 	wrong := phone.sign(t, alice, "any", 51)
 	wrong.JSONString = resultJSON("any", 52)

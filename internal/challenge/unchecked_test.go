@@ -16,6 +16,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/challenge/ledgertest"
 	"sotercall/internal/openapi"
+	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/need"
 )
@@ -111,7 +112,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			logged, enforced := newDesk(t, challenge.NewRedis(openStore(t, server))), newDesk(t, challenge.NewRedis(openStore(t, server)))
+			logged, enforced := newDesk(t, redis.NewLedger(openStore(t, server))), newDesk(t, redis.NewLedger(openStore(t, server)))
 			logged.Issuer, enforced.Issuer, enforced.Policy = nil, nil, challenge.EnforceCounter
 			reasons := uncheckedOf(logged)
 			for n, d := range []desk{logged, enforced} {
@@ -142,7 +143,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 
 func TestStoreThatWorksAgainIsAskedAfterAWhile(t *testing.T) {
 	server := redistest.Start(t)
-	d := newDesk(t, challenge.NewRedis(openStore(t, server)))
+	d := newDesk(t, redis.NewLedger(openStore(t, server)))
 	d.Issuer = nil
 	reasons := uncheckedOf(d)
 	verify := func(counter uint64) {
@@ -261,7 +262,7 @@ func TestConnectionsThatAreCutCostNothing(t *testing.T) {
 	cut := need.OrLong(8, 30) // times
 	calls := cut * between / workers
 	server := redistest.Start(t)
-	d := newDesk(t, challenge.NewRedis(openStore(t, server)))
+	d := newDesk(t, redis.NewLedger(openStore(t, server)))
 	d.Policy = challenge.EnforceCounter
 	var all sync.WaitGroup
 	var answered, cuts atomic.Int64

@@ -9,7 +9,6 @@ import (
 
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
-	"sotercall/internal/store/redis"
 )
 
 // Time after the expiry of a challenge.
@@ -131,7 +130,7 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 
 // because says of a failure of the Ledger what a caller should know: that it passes.
 func because(err error) string {
-	if errors.Is(err, redis.ErrNoMaster) {
+	if errors.Is(err, ErrNoMaster) {
 		return ", because the store has no master at the moment"
 	}
 	return ""

@@ -211,7 +211,7 @@ func TestSlowVerifierCostsNobodyTheChallengeForAMinute(t *testing.T) {
 
 func TestStoreThatIsDownIsAnErrorAndNeverTrue(t *testing.T) {
 	server := redistest.Start(t)
-	d := newDesk(t, challenge.NewRedis(openStore(t, server)))
+	d := newDesk(t, redis.NewLedger(openStore(t, server)))
 	text := issue(t, d.Issuer, alice)
 	server.Kill()
 	verdict, err := d.Verify(context.Background(), question(alice, resultJSON(text, 1)))
@@ -229,7 +229,7 @@ func TestStoreThatIsDownIsAnErrorAndNeverTrue(t *testing.T) {
 }
 
 func TestNoTimeForTheStoreIsATimeout(t *testing.T) {
-	d := newDesk(t, challenge.NewRedis(openStore(t, redistest.Start(t))))
+	d := newDesk(t, redis.NewLedger(openStore(t, redistest.Start(t))))
 	text := issue(t, d.Issuer, alice)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.next.during = cancel
@@ -267,7 +267,7 @@ func TestAnyFailureOfTheLedgerIsASystemError(t *testing.T) {
 		"full":     challenge.ErrFull,
 		"too slow": context.DeadlineExceeded,
 		"canceled": context.Canceled,
-		"headless": fmt.Errorf("redis: %w", redis.ErrNoMaster),
+		"headless": fmt.Errorf("redis: %w", challenge.ErrNoMaster),
 	} {
 		for step, c := range map[string]struct {
 			ledger brokenLedger

@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/test/hosted"
-	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
 // checked has a deployed function check itself.
@@ -42,7 +42,7 @@ func checked(t *testing.T, build function.Builder, variables map[string]string, 
 func TestOperatorsCheckADeployedFunction(t *testing.T) {
 	p := newPatient(t)
 	backend := adapter.Invocation{Platform: adapter.Lambda, Authorized: true}
-	for name, build := range map[string]function.Builder{"verify": wiring.Verify, "token": wiring.Token, "service": wiring.Service} {
+	for name, build := range map[string]function.Builder{"verify": deployed.Stores().Verify, "token": deployed.Stores().Token, "service": deployed.Stores().Service} {
 		variables := hosted.With(p.variables, nil)
 		if name == "token" {
 			delete(variables, "CHALLENGE_SECRET")
@@ -71,7 +71,7 @@ func TestOthersMayNotCheck(t *testing.T) {
 		"nobody known":        {Platform: adapter.HTTP},
 		"a visitor from afar": {Platform: adapter.SCF, Authorized: true, CloudBase: true},
 	} {
-		answer := checked(t, wiring.Verify, p.variables, on)
+		answer := checked(t, deployed.Stores().Verify, p.variables, on)
 		assert.NotZero(t, answer.ErrCode, name)
 		assert.Empty(t, answer.Lines, name)
 	}
@@ -84,10 +84,10 @@ func TestTokenOfThePlatform(t *testing.T) {
 	p.variables = map[string]string{"ACCESS_TOKEN_MODE": "cloudbase", "WECHAT_API_BASE": p.URL}
 	assert.Equal(t, doctor.Skipped, line(t, p.check(t), "permission").Status)
 	on := adapter.Invocation{Platform: adapter.SCF, Authorized: true, Environment: map[string]string{"TCB_SOURCE": "scf"}}
-	report := doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
+	report := doctor.Report{Lines: checked(t, deployed.Stores().Verify, p.variables, on).Lines}
 	failed(t, report, "permission", "the platform gave no cloudbase_access_token", "")
 	on.Environment["WX_CLOUDBASE_ACCESSTOKEN"] = p.CloudbaseAccessToken()
-	assert.True(t, doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}.Good())
+	assert.True(t, doctor.Report{Lines: checked(t, deployed.Stores().Verify, p.variables, on).Lines}.Good())
 }
 
 // Keys of our own judge without WeChat.
@@ -114,12 +114,12 @@ func TestTicketOfACloudCall(t *testing.T) {
 		"TCB_SOURCE": "wx_http", "TCB_CONTEXT_CNFG": `{"URL":"` + p.URL + `/admin"}`,
 		"TENCENTCLOUD_SECRETID": "any", "TENCENTCLOUD_SECRETKEY": "any",
 	}}
-	report := doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
+	report := doctor.Report{Lines: checked(t, deployed.Stores().Verify, p.variables, on).Lines}
 	failed(t, report, "permission", "has no WX_API_TOKEN", "let the page call verify itself")
 
 	on.Environment["WX_API_TOKEN"] = sandbox.DefaultTicket
 	require.NoError(t, p.Inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: 40003}))
-	report = doctor.Report{Lines: checked(t, wiring.Verify, p.variables, on).Lines}
+	report = doctor.Report{Lines: checked(t, deployed.Stores().Verify, p.variables, on).Lines}
 	assert.True(t, report.Good(), "%+v", report)
 	assert.Contains(t, line(t, report, "permission").Text, "the gateway of Cloud Calls answers 40003")
 }

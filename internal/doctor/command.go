@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 	"sotercall/internal/version"
 )
@@ -29,7 +29,7 @@ func IsAsked(args []string) bool {
 
 // Main checks what the variables of the process say, prints the report, and returns the
 // exit status: 0 if it is good, else 1.
-func Main(plan Planner, stdout io.Writer) int {
+func Main(plan Planner, open secret.OpenVault, stdout io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	environment := map[string]string{}
@@ -37,7 +37,7 @@ func Main(plan Planner, stdout io.Writer) int {
 		name, value, _ := strings.Cut(variable, "=")
 		environment[name] = value
 	}
-	report := Check(ctx, plan, environment)
+	report := Check(ctx, plan, open, environment)
 	if err := Print(report, stdout); err != nil || !report.Good() {
 		return 1
 	}
@@ -59,16 +59,16 @@ func Print(report Report, w io.Writer) error {
 	return err
 }
 
-// Check checks what variables say. Secrets that are kept in AWS Secrets Manager are read
+// Check checks what variables say. Secrets that are kept in a vault, which open opens, are read
 // first, then the variables are judged; if they cannot work, nothing else is tried.
-func Check(ctx context.Context, planner Planner, environment map[string]string) Report {
+func Check(ctx context.Context, planner Planner, open secret.OpenVault, environment map[string]string) Report {
 	var r Report
 	if err := upstream.CheckProxy(environment); err != nil { // before anything is sent, to AWS too
 		r.fail("variables", err.Error(), "correct the variable; docs/configuration.md explains "+
 			"each")
 		return r
 	}
-	environment, known := withSecrets(ctx, &r, environment)
+	environment, known := withSecrets(ctx, &r, open, environment)
 	if !known {
 		r.skip("variables", "not judged without the secrets", "")
 		return r
@@ -88,10 +88,10 @@ func Check(ctx context.Context, planner Planner, environment map[string]string) 
 }
 
 // withSecrets returns environment with the secrets that it says are kept elsewhere.
-func withSecrets(ctx context.Context, r *Report, environment map[string]string) (_ map[string]string, known bool) {
+func withSecrets(ctx context.Context, r *Report, open secret.OpenVault, environment map[string]string) (_ map[string]string, known bool) {
 	const do = "give the role secretsmanager:GetSecretValue for the secret (and kms:Decrypt), " +
 		"and compare the ARN and the region"
-	kept, err := secrets.Open(environment, time.Now)
+	kept, err := open(environment, time.Now)
 	if err != nil {
 		r.fail("secrets", err.Error(), "correct the variable; docs/configuration.md explains it")
 		return nil, false

@@ -18,11 +18,12 @@ import (
 
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/doctor"
+	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/tlstest"
-	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
 const (
@@ -55,7 +56,7 @@ func byName(url string) string { return strings.Replace(url, "127.0.0.1", "local
 func (p *patient) check(t *testing.T) doctor.Report {
 	t.Helper()
 	report := doctor.Check(t.Context(), func(environment map[string]string) (doctor.Plan, error) {
-		plan, err := wiring.ServicePlan(environment)
+		plan, err := deployed.Stores().ServicePlan(environment)
 		plan.Lookup = func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
 		}
@@ -63,7 +64,7 @@ func (p *patient) check(t *testing.T) doctor.Report {
 			p.change(&plan)
 		}
 		return plan, err
-	}, p.variables)
+	}, secrets.Open, p.variables)
 	var text strings.Builder
 	require.NoError(t, doctor.Print(report, &text))
 	for _, secret := range []string{p.variables["WECHAT_APPSECRET"], challengeSecret, redistest.Password, wrongSecret} {

@@ -11,7 +11,6 @@ import (
 	"sotercall/internal/journal"
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secrets"
 )
 
 // first is the call that is meant where nothing names another.
@@ -65,10 +64,14 @@ func unconfigured(err error) *openapi.Error {
 	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), cause)
 }
 
-// detail returns the text of err for the log. A [secrets.Failure] has more to
+// detail returns the text of err for the log. An error with a method Detail has more to
 // say there than a stranger may read.
 func detail(err error) string {
-	if failure, ok := errors.AsType[*secrets.Failure](err); ok {
+	var failure interface {
+		error
+		Detail() string
+	}
+	if errors.As(err, &failure) {
 		return failure.Detail()
 	}
 	return err.Error()

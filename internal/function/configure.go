@@ -8,13 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 	"sotercall/internal/upstream"
 )
 
 // SetClock sets the clock by which secrets are read anew, for tests. Call it before the
 // first use.
 func (h *Handler) SetClock(now func() time.Time) { h.now = now }
+
+// SetVault sets what opens the vault of secrets that variables name. Call it before the
+// first use.
+func (h *Handler) SetVault(open secret.OpenVault) { h.openVault = open }
 
 // open takes the variables, and builds a function whose secrets are among them.
 func (h *Handler) open(environment map[string]string) {
@@ -27,24 +31,24 @@ func (h *Handler) open(environment map[string]string) {
 		maps.Copy(h.environment, environment)
 		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS too
 		if err == nil {
-			h.secrets, err = secrets.Open(h.environment, h.now)
+			h.vault, err = h.openVault(h.environment, h.now)
 		}
-		if h.secrets == nil {
+		if h.vault == nil {
 			h.function.Store(h.built(h.build, h.environment, err))
 		}
 	})
 }
 
 // configure returns the function, and builds it first if need be. Secrets that are
-// kept in Secrets Manager are read within the time of ctx: a version of them that is
+// kept in a vault are read within the time of ctx: a version of them that is
 // not the function's own makes the next function out of this one. Without any secrets
 // each call is refused with the reason, and the next call tries again.
 func (h *Handler) configure(ctx context.Context, environment map[string]string) *Function {
 	h.open(environment)
-	if h.secrets == nil {
+	if h.vault == nil {
 		return h.function.Load()
 	}
-	values, version, err := h.secrets.Values(ctx)
+	values, version, err := h.vault.Values(ctx)
 	if values == nil {
 		h.building.Lock()
 		defer h.building.Unlock()
@@ -105,7 +109,7 @@ func (h *Handler) Prepare() (done <-chan struct{}) {
 		ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 		defer cancel()
 		h.open(nil)
-		if h.secrets != nil && h.secrets.Prepare(ctx) != nil {
+		if h.vault != nil && h.vault.Prepare(ctx) != nil {
 			return
 		}
 		function := h.configure(ctx, nil)

@@ -40,6 +40,7 @@ func keeping(server *secretsmanagertest.Server, now func() time.Time, log *bytes
 	environment["WECHAT_APPSECRET_ARN"] = secretsmanagertest.ARN("app")
 	h := function.New("verify", build, log)
 	h.SetClock(now)
+	h.SetVault(secrets.Open)
 	return h, environment, built
 }
 

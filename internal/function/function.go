@@ -28,7 +28,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 	"sotercall/internal/trigger"
 	"sotercall/internal/version"
 )
@@ -69,11 +69,13 @@ type Handler struct {
 	level *slog.LevelVar
 	queue *journal.Queue // in front of where log writes; nil if nothing is
 	now   func() time.Time
+	// openVault opens vault.
+	openVault secret.OpenVault
 
 	once        sync.Once
 	environment map[string]string // set by once, as are the next two
-	secrets     *secrets.Secrets  // nil: none is kept in Secrets Manager
-	building    sync.Mutex        // held while the function is built with secrets of Secrets Manager
+	vault       secret.Vault      // nil: no secret is kept in one
+	building    sync.Mutex        // held while the function is built with secrets of vault
 	function    atomic.Pointer[Function]
 	warm        atomic.Bool
 }
@@ -83,19 +85,20 @@ var _ adapter.Handler = (*Handler)(nil)
 // New makes a Handler that logs to w, as JSON. If w is a [journal.Queue], an event is
 // answered when its line has left the queue, within flushTime. build is called when the
 // variables are known, on SCF with the first invocation. When a secret has changed that is
-// kept in Secrets Manager, the function's own Rebuild is called; where it has none, build
-// again.
+// kept in a vault, the function's own Rebuild is called; where it has none, build
+// again. A variable that says that a secret is kept elsewhere is refused until
+// [Handler.SetVault] is called.
 func New(name string, build Builder, w io.Writer) *Handler {
 	level := new(slog.LevelVar)
 	queue, _ := w.(*journal.Queue)
-	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now}
+	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
 }
 
-// Main hosts the function called name on the platform that has started the
-// process, and ends with it. Logs go to stderr, which all platforms collect. A reader of
-// stderr that goes away or stops reading costs lines, and nothing else. Started with -version, the process prints
-// its version and ends.
-func Main(name string, build Builder) {
+// Main hosts the function called name on the platform that has started the process, by
+// start, which returns the exit status, and ends the process with it. Logs go to stderr,
+// which all platforms collect. A reader of stderr that goes away or stops reading costs
+// lines, and nothing else. Started with -version, the process prints its version and ends.
+func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int) {
 	if isVersion(os.Args[1:]) {
 		printVersion(os.Stdout, name)
 		return
@@ -105,8 +108,9 @@ func Main(name string, build Builder) {
 	signal.Ignore(syscall.SIGPIPE)
 	queue := journal.NewQueue(os.Stderr)
 	h := New(name, build, queue)
+	h.SetVault(open)
 	takeLibraryLog(h.log, queue)
-	status := adapter.Start(h, queue)
+	status := start(h, queue)
 	queue.Flush(flushTime)
 	os.Exit(status)
 }

@@ -1,7 +1,7 @@
 // Package secrets reads the secrets of a function from AWS Secrets Manager.
 //
 // A secret in an environment variable is read by whoever may look at the function's
-// configuration. So each variable NAME of [Variables] has a twin, NAME_ARN, that
+// configuration. So each variable NAME of [secret.Variables] has a twin, NAME_ARN, that
 // says where the secret is kept instead: in its whole text. The function reads it
 // when it starts, with the rights of its own role, and again after some time, so
 // that a rotated secret reaches it without a deployment.
@@ -24,16 +24,6 @@ import (
 	"sotercall/internal/secret/redact"
 	"sotercall/internal/upstream/awssdk"
 )
-
-// Variables are those of all functions that hold secrets.
-var Variables = []string{"WECHAT_APPSECRET", apps, "CHALLENGE_SECRET", "REDIS_URL", "TOKEN_CLIENT_SECRETS", "HTTP_BEARER_TOKENS"}
-
-// apps is the variable whose text is a JSON object: the document of package apps.
-const apps = "WECHAT_APPS"
-
-// Suffix stands behind the name of a variable in the one that says where its secret
-// is kept.
-const Suffix = "_ARN"
 
 const (
 	// Life is how long a secret is used before it is read again.
@@ -74,23 +64,23 @@ var arn = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+$`)
 })
 
-// Open finds out which variables say where a secret is kept; nil if none does. Package
+// Open implements [secret.OpenVault]. Package
 // awssdk finds the credentials and the endpoint; each secret is read in the region of its
 // ARN. now is the clock. Nothing is read yet.
 //
 // The error names each variable that cannot be used, and holds no value.
-func Open(environment map[string]string, now func() time.Time) (*Secrets, error) {
+func Open(environment map[string]string, now func() time.Time) (secret.Vault, error) {
 	arns := map[string]string{}
 	var problems []string
-	for _, name := range Variables {
-		where := strings.TrimRight(environment[name+Suffix], "\r\n")
+	for _, name := range secret.Variables {
+		where := strings.TrimRight(environment[name+secret.Suffix], "\r\n")
 		switch {
 		case where == "":
 			continue
 		case environment[name] != "":
-			problems = append(problems, name+" and "+name+Suffix+" are both set: set one of the two")
+			problems = append(problems, name+" and "+name+secret.Suffix+" are both set: set one of the two")
 		case !arn().MatchString(where):
-			problems = append(problems, name+Suffix+" must be the ARN of a secret in AWS Secrets Manager")
+			problems = append(problems, name+secret.Suffix+" must be the ARN of a secret in AWS Secrets Manager")
 		}
 		arns[name] = where
 	}
@@ -217,14 +207,14 @@ func (s *Secrets) one(ctx context.Context, name string) (secret.Text, error) {
 	})
 	if err != nil {
 		text, detail := s.words(ctx, err)
-		return secret.Text{}, &Failure{text: name + Suffix + ": " + text, detail: detail, cause: err}
+		return secret.Text{}, &Failure{text: name + secret.Suffix + ": " + text, detail: detail, cause: err}
 	}
 	text := strings.TrimRight(aws.ToString(reply.SecretString), "\r\n") // what an editor, or a terminal, puts at the end
 	switch {
 	case text == "":
-		return secret.Text{}, errors.New(name + Suffix + ": the secret has no text")
-	case text[0] == '{' && name != apps:
-		return secret.Text{}, errors.New(name + Suffix + ": the secret is an object of keys and values; it should be the plain text of " + name)
+		return secret.Text{}, errors.New(name + secret.Suffix + ": the secret has no text")
+	case text[0] == '{' && name != secret.AppsVariable:
+		return secret.Text{}, errors.New(name + secret.Suffix + ": the secret is an object of keys and values; it should be the plain text of " + name)
 	}
 	return secret.New(text), nil
 }

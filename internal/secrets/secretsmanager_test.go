@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/secret"
 	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 )
@@ -27,7 +28,7 @@ func with(s *secretsmanagertest.Server, pairs ...string) map[string]string {
 	return variables
 }
 
-func open(t *testing.T, variables map[string]string, now func() time.Time) *secrets.Secrets {
+func open(t *testing.T, variables map[string]string, now func() time.Time) secret.Vault {
 	t.Helper()
 	opened, err := secrets.Open(variables, now)
 	require.NoError(t, err)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/accesstoken"
 	"sotercall/internal/openapi"
 	"sotercall/internal/upstream"
 )
@@ -155,7 +154,7 @@ func (a *attempts) next(extra bool) attempt {
 func (a *attempts) startBeside(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.inFlight == 0 || ctx.Err() != nil || !a.mayGoOn(ctx, a.most(false)) || !a.client.budget.Take() {
+	if a.inFlight == 0 || ctx.Err() != nil || !a.mayGoOn(a.most(false)) || !a.client.budget.Take() {
 		return
 	}
 	// Connections that have been idle as long may be as dead.
@@ -230,7 +229,7 @@ func (a *attempts) prepareNext(ctx context.Context) bool {
 	}
 	a.apart = next.apart
 	wait := next.wait(ctx)
-	if next.stop || !leaves(ctx, wait) || !a.mayGoOn(ctx, a.most(next.throttled)) {
+	if next.stop || !leaves(ctx, wait) || !a.mayGoOn(a.most(next.throttled)) {
 		return false
 	}
 	if !next.free && !a.client.budget.Take() {
@@ -248,8 +247,8 @@ func (a *attempts) most(throttled bool) int {
 }
 
 // mayGoOn reports whether the call may send one more request.
-func (a *attempts) mayGoOn(ctx context.Context, most int) bool {
-	return !accesstoken.IsForStranger(ctx) && a.invocation.mayRepeat(most)
+func (a *attempts) mayGoOn(most int) bool {
+	return (a.request.isForStranger == nil || !a.request.isForStranger()) && a.invocation.mayRepeat(most)
 }
 
 // patience is how long to wait for an answer before another attempt begins.

@@ -95,6 +95,9 @@ type request struct {
 	// function says that a token function is asked: where a platform has no more
 	// instances of it, HTTP 503 says no more than 429.
 	function bool
+	// isForStranger, if set, reports whether nobody waits for the reply but a stranger: then
+	// one request is enough.
+	isForStranger func() bool
 	// spare is how many of the invocation's requests are kept for what comes after.
 	spare int
 	// read reads a reply (HTTP 200, whole). An error says that it is none of

@@ -110,15 +110,15 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 // the same one again, unless forced.
 func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
-		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force}, false) // WeChat is not told what is stale
+		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false) // WeChat is not told what is stale
 	})
 }
 
 // ClassicToken is getAccessToken at base: each fetch makes a new token and
 // retires the one before.
 func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
-	return endpoint(func(ctx context.Context, _ accesstoken.FetchRequest) (accesstoken.Grant, error) {
-		return c.classic(ctx, base, credentials)
+	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+		return c.classic(ctx, base, credentials, r)
 	})
 }
 
@@ -133,7 +133,7 @@ func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) ac
 		grant, err := c.stable(ctx, base, credentials, r, true)
 		var status *badStatus
 		if errors.As(err, &status) && (status.status == http.StatusNotFound || status.status == http.StatusMethodNotAllowed) {
-			grant, err = c.classic(ctx, base, credentials)
+			grant, err = c.classic(ctx, base, credentials, r)
 		}
 		if err != nil {
 			err = &tokenFunctionError{err}
@@ -168,11 +168,11 @@ func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials C
 	if err != nil { // its words could quote what it could not write
 		return accesstoken.Grant{}, errors.New("the appid, the secret or the token is not valid UTF-8")
 	}
-	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function})
+	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function, isForStranger: r.IsForStranger})
 }
 
-func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials) (accesstoken.Grant, error) {
-	return c.grant(ctx, &request{method: "GET", hosts: base, path: classicTokenPath, once: true, spare: 1, query: url.Values{
+func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+	return c.grant(ctx, &request{method: "GET", hosts: base, path: classicTokenPath, once: true, spare: 1, isForStranger: r.IsForStranger, query: url.Values{
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
 		"secret":     {credentials.AppSecret.Reveal()},

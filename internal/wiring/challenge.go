@@ -9,7 +9,7 @@ import (
 )
 
 // Challenge is the function openapi.soter.issueChallenge.
-func Challenge(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+func (Openers) Challenge(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	return challengeOf(environment, level, nil)
 }
 
@@ -21,7 +21,7 @@ func challengeOf(environment map[string]string, level *slog.LevelVar, served []s
 	if err == nil {
 		level.Set(s.LogLevel)
 		gate = function.Gate(s.HTTPAuth, s.BearerTokens)
-		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, wallClock)
+		issuer, err = challenge.NewIssuer(s.ChallengeSecret, s.ChallengeTTL, WallClock)
 	}
 	return function.Function{BasePath: s.BasePath, Calls: []openapi.Call{challenge.IssueCall(issuer, gate, s.ChallengePurpose, served...)}}, err
 }

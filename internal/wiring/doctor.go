@@ -17,10 +17,10 @@ import (
 	"sotercall/internal/wechat"
 )
 
-// ServicePlan returns what there is to check of [Service] with these variables. The error
+// ServicePlan returns what there is to check of [Openers.Service] with these variables. The error
 // says why it cannot work.
-func ServicePlan(environment map[string]string) (doctor.Plan, error) {
-	w := newWorld(slog.New(slog.DiscardHandler))
+func (o Openers) ServicePlan(environment map[string]string) (doctor.Plan, error) {
+	w := newWorld(o, slog.New(slog.DiscardHandler))
 	if _, err := w.service(environment, nil, new(slog.LevelVar)); err != nil {
 		return doctor.Plan{}, err
 	}
@@ -97,20 +97,20 @@ func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool)
 	if in == nil {
 		return nil
 	}
-	s := &doctor.Store{Variable: "REDIS_URL", Connect: in.connect, Hopeless: in.hopeless, EvictionPolicy: in.evictionPolicy}
+	s := &doctor.Store{Variable: "REDIS_URL", Connect: in.Connect, Hopeless: in.Hopeless, EvictionPolicy: in.EvictionPolicy}
 	if w.opens.DynamoDBTable != "" {
 		s.Variable = "DYNAMODB_TABLE"
 	}
 	if ids := set.IDs(); tokens && len(ids) > 0 {
 		s.Uses = append(s.Uses, doctor.Use{Name: "read a token", Try: func(ctx context.Context) error {
-			_, err := in.tokens(ids[0]).Load(ctx)
+			_, err := in.Tokens(ids[0]).Load(ctx)
 			return err
 		}})
 	}
 	if challenges {
 		s.Uses = append(s.Uses, doctor.Use{Name: "consume a challenge", Try: func(ctx context.Context) error {
 			use := challenge.Use{Challenge: doctor.Invented(), Keep: time.Minute, Nonce: rand.Text()}
-			if first, err := in.ledger.Consume(ctx, use); err != nil || first {
+			if first, err := in.Ledger.Consume(ctx, use); err != nil || first {
 				return err
 			}
 			return errors.New("a challenge that was never used counts as consumed")
@@ -118,7 +118,7 @@ func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool)
 	}
 	if counters {
 		s.Uses = append(s.Uses, doctor.Use{Name: "raise a counter", Try: func(ctx context.Context) error {
-			_, err := in.ledger.Raise(ctx, challenge.Reading{Device: challenge.DevicePseudonym("check"), Counter: 1, Nonce: rand.Text()})
+			_, err := in.Ledger.Raise(ctx, challenge.Reading{Device: challenge.DevicePseudonym("check"), Counter: 1, Nonce: rand.Text()})
 			return err
 		}})
 	}

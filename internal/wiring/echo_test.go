@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/function"
+	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/test/hosted"
 )
@@ -43,7 +44,7 @@ func TestNoAppLearnsTheSecretsOfAnother(t *testing.T) {
 		}
 	})
 	m := &many{logs: new(hosted.Log), environment: map[string]string{"WECHAT_APPS": document, "WECHAT_API_BASE": weChat.URL}}
-	m.start(t, Token)
+	m.start(t, stores.Token)
 	got, answer := m.token(second, clientSecret, "")
 	require.Equal(t, token, got, answer)
 	for i := 2; i < 100; i++ {
@@ -72,10 +73,11 @@ func TestStrangersLearnNothingOfTheAccount(t *testing.T) {
 	for name, value := range variables {
 		t.Setenv(name, value)
 	}
-	for name, build := range map[string]function.Builder{"verify": Verify, "token": Token} {
+	for name, build := range map[string]function.Builder{"verify": stores.Verify, "token": stores.Token} {
 		m.on = function.New(name, func(e map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 			return build(e, log, level)
 		}, m.logs)
+		m.on.SetVault(secrets.Open)
 		outside := fmt.Sprint(m.on.Configured())
 		for _, path := range []string{"/", "/cgi-bin/soter/verify_signature?access_token=x", "/cgi-bin/stable_token", "/healthz"} {
 			outside += m.post(path, "{}", nil)

@@ -9,26 +9,33 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/adapter"
+	"sotercall/internal/adapter/platforms"
 	"sotercall/internal/function"
+	"sotercall/internal/secrets"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/redis"
 )
 
 // asFunction is what the name of this binary begins with where it is to be a function
 // with a clock that a test winds on; the rest of the name says which. See windable.
 const asFunction = "windable-"
 
+// stores are those of the deployed functions.
+var stores = Openers{redis.Opener(WallClock), dynamodb.Opener(WallClock)}
+
 func TestMain(m *testing.M) {
 	name, isFunction := strings.CutPrefix(filepath.Base(os.Args[0]), asFunction)
 	if !isFunction {
 		os.Exit(m.Run())
 	}
-	h := function.New(name, map[string]function.Builder{"verify": Verify, "token": Token, "service": Service}[name], os.Stderr)
+	h := function.New(name, map[string]function.Builder{"verify": stores.Verify, "token": stores.Token, "service": stores.Service}[name], os.Stderr)
+	h.SetVault(secrets.Open)
 	h.SetClock(func() time.Time {
 		ahead, _ := os.ReadFile(clockFile(os.Args[0]))
 		by, _ := time.ParseDuration(string(ahead))
 		return time.Now().Add(by)
 	})
-	os.Exit(adapter.Start(h, os.Stderr))
+	os.Exit(platforms.Start(h, os.Stderr))
 }
 
 func clockFile(binary string) string { return binary + ".clock" }

@@ -159,7 +159,7 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 	if raced {
 		calls = 10
 	}
-	m := newMany(t, Token, apps, nil, nil)
+	m := newMany(t, stores.Token, apps, nil, nil)
 	var failed atomic.Int64
 	var running sync.WaitGroup
 	var began time.Time
@@ -211,7 +211,7 @@ func TestManyAppsFetchOnceEach(t *testing.T) {
 func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 	need.Time(t)
 	const wrongSecret, frozen, exhausted, silent, well, calls = 0, 1, 2, 3, 20, 30
-	m := newMany(t, Token, well, func(id string, app map[string]string) {
+	m := newMany(t, stores.Token, well, func(id string, app map[string]string) {
 		if id == appID(wrongSecret) {
 			app["secret"] = "another"
 		}
@@ -282,7 +282,7 @@ func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 func TestRevokedAppIsRefreshedAlone(t *testing.T) {
 	const apps = 10
 	calls := need.OrLong(8, 20)
-	m := newMany(t, Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
+	m := newMany(t, stores.Verify, apps, nil, map[string]string{"SOTER_VERIFIER": "wechat"})
 	questions := map[string]string{}
 	for i, id := range m.ids {
 		questions[id] = m.question(t, id, fmt.Sprintf("oUser-of-%d", i))
@@ -316,11 +316,11 @@ func TestRevokedAppIsRefreshedAlone(t *testing.T) {
 func TestManyAppsShareAStore(t *testing.T) {
 	const apps, instances, calls = 40, 3, 2
 	server := redistest.Start(t)
-	weChat := newMany(t, Token, apps, nil, map[string]string{"REDIS_URL": server.URL.Reveal()})
+	weChat := newMany(t, stores.Token, apps, nil, map[string]string{"REDIS_URL": server.URL.Reveal()})
 	fleet := []*many{weChat}
 	for range instances - 1 {
 		other := *weChat
-		other.start(t, Token)
+		other.start(t, stores.Token)
 		fleet = append(fleet, &other)
 	}
 	var running sync.WaitGroup

@@ -24,7 +24,7 @@ const (
 // service is everything in one function, for two apps.
 func service(t *testing.T, variables map[string]string) *many {
 	t.Helper()
-	return newMany(t, Service, 2, nil, hosted.With(map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, variables))
+	return newMany(t, stores.Service, 2, nil, hosted.With(map[string]string{"HTTP_BEARER_TOKENS": bearerToken}, variables))
 }
 
 // without takes a member out of a question.
@@ -143,7 +143,7 @@ func TestChallengesOfSeveralApps(t *testing.T) {
 	refused := m.invoke(t, fmt.Sprintf(`{"call":"openapi.soter.issueChallenge","openid":%q}`, ofFirst))
 	assert.Contains(t, refused, "parameter.appid is missing")
 
-	single, err := Challenge(map[string]string{"CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"}, nil, new(slog.LevelVar))
+	single, err := stores.Challenge(map[string]string{"CHALLENGE_SECRET": "a-challenge-secret-of-this-test-1"}, nil, new(slog.LevelVar))
 	require.NoError(t, err)
 	require.Len(t, single.Calls, 1, "the function alone knows of no apps")
 }
@@ -194,8 +194,8 @@ func TestDocumentsThatCannotWork(t *testing.T) {
 
 	_, err = readVerifySettings(hosted.With(base, map[string]string{"CHALLENGE_SECRET": nextSecret}))
 	require.ErrorContains(t, err, "CHALLENGE_SECRET must not hold a secret of a client")
-	_, err = Verify(hosted.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
+	_, err = stores.Verify(hosted.With(base, map[string]string{"SOTER_VERIFIER": "cloudcall"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS is not used with SOTER_VERIFIER=cloudcall")
-	_, err = Service(hosted.With(base, map[string]string{"WECHAT_TOKEN_BASE": "https://token.example.com"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
+	_, err = stores.Service(hosted.With(base, map[string]string{"WECHAT_TOKEN_BASE": "https://token.example.com"}), slog.New(slog.DiscardHandler), new(slog.LevelVar))
 	require.ErrorContains(t, err, "WECHAT_APPS /clients are not used with WECHAT_TOKEN_BASE")
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // builders are the functions that read the apps.
-var builders = map[string]function.Builder{"verify": Verify, "token": Token, "service": Service}
+var builders = map[string]function.Builder{"verify": stores.Verify, "token": stores.Token, "service": stores.Service}
 
 func read(t *testing.T, file string) string {
 	text, err := os.ReadFile(file)

@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"sotercall/internal/function"
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
 )
 
 // Service is verify, and beside it what is configured: challenge with
 // CHALLENGE_SECRET, token with TOKEN_CLIENT_SECRETS or with clients in the document
 // of the apps. It is what a container runs. Verify and token share their
 // access_tokens, and each fetch of one.
-func Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	return newWorld(log).service(environment, log, level)
+func (o Openers) Service(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(o, log).service(environment, log, level)
 }
 
 func (w *world) service(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
@@ -55,7 +55,7 @@ func (w *world) service(environment map[string]string, _ *slog.Logger, level *sl
 // configured says whether there is a secret, here or in Secrets Manager. Where it
 // cannot be read, the calls that need it are there, and refused.
 func configured(environment map[string]string, name string) bool {
-	return environment[name] != "" || environment[name+secrets.Suffix] != ""
+	return environment[name] != "" || environment[name+secret.Suffix] != ""
 }
 
 // joined tells every problem once, in one line; nil if there is none.

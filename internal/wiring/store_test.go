@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/accesstoken"
-	"sotercall/internal/authkeys"
-	"sotercall/internal/challenge"
 	"sotercall/internal/function"
 	"sotercall/internal/secret"
+	"sotercall/internal/store"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/redis"
 	"sotercall/internal/test/hosted"
 )
 
@@ -22,29 +22,47 @@ var (
 )
 
 func TestStoreIsChosenByItsVariable(t *testing.T) {
-	open := func(s storeSettings, environment map[string]string) *store {
-		opened, err := openStore(s, environment, nil)
+	open := func(s storeSettings, environment map[string]string) *store.Store {
+		opened, err := stores.open(s, environment, nil)
 		require.NoError(t, err)
 		return opened
 	}
 	none := open(storeSettings{}, ofLambda)
 	assert.Nil(t, none)
 
-	redis := open(storeSettings{RedisURL: secret.New(ofRedis["REDIS_URL"])}, nil)
-	assert.IsType(t, new(accesstoken.Redis), redis.tokens("wx"))
-	assert.IsType(t, new(challenge.Redis), redis.ledger)
-	assert.IsType(t, new(authkeys.Redis), redis.authKeys)
+	server := open(storeSettings{RedisURL: secret.New(ofRedis["REDIS_URL"])}, nil)
+	assert.IsType(t, new(redis.Tokens), server.Tokens("wx"))
+	assert.IsType(t, new(redis.Ledger), server.Ledger)
+	assert.IsType(t, new(redis.AuthKeys), server.AuthKeys)
 
 	table := open(storeSettings{DynamoDBTable: "sotercall"}, ofLambda)
-	assert.IsType(t, new(accesstoken.DynamoDB), table.tokens("wx"))
-	assert.IsType(t, new(challenge.DynamoDB), table.ledger)
-	assert.IsType(t, new(authkeys.DynamoDB), table.authKeys)
+	assert.IsType(t, new(dynamodb.Tokens), table.Tokens("wx"))
+	assert.IsType(t, new(dynamodb.Ledger), table.Ledger)
+	assert.IsType(t, new(dynamodb.AuthKeys), table.AuthKeys)
+}
+
+// A variable that a program cannot follow is never ignored.
+func TestStoreThatIsNotBuiltInIsRefused(t *testing.T) {
+	for variable, settings := range map[string]storeSettings{
+		"REDIS_URL":      {RedisURL: secret.New(ofRedis["REDIS_URL"])},
+		"DYNAMODB_TABLE": {DynamoDBTable: "sotercall"},
+	} {
+		for _, opener := range stores {
+			opened, err := Openers{opener}.open(settings, ofLambda, nil)
+			if opener.Variable == variable {
+				require.NoError(t, err, "the twin")
+				assert.NotNil(t, opened)
+				continue
+			}
+			require.EqualError(t, err, variable+" cannot be used: this program is built without that store")
+		}
+	}
 }
 
 func TestStoreThatCannotBeUsedIsRefused(t *testing.T) {
 	fetching := map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "the-secret-of-the-app"}
 	for name, function := range map[string]func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error){
-		"verify": Verify, "token": Token, "service": Service,
+		"verify": stores.Verify, "token": stores.Token, "service": stores.Service,
 	} {
 		told := func(others ...map[string]string) error {
 			all := fetching

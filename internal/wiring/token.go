@@ -10,8 +10,8 @@ import (
 )
 
 // Token is the function that keeps the access_tokens for all others.
-func Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	return newWorld(log).token(environment, log, level)
+func (o Openers) Token(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(o, log).token(environment, log, level)
 }
 
 func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
@@ -25,11 +25,11 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
 	calls := append(tokenServer(s, caches, w.log).Calls(), doctor.Call(func() doctor.Plan { return w.tokenPlan(s) }))
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: warm, Rebuild: w.token, Health: w.store.health()}, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: warm, Rebuild: w.token, Health: health(w.store)}, err
 }
 
 func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {
-	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: wallClock, Log: log}
+	h := &tokenserver.Server{Apps: managed(caches), Clients: clientsOf(s.ClientSecrets, s.apps), Now: WallClock, Log: log}
 	if len(s.BearerTokens) > 0 {
 		h.Operators = function.Bearer(s.BearerTokens)
 	}
@@ -39,18 +39,18 @@ func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *to
 // tokenCaches are those of all apps. Of several, most may not be asked for soon: warm
 // fetches no token then.
 func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ accesstoken.Apps, warm warmer, err error) {
-	store, err := w.open(s.Store, environment)
+	in, err := w.open(s.Store, environment)
 	if err != nil {
 		return nil, nil, err
 	}
 	hosts := w.at(s.apiBases)
-	caches := w.caches(s.apps, tokenSource{hosts: hosts, store: store})
+	caches := w.caches(s.apps, tokenSource{hosts: hosts, store: in})
 	if len(caches) == 1 {
 		warm = caches[s.apps.IDs()[0]].Warm // which looks for the token in the store
-		if store != nil && store.connect != nil {
-			warm = together(warm, store.connect)
+		if in != nil && in.Connect != nil {
+			warm = together(warm, in.Connect)
 		}
 		return caches, warm, nil
 	}
-	return caches, together(w.connecting(hosts), store.connecting(s.apps.IDs())), nil
+	return caches, together(w.connecting(hosts), connecting(in, s.apps.IDs())), nil
 }

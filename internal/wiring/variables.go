@@ -26,14 +26,14 @@ import (
 func readVariables(into any, environment map[string]string) error {
 	set := make(map[string]string, len(environment))
 	var problems checker
-	for _, name := range variableNames(reflect.TypeOf(into).Elem()) {
-		value := strings.TrimRight(environment[name], "\r\n")
+	for _, variable := range described(reflect.TypeOf(into).Elem()) {
+		value := strings.TrimRight(environment[variable.Name], "\r\n")
 		if value == "" {
 			continue
 		}
-		set[name] = value
+		set[variable.Name] = value
 		if problem := pastedByMistake(value); problem != "" {
-			problems.That(false, name, problem)
+			problems.That(false, variable.Name, problem)
 		}
 	}
 	if err := problems.Err(); err != nil {
@@ -47,18 +47,6 @@ func readVariables(into any, environment map[string]string) error {
 		return errors.New("the variables cannot be read")
 	}
 	return nil
-}
-
-// variableNames returns the names in the env tags of a struct and of the structs inside it.
-func variableNames(t reflect.Type) (names []string) {
-	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("env"); name != "" {
-			names = append(names, name)
-		} else if f.IsExported() && f.Type.Kind() == reflect.Struct {
-			names = append(names, variableNames(f.Type)...)
-		}
-	}
-	return names
 }
 
 // unreadable says what the variable of a field must look like.

@@ -17,13 +17,14 @@ import (
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/store"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )
 
 // Verify is the function openapi.soter.verifySignature.
-func Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
-	return newWorld(log).verify(environment, log, level)
+func (o Openers) Verify(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (function.Function, error) {
+	return newWorld(o, log).verify(environment, log, level)
 }
 
 func (w *world) verify(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
@@ -64,7 +65,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	}
 	calls = append(calls, doctor.Call(func() doctor.Plan { return w.verifyPlan(s) }))
 	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: w.store.health()}, shared, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store)}, shared, err
 }
 
 // parts are what the function is made of.
@@ -95,37 +96,37 @@ func (p parts) owners() openapi.Tokens {
 
 // assemble chooses the parts by the settings.
 func (w *world) assemble(s verifySettings, environment map[string]string) (parts, error) {
-	store, err := w.open(s.Store, environment)
+	in, err := w.open(s.Store, environment)
 	if err != nil {
 		return parts{}, err
 	}
 	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
 	hosts := w.at(s.apiBases)
-	from := w.tokenSource(s, hosts, store)
+	from := w.tokenSource(s, hosts, in)
 	if len(s.apps.Apps) > 0 {
 		p.caches = w.caches(s.apps, from)
 	}
 	switch s.Verifier {
 	case "cloudcall":
-		p.verifier, p.warm = w.cloudCall(), store.connecting(s.served())
+		p.verifier, p.warm = w.cloudCall(), connecting(in, s.served())
 	case "local":
 		p.local = true
 		if s.AuthKeysFile == "" {
-			p.keys = store.authKeys
+			p.keys = in.AuthKeys
 		}
-		p.verifier, p.warm = w.localKeys(s.AuthKeysFile, store), store.connecting(s.served())
+		p.verifier, p.warm = w.localKeys(s.AuthKeysFile, in), connecting(in, s.served())
 	default:
-		p.verifier, p.warm = w.asking(s, hosts, from, store)
+		p.verifier, p.warm = w.asking(s, hosts, from, in)
 	}
-	if err := w.once(&p, s, store); err != nil {
+	if err := w.once(&p, s, in); err != nil {
 		return parts{}, err
 	}
 	return p, nil
 }
 
 // tokenSource is where access_tokens come from: WeChat or a token function.
-func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *store) tokenSource {
-	from := tokenSource{hosts: hosts, store: store, function: wechat.IsTokenFunction(s.tokenBases, s.apiBases)}
+func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, in *store.Store) tokenSource {
+	from := tokenSource{hosts: hosts, store: in, function: wechat.IsTokenFunction(s.tokenBases, s.apiBases)}
 	if len(s.tokenBases) > 0 {
 		from.hosts = w.at(s.tokenBases)
 	}
@@ -137,7 +138,7 @@ func (w *world) tokenSource(s verifySettings, hosts *upstream.Hosts, store *stor
 
 func (w *world) cloudCall() openapi.Verifier {
 	if w.platform == nil {
-		gateway := cloudcall.New(cloudEnvironment, wallClock)
+		gateway := cloudcall.New(cloudEnvironment, WallClock)
 		gateway.Redact = w.redact
 		w.platform = gateway
 	}
@@ -145,13 +146,13 @@ func (w *world) cloudCall() openapi.Verifier {
 }
 
 // localKeys judges by AuthKeys of our own, in a file or else in the store.
-func (w *world) localKeys(file string, in *store) openapi.Verifier {
+func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	if w.keys == nil || w.keysIn != in {
 		w.keysIn = in
 		if file != "" {
 			w.keys = authkeys.NewVerifier(authkeys.NewFile(file))
 		} else {
-			w.keys = authkeys.NewVerifier(in.authKeys)
+			w.keys = authkeys.NewVerifier(in.AuthKeys)
 		}
 	}
 	return w.keys
@@ -161,25 +162,25 @@ func (w *world) localKeys(file string, in *store) openapi.Verifier {
 // Of several apps it is not known which one the first question is about, so that warm
 // only connects. In Cloud Hosting the open API service that ACCESS_TOKEN_MODE=none is
 // for works only after the start: nothing is asked (WeChat Cloud Hosting, FAQ).
-func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource, store *store) (_ openapi.Verifier, warm warmer) {
-	connecting := store.connecting(s.served())
+func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource, in *store.Store) (_ openapi.Verifier, warm warmer) {
+	connected := connecting(in, s.served())
 	switch apps := w.verifiers(s.apps, hosts); {
 	case len(apps) > 1:
-		return apps, together(w.connecting(hosts, from.hosts), connecting)
+		return apps, together(w.connecting(hosts, from.hosts), connected)
 	case len(apps) == 1:
 		only := w.apps[s.apps.IDs()[0]]
-		if from.store != nil && store.connect == nil {
-			connecting = nil // the token is looked for there
+		if from.store != nil && in.Connect == nil {
+			connected = nil // the token is looked for there
 		}
 		if from.hosts != hosts {
-			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connecting)
+			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connected)
 		}
-		return only.verifier, together(only.verifier.Warm, connecting)
+		return only.verifier, together(only.verifier.Warm, connected)
 	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, accesstoken.NewCloudBase(cloudBaseToken, accesstoken.CloudBaseFile, wallClock)),
-			together(w.connecting(hosts), connecting)
+		return w.withoutApp(hosts, accesstoken.NewCloudBase(cloudBaseToken, accesstoken.CloudBaseFile, WallClock)),
+			together(w.connecting(hosts), connected)
 	}
-	return w.withoutApp(hosts, accesstoken.NewNone(wallClock)), connecting
+	return w.withoutApp(hosts, accesstoken.NewNone(WallClock)), connected
 }
 
 // withoutApp asks WeChat with tokens that are not fetched.
@@ -192,24 +193,24 @@ func (w *world) withoutApp(hosts *upstream.Hosts, tokens accesstoken.Source) ope
 
 // once makes a genuine signature count once, as far as the settings ask for it:
 // challenges with CHALLENGE_SECRET, counters with a store.
-func (w *world) once(p *parts, s verifySettings, store *store) error {
-	if len(s.ChallengeSecret) == 0 && store == nil {
+func (w *world) once(p *parts, s verifySettings, in *store.Store) error {
+	if len(s.ChallengeSecret) == 0 && in == nil {
 		return nil
 	}
 	v := &challenge.Verifier{
 		Next: p.verifier, Ledger: &w.memory, Policy: s.CounterPolicy,
 		SeveralApps:     len(s.served()) > 1,
-		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: wallClock,
+		OnPossibleClone: reportClone, OnUnchecked: reportUnchecked, Now: WallClock,
 	}
 	if len(s.ChallengeSecret) > 0 {
-		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, wallClock)
+		issuer, err := challenge.NewIssuer(s.ChallengeSecret, challenge.DefaultTTL, WallClock)
 		if err != nil {
 			return err
 		}
 		v.Issuer = issuer
 	}
-	if store != nil {
-		v.Ledger = store.ledger
+	if in != nil {
+		v.Ledger = in.Ledger
 	}
 	p.verifier = v
 	return nil

@@ -70,8 +70,10 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	if s.Verifier == "local" {
 		check.Required("AUTHKEYS_FILE, REDIS_URL or DYNAMODB_TABLE", s.AuthKeysFile != "" || s.Store.isSet())
 	}
-	s.checkTogether(&check, environment)
-	if s.Verifier == "wechat" || len(s.apps.Apps) > 0 {
+	s.Store.check(&check)
+	s.checkUnused(&check, environment)
+	s.checkPair(&check)
+	if s.asksWeChat() || len(s.apps.Apps) > 0 {
 		refusePublic(&check, s.apiBases, s.AppID, s.apps, map[string][]secret.Text{
 			"WECHAT_APPSECRET": {s.AppSecret}, "CHALLENGE_SECRET": s.ChallengeSecret, "HTTP_BEARER_TOKENS": s.BearerTokens,
 		})
@@ -90,7 +92,7 @@ func (s verifySettings) fetches() bool {
 }
 
 // asksWeChatItself says that WeChat judges, and is asked with tokens that are fetched.
-func (s verifySettings) asksWeChatItself() bool { return s.Verifier == "wechat" && s.fetches() }
+func (s verifySettings) asksWeChatItself() bool { return s.asksWeChat() && s.fetches() }
 
 // purpose is the policy on purposes: without challenges, none is possible.
 func (s verifySettings) purpose() openapi.PurposePolicy {
@@ -135,39 +137,18 @@ func (s *verifySettings) noToken(check *checker, environment map[string]string) 
 	}
 }
 
-// checkTogether refuses what would be ignored without a word.
-func (s *verifySettings) checkTogether(check *checker, environment map[string]string) {
-	s.Store.check(check)
-	check.That(s.CounterPolicy != challenge.EnforceCounter || s.Store.isSet(), "COUNTER_POLICY",
-		"cannot be enforced without a store that all instances share: set REDIS_URL or DYNAMODB_TABLE")
-	check.That(environment["CHALLENGE_PURPOSE"] == "" || len(s.ChallengeSecret) > 0, "CHALLENGE_PURPOSE",
-		"is only used with CHALLENGE_SECRET: without challenges, nothing ties a signature to a purpose")
-	check.That(s.AuthKeysFile == "" || s.Verifier == "local", "AUTHKEYS_FILE", "is only for SOTER_VERIFIER=local")
-	asksWeChat := s.Verifier == "wechat"
-	if s.AccessTokenMode == "cloudbase" || s.AccessTokenMode == "none" {
-		check.That(asksWeChat, "ACCESS_TOKEN_MODE", "is "+s.AccessTokenMode+" only for SOTER_VERIFIER=wechat: nobody else asks WeChat itself")
-		check.That(asksWeChat || environment["WECHAT_API_BASE"] == "", "WECHAT_API_BASE", "is not used here")
-		for _, name := range []string{"WECHAT_APPID", "WECHAT_APPSECRET", "WECHAT_APPS", "WECHAT_APPS_FILE", "WECHAT_TOKEN_BASE"} {
-			check.That(environment[name] == "", name, "is not used with ACCESS_TOKEN_MODE="+s.AccessTokenMode)
-		}
-		return
-	}
-	// Beside WeChat, tokens are only for the HTTPS Call.
-	if asksWeChat {
-		return
-	}
-	if s.appsSettings().isDocument() {
-		for _, name := range []string{"WECHAT_APPS", "WECHAT_APPS_FILE"} {
-			check.That(s.Verifier != "cloudcall" || environment[name] == "", name, "is not used with SOTER_VERIFIER=cloudcall: a Cloud Call is about the platform's own app")
-		}
-		return
-	}
-	hasID, hasSecret := s.AppID != "", !s.AppSecret.IsZero()
-	check.That(hasID == hasSecret, "WECHAT_APPID and WECHAT_APPSECRET", "are set together or not at all")
-	if !hasID && !hasSecret {
-		for _, name := range []string{"WECHAT_API_BASE", "WECHAT_TOKEN_BASE", "ACCESS_TOKEN_MODE"} {
-			check.That(environment[name] == "", name, "is not used without WECHAT_APPID and WECHAT_APPSECRET")
-		}
+// asksWeChat says that WeChat judges.
+func (s verifySettings) asksWeChat() bool { return s.Verifier == "wechat" }
+
+// namesApps says that the settings name an app to fetch tokens for, or a part of one.
+func (s verifySettings) namesApps() bool {
+	return s.AppID != "" || !s.AppSecret.IsZero() || s.appsSettings().isDocument()
+}
+
+// checkPair demands both of the variables of one app, or neither, where they may be left out.
+func (s verifySettings) checkPair(check *checker) {
+	if s.fetches() && !s.asksWeChat() && !s.appsSettings().isDocument() {
+		check.That((s.AppID != "") == !s.AppSecret.IsZero(), "WECHAT_APPID and WECHAT_APPSECRET", "are set together or not at all")
 	}
 }
 

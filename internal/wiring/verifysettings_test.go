@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/secret"
-	"sotercall/internal/secrets"
 	"sotercall/internal/test/hosted"
 )
 
@@ -218,5 +217,5 @@ func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
 			}
 		}
 	}
-	assert.ElementsMatch(t, names, secrets.Variables)
+	assert.ElementsMatch(t, names, secret.Variables)
 }

@@ -14,6 +14,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret/redact"
+	"sotercall/internal/store"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
 )
@@ -31,22 +32,23 @@ type world struct {
 	hosts  map[string]*upstream.Hosts // by their addresses
 	apps   map[string]*app            // by AppID
 
-	store *store // nil: none
-	opens storeSettings
+	openers Openers
+	store   *store.Store // nil: none
+	opens   storeSettings
 
 	// platform asks without an app of ours: with the platform's token, without any, or by
 	// Cloud Calls. keys is the Verifier of SOTER_VERIFIER=local, and keysIn its store.
 	// Each is nil until it is needed.
 	platform, keys openapi.Verifier
-	keysIn         *store
+	keysIn         *store.Store
 }
 
-// wallClock reads the time without its monotonic part, which stands still while a function is
+// WallClock reads the time without its monotonic part, which stands still while a function is
 // frozen.
-func wallClock() time.Time { return time.Now().Round(0) }
+func WallClock() time.Time { return time.Now().Round(0) }
 
-func newWorld(log *slog.Logger) *world {
-	w := &world{log: log, redact: redact.New(), client: wechat.New(wallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+func newWorld(openers Openers, log *slog.Logger) *world {
+	w := &world{openers: openers, log: log, redact: redact.New(), client: wechat.New(WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
 	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
@@ -77,16 +79,16 @@ const closeAfter = time.Minute
 
 // open returns the store that is chosen; nil if none is. One with another address takes
 // the place of the one before.
-func (w *world) open(s storeSettings, environment map[string]string) (*store, error) {
+func (w *world) open(s storeSettings, environment map[string]string) (*store.Store, error) {
 	if s.RedisURL.Reveal() == w.opens.RedisURL.Reveal() && s.DynamoDBTable == w.opens.DynamoDBTable {
 		return w.store, nil
 	}
-	opened, err := openStore(s, environment, w.redact)
+	opened, err := w.openers.open(s, environment, w.redact)
 	if err != nil {
 		return nil, err
 	}
 	if w.store != nil {
-		time.AfterFunc(closeAfter, w.store.close)
+		time.AfterFunc(closeAfter, w.store.Close)
 	}
 	w.store, w.opens = opened, s
 	return opened, nil
@@ -98,7 +100,7 @@ type app struct {
 	client   *wechat.Client // its retry budget
 	memory   *accesstoken.Memory
 	tokens   *accesstoken.Cache
-	in       *store // where tokens are shared; nil: nowhere
+	in       *store.Store // where tokens are shared; nil: nowhere
 	verifier *wechat.Verifier
 }
 
@@ -106,7 +108,7 @@ type app struct {
 type tokenSource struct {
 	hosts    *upstream.Hosts
 	function bool // a token function is asked
-	store    *store
+	store    *store.Store
 }
 
 // caches returns a Cache for each app. Apps share connections and nothing else. Those
@@ -137,18 +139,18 @@ func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	if inherits {
 		next.memory = before.memory
 	} else {
-		next.memory = accesstoken.NewMemory(wallClock)
+		next.memory = accesstoken.NewMemory(WallClock)
 	}
-	var store accesstoken.Store = next.memory
+	var shared accesstoken.Store = next.memory
 	if from.store != nil {
-		store = from.store.tokens(one.ID)
+		shared = from.store.Tokens(one.ID)
 	}
 	next.tokens = next.client.Tokens(wechat.TokenConfig{
 		Base:        from.hosts,
 		Credentials: wechat.Credentials{AppID: one.ID, AppSecret: one.Secret},
 		Classic:     one.Classic,
 		Function:    from.function,
-		Store:       store,
+		Store:       shared,
 		Log:         w.log.With("appid", one.ID),
 	})
 	if inherits {
@@ -200,13 +202,13 @@ func (w *world) connecting(all ...*upstream.Hosts) warmer {
 // connecting opens a connection to s. Where s has no way of its own, that is the request
 // with which a cold instance looks for the token of the first app; a role that may not
 // read it still leaves a connection.
-func (s *store) connecting(appIDs []string) warmer {
+func connecting(s *store.Store, appIDs []string) warmer {
 	switch {
 	case s == nil:
 		return nil
-	case s.connect != nil:
-		return s.connect
+	case s.Connect != nil:
+		return s.Connect
 	}
-	tokens := s.tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
+	tokens := s.Tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
 	return func(ctx context.Context) { _, _ = tokens.Load(ctx) }
 }

@@ -13,6 +13,7 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/function"
+	"sotercall/internal/secret"
 	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/redis/redistest"
@@ -32,11 +33,12 @@ func kept(t *testing.T, apps int, texts map[string]string) (m *many, store *secr
 	m.environment = hosted.With(map[string]string{"WECHAT_API_BASE": m.URL}, hosted.With(store.Variables(), secretsmanagertest.Credentials()))
 	for name, text := range texts {
 		store.Put(name, text)
-		m.environment[name+secrets.Suffix] = secretsmanagertest.ARN(name)
+		m.environment[name+secret.Suffix] = secretsmanagertest.ARN(name)
 	}
 	clock := time.Now()
-	m.on = function.New("service", Service, m.logs)
+	m.on = function.New("service", stores.Service, m.logs)
 	m.on.SetClock(func() time.Time { return clock })
+	m.on.SetVault(secrets.Open)
 	m.invokeBy(t, adapter.Invocation{Environment: m.environment}, `{}`) // brings the variables
 	return m, store, func() { clock = clock.Add(secrets.Life) }
 }
@@ -100,7 +102,7 @@ func TestStoreIsReopened(t *testing.T) {
 
 // A function that is built anew has the budgets of before, and nothing else of what was.
 func TestOnlyWhatDependsOnASecretIsMadeAnew(t *testing.T) {
-	w := newWorld(slog.New(slog.DiscardHandler))
+	w := newWorld(stores, slog.New(slog.DiscardHandler))
 	build := func(changes ...string) *app {
 		t.Helper()
 		variables := map[string]string{

@@ -1,14 +1,8 @@
 package deploytest
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"path/filepath"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,59 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
-	"sotercall/internal/secrets"
+	"sotercall/internal/secret"
+	"sotercall/internal/wiring"
 )
 
-// variablesOf reads from a function's settings which environment variables it
-// knows, and which of them are secret.
+// variablesOf returns which environment variables a function knows, and which of them are
+// secret.
 func variablesOf(t *testing.T, function string) (names []string, secret map[string]bool) {
 	t.Helper()
 	secret = map[string]bool{}
-	inspect := func(node ast.Node) bool {
-		field, ok := node.(*ast.Field)
-		if !ok || field.Tag == nil {
-			return true
-		}
-		tag, err := strconv.Unquote(field.Tag.Value)
-		require.NoError(t, err)
-		name, _, _ := strings.Cut(reflect.StructTag(tag).Get("env"), ",")
-		if name != "" {
-			names = append(names, name)
-			secret[name] = isSecret(field.Type)
-		}
-		return true
+	for _, variable := range wiring.Variables(function) {
+		names = append(names, variable.Name)
+		secret[variable.Name] = variable.Secret
 	}
-	settings := settingsFile(t, function)
-	ast.Inspect(settings, inspect)
-	ast.Inspect(settings, func(node ast.Node) bool {
-		if name, ok := node.(*ast.Ident); ok && name.Name == "storeSettings" {
-			ast.Inspect(settingsFile(t, "store"), inspect)
-		}
-		return true
-	})
 	require.NotEmpty(t, names, function)
 	slices.Sort(names)
 	return names, secret
-}
-
-func settingsFile(t *testing.T, name string) *ast.File {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "internal", "wiring", name+"settings.go"), nil, parser.SkipObjectResolution)
-	require.NoError(t, err)
-	return file
-}
-
-// isSecret recognizes secret.Text and []secret.Text.
-func isSecret(kind ast.Expr) bool {
-	if list, ok := kind.(*ast.ArrayType); ok {
-		kind = list.Elt
-	}
-	selector, ok := kind.(*ast.SelectorExpr)
-	if !ok {
-		return false
-	}
-	from, ok := selector.X.(*ast.Ident)
-	return ok && from.Name == "secret" && selector.Sel.Name == "Text"
 }
 
 // environments are the variables that a deployment file gives each function.
@@ -86,11 +43,11 @@ func environments(t *testing.T) map[string]map[string]object {
 
 // arnOf is the variable that says where the secret of another is kept; empty for a
 // variable that holds no secret.
-func arnOf(name string, secret map[string]bool) string {
-	if !secret[name] {
+func arnOf(name string, secrets map[string]bool) string {
+	if !secrets[name] {
 		return ""
 	}
-	return name + secrets.Suffix
+	return name + secret.Suffix
 }
 
 // forSeveralApps are variables that the templates for AWS leave out: they deploy the
@@ -148,7 +105,7 @@ func secretsOf(t *testing.T, set object) map[string]map[string]string {
 		if function, ok := functionsOf[id]; ok {
 			found[function] = map[string]string{}
 			for variable, value := range at(t, resource, "Properties", "Environment", "Variables").(object) {
-				if name, isARN := strings.CutSuffix(variable, secrets.Suffix); isARN && value != "" {
+				if name, isARN := strings.CutSuffix(variable, secret.Suffix); isARN && value != "" {
 					secret, ok := strings.CutPrefix(value.(string), "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:sotercall/")
 					require.True(t, ok, "%s: %v", variable, value)
 					found[function][name] = secret

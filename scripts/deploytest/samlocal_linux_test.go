@@ -112,7 +112,8 @@ func (c sam) testTemplate(containers loopback.Containers) {
 func (c sam) testEveryEvent(s *sandbox.Sandbox) {
 	const bearer = "a-bearer-token-of-the-test"
 	variables := load(c.t, "sam-local.json")
-	variables["VerifyFunction"].(object)["HTTP_BEARER_TOKENS"] = bearer
+	verify := variables["VerifyFunction"].(object)
+	verify["HTTP_AUTH"], verify["HTTP_BEARER_TOKENS"] = "bearer", bearer // as in the hosted tests
 	weChat := httptest.NewServer(s)
 	defer weChat.Close()
 	token := hosted.StableToken(c.t, weChat.URL, sandbox.DefaultAppID, sandbox.DefaultAppSecret)

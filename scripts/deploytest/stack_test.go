@@ -19,7 +19,7 @@ type evaluation struct {
 // evaluate begins with the parameters that are set, and the defaults of the others.
 func evaluate(t *testing.T, template, set object) evaluation {
 	t.Helper()
-	parameters := object{"AppId": "wx0123456789abcdef"}
+	parameters := object{"AppId": "wx0123456789abcdef", "Challenges": "no"} // the two without a default
 	for name, parameter := range at(t, template, "Parameters").(object) {
 		value, hasDefault := parameter.(object)["Default"]
 		if !hasDefault {

@@ -182,7 +182,7 @@ func TestTCCLIIsRefused(t *testing.T) {
 	const create = "python3 scf/call.py scf/verify/CreateFunction.json"
 	said, err := w.try(t, create)
 	assert.Error(t, err)
-	assert.Contains(t, said, "WECHAT_APPID is not set")
+	assert.Contains(t, said, "CHALLENGE_SECRET is not set")
 	said, err = w.try(t, "set -a && . ./.env.example && TENCENTCLOUD_SECRET_KEY=another && set +a\n"+create)
 	assert.Error(t, err)
 	assert.Contains(t, said, "AuthFailure.SignatureFailure")

@@ -22,7 +22,7 @@ import (
 // defaults: unlike a CloudFormation parameter, ${env:...} must have a value, and
 // whether SCF takes an empty one is not documented.
 var optional = map[string][]string{
-	"verify":    {"CLEARTEXT_HOSTS", "CHALLENGE_SECRET", "CHALLENGE_PURPOSE", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
+	"verify":    {"CLEARTEXT_HOSTS", "CHALLENGE_PURPOSE", "COUNTER_POLICY", "AUTHKEYS_FILE", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
 	"token":     {"CLEARTEXT_HOSTS", "REDIS_URL", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH", "WECHAT_APPS", "WECHAT_APPS_FILE"},
 	"challenge": {"CHALLENGE_PURPOSE", "HTTP_BEARER_TOKENS", "HTTP_BASE_PATH"},
 }
@@ -99,6 +99,7 @@ func TestWhatTencentWouldBeSent(t *testing.T) {
 			"PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
 			"Environment": {"Variables": [
 				{"Key": "ACCESS_TOKEN_MODE", "Value": "stable"},
+				{"Key": "CHALLENGE_SECRET", "Value": "the value of CHALLENGE_SECRET"},
 				{"Key": "HTTP_AUTH", "Value": "platform"},
 				{"Key": "LOG_LEVEL", "Value": "info"},
 				{"Key": "SOTER_VERIFIER", "Value": "wechat"},

@@ -243,8 +243,9 @@ func centralDocs(t *testing.T) string {
 }
 
 // TestDocumentedSDKChangesAreTheOnesThatRun: what the document shows is a part of
-// what runs above.
+// what runs above, but for comments, which are in the language of the page.
 func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
+	comment := regexp.MustCompile(`(?m)(?:^|[ \t]+)(?://|#)[ \t].*$`)
 	for opening, file := range map[string]string{
 		"```go\nserver :=":                      "central/go/central.go",
 		"```js\nconst { MiniApp }":              "central/node/central.js",
@@ -261,7 +262,7 @@ func TestDocumentedSDKChangesAreTheOnesThatRun(t *testing.T) {
 			require.True(t, found, "%s%s", language, opening)
 			_, block, _ = strings.Cut(block, "\n")
 			block, _, _ = strings.Cut(block, "```")
-			for line := range strings.Lines(block) {
+			for line := range strings.Lines(comment.ReplaceAllString(block, "")) {
 				assert.Contains(t, string(source), strings.TrimSpace(line), "%s%s", language, file)
 			}
 		}

@@ -1,23 +1,22 @@
-// Package dynamodb reaches the store that all instances of the functions share
-// where it is Amazon DynamoDB: on AWS Lambda it needs no VPC and nothing that runs
-// beside it.
+// Package dynamodb is the store that all instances of the functions share, in Amazon
+// DynamoDB: on AWS Lambda it needs no VPC and nothing that runs beside it.
 //
 // A [Table] is one table, named by DYNAMODB_TABLE, with a string partition key pk,
 // no sort key, and TTL on the attribute expires. One item is all that a request
-// touches. The keys of its items, by who keeps them:
+// touches. The keys of its items, by what keeps them:
 //
-//	pk                          kept by                     actions
-//	sotercall:token:<appid>     accesstoken.DynamoDB        GetItem, PutItem
-//	sotercall:challenge:<id>    challenge.DynamoDB          PutItem
-//	sotercall:failures:<id>     challenge.DynamoDB          GetItem, UpdateItem
-//	sotercall:counter:<device>  challenge.DynamoDB          UpdateItem
-//	sotercall:authkeys:<openid> authkeys.DynamoDB           GetItem, UpdateItem
+//	pk                          kept by   actions
+//	sotercall:token:<appid>     Tokens    GetItem, PutItem
+//	sotercall:challenge:<id>    Ledger    PutItem
+//	sotercall:failures:<id>     Ledger    GetItem, UpdateItem
+//	sotercall:counter:<device>  Ledger    UpdateItem
+//	sotercall:authkeys:<openid> AuthKeys  GetItem, UpdateItem
 //
 // Each kind has a prefix of its own, so that the role of a function can be limited
 // to the keys that it uses: dynamodb:LeadingKeys compares pk, with
 // ForAllValues:StringLike and a value such as sotercall:token:* (DynamoDB Developer
 // Guide, "Using IAM policy conditions for fine-grained access control"). What an
-// item has beside pk and expires stands with who keeps it.
+// item has beside pk and expires stands with each.
 //
 // Every write has a condition, every read is consistent, and there are no
 // transactions. DynamoDB deletes an item up to some days after its expires (same

@@ -31,7 +31,7 @@ func contracts(t *testing.T, address secret.Text, flush func()) {
 	t.Run("tokens", func(t *testing.T) {
 		accesstest.Run(t, func(t *testing.T) func(string) accesstoken.Store {
 			flush()
-			return func(appid string) accesstoken.Store { return accesstoken.NewRedis(open(t, address), appid, time.Now) }
+			return func(appid string) accesstoken.Store { return redis.NewTokens(open(t, address), appid, time.Now) }
 		})
 	})
 	t.Run("challenges and counters", func(t *testing.T) {
@@ -43,14 +43,14 @@ func contracts(t *testing.T, address secret.Text, flush func()) {
 	t.Run("AuthKeys", func(t *testing.T) {
 		authkeystest.Run(t, func(t *testing.T) authkeys.Store {
 			flush()
-			return authkeys.NewRedis(open(t, address))
+			return redis.NewAuthKeys(open(t, address))
 		})
 	})
 }
 
 func ledgers(t *testing.T, address secret.Text, instances int) (all []challenge.Ledger) {
 	for range instances {
-		all = append(all, challenge.NewRedis(open(t, address)))
+		all = append(all, redis.NewLedger(open(t, address)))
 	}
 	return all
 }
@@ -158,7 +158,7 @@ func (l *load) end(t *testing.T) {
 	l.running.Wait()
 	for at, err := range l.failed {
 		require.ErrorContains(t, err, "consuming a challenge: redis: EVALSHA: ", "%v", at)
-		require.ErrorIs(t, err, redis.ErrNoMaster, "it says so")
+		require.ErrorIs(t, err, challenge.ErrNoMaster, "it says so")
 	}
 	t.Logf("%d consumed, %d refused, %d twice", l.done, len(l.failed), len(l.twice))
 }
@@ -282,8 +282,8 @@ func TestCluster(t *testing.T) {
 
 	t.Run("a slot moves under load", func(t *testing.T) {
 		const key = "sotercall:counter:{moved}"
-		ledger := challenge.NewRedis(open(t, cluster.URL))
-		tokens := accesstoken.NewRedis(open(t, cluster.URL), "moved", time.Now)
+		ledger := redis.NewLedger(open(t, cluster.URL))
+		tokens := redis.NewTokens(open(t, cluster.URL), "moved", time.Now)
 		raise := func(counter uint64) { // the same slot as key, before, while and after it moves
 			t.Helper()
 			assert.Equal(t, counter-1, ledgertest.Raise(t, ledger, "{moved}", counter, fmt.Sprint(counter)))

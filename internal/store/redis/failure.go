@@ -43,10 +43,6 @@ func isReply(err error) bool {
 	return ok
 }
 
-// ErrNoMaster says that a Cluster, or the servers that Sentinels watch over, have no master
-// at the moment. Another one takes over within seconds.
-var ErrNoMaster = errors.New("no master answers")
-
 // isWithoutMaster reports whether an error is what is seen while no master, or not yet
 // the new one, takes commands.
 func isWithoutMaster(err error) bool {

@@ -1,10 +1,10 @@
-// Package redis reaches the store that all instances of the functions share: one
-// Redis server, a Cluster, or a master that Sentinels watch over. Both clouds sell
+// Package redis is the store that all instances of the functions share, on Redis: one
+// server, a Cluster, or a master that Sentinels watch over. Both clouds sell
 // them managed.
 //
-// A [Store] is the place that REDIS_URL names. What the functions keep there is
-// changed by scripts, each of which runs as one atomic step on the server (Redis
-// documentation, EVAL); the package that keeps something decides what. The keys of one
+// A [Store] is the place that REDIS_URL names. [Tokens], [Ledger] and [AuthKeys] are what
+// the functions keep there. It is changed by scripts, each of which runs as one atomic step
+// on the server (Redis documentation, EVAL). The keys of one
 // script belong to one slot, so that it runs on a Cluster as well.
 //
 // Servers cut connections, restart, fail over and move slots. go-redis sends a command
@@ -24,6 +24,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"sotercall/internal/challenge"
 	"sotercall/internal/secret"
 	"sotercall/internal/secret/redact"
 )
@@ -175,7 +176,7 @@ func (s *Store) do(ctx context.Context, command string, args []any, run func(con
 	}
 	worded := s.redact.Error(withoutQuotes(err))
 	if s.failsOver && isWithoutMaster(err) {
-		return nil, fmt.Errorf("redis: %s: %w: %w", command, ErrNoMaster, worded)
+		return nil, fmt.Errorf("redis: %s: %w: %w", command, challenge.ErrNoMaster, worded)
 	}
 	return nil, fmt.Errorf("redis: %s: %w", command, worded)
 }

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"sotercall/internal/doctor"
-	"sotercall/internal/wiring"
+	awssecrets "sotercall/internal/secrets"
+	"sotercall/internal/wiring/deployed"
 )
 
 // examine checks, against the real servers, what the variables of the caller's shell say.
@@ -23,7 +24,7 @@ func examine(ctx context.Context, i invocation) error {
 		variables[name] = value
 	}
 	maps.Copy(variables, added)
-	report := doctor.Check(ctx, wiring.ServicePlan, variables)
+	report := doctor.Check(ctx, deployed.Stores().ServicePlan, awssecrets.Open, variables)
 	if err := doctor.Print(report, i.out); err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ import (
 
 	"sotercall/internal/adapter"
 	"sotercall/internal/dev/sandbox"
-	deployed "sotercall/internal/function"
+	host "sotercall/internal/function"
 	"sotercall/internal/trigger"
-	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/deployed"
 )
 
 // explain says of an event what it is, and what is likely to be wrong with it. The
@@ -73,8 +73,8 @@ func (w *world) answer(ctx context.Context, event []byte, added environment, cha
 	variables["WECHAT_APPSECRET"] = sandbox.DefaultAppSecret
 	delete(variables, "WECHAT_TOKEN_BASE") // the token function does not run
 	var log bytes.Buffer
-	verify := deployed.New("verify", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (deployed.Function, error) {
-		return wiring.Verify(variables, log, level)
+	verify := host.New("verify", func(_ map[string]string, log *slog.Logger, level *slog.LevelVar) (host.Function, error) {
+		return deployed.Stores().Verify(variables, log, level)
 	}, &log)
 	on := adapter.Invocation{Platform: adapter.Lambda, Authorized: true, Environment: added}
 	if len(added) > 0 {

@@ -169,7 +169,7 @@ func TestExplainInChinese(t *testing.T) {
 	}
 	printed, _, err := local(t, strings.NewReader(signed), "explain", "-phones", phones, "-lang", "zh", "-challenges")
 	require.NoError(t, err)
-	assert.Contains(t, printed, "挑战因子不是由服务端下发的")
+	assert.Contains(t, printed, "挑战因子不是本服务下发的")
 	assert.Contains(t, printed, "  tee_n        可信执行环境（TEE）：\"uT_TEE\"")
 }
 

@@ -115,7 +115,7 @@ func TestPermalinks(t *testing.T) {
 	panel := tab.text("#panel")
 	tab.do(chromedp.Click(chromedp.CSS(`a[hreflang="zh-CN"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="zh-CN"] #lanes .lane`)))
 	done()
-	assert.Equal(t, "验证通过，但本不该通过", tab.text("#word"))
+	assert.Equal(t, "验证通过，但不应通过", tab.text("#word"))
 	assert.Equal(t, panel, tab.text("#panel"), "another language shows the same run, and runs nothing")
 	assert.Equal(t, "/?lang=zh&mistake=replay&challenges=off", address())
 

@@ -15,7 +15,7 @@ func TestAttackWithoutChallenges(t *testing.T) {
 	ready()
 	for language, w := range map[string]struct{ offer, word, happened string }{
 		"en": {"Attack without challenges", "Genuine, and should not be", "Without challenges, a recorded signature is genuine for ever."},
-		"zh": {"不用挑战因子，试试重放攻击", "验证通过，但本不该通过", "不启用挑战因子，签名一旦被截获即可无限重放。"},
+		"zh": {"不用挑战因子，试试重放攻击", "验证通过，但不应通过", "不启用挑战因子，签名一旦被截获即可无限重放。"},
 	} {
 		for _, width := range []int64{390, 1280} {
 			tab := newTab(t, b, base, look{width: width, height: 844, language: language, calm: true})

@@ -191,11 +191,11 @@ func TestTheChoicesAreAsked(t *testing.T) {
 	// The other language shows the same, and the choices stay.
 	tab.do(chromedp.Click(chromedp.CSS(`a[hreflang="zh-CN"]`)), chromedp.WaitReady(chromedp.CSS(`html[lang="zh-CN"] #lanes .lane`)))
 	tab.ready()
-	assert.Equal(t, "验证通过，但本不该通过", tab.text("#word"))
+	assert.Equal(t, "验证通过，但不应通过", tab.text("#word"))
 	assert.Equal(t, "huawei", value[string](tab, `document.getElementById("device").value`))
 	assert.False(t, value[bool](tab, `document.getElementById("challenges").checked`))
 	tab.press(`[data-mistake=change-byte]`)
-	assert.Contains(t, tab.text("#sub"), "微信验签不通过")
+	assert.Contains(t, tab.text("#sub"), "微信判定签名无效")
 	tab.do(chromedp.Click(chromedp.CSS("#tab-event")))
 	assert.Equal(t, 1, value[int](tab, `document.querySelector("#panel pre mark").textContent.length`), "the byte that was changed is marked")
 }

@@ -115,7 +115,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	for _, lang := range language.All {
 		for _, name := range []string{
 			"examples/miniprogram", "examples/backend/server.js", "functions/verify/config.json", "deploy/openapi.yaml",
-			".github/ISSUE_TEMPLATE/live.yml", "deploy/container/compose.yaml", "docs/tokens.md",
+			".github/ISSUE_TEMPLATE/live.yml", "deploy/container/compose.yaml",
 		} {
 			has(read(name, lang))
 		}

@@ -174,7 +174,7 @@ func TestLanguage(t *testing.T) {
 func TestOnlyDocumentsAndExamplesAreRead(t *testing.T) {
 	project := fstest.MapFS{}
 	for _, name := range []string{
-		"README.md", "docs/call.md", "docs/zh-CN/call.md", "docs/tokens.md", "examples/clients/verify.go",
+		"README.md", "README.zh-CN.md", "docs/call.md", "docs/zh-CN/call.md", "docs/tokens.md", "examples/clients/verify.go",
 		".sandbox/oUser/android.json", "secret.json", "deploy/.env", "deploy/secret.json", "examples/secret.json",
 		"examples/.env.json", "go.mod", "docs/node_modules/x.md", "internal/secret/secret.go", "event.json",
 	} {
@@ -183,7 +183,7 @@ func TestOnlyDocumentsAndExamplesAreRead(t *testing.T) {
 	p, err := New(project, "")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.Close()) }()
-	may := []string{"README.md", "docs/call.md", "docs/zh-CN/call.md", "docs/tokens.md", "examples/clients/verify.go"}
+	may := []string{"README.md", "README.zh-CN.md", "docs/call.md", "docs/zh-CN/call.md", "docs/tokens.md", "examples/clients/verify.go"}
 	for name := range project {
 		resp := ask(p, "GET", "/playground/read/"+name, "", nil)
 		if slices.Contains(may, name) {
@@ -198,6 +198,10 @@ func TestOnlyDocumentsAndExamplesAreRead(t *testing.T) {
 	}
 	resp := ask(p, "GET", "/playground/read/docs/call.md?lang=zh", "", nil)
 	assert.Equal(t, "/playground/read/docs/zh-CN/call.md?lang=zh", resp.Header.Get("Location"))
+	resp = ask(p, "GET", "/playground/read/README.md?lang=zh", "", nil)
+	assert.Equal(t, "/playground/read/README.zh-CN.md?lang=zh", resp.Header.Get("Location"))
+	resp = ask(p, "GET", "/playground/read/README.zh-CN.md", "", nil)
+	assert.Contains(t, bodyOf(t, resp), `<html lang="zh-CN">`)
 	resp = ask(p, "GET", "/playground/read/docs/tokens.md?lang=zh", "", nil)
 	assert.Equal(t, http.StatusOK, resp.StatusCode, "what is not translated is shown in English")
 	assert.Contains(t, bodyOf(t, resp), "<h1 id=")

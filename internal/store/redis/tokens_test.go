@@ -1,4 +1,4 @@
-package accesstoken
+package redis
 
 import (
 	"strconv"
@@ -8,13 +8,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/secret"
 	"sotercall/internal/store/redis/redistest"
 )
 
-func do(t testing.TB, r *Redis, command string, args ...any) any {
+func doOn(t testing.TB, r *Tokens, command string, args ...any) any {
 	t.Helper()
 	reply, err := r.store.Do(t.Context(), command, args...)
 	require.NoError(t, err)
@@ -24,24 +24,24 @@ func do(t testing.TB, r *Redis, command string, args ...any) any {
 // Whatever stands where our data should be, the next lease is given and the next
 // State saved.
 func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
-	r := openRedis(t, redistest.Start(t))
+	r := openTokens(t, redistest.Start(t))
 	for name, spoil := range map[string]func(){
-		"state is not JSON":      func() { do(t, r, "HSET", r.state, "state", "not JSON") },
-		"state is another JSON":  func() { do(t, r, "HSET", r.state, "state", `{"current":[1,2]}`) },
-		"state is cut off":       func() { do(t, r, "HSET", r.state, "state", `{"current":{"access_token":"x`) },
-		"state is not UTF-8":     func() { do(t, r, "HSET", r.state, "state", "{\"current\":{\"access_token\":\"\xff\"}}") },
-		"state is gone":          func() { do(t, r, "HDEL", r.state, "state") },
-		"numbers are words":      func() { do(t, r, "HSET", r.state, "saved", "many", "issued", "") },
-		"numbers are NaN":        func() { do(t, r, "HSET", r.state, "saved", "nan", "issued", "nan") },
-		"numbers are huge":       func() { do(t, r, "HSET", r.state, "saved", "1e300", "issued", "9223372036854775807") },
-		"numbers are infinite":   func() { do(t, r, "HSET", r.state, "saved", "inf", "issued", "-inf") },
-		"the hash is a text":     func() { do(t, r, "SET", r.state, "text") },
-		"the hash is a list":     func() { do(t, r, "DEL", r.state); do(t, r, "RPUSH", r.state, "x") },
-		"the lease is a hash":    func() { do(t, r, "DEL", r.lease); do(t, r, "HSET", r.lease, "a", "b") },
-		"the lease has no end":   func() { do(t, r, "SET", r.lease, "1") },
-		"everything is gone":     func() { do(t, r, "FLUSHALL") },
+		"state is not JSON":      func() { doOn(t, r, "HSET", r.state, "state", "not JSON") },
+		"state is another JSON":  func() { doOn(t, r, "HSET", r.state, "state", `{"current":[1,2]}`) },
+		"state is cut off":       func() { doOn(t, r, "HSET", r.state, "state", `{"current":{"access_token":"x`) },
+		"state is not UTF-8":     func() { doOn(t, r, "HSET", r.state, "state", "{\"current\":{\"access_token\":\"\xff\"}}") },
+		"state is gone":          func() { doOn(t, r, "HDEL", r.state, "state") },
+		"numbers are words":      func() { doOn(t, r, "HSET", r.state, "saved", "many", "issued", "") },
+		"numbers are NaN":        func() { doOn(t, r, "HSET", r.state, "saved", "nan", "issued", "nan") },
+		"numbers are huge":       func() { doOn(t, r, "HSET", r.state, "saved", "1e300", "issued", "9223372036854775807") },
+		"numbers are infinite":   func() { doOn(t, r, "HSET", r.state, "saved", "inf", "issued", "-inf") },
+		"the hash is a text":     func() { doOn(t, r, "SET", r.state, "text") },
+		"the hash is a list":     func() { doOn(t, r, "DEL", r.state); doOn(t, r, "RPUSH", r.state, "x") },
+		"the lease is a hash":    func() { doOn(t, r, "DEL", r.lease); doOn(t, r, "HSET", r.lease, "a", "b") },
+		"the lease has no end":   func() { doOn(t, r, "SET", r.lease, "1") },
+		"everything is gone":     func() { doOn(t, r, "FLUSHALL") },
 		"nothing (the twin)":     func() {},
-		"the numbers are deeper": func() { do(t, r, "HSET", r.state, "saved", "1.5", "issued", "0x10") },
+		"the numbers are deeper": func() { doOn(t, r, "HSET", r.state, "saved", "1.5", "issued", "0x10") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("before")))
@@ -58,7 +58,7 @@ func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, state.Current.Value.Matches("after"))
 			require.Greater(t, lease(t, r).Number, next.Number)
-			do(t, r, "FLUSHALL")
+			doOn(t, r, "FLUSHALL")
 		})
 	}
 }
@@ -66,60 +66,60 @@ func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
 // A lease from before the loss is older than every lease after it.
 func TestRedisThatHasLostItsDataStillFences(t *testing.T) {
 	server := redistest.Start(t)
-	r := openRedis(t, server)
+	r := openTokens(t, server)
 	frozen := lease(t, r)
 	server.Kill()
 	server.Run()
-	r = openRedis(t, server)
+	r = openTokens(t, server)
 	r.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 
 	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newer")))
-	require.ErrorIs(t, r.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
+	require.ErrorIs(t, r.Save(t.Context(), frozen, stateOf("older")), accesstoken.ErrOutrun)
 	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newest")))
 }
 
 // An instance whose clock is ahead leaves high numbers behind.
 func TestRedisNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	server := redistest.Start(t)
-	ahead, behind := openRedis(t, server), openRedis(t, server)
+	ahead, behind := openTokens(t, server), openTokens(t, server)
 	ahead.now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
 	behind.now = func() time.Time { return time.Time{} }
-	var last Lease
-	for _, r := range []*Redis{behind, ahead, behind, ahead, behind} {
+	var last accesstoken.Lease
+	for _, r := range []*Tokens{behind, ahead, behind, ahead, behind} {
 		next := lease(t, r)
 		require.Greater(t, next.Number, last.Number)
 		require.NoError(t, r.Save(t.Context(), next, stateOf("token")))
 		last = next
 	}
-	do(t, ahead, "HDEL", ahead.state, "issued")
+	doOn(t, ahead, "HDEL", ahead.state, "issued")
 	require.Greater(t, lease(t, behind).Number, last.Number)
 }
 
 func TestRedisForgetsADayAfterTheToken(t *testing.T) {
-	r := openRedis(t, redistest.Start(t))
+	r := openTokens(t, redistest.Start(t))
 	life := func(key string) time.Duration {
-		return time.Duration(do(t, r, "PTTL", key).(int64)) * time.Millisecond
+		return time.Duration(doOn(t, r, "PTTL", key).(int64)) * time.Millisecond
 	}
 	held := lease(t, r)
 	assert.InDelta(t, longLife, life(r.lease), float64(10*time.Second))
-	assert.InDelta(t, keep, life(r.state), float64(10*time.Second), "the number of a lease is not kept for ever either")
+	assert.InDelta(t, accesstoken.Keep, life(r.state), float64(10*time.Second), "the number of a lease is not kept for ever either")
 	require.NoError(t, r.Save(t.Context(), held, stateOf("token")))
-	assert.InDelta(t, 2*time.Hour+keep, life(r.state), float64(10*time.Second))
+	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, life(r.state), float64(10*time.Second))
 	lease(t, r)
-	assert.InDelta(t, 2*time.Hour+keep, life(r.state), float64(10*time.Second), "a lease does not shorten it")
+	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, life(r.state), float64(10*time.Second), "a lease does not shorten it")
 
-	expired := State{Current: Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
-	do(t, r, "DEL", r.lease)
+	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
+	doOn(t, r, "DEL", r.lease)
 	require.NoError(t, r.Save(t.Context(), lease(t, r), expired))
-	assert.InDelta(t, keep, life(r.state), float64(10*time.Second))
+	assert.InDelta(t, accesstoken.Keep, life(r.state), float64(10*time.Second))
 }
 
 func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
-	one := openRedis(t, redistest.Start(t))
-	other := NewRedis(one.store, "wxother", time.Now)
+	one := openTokens(t, redistest.Start(t))
+	other := NewTokens(one.store, "wxother", time.Now)
 	require.NoError(t, one.Save(t.Context(), lease(t, one), stateOf("one")))
 	held := lease(t, one)
-	requireStored(t, State{}, other)
+	requireStored(t, accesstoken.State{}, other)
 	require.NoError(t, other.Save(t.Context(), lease(t, other), stateOf("other")))
 	require.NoError(t, one.Release(t.Context(), held))
 	for _, key := range []string{one.state, one.lease} {
@@ -129,18 +129,18 @@ func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
 
 func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 	server := redistest.Start(t)
-	r := openRedis(t, server)
+	r := openTokens(t, server)
 	held := lease(t, r)
 	check := func(err error, what string) {
 		t.Helper()
 		require.ErrorContains(t, err, what)
-		require.NotErrorIs(t, err, ErrLeased)
-		require.NotErrorIs(t, err, ErrOutrun)
+		require.NotErrorIs(t, err, accesstoken.ErrLeased)
+		require.NotErrorIs(t, err, accesstoken.ErrOutrun)
 		assert.NotContains(t, err.Error(), "s3cret-token")
 		assert.NotContains(t, err.Error(), redistest.Password)
 	}
 	state := stateOf("s3cret-token")
-	do(t, r, "ACL", "SETUSER", "default", "-evalsha", "-eval")
+	doOn(t, r, "ACL", "SETUSER", "default", "-evalsha", "-eval")
 	check(r.Save(t.Context(), held, state), "save the token: redis: EVALSHA: the server refuses: NOPERM")
 	_, err := r.Load(t.Context())
 	check(err, "load the token: redis: EVALSHA: the server refuses: NOPERM")
@@ -160,9 +160,9 @@ func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 // The reply to the first was lost: the same request gets the same lease, and no other
 // does.
 func TestRedisGivesALeaseAgainToTheSameRequest(t *testing.T) {
-	r := openRedis(t, redistest.Start(t))
+	r := openTokens(t, redistest.Start(t))
 	acquire := func(nonce string) any {
-		reply, err := r.store.Run(t.Context(), acquireScript, r.state, r.lease, 5, longLife.Milliseconds(), keep.Milliseconds(), nonce, 0)
+		reply, err := r.store.Run(t.Context(), acquireScript, r.state, r.lease, 5, longLife.Milliseconds(), accesstoken.Keep.Milliseconds(), nonce, 0)
 		require.NoError(t, err)
 		return reply.([]any)[0]
 	}
@@ -170,61 +170,31 @@ func TestRedisGivesALeaseAgainToTheSameRequest(t *testing.T) {
 	require.EqualValues(t, 5, acquire("MINE"))
 	require.EqualValues(t, 0, acquire("OTHER"))
 	require.EqualValues(t, 0, acquire(""))
-	require.NoError(t, r.Release(t.Context(), Lease{Number: 5}))
+	require.NoError(t, r.Release(t.Context(), accesstoken.Lease{Number: 5}))
 	require.EqualValues(t, 6, acquire("MINE"), "given back, it is another one")
 }
 
 // Instances of an earlier version write neither a nonce nor when a token is due.
 func TestRedisReadsWhatEarlierVersionsWrite(t *testing.T) {
-	r := openRedis(t, redistest.Start(t))
-	do(t, r, "SET", r.lease, "7", "PX", 60000)
+	r := openTokens(t, redistest.Start(t))
+	doOn(t, r, "SET", r.lease, "7", "PX", 60000)
 	_, _, err := r.Acquire(t.Context(), longLife, true)
-	require.ErrorIs(t, err, ErrLeased)
-	require.NoError(t, r.Release(t.Context(), Lease{Number: 8}))
+	require.ErrorIs(t, err, accesstoken.ErrLeased)
+	require.NoError(t, r.Release(t.Context(), accesstoken.Lease{Number: 8}))
 	_, _, err = r.Acquire(t.Context(), longLife, true)
-	require.ErrorIs(t, err, ErrLeased, "it is another one's")
-	require.NoError(t, r.Release(t.Context(), Lease{Number: 7}))
+	require.ErrorIs(t, err, accesstoken.ErrLeased, "it is another one's")
+	require.NoError(t, r.Release(t.Context(), accesstoken.Lease{Number: 7}))
 
 	state := stateOf("token")
 	require.NoError(t, r.Save(t.Context(), lease(t, r), state))
 	_, _, err = r.Acquire(t.Context(), longLife, true)
-	require.ErrorIs(t, err, ErrFresh, "the twin")
-	do(t, r, "HSET", r.state, "saved", do(t, r, "HGET", r.state, "saved").(string)+"0")
+	require.ErrorIs(t, err, accesstoken.ErrFresh, "the twin")
+	doOn(t, r, "HSET", r.state, "saved", doOn(t, r, "HGET", r.state, "saved").(string)+"0")
 	found, held, err := r.Acquire(t.Context(), longLife, true)
 	require.NoError(t, err, "when that state is due is not known")
 	requireSame(t, state, found)
 	require.NoError(t, r.Release(t.Context(), held))
 	// They compare a lease with its number, and have none of ours.
 	held = lease(t, r)
-	require.NotEqual(t, strconv.FormatInt(held.Number, 10), do(t, r, "GET", r.lease))
-}
-
-func TestStateSurvivesRedis(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		state := drawState(t)
-		content, err := marshalState(state)
-		require.NoError(t, err)
-		requireSame(t, state, unmarshalState(content))
-	})
-}
-
-// What is read is either nothing, or a State that reads the same when it is
-// written and read again.
-func FuzzUnmarshalState(f *testing.F) {
-	content, err := marshalState(State{Current: stateOf("token").Current, Forced: []time.Time{noon}})
-	require.NoError(f, err)
-	for _, seed := range []string{
-		string(content), "", "{}", "null", "[]", `{"current":{"access_token":"a"},"current":{}}`,
-		`{"forced":["2026-11-22T12:00:00.5+08:00"]}`, `{"current":{"expires":"9999-12-31T23:59:59-12:00"}}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		state := unmarshalState(content)
-		again, err := marshalState(state)
-		if err != nil {
-			t.Fatalf("a State that can be read can be written: %v", err)
-		}
-		requireSame(t, state, unmarshalState(again))
-	})
+	require.NotEqual(t, strconv.FormatInt(held.Number, 10), doOn(t, r, "GET", r.lease))
 }

@@ -1,4 +1,4 @@
-package accesstoken
+package dynamodb
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/accesstoken"
 )
 
-// DynamoDB is a Store in a DynamoDB table, for all instances that have the same
-// table. Make it with [NewDynamoDB].
+// Tokens is an [accesstoken.Store] in a DynamoDB table, for all instances that have the same
+// table. Make it with [NewTokens].
 //
 // The access_token stands there in the clear: whoever may read the table may call
 // WeChat with it, so it is to be guarded like the AppSecret.
@@ -19,9 +19,9 @@ import (
 // The server has no clock for us, so that the life of a Lease is told by the clocks
 // of the instances, which the clouds keep in step. A clock that is wrong by more than
 // the life of a Lease costs a fetch more, and blocks nobody.
-type DynamoDB struct {
+type Tokens struct {
 	now   func() time.Time
-	table *dynamodb.Table
+	table *Table
 	// key is of the one item: content (JSON of the State), saved (number of the Lease
 	// that saved it), issued (number of the last Lease given), holder (number of the
 	// Lease in force; 0 if none), given and life (when, and for how long, in ms), revision (a
@@ -29,12 +29,12 @@ type DynamoDB struct {
 	key string
 }
 
-var _ Store = (*DynamoDB)(nil)
+var _ accesstoken.Store = (*Tokens)(nil)
 
-// NewDynamoDB makes a DynamoDB that keeps the State of one appid in table; now is the clock
+// NewTokens makes the Tokens that keep the State of one appid in table; now is the clock
 // on the wall.
-func NewDynamoDB(table *dynamodb.Table, appid string, now func() time.Time) *DynamoDB {
-	return &DynamoDB{now: now, table: table, key: "sotercall:token:" + appid}
+func NewTokens(table *Table, appid string, now func() time.Time) *Tokens {
+	return &Tokens{now: now, table: table, key: "sotercall:token:" + appid}
 }
 
 // stored is what the item holds. What is not ours counts as none.
@@ -46,23 +46,23 @@ type stored struct {
 	revision              string
 }
 
-func read(item dynamodb.Item) (s stored) {
+func read(item Item) (s stored) {
 	s.content, _ = item.Text("content")
 	s.revision, _ = item.Text("revision")
 	for name, number := range map[string]*int64{
 		"saved": &s.saved, "issued": &s.issued, "holder": &s.holder,
-		"given": &s.given, "life": &s.life, dynamodb.Expires: &s.expires,
+		"given": &s.given, "life": &s.life, Expires: &s.expires,
 	} {
 		*number, _ = item.Int(name)
 	}
 	return s
 }
 
-func (s stored) item() dynamodb.Item {
-	return dynamodb.Item{
-		"content": dynamodb.String(s.content), "revision": dynamodb.String(s.revision),
-		"saved": dynamodb.Number(s.saved), "issued": dynamodb.Number(s.issued), "holder": dynamodb.Number(s.holder),
-		"given": dynamodb.Number(s.given), "life": dynamodb.Number(s.life), dynamodb.Expires: dynamodb.Number(s.expires),
+func (s stored) item() Item {
+	return Item{
+		"content": String(s.content), "revision": String(s.revision),
+		"saved": Number(s.saved), "issued": Number(s.issued), "holder": Number(s.holder),
+		"given": Number(s.given), "life": Number(s.life), Expires: Number(s.expires),
 	}
 }
 
@@ -71,11 +71,11 @@ func (s stored) isOver(now time.Time) bool { return s.expires <= now.Unix() }
 
 // isLeased reports whether a Lease is in force.
 func (s stored) isLeased(now time.Time) bool {
-	return s.holder != 0 && within(now, time.UnixMilli(s.given), time.Duration(s.life)*time.Millisecond)
+	return s.holder != 0 && now.Sub(time.UnixMilli(s.given)).Abs() < time.Duration(s.life)*time.Millisecond
 }
 
 // release is s without a Lease, if that is in force.
-func (s stored) release(lease Lease) stored {
+func (s stored) release(lease accesstoken.Lease) stored {
 	if s.holder == lease.Number {
 		s.holder = 0
 	}
@@ -96,7 +96,7 @@ const maxChanges = 8
 // change replaces what is stored by what next makes of it, in one step: it reads, and
 // writes if nobody else has written since. Without an error of next's, nothing else
 // was written between.
-func (d *DynamoDB) change(ctx context.Context, next func(stored) (stored, error)) (stored, error) {
+func (d *Tokens) change(ctx context.Context, next func(stored) (stored, error)) (stored, error) {
 	item, err := d.table.Get(ctx, d.key)
 	if err != nil {
 		return stored{}, err
@@ -110,7 +110,7 @@ func (d *DynamoDB) change(ctx context.Context, next func(stored) (stored, error)
 		}
 		s.revision = revision
 		err = d.table.Put(ctx, d.key, s.item(), unchanged(item))
-		failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
+		failed, ok := errors.AsType[*ConditionFailed](err)
 		if !ok {
 			return s, err
 		}
@@ -123,75 +123,75 @@ func (d *DynamoDB) change(ctx context.Context, next func(stored) (stored, error)
 }
 
 // unchanged is the condition that nobody has written since an item was read.
-func unchanged(item dynamodb.Item) dynamodb.Condition {
+func unchanged(item Item) Condition {
 	switch revision := item["revision"]; {
 	case item == nil:
-		return dynamodb.Condition{If: "attribute_not_exists(pk)"}
+		return Condition{If: "attribute_not_exists(pk)"}
 	case revision == nil: // not ours
-		return dynamodb.Condition{If: "attribute_not_exists(revision)"}
+		return Condition{If: "attribute_not_exists(revision)"}
 	default:
-		return dynamodb.Condition{If: "revision = :read", Values: dynamodb.Item{":read": revision}}
+		return Condition{If: "revision = :read", Values: Item{":read": revision}}
 	}
 }
 
-// Load implements [Store].
-func (d *DynamoDB) Load(ctx context.Context) (State, error) {
-	item, err := d.table.Get(ctx, d.key, "content", dynamodb.Expires)
+// Load implements [accesstoken.Store].
+func (d *Tokens) Load(ctx context.Context) (accesstoken.State, error) {
+	item, err := d.table.Get(ctx, d.key, "content", Expires)
 	if err != nil {
-		return State{}, fmt.Errorf("load the token: %w", err)
+		return accesstoken.State{}, fmt.Errorf("load the token: %w", err)
 	}
 	s := read(item)
 	if s.isOver(d.now()) {
-		return State{}, nil
+		return accesstoken.State{}, nil
 	}
-	return unmarshalState([]byte(s.content)), nil
+	return accesstoken.UnmarshalState([]byte(s.content)), nil
 }
 
-// Acquire implements [Store]. The numbers follow the time, so that they go on growing
+// Acquire implements [accesstoken.Store]. The numbers follow the time, so that they go on growing
 // when the item was lost or an old one has been restored.
-func (d *DynamoDB) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
-	var state State
+func (d *Tokens) Acquire(ctx context.Context, life time.Duration, cold bool) (accesstoken.State, accesstoken.Lease, error) {
+	var state accesstoken.State
 	s, err := d.change(ctx, func(s stored) (stored, error) {
 		now := d.now()
 		if s.isOver(now) {
 			s.content = ""
 		}
-		state = unmarshalState([]byte(s.content))
+		state = accesstoken.UnmarshalState([]byte(s.content))
 		switch {
-		case cold && now.Before(state.Current.due()):
-			return s, ErrFresh
+		case cold && now.Before(state.Current.Due()):
+			return s, accesstoken.ErrFresh
 		case s.isLeased(now):
-			return s, ErrLeased
+			return s, accesstoken.ErrLeased
 		}
 		s.issued = max(s.issued+1, s.saved+1, now.UnixMilli())
 		s.holder, s.given, s.life = s.issued, now.UnixMilli(), max(1, life.Milliseconds())
-		return s.keptUntil(now.Add(keep)), nil
+		return s.keptUntil(now.Add(accesstoken.Keep)), nil
 	})
 	switch {
-	case errors.Is(err, ErrLeased), errors.Is(err, ErrFresh):
-		return state, Lease{}, err
+	case errors.Is(err, accesstoken.ErrLeased), errors.Is(err, accesstoken.ErrFresh):
+		return state, accesstoken.Lease{}, err
 	case err != nil:
-		return State{}, Lease{}, fmt.Errorf("lease the token: %w", err)
+		return accesstoken.State{}, accesstoken.Lease{}, fmt.Errorf("lease the token: %w", err)
 	}
-	return state, Lease{Number: s.holder}, nil
+	return state, accesstoken.Lease{Number: s.holder}, nil
 }
 
-// Save implements [Store].
-func (d *DynamoDB) Save(ctx context.Context, lease Lease, state State) error {
-	content, err := marshalState(state)
+// Save implements [accesstoken.Store].
+func (d *Tokens) Save(ctx context.Context, lease accesstoken.Lease, state accesstoken.State) error {
+	content, err := accesstoken.MarshalState(state)
 	if err != nil {
 		return fmt.Errorf("save the token: %w", err)
 	}
 	_, err = d.change(ctx, func(s stored) (stored, error) {
 		if lease.Number < s.saved {
-			return s, ErrOutrun
+			return s, accesstoken.ErrOutrun
 		}
 		now := d.now()
 		s.content, s.saved, s.expires = string(content), lease.Number, 0
-		return s.release(lease).keptUntil(now.Add(lifeOf(state, now))), nil
+		return s.release(lease).keptUntil(now.Add(accesstoken.LifeOf(state, now))), nil
 	})
-	if errors.Is(err, ErrOutrun) {
-		return ErrOutrun
+	if errors.Is(err, accesstoken.ErrOutrun) {
+		return accesstoken.ErrOutrun
 	}
 	if err != nil {
 		return fmt.Errorf("save the token: %w", err)
@@ -202,8 +202,8 @@ func (d *DynamoDB) Save(ctx context.Context, lease Lease, state State) error {
 // errNotHeld says that a Lease is not in force, so that there is nothing to give back.
 var errNotHeld = errors.New("the lease is not in force")
 
-// Release implements [Store].
-func (d *DynamoDB) Release(ctx context.Context, lease Lease) error {
+// Release implements [accesstoken.Store].
+func (d *Tokens) Release(ctx context.Context, lease accesstoken.Lease) error {
 	_, err := d.change(ctx, func(s stored) (stored, error) {
 		if s.holder != lease.Number {
 			return s, errNotHeld

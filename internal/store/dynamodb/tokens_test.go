@@ -1,4 +1,4 @@
-package accesstoken
+package dynamodb
 
 import (
 	"strconv"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/accesstoken"
 	"sotercall/internal/secret"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
@@ -26,7 +27,7 @@ func numberOf(item map[string]any, name string) int64 {
 // State saved.
 func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
 	server := dynalite.Start(t)
-	d := openDynamoDB(t, server)
+	d := openTokens(t, server)
 	far := number(time.Now().AddDate(50, 0, 0).Unix())
 	for name, item := range map[string]map[string]any{
 		"nothing":                 nil,
@@ -47,7 +48,7 @@ func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
 			if item != nil {
 				server.Put(tokenItem, item)
 			}
-			requireStored(t, State{}, d)
+			requireStored(t, accesstoken.State{}, d)
 			next := lease(t, d)
 			require.Positive(t, next.Number)
 			require.NoError(t, d.Save(t.Context(), next, stateOf("after")))
@@ -62,23 +63,23 @@ func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
 // A lease from before the loss is older than every lease after it.
 func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 	server := dynalite.Start(t)
-	d := openDynamoDB(t, server)
+	d := openTokens(t, server)
 	frozen := lease(t, d)
 	server.Delete(tokenItem)
 	d.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newer")))
-	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), ErrOutrun)
+	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), accesstoken.ErrOutrun)
 	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newest")))
 }
 
 // An instance whose clock is ahead leaves high numbers behind, and blocks nobody.
 func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	server := dynalite.Start(t)
-	ahead, behind := openDynamoDB(t, server), openDynamoDB(t, server)
+	ahead, behind := openTokens(t, server), openTokens(t, server)
 	ahead.now = func() time.Time { return time.Now().AddDate(50, 0, 0) }
 	behind.now = func() time.Time { return time.Time{} }
-	var last Lease
-	for n, d := range []*DynamoDB{behind, ahead, behind, ahead, behind} {
+	var last accesstoken.Lease
+	for n, d := range []*Tokens{behind, ahead, behind, ahead, behind} {
 		next := lease(t, d)
 		require.Greater(t, next.Number, last.Number)
 		if n < 3 { // of the others nobody has given the lease back
@@ -91,43 +92,43 @@ func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 // DynamoDB deletes late: time has passed when the clock says so.
 func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	server, clock := dynalite.Start(t), new(clock)
-	d := openDynamoDB(t, server)
+	d := openTokens(t, server)
 	d.now = clock.now
 	expires := func() time.Duration {
 		return time.Unix(numberOf(server.Items()[tokenItem], "expires"), 0).Sub(clock.now())
 	}
 	held := lease(t, d)
-	assert.InDelta(t, keep, expires(), float64(10*time.Second), "the number of a lease is not kept for ever either")
+	assert.InDelta(t, accesstoken.Keep, expires(), float64(10*time.Second), "the number of a lease is not kept for ever either")
 	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
-	assert.InDelta(t, 2*time.Hour+keep, expires(), float64(10*time.Second))
+	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, expires(), float64(10*time.Second))
 	lease(t, d)
-	assert.InDelta(t, 2*time.Hour+keep, expires(), float64(10*time.Second), "a lease does not shorten it")
+	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, expires(), float64(10*time.Second), "a lease does not shorten it")
 
-	clock.forward(2*time.Hour + keep - time.Minute)
+	clock.forward(2*time.Hour + accesstoken.Keep - time.Minute)
 	state, err := d.Load(t.Context())
 	require.NoError(t, err)
 	assert.False(t, state.Current.Value.IsZero(), "the twin: not yet")
 	clock.forward(2 * time.Minute)
 	assert.Contains(t, server.Items(), tokenItem, "it is still there")
-	requireStored(t, State{}, d)
+	requireStored(t, accesstoken.State{}, d)
 	require.NoError(t, d.Release(t.Context(), lease(t, d)))
-	requireStored(t, State{}, d) // a lease brings nothing back
+	requireStored(t, accesstoken.State{}, d) // a lease brings nothing back
 
-	expired := State{Current: Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
+	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
 	require.NoError(t, d.Save(t.Context(), lease(t, d), expired))
-	assert.InDelta(t, keep, expires(), float64(10*time.Second))
+	assert.InDelta(t, accesstoken.Keep, expires(), float64(10*time.Second))
 }
 
 func TestDynamoDBLeaseIsTwoRequestsAndLoadIsOne(t *testing.T) {
 	server := dynalite.Start(t)
-	d := openDynamoDB(t, server)
+	d := openTokens(t, server)
 	server.Requests()
 	held := lease(t, d)
 	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
 	_, _, err := d.Acquire(t.Context(), longLife, false)
-	require.ErrorIs(t, err, ErrLeased)
+	require.ErrorIs(t, err, accesstoken.ErrLeased)
 	assert.Equal(t, []string{"GetItem"}, server.Requests(), "who waits for another's lease writes nothing")
-	requireStored(t, State{}, d)
+	requireStored(t, accesstoken.State{}, d)
 	assert.Equal(t, []string{"GetItem"}, server.Requests())
 	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
 	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
@@ -142,12 +143,12 @@ func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := dynalite.Start(t)
-			d := openDynamoDB(t, server)
+			d := openTokens(t, server)
 			fault.Action, fault.Times = "PutItem", 1
 			server.Break(fault)
 			first := lease(t, d)
 			_, _, err := d.Acquire(t.Context(), longLife, false)
-			require.ErrorIs(t, err, ErrLeased)
+			require.ErrorIs(t, err, accesstoken.ErrLeased)
 			state := stateOf("token")
 			server.Break(fault)
 			require.NoError(t, d.Save(t.Context(), first, state))
@@ -169,8 +170,8 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 			return
 		}
 		assert.ErrorContains(t, err, why)
-		assert.NotErrorIs(t, err, ErrLeased)
-		assert.NotErrorIs(t, err, ErrOutrun)
+		assert.NotErrorIs(t, err, accesstoken.ErrLeased)
+		assert.NotErrorIs(t, err, accesstoken.ErrOutrun)
 		assert.NotContains(t, err.Error(), "s3cret-token")
 		assert.Equal(t, why == "no answer in time", isTimeout(err))
 	}
@@ -182,7 +183,7 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			server := dynalite.Start(t)
-			d := openDynamoDB(t, server)
+			d := openTokens(t, server)
 			held, state := lease(t, d), stateOf("s3cret-token")
 			server.Break(fault)
 			var calls sync.WaitGroup // side by side: a server that is silent takes its time
@@ -203,43 +204,14 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 			}
 			server.Break(fault)
 			check(t, d.Save(t.Context(), held, state), "save", why)
-			requireStored(t, State{}, d)
+			requireStored(t, accesstoken.State{}, d)
 		})
 	}
 	server := dynalite.Start(t)
-	d := openDynamoDB(t, server)
+	d := openTokens(t, server)
 	held, state := lease(t, d), stateOf("s3cret-token")
 	require.NoError(t, d.Save(t.Context(), held, state), "the twin")
 	state.Current.Value = secret.New("s3cret-token\xff")
 	err := d.Save(t.Context(), held, state)
 	require.EqualError(t, err, "save the token: the state has no JSON form")
-}
-
-// An instance that starts finds the token with one request, which writes nothing.
-func TestDynamoDBIsAskedOnceByAnInstanceThatStarts(t *testing.T) {
-	server, w := dynalite.Start(t), newWechat()
-	server.Requests()
-	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
-	w.requireFetches(t, 1, 0)
-	assert.Equal(t, []string{"GetItem", "PutItem", "GetItem", "PutItem"}, server.Requests(), "for a fetch: two before it, and two to save")
-	late := w.cache(openDynamoDB(t, server))
-	assert.Zero(t, w.calls(t, 20, late))
-	w.requireFetches(t, 0, 0)
-	assert.Equal(t, []string{"GetItem"}, server.Requests())
-}
-
-// A role that may read and not write, as verify's beside a token function: the token
-// that stands there is used. A table that is gone leaves each with its own memory.
-func TestDynamoDBThatTakesNoWritesIsRead(t *testing.T) {
-	server, w := dynalite.Start(t), newWechat()
-	require.NoError(t, w.call(t.Context(), w.cache(openDynamoDB(t, server))))
-	w.requireFetches(t, 1, 0)
-	server.Break(dynalite.Fault{Action: "PutItem", Code: "AccessDeniedException"})
-	readers := fleet(w, func() Store { return openDynamoDB(t, server) })
-	assert.Zero(t, w.calls(t, 10, readers...))
-	w.requireFetches(t, 0, 0)
-
-	server.Break(dynalite.Fault{Code: "ResourceNotFoundException"})
-	assert.Zero(t, w.calls(t, 10, fleet(w, func() Store { return openDynamoDB(t, server) })...))
-	w.requireFetches(t, instances, 0)
 }

@@ -1,4 +1,4 @@
-package challenge
+package dynamodb
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/challenge"
 )
 
-// DynamoDB is a [Ledger] of all who share a table: a challenge counts once in the
+// Ledger is a [challenge.Ledger] of all who share a table: a challenge counts once in the
 // whole fleet. The items:
 //
 //	sotercall:challenge:<id>    nonce, expires: when Use.Keep has passed
@@ -23,42 +23,48 @@ import (
 // A challenge whose time has passed counts as not consumed although the item is still
 // there; Check refuses it by then. A counter counts for as long as it is there: to
 // know more than must be known does no harm.
-type DynamoDB struct {
+type Ledger struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 
-	table *dynamodb.Table
+	table *Table
 }
 
-var _ Ledger = (*DynamoDB)(nil)
+var _ challenge.Ledger = (*Ledger)(nil)
 
-// NewDynamoDB makes a DynamoDB of a table.
-func NewDynamoDB(table *dynamodb.Table) *DynamoDB { return &DynamoDB{table: table} }
+// NewLedger makes a Ledger of a table.
+func NewLedger(table *Table) *Ledger { return &Ledger{table: table} }
 
-func (d *DynamoDB) now() time.Time {
+const (
+	challengeKey = "sotercall:challenge:"
+	counterKey   = "sotercall:counter:"
+	failuresKey  = "sotercall:failures:"
+)
+
+func (d *Ledger) now() time.Time {
 	if d.Now == nil {
 		return time.Now()
 	}
 	return d.Now()
 }
 
-// Consume implements [Ledger]. The errors are those of the server and of the way to
+// Consume implements [challenge.Ledger]. The errors are those of the server and of the way to
 // it, and that what it keeps is not ours.
 //
 // The request may be done twice, when its first reply was lost: then the nonce is
 // ours.
-func (d *DynamoDB) Consume(ctx context.Context, u Use) (first bool, err error) {
+func (d *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err error) {
 	if err := u.Check(); err != nil {
 		return false, err
 	}
 	now := d.now()
-	err = d.table.Put(ctx, challengeKey+u.Challenge, dynamodb.Item{
-		"nonce": dynamodb.String(u.Nonce), dynamodb.Expires: dynamodb.Until(now.Add(u.Keep)),
-	}, dynamodb.Condition{
+	err = d.table.Put(ctx, challengeKey+u.Challenge, Item{
+		"nonce": String(u.Nonce), Expires: Until(now.Add(u.Keep)),
+	}, Condition{
 		If:     "attribute_not_exists(pk) OR expires <= :now",
-		Values: dynamodb.Item{":now": dynamodb.Number(now.Unix())},
+		Values: Item{":now": Number(now.Unix())},
 	})
-	failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
+	failed, ok := errors.AsType[*ConditionFailed](err)
 	switch {
 	case err == nil:
 		return true, nil
@@ -66,36 +72,36 @@ func (d *DynamoDB) Consume(ctx context.Context, u Use) (first bool, err error) {
 		return false, fmt.Errorf("consuming a challenge: %w", err)
 	}
 	nonce, ours := failed.Item.Text("nonce")
-	if _, ends := failed.Item.Int(dynamodb.Expires); !ours || !ends {
+	if _, ends := failed.Item.Int(Expires); !ours || !ends {
 		return false, errors.New("consuming a challenge: the stored item is not a consumed challenge")
 	}
 	return nonce == u.Nonce, nil
 }
 
-// Raise implements [Ledger]. The errors are those of the server and of the way to
+// Raise implements [challenge.Ledger]. The errors are those of the server and of the way to
 // it, and that what it keeps is not ours.
 //
 // The request may be done twice, when its first reply was lost: then the nonce is
 // ours, and previous is the answer.
-func (d *DynamoDB) Raise(ctx context.Context, r Reading) (highest uint64, err error) {
+func (d *Ledger) Raise(ctx context.Context, r challenge.Reading) (highest uint64, err error) {
 	if err := r.Check(); err != nil {
 		return 0, err
 	}
 	old, err := d.table.Update(ctx, counterKey+r.Device,
 		"SET previous = if_not_exists(highest, :none), highest = :counter, nonce = :nonce, expires = :expires",
-		dynamodb.Condition{
+		Condition{
 			If: "attribute_not_exists(pk) OR highest >= :none AND highest < :counter AND nonce <> :nonce",
-			Values: dynamodb.Item{
-				":none": dynamodb.Number(uint64(0)), ":counter": dynamodb.Number(r.Counter), ":nonce": dynamodb.String(r.Nonce),
-				":expires": dynamodb.Until(d.now().Add(counterLife)),
+			Values: Item{
+				":none": Number(uint64(0)), ":counter": Number(r.Counter), ":nonce": String(r.Nonce),
+				":expires": Until(d.now().Add(challenge.CounterLife)),
 			},
 		})
-	failed, ok := errors.AsType[*dynamodb.ConditionFailed](err)
+	failed, ok := errors.AsType[*ConditionFailed](err)
 	switch {
 	case err == nil && old == nil:
 		return 0, nil
 	case err == nil:
-		failed = &dynamodb.ConditionFailed{Item: old}
+		failed = &ConditionFailed{Item: old}
 	case !ok:
 		return 0, fmt.Errorf("raising a counter: %w", err)
 	}

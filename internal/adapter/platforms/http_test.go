@@ -1,4 +1,4 @@
-package adapter
+package platforms
 
 import (
 	"bytes"
@@ -17,17 +17,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/adapter"
 	"sotercall/internal/version"
 )
 
 // serving is a Handler that answers requests by serve.
 type serving struct {
 	seen
-	serve func(ctx context.Context, i Invocation, w http.ResponseWriter, r *http.Request)
+	serve func(ctx context.Context, i adapter.Invocation, w http.ResponseWriter, r *http.Request)
 	err   error
 }
 
-func (s *serving) Serve(ctx context.Context, i Invocation, w http.ResponseWriter, r *http.Request) {
+func (s *serving) Serve(ctx context.Context, i adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 	s.serve(ctx, i, w, r)
 }
 
@@ -35,7 +36,7 @@ func (s *serving) Configured() error { return s.err }
 
 // start runs h on loopback. stop tells it to stop, as SIGTERM does, and returns
 // what run returned.
-func start(t *testing.T, h Handler, timeout, notice time.Duration) (url string, stop func() error) {
+func start(t *testing.T, h adapter.Handler, timeout, notice time.Duration) (url string, stop func() error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -59,9 +60,9 @@ func get(t *testing.T, client *http.Client, url, id string) (status int, body st
 }
 
 func TestHTTPRequestHasAnInvocationAndADeadline(t *testing.T) {
-	var got Invocation
+	var got adapter.Invocation
 	var left time.Duration
-	url, _ := start(t, &serving{serve: func(ctx context.Context, i Invocation, w http.ResponseWriter, r *http.Request) {
+	url, _ := start(t, &serving{serve: func(ctx context.Context, i adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 		deadline, ok := ctx.Deadline()
 		assert.True(t, ok)
 		got, left = i, time.Until(deadline)
@@ -71,7 +72,7 @@ func TestHTTPRequestHasAnInvocationAndADeadline(t *testing.T) {
 		status, body := get(t, http.DefaultClient, url+"/x", id)
 		assert.Equal(t, 200, status)
 		assert.Equal(t, "answer", body)
-		assert.Equal(t, HTTP, got.Platform)
+		assert.Equal(t, adapter.HTTP, got.Platform)
 		assert.NotEmpty(t, got.RequestID)
 		assert.Equal(t, kept, got.RequestID == id, "%q", id)
 		assert.Nil(t, got.Environment)
@@ -80,24 +81,24 @@ func TestHTTPRequestHasAnInvocationAndADeadline(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	h := &serving{serve: func(context.Context, Invocation, http.ResponseWriter, *http.Request) { t.Error("asked") }}
+	h := &serving{serve: func(context.Context, adapter.Invocation, http.ResponseWriter, *http.Request) { t.Error("asked") }}
 	url, _ := start(t, h, time.Minute, 0)
-	status, body := get(t, http.DefaultClient, url+HealthPath, "")
+	status, body := get(t, http.DefaultClient, url+adapter.HealthPath, "")
 	assert.Equal(t, 200, status)
 	assert.Equal(t, "ok\nversion: "+version.String()+"\n", body)
 
 	url, _ = start(t, &serving{err: errors.New("WECHAT_APPID is not set")}, time.Minute, 0)
-	status, body = get(t, http.DefaultClient, url+HealthPath, "")
+	status, body = get(t, http.DefaultClient, url+adapter.HealthPath, "")
 	assert.Equal(t, 503, status)
 	assert.Equal(t, "WECHAT_APPID is not set\nversion: "+version.String()+"\n", body)
 }
 
 func TestHTTPBodyIsBounded(t *testing.T) {
 	var read error
-	url, _ := start(t, &serving{serve: func(_ context.Context, _ Invocation, _ http.ResponseWriter, r *http.Request) {
+	url, _ := start(t, &serving{serve: func(_ context.Context, _ adapter.Invocation, _ http.ResponseWriter, r *http.Request) {
 		_, read = io.ReadAll(r.Body)
 	}}, time.Minute, 0)
-	for size, want := range map[int]bool{maxRequestBody: true, maxRequestBody + 1: false} {
+	for size, want := range map[int]bool{adapter.MaxRequestBody: true, adapter.MaxRequestBody + 1: false} {
 		resp, err := http.Post(url, "text/plain", bytes.NewReader(make([]byte, size)))
 		require.NoError(t, err)
 		resp.Body.Close()
@@ -109,7 +110,7 @@ func TestHTTPBodyIsBounded(t *testing.T) {
 // the time of notice is answered, and says that the connection ends.
 func TestStopBreaksNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		echo := func(_ context.Context, _ Invocation, w http.ResponseWriter, r *http.Request) {
+		echo := func(_ context.Context, _ adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 			time.Sleep(5 * time.Millisecond)
 			_, _ = io.Copy(w, r.Body)
 		}
@@ -144,7 +145,7 @@ func TestStopBreaksNoRequest(t *testing.T) {
 		stop()
 		synctest.Wait()
 		client := &http.Client{Transport: &http.Transport{DialContext: listener.dial}}
-		status, body := get(t, client, "http://x"+HealthPath, "")
+		status, body := get(t, client, "http://x"+adapter.HealthPath, "")
 		assert.Equal(t, 503, status)
 		assert.Regexp(t, `^stopping\nversion: `, body)
 		clients.Wait()
@@ -158,7 +159,7 @@ func TestStopBreaksNoRequest(t *testing.T) {
 // A request under way when the server stops has its time to end.
 func TestStopWaitsForWhatIsUnderWay(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	url, stop := start(t, &serving{serve: func(_ context.Context, _ Invocation, w http.ResponseWriter, _ *http.Request) {
+	url, stop := start(t, &serving{serve: func(_ context.Context, _ adapter.Invocation, w http.ResponseWriter, _ *http.Request) {
 		close(entered)
 		<-leave
 		_, _ = io.WriteString(w, "answer")

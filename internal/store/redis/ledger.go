@@ -1,4 +1,4 @@
-package challenge
+package redis
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"sotercall/internal/store/redis"
+	"sotercall/internal/challenge"
 )
 
-// Redis is a [Ledger] of all who share a server: a challenge counts once in the
+// Ledger is a [challenge.Ledger] of all who share a server: a challenge counts once in the
 // whole fleet. The keys:
 //
 //	sotercall:challenge:<id>      the nonce, until Use.Keep has passed
@@ -27,12 +27,12 @@ import (
 // (managed ones often come with volatile-lru, which takes just these keys). After
 // a restart without persistence, or a failover to a replica that had not yet
 // heard of the last few, a challenge may count once more within its ttl.
-type Redis struct{ store *redis.Store }
+type Ledger struct{ store *Store }
 
-var _ Ledger = (*Redis)(nil)
+var _ challenge.Ledger = (*Ledger)(nil)
 
-// NewRedis makes a Redis of a store, which remains the caller's to close.
-func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
+// NewLedger makes a Ledger of a store, which remains the caller's to close.
+func NewLedger(store *Store) *Ledger { return &Ledger{store: store} }
 
 const (
 	challengeKey = "sotercall:challenge:"
@@ -41,16 +41,16 @@ const (
 
 // consumeScript takes the nonce and the time to keep it, and answers 1 if the
 // challenge was consumed with this nonce.
-var consumeScript = redis.NewIdempotentScript(1, `
+var consumeScript = NewIdempotentScript(1, `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
 	return 1
 end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 `)
 
-// Consume implements [Ledger]. The errors are those of the server and of the way
+// Consume implements [challenge.Ledger]. The errors are those of the server and of the way
 // to it.
-func (r *Redis) Consume(ctx context.Context, u Use) (first bool, err error) {
+func (r *Ledger) Consume(ctx context.Context, u challenge.Use) (first bool, err error) {
 	if err := u.Check(); err != nil {
 		return false, err
 	}
@@ -71,7 +71,7 @@ func (r *Redis) Consume(ctx context.Context, u Use) (first bool, err error) {
 // the highest counter before, or an empty text. Counters are compared as texts of
 // 20 digits: Lua's numbers are doubles, which are inexact from 2^53 on. A value that
 // is not ours stays as it is.
-var raiseScript = redis.NewIdempotentScript(1, `
+var raiseScript = NewIdempotentScript(1, `
 local stored = redis.call('GET', KEYS[1])
 local highest = stored and string.sub(stored, 1, 20) or ''
 if stored and not string.find(highest, '^'..string.rep('%d', 20)..'$') then
@@ -88,14 +88,14 @@ end
 return highest
 `)
 
-// Raise implements [Ledger]. The errors are those of the server and of the way to
+// Raise implements [challenge.Ledger]. The errors are those of the server and of the way to
 // it, and that what it keeps is not ours.
-func (r *Redis) Raise(ctx context.Context, reading Reading) (highest uint64, err error) {
+func (r *Ledger) Raise(ctx context.Context, reading challenge.Reading) (highest uint64, err error) {
 	if err := reading.Check(); err != nil {
 		return 0, err
 	}
 	reply, err := r.store.Run(ctx, raiseScript, counterKey+reading.Device,
-		fmt.Sprintf("%020d", reading.Counter), reading.Nonce, milliseconds(counterLife))
+		fmt.Sprintf("%020d", reading.Counter), reading.Nonce, milliseconds(challenge.CounterLife))
 	if err != nil {
 		return 0, fmt.Errorf("raising a counter: %w", err)
 	}

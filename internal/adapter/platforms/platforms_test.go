@@ -1,4 +1,4 @@
-package adapter
+package platforms
 
 import (
 	"bytes"
@@ -12,18 +12,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tencentyun/scf-go-lib/functioncontext"
+
+	"sotercall/internal/adapter"
 )
 
 // seen is a Handler that remembers what it was given.
 type seen struct {
-	invocation Invocation
+	invocation adapter.Invocation
 	event      string
 	deadline   time.Time
 	left       time.Duration
 	err        error
 }
 
-func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, error) {
+func (s *seen) Invoke(ctx context.Context, i adapter.Invocation, event []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return nil, assert.AnError
@@ -32,7 +34,7 @@ func (s *seen) Invoke(ctx context.Context, i Invocation, event []byte) ([]byte, 
 	return []byte("answer"), nil
 }
 
-func (s *seen) Serve(context.Context, Invocation, http.ResponseWriter, *http.Request) {}
+func (s *seen) Serve(context.Context, adapter.Invocation, http.ResponseWriter, *http.Request) {}
 
 func (s *seen) Configured() error { return nil }
 
@@ -50,7 +52,7 @@ func TestLambda(t *testing.T) {
 	answer, err := onLambda{s}.Invoke(ctx, []byte("event"))
 	require.NoError(t, err)
 	assert.Equal(t, "answer", string(answer))
-	assert.Equal(t, Invocation{Platform: Lambda, Authorized: true, RequestID: "id-1", TraceID: "Root=1"}, s.invocation)
+	assert.Equal(t, adapter.Invocation{Platform: adapter.Lambda, Authorized: true, RequestID: "id-1", TraceID: "Root=1"}, s.invocation)
 	assert.Equal(t, "event", s.event)
 }
 
@@ -63,14 +65,14 @@ func TestSCF(t *testing.T) {
 	s := new(seen)
 	_, err := newSCF(s).Invoke(ctx, []byte("event"))
 	require.NoError(t, err)
-	assert.Equal(t, Invocation{Platform: SCF, Authorized: true, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
+	assert.Equal(t, adapter.Invocation{Platform: adapter.SCF, Authorized: true, RequestID: "id-2", TraceID: "trace", Environment: environment}, s.invocation)
 	assert.InDelta(t, time.Minute, s.left, float64(10*time.Second), "the deadline counts, not the limit")
 }
 
 // What is left for answering is a tenth of the time, at most half a second.
 func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
 	for left, reserved := range map[time.Duration]time.Duration{time.Minute: 500 * time.Millisecond, time.Second: 100 * time.Millisecond} {
-		assert.Equal(t, reserved, reserve(left))
+		assert.Equal(t, reserved, adapter.Reserve(left))
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		defer cancel()
 		platforms, _ := ctx.Deadline()
@@ -83,7 +85,7 @@ func TestWorkEndsBeforeThePlatformDoes(t *testing.T) {
 			require.NoError(t, err)
 			assert.InDelta(t, reserved, platforms.Sub(s.deadline), float64(reserved)/5, name)
 		}
-		url, _ := start(t, &serving{serve: func(ctx context.Context, _ Invocation, _ http.ResponseWriter, _ *http.Request) {
+		url, _ := start(t, &serving{serve: func(ctx context.Context, _ adapter.Invocation, _ http.ResponseWriter, _ *http.Request) {
 			deadline, _ := ctx.Deadline()
 			assert.Less(t, time.Until(deadline), left-reserved+time.Millisecond, "http")
 		}}, left, 0)
@@ -142,11 +144,11 @@ func TestSCFAnswersInvokeCloudFunctionWithinFiveSeconds(t *testing.T) {
 // On Lambda what the first call needs is awaited, for a second; behind a port it is
 // not; on SCF, where the variables come with an invocation, there is nothing to prepare.
 func TestPreparationIsAwaitedForASecond(t *testing.T) {
-	limits := map[Platform]time.Duration{}
+	limits := map[adapter.Platform]time.Duration{}
 	for _, kind := range Platforms {
 		limits[kind.Name] = kind.preparation
 	}
-	assert.Equal(t, map[Platform]time.Duration{Lambda: time.Second, SCF: 0, HTTP: 0}, limits)
+	assert.Equal(t, map[adapter.Platform]time.Duration{adapter.Lambda: time.Second, adapter.SCF: 0, adapter.HTTP: 0}, limits)
 	synctest.Test(t, func(t *testing.T) {
 		for takes, waited := range map[time.Duration]time.Duration{
 			300 * time.Millisecond: 300 * time.Millisecond, time.Hour: time.Second,
@@ -174,7 +176,7 @@ func TestStartedByHand(t *testing.T) {
 }
 
 func TestInvocationTravelsInTheContext(t *testing.T) {
-	i := Invocation{Platform: SCF, RequestID: "id"}
-	assert.Equal(t, i, InvocationFrom(WithInvocation(t.Context(), i)))
-	assert.Zero(t, InvocationFrom(t.Context()))
+	i := adapter.Invocation{Platform: adapter.SCF, RequestID: "id"}
+	assert.Equal(t, i, adapter.InvocationFrom(adapter.WithInvocation(t.Context(), i)))
+	assert.Zero(t, adapter.InvocationFrom(t.Context()))
 }

@@ -1,17 +1,17 @@
-package challenge
+package redis
 
 import (
 	"context"
 	"fmt"
 
-	"sotercall/internal/store/redis"
+	"sotercall/internal/challenge"
 )
 
 // failuresKey holds the count of failures, a colon, and the nonce of the last.
 const failuresKey = "sotercall:failures:"
 
 // failScript takes the nonce and the time to keep it, and returns the count.
-var failScript = redis.NewIdempotentScript(1, `
+var failScript = NewIdempotentScript(1, `
 local stored = redis.call('GET', KEYS[1]) or '0:'
 local count, nonce = string.match(stored, '^(%d+):(.*)$')
 if not count then
@@ -25,21 +25,21 @@ return count + 1
 `)
 
 // failuresScript returns the count.
-var failuresScript = redis.NewIdempotentScript(1, `
+var failuresScript = NewIdempotentScript(1, `
 local count = string.match(redis.call('GET', KEYS[1]) or '0:', '^(%d+):')
 return count and tonumber(count) or 'not a count'
 `)
 
-// Fail implements [Ledger]. The errors are as with Raise.
-func (r *Redis) Fail(ctx context.Context, f Failure) (int, error) {
+// Fail implements [challenge.Ledger]. The errors are as with Raise.
+func (r *Ledger) Fail(ctx context.Context, f challenge.Failure) (int, error) {
 	if err := f.Check(); err != nil {
 		return 0, err
 	}
 	return failuresIn(r.store.Run(ctx, failScript, failuresKey+f.Challenge, f.Nonce, milliseconds(f.Keep)))
 }
 
-// Failures implements [Ledger]. The errors are as with Raise.
-func (r *Redis) Failures(ctx context.Context, id string) (int, error) {
+// Failures implements [challenge.Ledger]. The errors are as with Raise.
+func (r *Ledger) Failures(ctx context.Context, id string) (int, error) {
 	return failuresIn(r.store.Run(ctx, failuresScript, failuresKey+id))
 }
 

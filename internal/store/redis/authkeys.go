@@ -1,4 +1,4 @@
-package authkeys
+package redis
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"sotercall/internal/store/redis"
+	"sotercall/internal/authkeys"
 )
 
-// Redis is a [Store] of all who share a server. It asks the server once for each
+// AuthKeys is an [authkeys.Store] of all who share a server. It asks the server once for each
 // verification, so that an AuthKey counts, or counts no longer, from the moment
 // it is written or deleted there.
 //
@@ -20,53 +20,41 @@ import (
 // (net/url, QueryEscape), which leaves them as they are on all known devices:
 //
 //	sotercall:authkeys:{<openid>}
-//	    key <cpu_id> <uid>    the AuthKey as JSON, an entry of [File]
+//	    key <cpu_id> <uid>    the AuthKey as JSON, an entry of [authkeys.File]
 //	    counter <cpu_id>      the highest counter enrolled, in 20 digits
 //
 // DEL forgets a user, HDEL one device; they never expire. Give the server
 // maxmemory-policy noeviction and persistence: users whose AuthKeys it loses have
 // to enrol again, and old exports would be taken then. A hash takes about 800
 // bytes for each device.
-type Redis struct{ store *redis.Store }
+type AuthKeys struct{ store *Store }
 
-var _ Store = (*Redis)(nil)
+var _ authkeys.Store = (*AuthKeys)(nil)
 
-// NewRedis makes a Redis of a store, which remains the caller's to close.
-func NewRedis(store *redis.Store) *Redis { return &Redis{store: store} }
+// NewAuthKeys makes AuthKeys of a store, which remains the caller's to close.
+func NewAuthKeys(store *Store) *AuthKeys { return &AuthKeys{store: store} }
 
-// Find implements [Store]. The errors are those of the server and of the way to
+// Find implements [authkeys.Store]. The errors are those of the server and of the way to
 // it, and what is wrong with an entry that is none of ours.
-func (r *Redis) Find(ctx context.Context, id ID) (AuthKey, error) {
-	reply, err := r.store.Do(ctx, "HGET", userKey(id), keyField(id))
+func (r *AuthKeys) Find(ctx context.Context, id authkeys.ID) (authkeys.AuthKey, error) {
+	reply, err := r.store.Do(ctx, "HGET", userKey(id), authkeys.KeyField(id))
 	if err != nil {
-		return AuthKey{}, fmt.Errorf("finding an AuthKey: %w", err)
+		return authkeys.AuthKey{}, fmt.Errorf("finding an AuthKey: %w", err)
 	}
 	if reply == nil {
-		return AuthKey{}, ErrNotEnrolled
+		return authkeys.AuthKey{}, authkeys.ErrNotEnrolled
 	}
 	content, ok := reply.(string)
 	if !ok {
-		return AuthKey{}, fmt.Errorf("finding an AuthKey: the server answered a %T", reply)
+		return authkeys.AuthKey{}, fmt.Errorf("finding an AuthKey: the server answered a %T", reply)
 	}
-	return readEntry([]byte(content))
-}
-
-// readEntry reads an AuthKey as stores keep it.
-func readEntry(content []byte) (AuthKey, error) {
-	var key AuthKey
-	if err := json.Unmarshal(content, &key, json.RejectUnknownMembers(true)); err != nil {
-		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry is not readable: %w", err)
-	}
-	if err := key.Complete(); err != nil {
-		return AuthKey{}, fmt.Errorf("finding an AuthKey: the entry %w", err)
-	}
-	return key, nil
+	return authkeys.UnmarshalEntry([]byte(content))
 }
 
 // put answers nil if the AuthKey is kept, else the highest counter. Counters are
 // compared as texts of 20 digits: Lua's numbers are doubles, which are inexact
 // from 2^53 on.
-var put = redis.NewIdempotentScript(1, `
+var put = NewIdempotentScript(1, `
 if redis.call('HGET', KEYS[1], ARGV[3]) == ARGV[4] then
 	return false
 end
@@ -78,8 +66,8 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
 return false
 `)
 
-// Put implements [Store]. The errors are as with Find.
-func (r *Redis) Put(ctx context.Context, key AuthKey) error {
+// Put implements [authkeys.Store]. The errors are as with Find.
+func (r *AuthKeys) Put(ctx context.Context, key authkeys.AuthKey) error {
 	if err := key.Complete(); err != nil {
 		return fmt.Errorf("the AuthKey %w", err)
 	}
@@ -87,7 +75,7 @@ func (r *Redis) Put(ctx context.Context, key AuthKey) error {
 	if err != nil {
 		return fmt.Errorf("encoding an AuthKey: %w", err)
 	}
-	reply, err := r.store.Run(ctx, put, userKey(key.ID), counterField(key.ID), fmt.Sprintf("%020d", key.Counter), keyField(key.ID), content)
+	reply, err := r.store.Run(ctx, put, userKey(key.ID), authkeys.CounterField(key.ID), fmt.Sprintf("%020d", key.Counter), authkeys.KeyField(key.ID), content)
 	if err != nil {
 		return err
 	}
@@ -102,15 +90,9 @@ func (r *Redis) Put(ctx context.Context, key AuthKey) error {
 	if err != nil || len(highest) != 20 {
 		return errors.New("the stored counter is not a counter")
 	}
-	return &NotNewerError{Counter: key.Counter, Enrolled: n}
+	return &authkeys.NotNewerError{Counter: key.Counter, Enrolled: n}
 }
 
 // userKey has a hash tag (Redis documentation, Redis cluster specification): the
 // escaped openid has no brace.
-func userKey(id ID) string { return "sotercall:authkeys:{" + url.QueryEscape(id.OpenID) + "}" }
-
-func keyField(id ID) string {
-	return "key " + url.QueryEscape(id.CPUID) + " " + url.QueryEscape(id.UID)
-}
-
-func counterField(id ID) string { return "counter " + url.QueryEscape(id.CPUID) }
+func userKey(id authkeys.ID) string { return "sotercall:authkeys:{" + url.QueryEscape(id.OpenID) + "}" }

@@ -1,4 +1,4 @@
-package accesstoken
+package redis
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"time"
 
-	"sotercall/internal/store/redis"
+	"sotercall/internal/accesstoken"
 )
 
-// Redis is a Store on a Redis server, for all instances that have the same server.
-// Make it with [NewRedis].
+// Tokens is an [accesstoken.Store] on a Redis server, for all instances that have the same server.
+// Make it with [NewTokens].
 //
 // The access_token stands there in the clear: whoever may read the server may
 // call WeChat with it, so it is to be guarded like the AppSecret.
@@ -19,9 +19,9 @@ import (
 // Whatever happens to the data, a Redis gets going again: content that is not ours
 // counts as none, and the numbers of Leases follow the time, so that they go on
 // growing when the server has lost its data or has been given old data back.
-type Redis struct {
+type Tokens struct {
 	now   func() time.Time
-	store *redis.Store
+	store *Store
 	// state is a hash: state (JSON), saved (number of the Lease that saved it), renew
 	// (that number, and when the token is due, in Unix ms), issued (number of the last
 	// Lease given). lease is the number of the Lease in force and a nonce, for as long
@@ -31,12 +31,12 @@ type Redis struct {
 	state, lease string
 }
 
-var _ Store = (*Redis)(nil)
+var _ accesstoken.Store = (*Tokens)(nil)
 
-// NewRedis makes a Redis that keeps the State of one appid in store; now is the clock on
+// NewTokens makes the Tokens that keep the State of one appid in store; now is the clock on
 // the wall.
-func NewRedis(store *redis.Store, appid string, now func() time.Time) *Redis {
-	return &Redis{
+func NewTokens(store *Store, appid string, now func() time.Time) *Tokens {
+	return &Tokens{
 		now:   now,
 		store: store,
 		state: "sotercall:token:{" + appid + "}",
@@ -45,21 +45,21 @@ func NewRedis(store *redis.Store, appid string, now func() time.Time) *Redis {
 }
 
 // loadScript takes the state's key.
-var loadScript = redis.NewIdempotentScript(1, `
+var loadScript = NewIdempotentScript(1, `
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
   return false
 end
 return redis.call('HGET', KEYS[1], 'state')
 `)
 
-// Load implements [Store].
-func (r *Redis) Load(ctx context.Context) (State, error) {
+// Load implements [accesstoken.Store].
+func (r *Tokens) Load(ctx context.Context) (accesstoken.State, error) {
 	reply, err := r.store.Run(ctx, loadScript, r.state)
 	if err != nil {
-		return State{}, fmt.Errorf("load the token: %w", err)
+		return accesstoken.State{}, fmt.Errorf("load the token: %w", err)
 	}
 	content, _ := reply.(string)
-	return unmarshalState([]byte(content)), nil
+	return accesstoken.UnmarshalState([]byte(content)), nil
 }
 
 // prepare begins the scripts that write a state. Beyond 2^52 the next number could
@@ -82,7 +82,7 @@ end
 // state, and the number of the lease: 0 if it is taken, -1 if the token is fresh. A
 // lease that does not end by itself is not one that we gave. A lease with this nonce
 // was given to this very request, whose first reply was lost.
-var acquireScript = redis.NewIdempotentScript(2, prepare+`
+var acquireScript = NewIdempotentScript(2, prepare+`
 local state = redis.call('HGET', KEYS[1], 'state')
 if redis.call('PTTL', KEYS[2]) > 0 then
   local held = redis.pcall('GET', KEYS[2])
@@ -105,36 +105,36 @@ redis.call('SET', KEYS[2], text..' '..ARGV[4], 'PX', ARGV[2])
 return {next, state}
 `)
 
-// Acquire implements [Store].
-func (r *Redis) Acquire(ctx context.Context, life time.Duration, cold bool) (State, Lease, error) {
+// Acquire implements [accesstoken.Store].
+func (r *Tokens) Acquire(ctx context.Context, life time.Duration, cold bool) (accesstoken.State, accesstoken.Lease, error) {
 	unlessFresh := 0
 	if cold {
 		unlessFresh = 1
 	}
 	reply, err := r.store.Run(ctx, acquireScript, r.state, r.lease,
-		r.now().UnixMilli(), max(1, life.Milliseconds()), keep.Milliseconds(), rand.Text(), unlessFresh)
+		r.now().UnixMilli(), max(1, life.Milliseconds()), accesstoken.Keep.Milliseconds(), rand.Text(), unlessFresh)
 	if err != nil {
-		return State{}, Lease{}, fmt.Errorf("lease the token: %w", err)
+		return accesstoken.State{}, accesstoken.Lease{}, fmt.Errorf("lease the token: %w", err)
 	}
 	answer, _ := reply.([]any)
 	if len(answer) != 2 {
-		return State{}, Lease{}, errors.New("lease the token: the reply is not a number and a state")
+		return accesstoken.State{}, accesstoken.Lease{}, errors.New("lease the token: the reply is not a number and a state")
 	}
 	content, _ := answer[1].(string)
-	state := unmarshalState([]byte(content))
+	state := accesstoken.UnmarshalState([]byte(content))
 	switch number, _ := answer[0].(int64); {
 	case number < 0:
-		return state, Lease{}, ErrFresh
+		return state, accesstoken.Lease{}, accesstoken.ErrFresh
 	case number == 0:
-		return state, Lease{}, ErrLeased
+		return state, accesstoken.Lease{}, accesstoken.ErrLeased
 	default:
-		return state, Lease{Number: number}, nil
+		return state, accesstoken.Lease{Number: number}, nil
 	}
 }
 
 // saveScript takes the keys of state and lease, the number of the lease, the state,
 // its life in ms, and when its token is due. It returns 0 if a later lease has saved already.
-var saveScript = redis.NewIdempotentScript(2, prepare+`
+var saveScript = NewIdempotentScript(2, prepare+`
 local held = redis.pcall('GET', KEYS[2])
 if type(held) == 'string' and string.match(held, '^%d+') == ARGV[1] then
   redis.call('DEL', KEYS[2])
@@ -147,33 +147,33 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `)
 
-// Save implements [Store].
-func (r *Redis) Save(ctx context.Context, lease Lease, state State) error {
-	content, err := marshalState(state)
+// Save implements [accesstoken.Store].
+func (r *Tokens) Save(ctx context.Context, lease accesstoken.Lease, state accesstoken.State) error {
+	content, err := accesstoken.MarshalState(state)
 	if err != nil {
 		return fmt.Errorf("save the token: %w", err)
 	}
-	life := lifeOf(state, r.now())
-	reply, err := r.store.Run(ctx, saveScript, r.state, r.lease, lease.Number, content, life.Milliseconds(), max(0, state.Current.due().UnixMilli()))
+	life := accesstoken.LifeOf(state, r.now())
+	reply, err := r.store.Run(ctx, saveScript, r.state, r.lease, lease.Number, content, life.Milliseconds(), max(0, state.Current.Due().UnixMilli()))
 	switch {
 	case err != nil:
 		return fmt.Errorf("save the token: %w", err)
 	case reply == int64(0):
-		return ErrOutrun
+		return accesstoken.ErrOutrun
 	}
 	return nil
 }
 
 // releaseScript takes the key of the lease and its number.
-var releaseScript = redis.NewIdempotentScript(1, `
+var releaseScript = NewIdempotentScript(1, `
 local held = redis.pcall('GET', KEYS[1])
 if type(held) == 'string' and string.match(held, '^%d+') == ARGV[1] then
   redis.call('DEL', KEYS[1])
 end
 `)
 
-// Release implements [Store].
-func (r *Redis) Release(ctx context.Context, lease Lease) error {
+// Release implements [accesstoken.Store].
+func (r *Tokens) Release(ctx context.Context, lease accesstoken.Lease) error {
 	if _, err := r.store.Run(ctx, releaseScript, r.lease, lease.Number); err != nil {
 		return fmt.Errorf("release the token: %w", err)
 	}

@@ -1,31 +1,31 @@
-package challenge
+package dynamodb
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
-	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/challenge"
 )
 
-// Fail implements [Ledger]. The errors are as with Raise. The item:
+// Fail implements [challenge.Ledger]. The errors are as with Raise. The item:
 //
 //	sotercall:failures:<id>    failures: how many; nonce: of the last; expires: when
 //	                           Failure.Keep has passed
-func (d *DynamoDB) Fail(ctx context.Context, f Failure) (int, error) {
+func (d *Ledger) Fail(ctx context.Context, f challenge.Failure) (int, error) {
 	if err := f.Check(); err != nil {
 		return 0, err
 	}
 	old, err := d.table.Update(ctx, failuresKey+f.Challenge,
 		"SET failures = if_not_exists(failures, :none) + :one, nonce = :nonce, expires = :expires",
-		dynamodb.Condition{
+		Condition{
 			If: "attribute_not_exists(pk) OR failures >= :none AND nonce <> :nonce",
-			Values: dynamodb.Item{
-				":none": dynamodb.Number(uint64(0)), ":one": dynamodb.Number(uint64(1)), ":nonce": dynamodb.String(f.Nonce),
-				":expires": dynamodb.Until(d.now().Add(f.Keep)),
+			Values: Item{
+				":none": Number(uint64(0)), ":one": Number(uint64(1)), ":nonce": String(f.Nonce),
+				":expires": Until(d.now().Add(f.Keep)),
 			},
 		})
-	if failed, ok := errors.AsType[*dynamodb.ConditionFailed](err); ok {
+	if failed, ok := errors.AsType[*ConditionFailed](err); ok {
 		return failuresOf(failed.Item) // the request was done twice, or the item is not ours
 	}
 	if err != nil {
@@ -38,8 +38,8 @@ func (d *DynamoDB) Fail(ctx context.Context, f Failure) (int, error) {
 	return before + 1, nil
 }
 
-// Failures implements [Ledger]. The errors are as with Raise.
-func (d *DynamoDB) Failures(ctx context.Context, id string) (int, error) {
+// Failures implements [challenge.Ledger]. The errors are as with Raise.
+func (d *Ledger) Failures(ctx context.Context, id string) (int, error) {
 	item, err := d.table.Get(ctx, failuresKey+id, "failures")
 	if err != nil {
 		return 0, fmt.Errorf("counting wrong signatures: %w", err)
@@ -48,7 +48,7 @@ func (d *DynamoDB) Failures(ctx context.Context, id string) (int, error) {
 }
 
 // failuresOf returns the count in an item, 0 of no item.
-func failuresOf(item dynamodb.Item) (int, error) {
+func failuresOf(item Item) (int, error) {
 	if item == nil {
 		return 0, nil
 	}

@@ -1,4 +1,4 @@
-package adapter
+package platforms
 
 import (
 	"context"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/tencentyun/scf-go-lib/functioncontext"
 
+	"sotercall/internal/adapter"
 	"sotercall/internal/trigger"
 )
 
 // onSCF is a Handler as scf-go-lib wants it (cloudfunction.Handler).
 type onSCF struct {
-	handler Handler
+	handler adapter.Handler
 	// cloudBase says that the process was started with variables of CloudBase. Later
 	// they say nothing: the library copies those of each invocation there.
 	cloudBase bool
@@ -24,12 +25,12 @@ type onSCF struct {
 // developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
 const httpAPITime = 5 * time.Second
 
-func newSCF(h Handler) onSCF {
+func newSCF(h adapter.Handler) onSCF {
 	return onSCF{handler: h, cloudBase: slices.ContainsFunc(os.Environ(), trigger.IsCloudBase)}
 }
 
 func (f onSCF) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	invocation := Invocation{Platform: SCF, Authorized: true, CloudBase: f.cloudBase}
+	invocation := adapter.Invocation{Platform: adapter.SCF, Authorized: true, CloudBase: f.cloudBase}
 	limit := timeLimit
 	if c, ok := functioncontext.FromContext(ctx); ok {
 		invocation.RequestID = c.RequestID

@@ -1,4 +1,4 @@
-package adapter
+package platforms
 
 import (
 	"bufio"
@@ -16,12 +16,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/adapter"
 )
 
 // A client that closes its side after the request, and reads on, has its answer; one
 // that is gone ends no work that is under way.
 func TestHalfClosedClientIsAnswered(t *testing.T) {
-	url, _ := start(t, &serving{serve: func(ctx context.Context, _ Invocation, w http.ResponseWriter, r *http.Request) {
+	url, _ := start(t, &serving{serve: func(ctx context.Context, _ adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // net/http looks at the connection from here on
 		<-r.Context().Done()               // and has noticed
 		if assert.NoError(t, ctx.Err()) {
@@ -87,7 +89,7 @@ func TestProxyThatKeepsConnectionsForAnHour(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const connections = 300
 				var together sync.WaitGroup
-				s := newHTTPServer(&serving{serve: func(_ context.Context, _ Invocation, w http.ResponseWriter, _ *http.Request) {
+				s := newHTTPServer(&serving{serve: func(_ context.Context, _ adapter.Invocation, w http.ResponseWriter, _ *http.Request) {
 					together.Done()
 					together.Wait() // so that each has a connection of its own
 					_, _ = io.WriteString(w, "answer")

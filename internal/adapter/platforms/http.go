@@ -1,25 +1,18 @@
-package adapter
+package platforms
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
-	"sotercall/internal/version"
+	"sotercall/internal/adapter"
 )
-
-// HTTP is a container that takes requests on a port: WeChat Cloud Hosting, an HTTP
-// function of CloudBase, Docker, Kubernetes.
-const HTTP Platform = "http"
 
 // httpVariable is the port to listen on. It goes last: other platforms set it for
 // purposes of their own.
@@ -49,21 +42,13 @@ const (
 	idleTimeout = 65 * time.Minute
 	maxIdle     = 24 * time.Hour
 	maxHeader   = 16 << 10
-	// maxRequestBody is above what any call reads, so that the call itself says what
-	// is too long.
-	maxRequestBody = 256 << 10
 	// noticeTime is how long a server that was told to stop still takes new
 	// connections: until those in front have noticed, by /healthz or otherwise.
 	noticeTime = 3 * time.Second
 )
 
-// HealthPath answers 200 and ok while the function is configured and not stopping, and
-// 503 with the reason otherwise. The second line is the version; a third counts the log
-// lines that were lost, if any. It needs no authorization and tells no secret.
-const HealthPath = "/healthz"
-
 // startHTTP serves until the process is told to stop, and returns its exit status.
-func startHTTP(h Handler, stderr io.Writer) int {
+func startHTTP(h adapter.Handler, stderr io.Writer) int {
 	timeout, err := duration(timeoutVariable, requestTimeout, maxTimeout)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -102,16 +87,14 @@ func duration(name string, standard, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// httpServer is a Handler behind a port.
+// httpServer is a [adapter.Handler] behind a port.
 type httpServer struct {
-	handler  Handler
-	timeout  time.Duration
-	stopping atomic.Bool
-	server   *http.Server
+	adapter.Requests
+	server *http.Server
 }
 
-func newHTTPServer(h Handler, timeout, idle time.Duration) *httpServer {
-	s := &httpServer{handler: h, timeout: timeout}
+func newHTTPServer(h adapter.Handler, timeout, idle time.Duration) *httpServer {
+	s := &httpServer{Requests: adapter.Requests{Handler: h, Timeout: timeout}}
 	s.server = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: readTimeout,
@@ -125,7 +108,7 @@ func newHTTPServer(h Handler, timeout, idle time.Duration) *httpServer {
 }
 
 // run serves until ctx ends. For the time of notice it then still takes requests, answers
-// each with Connection: close, and says at [HealthPath] that it is stopping, so that a
+// each with Connection: close, and says at [adapter.HealthPath] that it is stopping, so that a
 // balancer in front sends no more. Then it listens no more, and answers what is under way.
 func (s *httpServer) run(ctx context.Context, listener net.Listener, notice time.Duration) error {
 	failed := make(chan error, 1)
@@ -135,70 +118,13 @@ func (s *httpServer) run(ctx context.Context, listener net.Listener, notice time
 		return err
 	case <-ctx.Done():
 	}
-	s.stopping.Store(true)
+	s.Stopping.Store(true)
 	select {
 	case err := <-failed:
 		return err
 	case <-time.After(notice):
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout+time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout+time.Second)
 	defer cancel()
 	return s.server.Shutdown(ctx)
-}
-
-// ServeHTTP implements http.Handler.
-func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	stopping := s.stopping.Load()
-	if stopping {
-		w.Header().Set("Connection", "close")
-	}
-	if r.URL.Path == HealthPath {
-		s.health(w, r, stopping)
-		return
-	}
-	// The context of r ends when the client has closed its side of the connection. It
-	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.timeout-reserve(s.timeout))
-	defer cancel()
-	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
-	s.handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
-}
-
-func (s *httpServer) health(w http.ResponseWriter, r *http.Request, stopping bool) {
-	err := s.handler.Configured()
-	if stopping {
-		err = errors.New("stopping")
-	}
-	WriteHealth(w, err)
-	if dropped := s.handler.LogDropped(); dropped > 0 {
-		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
-	}
-}
-
-// WriteHealth writes the response of [HealthPath] of a function that cannot work because
-// of err, or can if that is nil.
-func WriteHealth(w http.ResponseWriter, err error) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	text := "ok"
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		text = err.Error()
-	}
-	_, _ = fmt.Fprintf(w, "%s\nversion: %s\n", text, version.String())
-}
-
-// requestID is the gateway's name for a request, or one of our own.
-func requestID(r *http.Request) string {
-	const longest = 64
-	id := r.Header.Get("X-Request-Id")
-	if id == "" || len(id) > longest {
-		return rand.Text()
-	}
-	for _, c := range []byte(id) {
-		if c <= ' ' || c > '~' {
-			return rand.Text()
-		}
-	}
-	return id
 }

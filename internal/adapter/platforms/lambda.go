@@ -1,10 +1,12 @@
-package adapter
+package platforms
 
 import (
 	"context"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"sotercall/internal/adapter"
 )
 
 // initPreparation bounds what is awaited before the first GET /next. Up to there the
@@ -15,10 +17,10 @@ import (
 const initPreparation = time.Second
 
 // onLambda is a Handler as aws-lambda-go wants it (lambda.Handler).
-type onLambda struct{ handler Handler }
+type onLambda struct{ handler adapter.Handler }
 
 func (f onLambda) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	invocation := Invocation{Platform: Lambda, Authorized: true}
+	invocation := adapter.Invocation{Platform: adapter.Lambda, Authorized: true}
 	// aws-lambda-go sets it for the X-Ray SDK, under this untyped key
 	// (lambda/invoke_loop.go); the variable of the same meaning is shared by
 	// concurrent invocations.

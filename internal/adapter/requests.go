@@ -1,0 +1,93 @@
+package adapter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"sotercall/internal/version"
+)
+
+// HealthPath answers 200 and ok while the function is configured and not stopping, and
+// 503 with the reason otherwise. The second line is the version; a third counts the log
+// lines that were lost, if any. It needs no authorization and tells no secret.
+const HealthPath = "/healthz"
+
+// MaxRequestBody is above what any call reads, so that the call itself says what is too
+// long.
+const MaxRequestBody = 256 << 10
+
+// Requests hands the requests of an HTTP server to Handler, each with a deadline after
+// Timeout, less what [Reserve] keeps. The fields are set before the first request.
+type Requests struct {
+	Handler Handler
+	Timeout time.Duration
+	// Stopping says that the server will end: each response then ends its connection, and
+	// [HealthPath] says so.
+	Stopping atomic.Bool
+}
+
+// Reserve is how much of the time that is left is for answering: a tenth, at most
+// half a second.
+func Reserve(left time.Duration) time.Duration { return min(left/10, 500*time.Millisecond) }
+
+// ServeHTTP implements http.Handler.
+func (s *Requests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	stopping := s.Stopping.Load()
+	if stopping {
+		w.Header().Set("Connection", "close")
+	}
+	if r.URL.Path == HealthPath {
+		s.health(w, r, stopping)
+		return
+	}
+	// The context of r ends when the client has closed its side of the connection. It
+	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Timeout-Reserve(s.Timeout))
+	defer cancel()
+	r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
+	s.Handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
+}
+
+func (s *Requests) health(w http.ResponseWriter, r *http.Request, stopping bool) {
+	err := s.Handler.Configured()
+	if stopping {
+		err = errors.New("stopping")
+	}
+	WriteHealth(w, err)
+	if dropped := s.Handler.LogDropped(); dropped > 0 {
+		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
+	}
+}
+
+// WriteHealth writes the response of [HealthPath] of a function that cannot work because
+// of err, or can if that is nil.
+func WriteHealth(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	text := "ok"
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = err.Error()
+	}
+	_, _ = fmt.Fprintf(w, "%s\nversion: %s\n", text, version.String())
+}
+
+// requestID is the gateway's name for a request, or one of our own.
+func requestID(r *http.Request) string {
+	const longest = 64
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > longest {
+		return rand.Text()
+	}
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' {
+			return rand.Text()
+		}
+	}
+	return id
+}

@@ -1,0 +1,33 @@
+// Package deployed puts into the functions what only a deployed binary has, and a program
+// that embeds the calls need not link: AWS Secrets Manager, the platforms that start the
+// process, and every kind of store. The commands in functions/ call it.
+package deployed
+
+import (
+	"io"
+
+	"sotercall/internal/adapter/platforms"
+	"sotercall/internal/doctor"
+	"sotercall/internal/function"
+	"sotercall/internal/secrets"
+	"sotercall/internal/store/dynamodb"
+	"sotercall/internal/store/redis"
+	"sotercall/internal/wiring"
+)
+
+// Stores are all kinds of stores, of which the variables choose one.
+func Stores() wiring.Openers {
+	return wiring.Openers{redis.Opener(wiring.WallClock), dynamodb.Opener(wiring.WallClock)}
+}
+
+// Main hosts the function called name on the platform that has started the process, and
+// ends with it; see [function.Main].
+func Main(name string, build function.Builder) {
+	function.Main(name, build, secrets.Open, platforms.Start)
+}
+
+// Check checks what the variables of the process lead to, prints the report, and returns
+// the exit status; see [doctor.Main].
+func Check(plan doctor.Planner, stdout io.Writer) int {
+	return doctor.Main(plan, secrets.Open, stdout)
+}
