@@ -166,6 +166,14 @@ func serveAll(t *testing.T, args ...string) (out *output, stop func() error) {
 	}
 }
 
+func TestServeInChinese(t *testing.T) {
+	need.Time(t)
+	out, stop := serveAll(t, "-lang", "zh", "-phones", t.TempDir())
+	assert.Regexp(t, `在浏览器中打开 http://127\.0\.0\.1:\d+/\?lang=zh ：`, out.String())
+	assert.Regexp(t, `服务地址：http://127\.0\.0\.1:\d+，按 Ctrl-C 结束。`, out.String())
+	require.NoError(t, stop())
+}
+
 // TestServe does what the banner says: each of its curl lines, as they stand.
 func TestServe(t *testing.T) {
 	need.Time(t)
