@@ -40,7 +40,8 @@ func TestRecording(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tab := newTab(t, b, base, l)
 			tab.ready()
-			tab.press("#sensor") // the processes have started
+			tab.press("#sensor")
+			tab.press("#attack") // the processes have started
 			tab.do(chromedp.Evaluate[chromedp.Void](`sessionStorage.clear(); undefined`), chromedp.Navigate(base+"/?lang="+l.language))
 			tab.ready()
 			tab.showPointer()

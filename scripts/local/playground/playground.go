@@ -18,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,9 +80,9 @@ type Playground struct {
 	world World
 
 	mu      sync.Mutex
-	hosted  map[Function]emulator.Runtime // guarded by mu
-	closed  bool                          // guarded by mu
-	closing chan struct{}                 // closed by Close
+	hosted  map[Function]*host // guarded by mu
+	closed  bool               // guarded by mu
+	closing chan struct{}      // closed by Close
 }
 
 // New makes the page, which can be served at once. Runs wait for Ready. Documents and
@@ -92,7 +94,7 @@ func New(project fs.FS, phones string) (*Playground, error) {
 		project: project,
 		turn:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
-		hosted:  map[Function]emulator.Runtime{},
+		hosted:  map[Function]*host{},
 		closing: make(chan struct{}),
 	}
 	p.turn <- struct{}{}
@@ -123,38 +125,72 @@ func (p *Playground) Ready(world World) {
 	})
 }
 
-// Close ends the functions that the playground has started.
+// Close ends the functions that the playground has started, and waits for those that are
+// starting.
 func (p *Playground) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return nil
 	}
 	p.closed = true
 	close(p.closing)
+	hosts := slices.Collect(maps.Values(p.hosted))
+	p.mu.Unlock()
 	var errs []error
-	for _, runtime := range p.hosted {
-		errs = append(errs, runtime.Close())
+	for _, h := range hosts {
+		if <-h.started; h.err == nil {
+			errs = append(errs, h.runtime.Close())
+		}
 	}
 	return errors.Join(append(errs, p.internal.Close())...)
+}
+
+// host is a function that is hosted, or about to be.
+type host struct {
+	started chan struct{}    // closed after runtime and err are set
+	runtime emulator.Runtime // set if err is nil
+	err     error
 }
 
 // runtime hosts a function when it is first needed.
 func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return nil, emulator.ErrClosed
 	}
-	if runtime := p.hosted[f]; runtime != nil {
-		return runtime, nil
+	h := p.hosted[f]
+	if h == nil {
+		h = &host{started: make(chan struct{})}
+		p.hosted[f] = h
+		p.mu.Unlock()
+		p.start(ctx, f, h)
+		return h.runtime, h.err
 	}
+	p.mu.Unlock()
+	select {
+	case <-h.started:
+		return h.runtime, h.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// start starts a function. The lock is not held meanwhile: verify fetches a token from the
+// token function while it starts.
+func (p *Playground) start(ctx context.Context, f Function, h *host) {
 	runtime, err := p.world.Start(ctx, p.base, f)
-	if err != nil {
-		return nil, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && p.closed {
+		err = errors.Join(emulator.ErrClosed, runtime.Close())
 	}
-	p.hosted[f] = runtime
-	return runtime, nil
+	if err != nil { // the next run tries again
+		delete(p.hosted, f)
+	}
+	h.runtime, h.err = runtime, err
+	close(h.started)
 }
 
 // tokenFunction is the one place that fetches the access_token, whatever the
