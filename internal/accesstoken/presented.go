@@ -24,7 +24,7 @@ const (
 
 // errNotYet says that this instance has no token yet, so that it does not know which
 // ones are in force.
-var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, try again", nil)
 
 // Apps are the Caches of several apps, by AppID. They do not share tokens, fetches or
 // failures.
@@ -271,5 +271,6 @@ func (c *Cache) load(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.memory.learn(state, secret.Text{}, c.config.Now())
+	c.holds()
 	return nil
 }

@@ -48,6 +48,7 @@ type verifyParts struct {
 // outside may bring back either.
 func (w *world) verifyAnd(others []secret.Text, environment map[string]string, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
+	w.watchFile(s.apps.loaded)
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
@@ -65,7 +66,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	}
 	calls = append(calls, doctor.Call(func() doctor.Plan { return w.verifyPlan(s) }))
 	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store)}, shared, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store), Notices: w.notices}, shared, err
 }
 
 // parts are what the function is made of.
@@ -74,7 +75,7 @@ type parts struct {
 	gate     openapi.Gate
 	// caches have the tokens that are fetched, and know which are in force; nil: none
 	// are. A token of the platform's own is for this function alone: nobody can present
-	// it at the HTTPS Call door.
+	// it at the HTTPS Call.
 	caches accesstoken.Apps
 	// local says that keys of our own judge, and keys is where they are enrolled; nil:
 	// they come from a file, and cannot be.
@@ -86,7 +87,7 @@ type parts struct {
 	platformToken bool
 }
 
-// owners know whose token is presented at the HTTPS Call door; nil: nobody's is.
+// owners know whose token is presented at the HTTPS Call; nil: nobody's is.
 func (p parts) owners() openapi.Tokens {
 	if p.caches == nil {
 		return nil
@@ -150,7 +151,7 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	if w.keys == nil || w.keysIn != in {
 		w.keysIn = in
 		if file != "" {
-			w.keys = authkeys.NewVerifier(authkeys.NewFile(file))
+			w.keys = authkeys.NewVerifier(w.watchedKeys(file))
 		} else {
 			w.keys = authkeys.NewVerifier(in.AuthKeys)
 		}
