@@ -324,4 +324,7 @@ func TestDocumentsAreReadInTheBrowser(t *testing.T) {
 	assert.Equal(t, "The call", tab.text("h1"))
 	assert.LessOrEqual(t, value[int](tab, `document.documentElement.scrollWidth`), 390)
 	assert.Empty(t, tab.barriers(barrierFinder))
+	tab.do(chromedp.Navigate(base+"/playground/read/examples?lang=zh"), chromedp.WaitReady(chromedp.CSS(".document li")))
+	assert.Contains(t, tab.text(".document ul"), "miniprogram/")
+	assert.Empty(t, tab.barriers(barrierFinder), "a folder")
 }

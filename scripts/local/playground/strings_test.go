@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/challenge"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/scripts/local/texts"
 )
 
 // A key that is put together from a name is not found by reading the page.
@@ -48,6 +51,23 @@ func TestEveryNameHasItsTexts(t *testing.T) {
 		}
 		for _, link := range readOn {
 			has("read." + link.Name)
+		}
+	}
+}
+
+// How long a challenge lives is said once, in its package.
+func TestTheLifetimeIsThatOfTheProduct(t *testing.T) {
+	p, err := newPage()
+	require.NoError(t, err)
+	lifetime, age := fmt.Sprint(challenge.DefaultTTL.Minutes()), fmt.Sprint(old.Minutes())
+	for lang, want := range map[string]string{
+		"en": "issued " + age + " minutes ago. A challenge lives for " + lifetime + ",",
+		"zh": age + " 分钟前下发的，有效期只有 " + lifetime + " 分钟",
+	} {
+		assert.Contains(t, p.texts[lang]["happened.expired"], want)
+		for key, text := range texts.Page(lang).All() {
+			assert.NotRegexp(t, `(two|five|ten|\d+) minutes|[两五十\d] ?分钟`, text, key)
+			assert.NotRegexp(t, `\{(lifetime|age)\}`, p.texts[lang][key], key)
 		}
 	}
 }
