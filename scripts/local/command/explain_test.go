@@ -170,6 +170,10 @@ func TestExplainInChinese(t *testing.T) {
 	printed, _, err := local(t, strings.NewReader(signed), "explain", "-phones", phones, "-lang", "zh", "-challenges")
 	require.NoError(t, err)
 	assert.Contains(t, printed, "挑战因子不是本服务下发的")
+	printed, _, err = local(t, strings.NewReader(signed), "explain", "-phones", phones, "-lang", "zh", "-env", "WX_OPENID=oEve")
+	require.NoError(t, err)
+	assert.Contains(t, printed, "只能查询当前用户；后端的调用方式见docs/zh-CN/callers.md")
+	assert.FileExists(t, "../../../docs/zh-CN/callers.md")
 	assert.Contains(t, printed, "  tee_n        可信执行环境（TEE）：\"uT_TEE\"")
 }
 

@@ -12,6 +12,7 @@ import (
 	logline "sotercall/internal/journal"
 	"sotercall/internal/openapi"
 	"sotercall/internal/trigger"
+	"sotercall/scripts/local/language"
 	"sotercall/scripts/local/texts"
 )
 
@@ -168,13 +169,13 @@ func (e explanation) mistake() string {
 		if hint := openapi.Hint(e.question.request()); hint != "" {
 			return e.hint(hint)
 		}
-		return e.Say("mistake.openid", line.Code, plain(do))
+		return e.Say("mistake.openid", line.Code, e.plain(do))
 	case line.Code == openapi.CodeInvalidParam:
 		return e.hint(message)
 	case openapi.LookUp(line.Code).Text != "":
-		return e.Say("mistake.code", message, plain(do))
+		return e.Say("mistake.code", message, e.plain(do))
 	}
-	return e.Say("mistake.code", plain(meaning), plain(do))
+	return e.Say("mistake.code", e.plain(meaning), e.plain(do))
 }
 
 // hint explains what a function says of a request, in its own words.
@@ -186,8 +187,9 @@ func (e explanation) hint(said string) string {
 }
 
 // plain is what a document says, as a terminal shows it.
-func plain(markdown string) string {
-	return strings.ReplaceAll(link.ReplaceAllString(markdown, "docs/$1"), "`", "")
+func (e explanation) plain(markdown string) string {
+	folder := map[string]string{language.English: "docs/", language.Chinese: "docs/zh-CN/"}[e.Language]
+	return strings.ReplaceAll(link.ReplaceAllString(markdown, folder+"$1"), "`", "")
 }
 
 var link = regexp.MustCompile(`\[[^]]*\]\(([^)]*)\)`)
