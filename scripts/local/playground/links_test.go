@@ -116,6 +116,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		for _, name := range []string{
 			"examples/miniprogram", "examples/backend/server.js", "functions/verify/config.json", "deploy/openapi.yaml",
 			".github/ISSUE_TEMPLATE/live.yml", "deploy/container/compose.yaml",
+			"examples/cloud-hosting/Dockerfile",
 		} {
 			has(read(name, lang))
 		}
@@ -133,9 +134,10 @@ func TestLinksLeadSomewhere(t *testing.T) {
 // A crawl that finds nothing broken must be able to.
 func TestBrokenLinksAreFound(t *testing.T) {
 	project := fstest.MapFS{
-		"README.md":       {Data: []byte("# One\n\n[a](docs/a.md) [b](docs/b.md) [c](#one) [d](#two) [e](docs/a.md#用途) [f](docs/a.md#用) [g](go.mod)\n")},
+		"README.md":       {Data: []byte("# One\n\n[a](docs/a.md) [b](docs/b.md) [c](#one) [d](#two) [e](docs/a.md#用途) [f](docs/a.md#用) [g](go.mod) [h](.env)\n")},
 		"docs/a.md":       {Data: []byte("# A\n\n## 用途\n")},
 		"go.mod":          {Data: []byte("module x\n")},
+		".env":            {Data: []byte("SECRET=x\n")},
 		"README.zh-CN.md": {Data: []byte("# 一\n\n[English](README.md)\n")},
 	}
 	p, err := New(project, "")
@@ -149,7 +151,7 @@ func TestBrokenLinksAreFound(t *testing.T) {
 		}
 	}
 	slices.Sort(broken)
-	assert.Equal(t, []string{"README.md?lang=en#two", "docs/a.md?lang=en#%E7%94%A8", "docs/b.md?lang=en", "go.mod?lang=en"}, broken)
+	assert.Equal(t, []string{".env?lang=en", "README.md?lang=en#two", "docs/a.md?lang=en#%E7%94%A8", "docs/b.md?lang=en"}, broken)
 	found := crawl(t, p, "/playground/read/README.zh-CN.md?lang=zh")
 	assert.Contains(t, found.pages, "/playground/read/README.md?lang=en", "from the Chinese document to its twin")
 }

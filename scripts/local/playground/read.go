@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bytes"
+	"cmp"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -34,12 +35,16 @@ func isDocument(name string) bool {
 }
 
 // mayRead reports whether a file may be read: a document, an example, or what one of the
-// documents links to.
+// documents links to. Files of other kinds, such as a Dockerfile, must be linked to.
 func (p *Playground) mayRead(name string) bool {
-	if _, ok := readable[path.Ext(name)]; !ok || !fs.ValidPath(name) {
+	_, known := readable[path.Ext(name)]
+	switch {
+	case !fs.ValidPath(name):
 		return false
+	case known && isDocument(name) && !isSecret(name):
+		return true
 	}
-	return isDocument(name) && !isSecret(name) || p.linked()[name]
+	return (known || !isSecret(name)) && p.linked()[name]
 }
 
 // documents are where the project's documents are.
@@ -85,7 +90,7 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", readable[path.Ext(name)])
+	w.Header().Set("Content-Type", cmp.Or(readable[path.Ext(name)], plainText))
 	if path.Ext(name) != ".md" {
 		_, _ = w.Write(content)
 		return
