@@ -63,6 +63,11 @@ var ranElsewhere = map[string]string{
 
 	"go run ./scripts/local explain event.json": "scripts/local/command TestExplainSaysWhatThePhoneSays",
 
+	"go run ./scripts/local demo -lang zh":               "scripts/local/command TestDemoInChinese",
+	"go run ./scripts/local -lang zh":                    "scripts/local/command TestServeInChinese",
+	"go run ./scripts/local help -lang zh":               "scripts/local/command TestHelpInChinese",
+	"go run ./scripts/local explain event.json -lang zh": "scripts/local/command TestExplainInChinese",
+
 	`export TCB_CONTEXT_CNFG='{"URL":"http://127.0.0.1:9000/admin"}' SCF_NAMESPACE=local TENCENTCLOUD_SECRETID=any TENCENTCLOUD_SECRETKEY=any WX_CONTEXT_KEYS=WX_API_TOKEN WX_API_TOKEN=ticket-of-the-emulator`: "scripts/interop TestDocumentedVariables",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`: "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 	"PORT=8080 HOST=127.0.0.1 WECHAT_APPS_FILE=deploy/apps.example.json HTTP_BEARER_TOKENS=operator-of-a-sandbox WECHAT_API_BASE=http://127.0.0.1:9000 go run ./functions/token &": centralServer,

@@ -88,12 +88,23 @@ func withoutComments(block string) string {
 	return block
 }
 
+// chineseFlag makes the commands of scripts/local speak Chinese.
+const chineseFlag = " -lang zh"
+
 // sameCode removes comments from two blocks, and the string literals that are Chinese in
-// the second. Commands have no such literals: they are the same in both languages.
+// the second. Commands have no such literals: they are the same in both languages, but for
+// the flag that asks for Chinese. What they print is Chinese, too, but for its marks.
 func sameCode(english, chinese string) (string, string) {
 	english, chinese = withoutComments(english), withoutComments(chinese)
+	switch {
+	case language(english) == "sh":
+		return english, strings.ReplaceAll(chinese, chineseFlag, "")
+	case language(english) == "text" && han.MatchString(chinese):
+		words := regexp.MustCompile(`[^✓✗\n]`)
+		return words.ReplaceAllString(english, ""), words.ReplaceAllString(chinese, "")
+	}
 	said, words := literal.FindAllString(english, -1), literal.FindAllString(chinese, -1)
-	if language(english) == "sh" || len(said) != len(words) {
+	if len(said) != len(words) {
 		return english, chinese
 	}
 	for i, word := range words {
@@ -136,6 +147,10 @@ func TestSameCode(t *testing.T) {
 		"what a user reads":      {"```js\nf('Pay', 'pay')\n```", "```js\nf('支付', 'pay')\n```", true},
 		"an identifier":          {"```js\nf('Pay', 'pay')\n```", "```js\nf('支付', 'buy')\n```", false},
 		"the words of a command": {"```sh\nf 'pay'\n```", "```sh\nf '支付'\n```", false},
+		"the flag for Chinese":   {"```sh\nf a > b\n```", "```sh\nf a -lang zh > b\n```", true},
+		"another flag":           {"```sh\nf a\n```", "```sh\nf a -lang en\n```", false},
+		"what is printed":        {"```text\n✓ paid\n```", "```text\n✓ 已支付\n```", true},
+		"a printed mark":         {"```text\n✓ paid\n```", "```text\n✗ 未支付\n```", false},
 		"a diagram's words":      {"```mermaid\na->>b: pay\n```", "```mermaid\na->>b: 支付\n```", true},
 		"a diagram's arrows":     {"```mermaid\na->>b: pay\n```", "```mermaid\nb->>a: 支付\n```", false},
 	} {

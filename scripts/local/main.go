@@ -1,15 +1,15 @@
-// Command local runs everything on this computer. The functions run as binaries, in
-// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting. WeChat is the sandbox,
-// with phones that sign. It needs Go, no account and, once the modules are downloaded, no
-// network.
+// Command local runs everything on this computer: the functions, as binaries, in
+// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting; WeChat, as the
+// sandbox; and phones that sign. It needs Go, no account and, once the modules are
+// downloaded, no network.
 //
 //	go run ./scripts/local demo     a fingerprint verified, and what is refused
 //	go run ./scripts/local          serves all of it on 127.0.0.1:9000
 //	go run ./scripts/local help     all commands
 //
-// The commands are in the folder command. This program is small, so that it starts soon on
-// a computer with an empty build cache. It reports that they are being built, builds them,
-// and runs them.
+// The commands are in the folder command. This program is small, so that it runs
+// soon on a computer that has compiled nothing yet: it says that they are being
+// built, builds them, and runs them.
 package main
 
 import (
@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"sotercall/scripts/local/language"
 	"sotercall/scripts/local/parent"
 )
 
@@ -35,7 +36,14 @@ const (
 	statusInterrupted = 130
 )
 
-// soon is how long the build may stay silent: usually it is done by then.
+// notices are what is said meanwhile, by language. It stands here, because the commands'
+// table of texts is a part of what is being built.
+var notices = map[string]string{
+	language.English: "Building the sandbox (the first time takes about half a minute)…",
+	language.Chinese: "正在构建沙箱（首次大约需要半分钟）…",
+}
+
+// soon is within what time nothing needs to be said: the program is there already.
 const soon = 700 * time.Millisecond
 
 func main() {
@@ -50,8 +58,8 @@ func main() {
 	os.Exit(status)
 }
 
-// build builds the program, and reports so if that takes a moment. The status is not 0 if
-// it failed.
+// build builds the program, and says so if that takes a moment. The status is not 0
+// if there is none.
 func build(stderr io.Writer) (program string, status int) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -74,19 +82,19 @@ func build(stderr io.Writer) (program string, status int) {
 	for {
 		select {
 		case <-telling.C:
-			fmt.Fprintln(stderr, "Building the sandbox (the first time takes about half a minute)…")
+			fmt.Fprintln(stderr, notices[language.Of(os.Args[1:], os.Getenv)])
 		case <-orphaned:
 			orphaned, stopped = nil, true
 			_ = building.Process.Signal(os.Interrupt)
 		case <-signals:
 			stopped = true
-			_ = building.Process.Signal(os.Interrupt) // it then leaves nothing behind
+			_ = building.Process.Signal(os.Interrupt) // it leaves nothing behind then
 		case err := <-ended:
 			switch {
 			case stopped:
 				fmt.Fprintln(stderr, "local: interrupted")
 				return "", statusInterrupted
-			case err != nil: // it has printed why
+			case err != nil: // it has said why
 				return "", statusFailed
 			}
 			return program, 0
@@ -94,8 +102,8 @@ func build(stderr io.Writer) (program string, status int) {
 	}
 }
 
-// place returns the path of the program, in the user's cache, so that it is linked only
-// when it has changed. Each checkout has its own.
+// place is where the program is kept, so that it is linked only when it has changed:
+// with what the user's other programs keep. Each checkout has its own.
 func place() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

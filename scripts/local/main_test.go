@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func local(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], args...)
-	command.Env = append(os.Environ(), asCommand+"=yes")
+	command.Env = append(os.Environ(), asCommand+"=yes", "LC_ALL=C")
 	return command
 }
 
@@ -74,21 +74,23 @@ func goProgram(t *testing.T, script string) (path string) {
 // While nothing has been compiled yet, something is said all the same; and whoever
 // does not want to wait leaves nothing running.
 func TestItSaysThatItBuildsAndCanBeStopped(t *testing.T) {
-	var rest bytes.Buffer
-	command := local(t, "demo")
-	command.Env = append(command.Env, goProgram(t, "trap 'echo the go command has stopped >&2; exit 1' INT\nwhile :; do sleep 0.02; done\n"))
-	stderr, err := command.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	lines := bufio.NewReader(stderr)
-	first, err := lines.ReadString('\n')
-	require.NoError(t, err)
-	assert.Contains(t, first, "Building the sandbox")
-	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
-	_, err = io.Copy(&rest, lines)
-	require.NoError(t, err)
-	assert.Equal(t, 130, status(command.Wait()))
-	assert.Equal(t, []string{"the go command has stopped", "local: interrupted"}, strings.Split(strings.TrimSpace(rest.String()), "\n"))
+	for _, said := range []struct{ lang, building string }{{"en", "Building the sandbox"}, {"zh", "正在构建沙箱"}} {
+		var rest bytes.Buffer
+		command := local(t, "demo", "-lang", said.lang)
+		command.Env = append(command.Env, goProgram(t, "trap 'echo the go command has stopped >&2; exit 1' INT\nwhile :; do sleep 0.02; done\n"))
+		stderr, err := command.StderrPipe()
+		require.NoError(t, err)
+		require.NoError(t, command.Start())
+		lines := bufio.NewReader(stderr)
+		first, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		assert.Contains(t, first, said.building)
+		require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+		_, err = io.Copy(&rest, lines)
+		require.NoError(t, err)
+		assert.Equal(t, 130, status(command.Wait()))
+		assert.Equal(t, []string{"the go command has stopped", "local: interrupted"}, strings.Split(strings.TrimSpace(rest.String()), "\n"))
+	}
 }
 
 func TestWhatCannotBeBuiltIsTheGoCommandsToTell(t *testing.T) {

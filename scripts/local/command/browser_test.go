@@ -14,7 +14,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -34,7 +33,7 @@ func servePlayground(t *testing.T) (base string, play *playground.Playground, re
 	w, err := listen(settings{addr: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, w.close()) })
-	play, err = w.play(t.Context())
+	play, err = w.play(t.Context(), "")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, play.Close()) })
 	return w.base, play, func() {
@@ -195,12 +194,6 @@ func value[T any](tab *tab, script string) T {
 func (tab *tab) text(selector string) string {
 	tab.t.Helper()
 	return inTab(tab, chromedp.TextContent(chromedp.CSS(selector)))
-}
-
-// screenshot is what the tab shows as a PNG, or the whole page.
-func (tab *tab) screenshot(whole bool) []byte {
-	tab.t.Helper()
-	return order(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole}).Data
 }
 
 // axe is axe-core, which looks for barriers.

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"sotercall/internal/dev/gobuild"
+	"sotercall/scripts/local/texts"
 )
-
-// building is printed at once: compiling takes long with an empty build cache.
-const building = "Building the functions (the first time takes about a minute)…"
 
 // build compiles programs for this computer into a folder of their own.
 func build(ctx context.Context, programs []string, p *progress) (folder string, err error) {
@@ -23,7 +21,7 @@ func build(ctx context.Context, programs []string, p *progress) (folder string, 
 	defer p.end()
 	target := gobuild.Target{Trial: true}
 	for i, name := range programs {
-		p.step(fmt.Sprintf("%d of %d", i+1, len(programs)), name)
+		p.step(i+1, len(programs), name)
 		if err := target.Programs(ctx, folder, "functions/"+name); err != nil {
 			return "", errors.Join(err, os.RemoveAll(folder))
 		}
@@ -31,8 +29,9 @@ func build(ctx context.Context, programs []string, p *progress) (folder string, 
 	return folder, nil
 }
 
-// progress reports the progress of the build. A nil progress reports nothing.
+// progress tells how far the building is. A nil progress tells nothing.
 type progress struct {
+	texts.Table
 	out io.Writer
 	// live rewrites one line each second, and removes it in the end: for terminals.
 	// Otherwise each step is a line of its own.
@@ -43,29 +42,31 @@ type progress struct {
 	ceased chan struct{}
 }
 
-// newProgress reports on out.
-func newProgress(out io.Writer) *progress { return &progress{out: out, live: isTerminal(out)} }
+// newProgress tells on out.
+func newProgress(out io.Writer, table texts.Table) *progress {
+	return &progress{Table: table, out: out, live: isTerminal(out)}
+}
 
 func (p *progress) begin() {
 	if p == nil {
 		return
 	}
 	if !p.live {
-		fmt.Fprintln(p.out, building)
+		fmt.Fprintln(p.out, p.Say("build.begin"))
 		return
 	}
-	fmt.Fprint(p.out, building)
+	fmt.Fprint(p.out, p.Say("build.begin"))
 	p.begun, p.steps, p.ceased = time.Now(), make(chan string), make(chan struct{})
 	go p.follow()
 }
 
-func (p *progress) step(count, name string) {
+func (p *progress) step(step, of int, name string) {
 	switch {
 	case p == nil:
 	case p.live:
-		p.steps <- count
+		p.steps <- p.Say("build.step", step, of)
 	default:
-		fmt.Fprintf(p.out, "  %s: %s\n", count, name)
+		fmt.Fprintf(p.out, "  %s: %s\n", p.Say("build.step", step, of), name)
 	}
 }
 
@@ -78,8 +79,8 @@ func (p *progress) end() {
 	fmt.Fprint(p.out, "\r\x1b[K")
 }
 
-// follow keeps the line of a terminal up to date, until the steps end. It fits into 80
-// columns.
+// follow keeps the line of a terminal up to date, until the steps end. It fits into
+// 80 columns.
 func (p *progress) follow() {
 	defer close(p.ceased)
 	second := time.NewTicker(time.Second)
@@ -90,7 +91,8 @@ func (p *progress) follow() {
 		case <-second.C:
 		}
 		if more {
-			fmt.Fprintf(p.out, "\r\x1b[K%s %s, %d s", building, count, int(time.Since(p.begun).Seconds()))
+			seconds := p.Say("build.seconds", int(time.Since(p.begun).Seconds()))
+			fmt.Fprintf(p.out, "\r\x1b[K%s %s, %s", p.Say("build.begin"), count, seconds)
 		}
 	}
 }

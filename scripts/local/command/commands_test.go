@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,19 +23,46 @@ func status(t *testing.T, stdin io.Reader, args ...string) (status int, stdout, 
 }
 
 func TestHelpShowsAllCommands(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"help", "-lang", "zh"}} {
+		_, all, _ := status(t, nil, args...)
+		for _, c := range append([]command{helpCommand}, commands...) {
+			assert.Contains(t, all, "\n  "+c.name+" ")
+			assert.Contains(t, all, program+" "+c.example+"\n")
+		}
+		requireNarrow(t, all)
+	}
 	_, all, _ := status(t, nil, "help")
-	for _, c := range append([]command{{name: "help", example: "help invoke"}}, commands...) {
-		assert.Contains(t, all, "\n  "+c.name+" ")
-		assert.Contains(t, all, program+" "+c.example+"\n")
-	}
-	for line := range strings.Lines(all) {
-		assert.Less(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
-	}
-	for _, args := range [][]string{{"-h"}, {"--help"}, {"-help"}, {"help"}} {
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"-help"}, {"help"}, {"help", "help"}, {"help", "-h"}} {
 		code, out, log := status(t, nil, args...)
 		assert.Equal(t, 0, code, args)
 		assert.Equal(t, all, out, args)
 		assert.Empty(t, log, args)
+	}
+}
+
+// Help is in the language of the flag, wherever it stands, or of the shell.
+func TestHelpInChinese(t *testing.T) {
+	_, want, _ := status(t, nil, "help", "-lang", "zh")
+	assert.Contains(t, want, "用法："+program+" [命令] [参数]")
+	assert.Contains(t, want, "在每个平台上演示验签通过与不通过的情形")
+	for _, args := range [][]string{{"-lang", "zh", "help"}, {"-lang=zh", "help"}, {"help", "--lang=zh"}, {"-h", "-lang", "zh"}} {
+		code, out, log := status(t, nil, args...)
+		assert.Equal(t, 0, code, "%v: %s", args, log)
+		assert.Equal(t, want, out, args)
+	}
+	t.Setenv("LANG", "zh_CN.UTF-8")
+	_, out, _ := status(t, nil, "help")
+	assert.Equal(t, want, out)
+	_, out, _ = status(t, nil, "help", "-lang", "en")
+	assert.NotEqual(t, want, out, "the flag counts more than the shell")
+	for _, c := range commands {
+		_, out, _ = status(t, nil, "help", c.name)
+		assert.Contains(t, out, c.name+"：", "help %s", c.name)
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "        ") {
+				assert.True(t, strings.ContainsFunc(line, isHan), "%s: %s", c.name, line)
+			}
+		}
 	}
 }
 
@@ -69,6 +95,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		{2, `there is no command "dance"`, []string{"help", "dance"}},
 		{2, `there is no command "dance"`, []string{"--help", "dance"}},
 		{2, `unexpected argument "more"`, []string{"help", "demo", "more"}},
+		{2, "there is en, zh", []string{"demo", "-lang", "de"}},
 		{2, "not defined: -dance", []string{"-dance"}},
 		{2, `demo: flag provided but not defined: -dance: see go run ./scripts/local demo -h`, []string{"demo", "-dance"}},
 		{2, `demo: unexpected argument "lambda"`, []string{"demo", "lambda"}},

@@ -2,22 +2,16 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 
 	"sotercall/internal/dev/loopback"
-	"sotercall/internal/upstream"
 )
 
-func containersFlag(flags *flag.FlagSet) *bool {
-	return flags.Bool("containers", false, "serve containers of this computer, too, such as those of sam local: at http://"+upstream.DockerHost+" and the port of -addr")
-}
-
-// containersHere returns the containers of this computer; none unless wanted. It warns of
-// their rights.
+// containersHere are those that a world serves: none unless wanted. It warns of what
+// they may do.
 func containersHere(wanted bool, warnings io.Writer) (*loopback.Containers, error) {
 	if !wanted {
 		return nil, nil
@@ -32,7 +26,7 @@ func containersHere(wanted bool, warnings io.Writer) (*loopback.Containers, erro
 	return &containers, nil
 }
 
-// guard refuses all other clients.
+// guard keeps everybody else away.
 func (s settings) guard(next http.Handler) http.Handler {
 	if s.containers == nil {
 		return loopback.Only(next)

@@ -7,17 +7,18 @@ import (
 	"io"
 )
 
-// demo shows every case on every platform. It fails if a response is not the expected one.
+// demo shows every case on every platform. It fails when an answer is not what it
+// must be.
 func demo(ctx context.Context, i invocation) (err error) {
-	verbose := i.flags.Bool("v", false, "show each answer's JSON below its row, and the functions' log on stderr")
+	verbose, logged := i.boolean("v"), i.boolean("vv")
 	if _, err := i.parse(0); err != nil {
 		return err
 	}
-	s := settings{addr: "127.0.0.1:0", log: io.Discard, progress: newProgress(i.err)}
-	if *verbose {
+	s := settings{addr: "127.0.0.1:0", log: io.Discard, progress: newProgress(i.err, i.Table)}
+	if *logged {
 		s.log = i.err
 	}
-	t := &table{out: i.out, colours: coloursOf(i.out), verbose: *verbose}
+	t := &table{Table: i.Table, out: i.out, colours: coloursOf(i.out), verbose: *verbose || *logged}
 	t.begin()
 	w, err := open(ctx, s)
 	if err != nil {
@@ -28,7 +29,7 @@ func demo(ctx context.Context, i invocation) (err error) {
 	return show(ctx, w, t)
 }
 
-// show plays all cases, and fails if a response is wrong.
+// show plays all cases, and fails when one answer is wrong.
 func show(ctx context.Context, w *world, t *table) error {
 	if err := play(ctx, w, t); err != nil {
 		return err
@@ -40,7 +41,7 @@ func show(ctx context.Context, w *world, t *table) error {
 	return nil
 }
 
-// play makes the calls of all cases, and shows the responses.
+// play sends the requests of all cases, and shows the responses.
 func play(ctx context.Context, w *world, t *table) error {
 	cases, err := cases(w.sandbox)
 	if err != nil {
@@ -52,7 +53,7 @@ func play(ctx context.Context, w *world, t *table) error {
 		}
 		var cells []cell
 		for _, p := range platforms {
-			answered, err := c.ask(ctx, w, p)
+			answered, err := c.ask(ctx, w, p, t.Table)
 			if err != nil {
 				return fmt.Errorf("%s on %s: %w", c.name, p.title, err)
 			}

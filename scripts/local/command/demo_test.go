@@ -5,13 +5,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/need"
+	"sotercall/scripts/local/language"
+	"sotercall/scripts/local/texts"
 )
 
 func TestDemo(t *testing.T) {
@@ -20,38 +21,65 @@ func TestDemo(t *testing.T) {
 	require.Equal(t, 0, code, out)
 	assert.Equal(t, 4, strings.Count(out, "✓     ✓     ✓\n"), out)
 	assert.Equal(t, 9, strings.Count(out, "✗     ✗     ✗\n"), out)
-	assert.Contains(t, out, "39 answers, all ok. Access tokens fetched from WeChat: 1.\n")
+	assert.Contains(t, out, "39 responses, all ok. Access tokens fetched from WeChat: 1.\n")
 	assert.Contains(t, out, "\n✗ replayed: the challenge was used before  ")
 	assert.NotContains(t, out, "WRONG")
 	requireNarrow(t, out)
-	assert.Len(t, strings.Fields(columns), len(platforms), "each column has a name")
+	assert.Len(t, strings.Fields(english.Say("demo.columns")), len(platforms), "each column has a name")
 	assert.NotContains(t, out+log, "\x1b", "this is no terminal")
-	assert.Equal(t, building+"\n  1 of 4: token\n  2 of 4: challenge\n  3 of 4: verify\n  4 of 4: service\n", log)
-	for line := range strings.Lines(next) {
+	assert.Equal(t, english.Say("build.begin")+"\n  1 of 4: token\n  2 of 4: challenge\n  3 of 4: verify\n  4 of 4: service\n", log)
+	for line := range strings.Lines(english.Say("demo.next")) {
 		assert.Contains(t, out, line)
 	}
 
-	readme, err := os.ReadFile("../../../README.md")
+	requireExcerpt(t, "../../../README.md", out)
+}
+
+// english has the words of the commands in English.
+var english = texts.Commands(language.English)
+
+// requireExcerpt holds what README shows of the demo against what it printed.
+func requireExcerpt(t *testing.T, readme, printed string) {
+	t.Helper()
+	text, err := os.ReadFile(readme)
 	require.NoError(t, err)
-	_, excerpt, _ := strings.Cut(string(readme), "```text\n")
+	_, excerpt, _ := strings.Cut(string(text), "```text\n")
 	excerpt, _, found := strings.Cut(excerpt, "```")
 	require.True(t, found)
 	for line := range strings.Lines(excerpt) {
-		assert.Contains(t, out, line, "README shows what the demo prints")
+		assert.Contains(t, printed, line, "README shows what the demo prints")
 	}
 }
 
+// The demo speaks Chinese where it is told to. -v shows the responses, and not the log.
+func TestDemoInChinese(t *testing.T) {
+	need.Time(t)
+	code, all, log := status(t, nil, "demo", "-lang", "zh", "-v")
+	require.Equal(t, 0, code, all)
+	out := regexp.MustCompile(`(?m)^    (lambda|scf|http) .*\n`).ReplaceAllString(all, "")
+	assert.Equal(t, 39, strings.Count(all, "\n")-strings.Count(out, "\n"), "a line of JSON for each response")
+	assert.NotContains(t, log, `"platform":`)
+	assert.Equal(t, 4, strings.Count(out, "✓     ✓     ✓\n"), out)
+	assert.Contains(t, out, "\n✗ 重放：挑战因子已被使用  ")
+	assert.Regexp(t, `(?m)^启用 CHALLENGE_SECRET：\S+  +Lambda SCF 云托管$`, out)
+	assert.Contains(t, out, "共 39 个响应，全部符合预期。")
+	assert.Contains(t, log, "正在构建函数（首次大约需要一分钟）…\n  1/4: token\n")
+	requireNarrow(t, out)
+	requireExcerpt(t, "../../../README.zh-CN.md", out)
+}
+
 func TestWhatNextLeadsSomewhere(t *testing.T) {
-	files := regexp.MustCompile(`(?m)^  (\S+\.md)`).FindAllStringSubmatch(next, -1)
+	files := regexp.MustCompile(`(?m)^  (\S+\.md)`).FindAllStringSubmatch(english.Say("demo.next"), -1)
 	require.Len(t, files, 3)
 	for _, name := range files {
 		assert.FileExists(t, "../../../"+name[1])
 	}
 }
 
+// -vv shows the responses, and the log as well.
 func TestDemoShowsTheJSON(t *testing.T) {
 	need.Time(t)
-	code, out, log := status(t, nil, "demo", "-v")
+	code, out, log := status(t, nil, "demo", "-vv")
 	require.Equal(t, 0, code, out)
 	assert.Equal(t, 12, strings.Count(out, verified+"\n"), out)
 	assert.Equal(t, 27, strings.Count(out, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:`), out)
@@ -64,7 +92,7 @@ func TestDemoShowsTheJSON(t *testing.T) {
 func requireNarrow(t *testing.T, out string) {
 	t.Helper()
 	for line := range strings.Lines(out) {
-		require.Less(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+		require.Less(t, columns(strings.TrimSuffix(line, "\n")), 80, line)
 	}
 }
 
@@ -75,19 +103,19 @@ func TestDemoMarksTheAnswerThatIsWrong(t *testing.T) {
 		Path: verifyPaths[1], Kind: sandbox.FaultBody, Body: `{"errcode":0,"errmsg":"ok","is_ok":false}`, Times: 1,
 	}))
 	log := newOutput()
-	shown := &table{out: log}
+	shown := &table{Table: english, out: log}
 	err := show(t.Context(), w, shown)
 	assert.Equal(t, statusFailed, exitStatus(t.Context(), err, log))
 	out := log.String()
 	assert.Contains(t, out, "\n✓ genuine, Android                                           WRONG   ✓     ✓\n")
-	assert.Contains(t, out, "WRONG: Lambda answered isOk false, errCode 0: WeChat says that the\n    signature is wrong; must be isOk true, errCode 0\n")
-	assert.Contains(t, out, "39 answers, 1 of them WRONG.\n")
+	assert.Contains(t, out, "WRONG: Lambda responded isOk false, errCode 0: WeChat says that the\n    signature is wrong; must be isOk true, errCode 0\n")
+	assert.Contains(t, out, "39 responses, 1 of them WRONG.\n")
 	assert.Equal(t, 3, strings.Count(out, "WRONG"))
 	assert.NotContains(t, out, "What next")
 	requireNarrow(t, out)
 
 	log = newOutput()
-	require.NoError(t, show(t.Context(), w, &table{out: log}), "the twin: %s", log)
+	require.NoError(t, show(t.Context(), w, &table{Table: english, out: log}), "the twin: %s", log)
 	assert.NotContains(t, log.String(), "WRONG")
 }
 
@@ -106,10 +134,10 @@ func TestJudge(t *testing.T) {
 		"there is no log line":               {answer: []byte(answer)},
 		"the log line says something else":   {answer: []byte(answer), line: []byte(strings.Replace(line, "false", "true", 1))},
 		"the function itself failed":         {answer: []byte(answer), line: []byte(line), failed: true},
-		"this is no answer":                  {answer: []byte(`{"errorMessage":"exit"}`), line: []byte(line)},
-		"this is no answer to":               {answer: []byte(`{"isOk":false,"errCode":0}`), line: []byte(line)},
+		"this is no response":                {answer: []byte(`{"errorMessage":"exit"}`), line: []byte(line)},
+		"this is no response of":             {answer: []byte(`{"isOk":false,"errCode":0}`), line: []byte(line)},
 	} {
-		_, got := refused.judge(r)
+		_, got := refused.judge(r, english)
 		assert.Contains(t, got, problem)
 		assert.Equal(t, problem == "", got == "", "%s: %s", problem, got)
 	}
@@ -122,4 +150,7 @@ func TestWrap(t *testing.T) {
 	assert.Equal(t, 100, strings.Count(out, "…"))
 	assert.Equal(t, 2, strings.Count(out, "\n"), out)
 	assert.Equal(t, "  short", wrap("short", "  "))
+	chinese := wrap("不符："+strings.Repeat("返回", 40)+"；应为", "    ")
+	requireNarrow(t, chinese)
+	assert.Equal(t, 2, strings.Count(chinese, "\n"), chinese)
 }

@@ -12,6 +12,7 @@ import (
 	"sotercall/internal/challenge"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
+	"sotercall/scripts/local/texts"
 )
 
 // Users of the demo.
@@ -21,7 +22,8 @@ const (
 	eve   = "oDemo-NeverSeen_000000000003"
 )
 
-// demoCase is one of the demo: a request to a function, and the expected response.
+// demoCase is one of the demo: a request to a function, and what it must respond. The texts
+// have the words for its heading and its name.
 type demoCase struct {
 	heading  string
 	name     string
@@ -30,11 +32,11 @@ type demoCase struct {
 	want     verdict
 }
 
-// verdict is the result of a response.
+// verdict is what an answer comes to.
 type verdict struct {
 	isOK bool
 	code int
-	// reason is why the verdict is not yes, from the function's log.
+	// reason is why the answer is not yes, as the function has logged it.
 	reason string
 }
 
@@ -46,16 +48,25 @@ func (v verdict) String() string {
 	return text
 }
 
-// cell is one platform's response.
+// cell is how one platform answered.
 type cell struct {
 	platform platform
 	reply    reply
 	got      verdict
-	problem  string // "" if the response is right
+	problem  string // "" if the answer is ok
 }
 
-// ask makes the call of c.
-func (c demoCase) ask(ctx context.Context, w *world, on platform) (cell, error) {
+// title is the name of c, with the reason why it is refused.
+func (c demoCase) title(table texts.Table) string {
+	name := table.Say("demo.case." + c.name)
+	if c.want.reason == "" {
+		return name
+	}
+	return table.Say("demo.case", name, texts.Reason(table.Language, c.want.reason))
+}
+
+// ask sends the request of c.
+func (c demoCase) ask(ctx context.Context, w *world, on platform, table texts.Table) (cell, error) {
 	signed, err := c.event(ctx, w, on)
 	if err != nil {
 		return cell{}, err
@@ -69,19 +80,19 @@ func (c demoCase) ask(ctx context.Context, w *world, on platform) (cell, error) 
 		return cell{}, err
 	}
 	answered := cell{platform: on, reply: got}
-	answered.got, answered.problem = c.judge(got)
+	answered.got, answered.problem = c.judge(got, table)
 	return answered, nil
 }
 
-// judge reads a response and its log line, and says what is wrong with it.
-func (c demoCase) judge(r reply) (got verdict, problem string) {
+// judge reads an answer and its log line, and says what is wrong with it.
+func (c demoCase) judge(r reply, table texts.Table) (got verdict, problem string) {
 	var answer struct {
 		IsOK    *bool   `json:"isOk"`
 		ErrMsg  *string `json:"errMsg"`
 		ErrCode *int    `json:"errCode"`
 	}
 	if err := json.Unmarshal(r.answer, &answer); err != nil || answer.IsOK == nil || answer.ErrCode == nil || answer.ErrMsg == nil {
-		return verdict{}, "this is no answer to verifySignature"
+		return verdict{}, table.Say("demo.problem.shape")
 	}
 	var line struct {
 		IsOK   bool   `json:"isOk"`
@@ -89,33 +100,32 @@ func (c demoCase) judge(r reply) (got verdict, problem string) {
 		Error  string `json:"error"`
 	}
 	if err := json.Unmarshal(r.line, &line); err != nil {
-		return verdict{}, "there is no log line"
+		return verdict{}, table.Say("demo.problem.log")
 	}
-	// WeChat's ID of the request differs each time
-	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ")
+	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ") // WeChat's name for the request differs each time
 	got = verdict{*answer.IsOK, *answer.ErrCode, reason}
 	switch {
 	case r.failed:
-		problem = "the function itself failed"
+		problem = table.Say("demo.problem.failed")
 	case got != c.want:
-		problem = fmt.Sprintf("must be %v", c.want)
+		problem = table.Say("demo.problem.expected", c.want)
 	case (*answer.ErrMsg == "openapi.soter.verifySignature:ok") != (c.want.code == 0):
-		problem = "errMsg and errCode contradict each other"
+		problem = table.Say("demo.problem.contradiction")
 	case line.IsOK != got.isOK:
-		problem = "the log line says something else"
+		problem = table.Say("demo.problem.logged")
 	}
 	return got, problem
 }
 
 const wrong = "WeChat says that the signature is wrong"
 
-// yes is the verdict on a genuine signature.
+// yes is the verdict on what is genuine.
 var yes = verdict{isOK: true}
 
-// no returns the verdict on another one, with the reason.
+// no is the verdict on what is not, for that reason.
 func no(reason string) verdict { return verdict{reason: reason} }
 
-// cases returns the signed cases of the demo.
+// cases signs what the demo shows.
 func cases(s *sandbox.Sandbox) ([]demoCase, error) {
 	phones := map[sandbox.Device]*sandbox.Phone{}
 	genuine := map[sandbox.Device]sandbox.Signed{}
@@ -148,28 +158,28 @@ func cases(s *sandbox.Sandbox) ([]demoCase, error) {
 		return event
 	}
 	judged := func(name string, event sandbox.Signed, want verdict) demoCase {
-		return demoCase{"WeChat judges the signature", name, "verify", always(event), want}
+		return demoCase{"verify", name, "verify", always(event), want}
 	}
 	return append([]demoCase{
-		judged("genuine, Android", genuine[sandbox.Android], yes),
-		judged("genuine, Huawei", genuine[sandbox.Huawei], yes),
-		judged("genuine, iOS", genuine[sandbox.IOS], yes),
-		judged("unknown openid", changed(func(e *sandbox.Signed) { e.OpenID = eve }), verdict{code: 40003, reason: "errCode 40003: invalid openid"}),
-		judged("changed jsonString", changed(func(e *sandbox.Signed) { e.JSONString = strings.Replace(e.JSONString, "demo", "dem0", 1) }), no(wrong)),
-		judged("changed signature", changed(func(e *sandbox.Signed) { e.JSONSignature = changeByte(e.JSONSignature) }), no(wrong)),
-		judged("another user's key", changed(func(e *sandbox.Signed) { e.JSONString, e.JSONSignature = others.JSONString, others.JSONSignature }), no(wrong)),
-		judged("PKCS #1 v1.5", pkcs1, no(wrong)),
+		judged("android", genuine[sandbox.Android], yes),
+		judged("huawei", genuine[sandbox.Huawei], yes),
+		judged("ios", genuine[sandbox.IOS], yes),
+		judged("unknown-openid", changed(func(e *sandbox.Signed) { e.OpenID = eve }), verdict{code: 40003, reason: "errCode 40003: invalid openid"}),
+		judged("changed-text", changed(func(e *sandbox.Signed) { e.JSONString = strings.Replace(e.JSONString, "demo", "dem0", 1) }), no(wrong)),
+		judged("changed-signature", changed(func(e *sandbox.Signed) { e.JSONSignature = changeByte(e.JSONSignature) }), no(wrong)),
+		judged("another-key", changed(func(e *sandbox.Signed) { e.JSONString, e.JSONSignature = others.JSONString, others.JSONSignature }), no(wrong)),
+		judged("pkcs1", pkcs1, no(wrong)),
 	}, challengeCases(alices, bobs)...), nil
 }
 
-// challengeCases show the limits of a challenge: once, for a while, for one user.
+// challengeCases show what a challenge is good for: once, for a while, for one user.
 func challengeCases(alices, bobs *sandbox.Phone) []demoCase {
 	answered := map[platform]sandbox.Signed{}
 	strict := func(name string, event eventOf, want verdict) demoCase {
-		return demoCase{"With CHALLENGE_SECRET it must answer our question, once", name, strictVerify, event, want}
+		return demoCase{"challenges", name, strictVerify, event, want}
 	}
 	return []demoCase{
-		strict("our challenge, answered", func(ctx context.Context, w *world, on platform) (event sandbox.Signed, err error) {
+		strict("issued", func(ctx context.Context, w *world, on platform) (event sandbox.Signed, err error) {
 			event, err = signedBy(alices)(ctx, w, on)
 			answered[on] = event
 			return event, err
@@ -177,7 +187,7 @@ func challengeCases(alices, bobs *sandbox.Phone) []demoCase {
 		strict("replayed", func(_ context.Context, _ *world, on platform) (sandbox.Signed, error) {
 			return answered[on], nil
 		}, no("the challenge was used before")),
-		strict("too late", func(context.Context, *world, platform) (sandbox.Signed, error) {
+		strict("late", func(context.Context, *world, platform) (sandbox.Signed, error) {
 			expired, err := expiredChallenge(alice)
 			if err != nil {
 				return sandbox.Signed{}, err
@@ -185,20 +195,20 @@ func challengeCases(alices, bobs *sandbox.Phone) []demoCase {
 			return alices.Sign(expired)
 		}, no("the challenge has expired")),
 		strict("stolen", signedBy(bobs), no("the challenge was issued to another user")),
-		strict("made up", func(context.Context, *world, platform) (sandbox.Signed, error) {
+		strict("made-up", func(context.Context, *world, platform) (sandbox.Signed, error) {
 			return alices.Sign("123456")
 		}, no("the challenge is not one that we issued")),
 	}
 }
 
-// eventOf returns the event for a platform.
+// eventOf makes the event that is asked on a platform.
 type eventOf func(ctx context.Context, w *world, on platform) (sandbox.Signed, error)
 
 func always(event sandbox.Signed) eventOf {
 	return func(context.Context, *world, platform) (sandbox.Signed, error) { return event, nil }
 }
 
-// signedBy returns a new challenge for Alice, signed on the phone.
+// signedBy is a new challenge for Alice, signed by somebody.
 func signedBy(phone *sandbox.Phone) eventOf {
 	return func(ctx context.Context, w *world, on platform) (sandbox.Signed, error) {
 		issued, err := issue(ctx, w, on, alice)
@@ -209,7 +219,7 @@ func signedBy(phone *sandbox.Phone) eventOf {
 	}
 }
 
-// issue calls a platform's challenge function.
+// issue asks a platform's challenge function for a challenge.
 func issue(ctx context.Context, w *world, on platform, openid string) (string, error) {
 	event, err := json.Marshal(map[string]string{"openid": openid})
 	if err != nil {
@@ -228,8 +238,7 @@ func issue(ctx context.Context, w *world, on platform, openid string) (string, e
 	return answer.Challenge, nil
 }
 
-// expiredChallenge returns one of ours, issued some minutes ago, so that the demo need not
-// wait.
+// expiredChallenge is one of ours, issued some minutes ago: nobody has to wait.
 func expiredChallenge(openid string) (string, error) {
 	ago := func() time.Time { return time.Now().Add(-2 * challenge.DefaultTTL) }
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeSecret)}, challenge.DefaultTTL, ago)

@@ -14,8 +14,7 @@ import (
 // examine checks, against the real servers, the configuration in the caller's shell. It is
 // that of functions/service, which takes the variables of all functions.
 func examine(ctx context.Context, i invocation) error {
-	added := environment{}
-	i.flags.Var(added, "env", "`NAME=VALUE` beside the variables of this shell; may be repeated")
+	added := i.environment("env")
 	if _, err := i.parse(0); err != nil {
 		return err
 	}

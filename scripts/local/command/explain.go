@@ -20,10 +20,9 @@ import (
 // explain describes an event, and the likely mistakes in it. The function runs in this
 // process, so that nothing is built; WeChat is the sandbox.
 func explain(ctx context.Context, i invocation) (err error) {
-	added := environment{}
-	i.flags.Var(added, "env", "`NAME=VALUE` that the platform sends with the event, such as WX_OPENID=… for a user's page; may be repeated")
-	challenges := challengesFlag(i.flags)
-	phones := phonesFlag(i.flags)
+	added := i.environment("env")
+	challenges := i.boolean("challenges")
+	phones := i.text("phones", "")
 	files, err := i.parse(1)
 	if err != nil {
 		return err
@@ -52,7 +51,7 @@ func explain(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	return explanation{q, said, verdict}.print(i.out)
+	return explanation{i.Table, q, said, verdict}.print(i.out)
 }
 
 // said is the function's response to an event, and its log line.

@@ -48,7 +48,7 @@ func TestExplain(t *testing.T) {
 		{"another user", func(e map[string]string) { e["openid"] = "oAnother" },
 			`"is_ok":false`, `"errCode":0`, nothingSeen},
 		{"a user of whom the sandbox knows nothing", func(e map[string]string) { e["openid"] = "oReal" },
-			`"errcode":40003`, `"errCode":40003`, "none to be seen. If WeChat answers 40003, too: check, in this order"},
+			`"errcode":40003`, `"errCode":40003`, "none to be seen. If WeChat returns 40003, too: check, in this order"},
 		{"a real user's, written again", func(e map[string]string) {
 			e["openid"], e["jsonString"] = "oReal", strings.ReplaceAll(e["jsonString"], `":`, `": `)
 		}, `"errcode":40003`, `"errCode":40003`, "parameter.jsonString has blanks or line breaks between its members"},
@@ -57,7 +57,7 @@ func TestExplain(t *testing.T) {
 		{"a placeholder", func(e map[string]string) { e["jsonString"] = "$resultJSON" },
 			`"is_ok":false`, "-501007", "parameter.jsonString is a placeholder"},
 		{"another name", func(e map[string]string) { e["resultJSON"] = e["jsonString"]; delete(e, "jsonString") },
-			"is not asked: a parameter is missing", "-501007", "parameter.jsonString is missing: this form of the call does not call it resultJSON"},
+			"not called: a parameter is missing", "-501007", "parameter.jsonString is missing: this form of the call does not call it resultJSON"},
 		{"no event of ours", func(e map[string]string) { e["httpMethod"] = "POST" },
 			`"is_ok":true`, "-501007", "the event "},
 	} {
@@ -113,7 +113,7 @@ func TestExplainKnowsEveryDoor(t *testing.T) {
 		assert.Equal(t, !asksNothing, said["mistake"] == "none", "%s: %s", file, printed)
 		assert.Equal(t, !asksNothing, strings.Contains(said["WeChat"], `"is_ok":true`), file)
 		assert.NotContains(t, printed, sandbox.EventToken, "no token is printed")
-		doors[said["door"]] = true
+		doors[said["source"]] = true
 	}
 	assert.Len(t, doors, 11, "%v", doors)
 }
@@ -148,6 +148,35 @@ func TestExplainSaysWhoCalls(t *testing.T) {
 	assert.Contains(t, explained(t, printed)["mistake"], "the challenge is not one that we issued")
 }
 
+// explain speaks Chinese, also about what the functions say in English.
+func TestExplainInChinese(t *testing.T) {
+	phones := t.TempDir()
+	signed, _, err := local(t, nil, "sign", "-phones", phones, "-openid", "oExplained", "-challenge", "hello", "-device", "android")
+	require.NoError(t, err)
+	for _, c := range []struct{ old, new, wechat, mistake string }{
+		{"", "", "沙箱中该用户的手机签过这段文本，内容一致", "可能的错误     无"},
+		{"hello", "hallo", "沙箱中该用户的手机没有签过这段文本", "看不出：文本或签名被改动过"},
+		{"oExplained", "oReal", "沙箱中没有该用户的手机", "看不出。如果微信也返回 40003：依次检查"},
+		{"==", "", "沙箱中该用户的手机没有签过这段文本", "签名末尾缺少 ==：原样发送（原文：parameter.jsonSignature lacks its padding"},
+		{`"jsonString"`, `"resultJSON"`, "不会调用：缺少参数", "字段名有误：使用 docs/zh-CN/call.md 中的字段名（原文：parameter.jsonString is missing"},
+	} {
+		event := strings.Replace(signed, c.old, c.new, 1)
+		printed, _, err := local(t, strings.NewReader(event), "explain", "-phones", phones, "-lang", "zh")
+		require.NoError(t, err)
+		assert.Contains(t, printed, "来源           direct：直接调用", c.new)
+		assert.Contains(t, printed, c.wechat, c.new)
+		assert.Contains(t, printed, c.mistake, c.new)
+	}
+	printed, _, err := local(t, strings.NewReader(signed), "explain", "-phones", phones, "-lang", "zh", "-challenges")
+	require.NoError(t, err)
+	assert.Contains(t, printed, "挑战因子不是本服务下发的")
+	printed, _, err = local(t, strings.NewReader(signed), "explain", "-phones", phones, "-lang", "zh", "-env", "WX_OPENID=oEve")
+	require.NoError(t, err)
+	assert.Contains(t, printed, "只能查询当前用户；后端的调用方式见docs/zh-CN/callers.md")
+	assert.FileExists(t, "../../../docs/zh-CN/callers.md")
+	assert.Contains(t, printed, "  tee_n        可信执行环境（TEE）：\"uT_TEE\"")
+}
+
 // TestExplainAnswersAnything: what is no event is explained, too.
 func TestExplainAnswersAnything(t *testing.T) {
 	phones := t.TempDir()
@@ -157,7 +186,7 @@ func TestExplainAnswersAnything(t *testing.T) {
 		require.NoError(t, err, "%q", event)
 		assert.Contains(t, printed, "-501007", "%q", event)
 		said := explained(t, printed)
-		assert.NotEmpty(t, said["door"], "%q", event)
+		assert.NotEmpty(t, said["source"], "%q", event)
 		assert.NotEmpty(t, said["mistake"], "%q", event)
 	}
 	_, _, err := local(t, nil, "explain", "-phones", phones, "missing.json")

@@ -1,146 +1,132 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	logline "sotercall/internal/journal"
 	"sotercall/internal/openapi"
 	"sotercall/internal/trigger"
+	"sotercall/scripts/local/language"
+	"sotercall/scripts/local/texts"
 )
 
-// explanation is the result of explain.
+// explanation is all that explain found out.
 type explanation struct {
-	parsed  parsedEvent
-	said    said
-	verdict string // of the sandbox; "" if it was not called
+	texts.Table
+	question parsedEvent
+	said     said
+	verdict  string // of WeChat's stand-in; "" if it was not asked
 }
 
 const (
-	// maxLine bounds a printed line, in bytes: a response with a hint has some hundreds.
+	// maxLine bounds a line of what is printed, in bytes: an answer with a hint has
+	// some hundreds.
 	maxLine = 1 << 10
 	// maxMembers bounds the members of an object that are printed.
 	maxMembers = 24
 )
 
-// print prints it: a name at the left edge, then the values, a line each. The names are
-// ours. The event's text stands after them, and cannot affect a terminal.
+// print prints it: a name at the left edge, then what is known, a line each. The names
+// are ours. What the event says stands behind them, and can do nothing to a terminal.
 func (e explanation) print(out io.Writer) error {
 	var b strings.Builder
-	say := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s %s\n", name, logline.Sanitize(fmt.Sprintf(format, args...), maxLine))
+	say := func(name, text string) {
+		fmt.Fprintf(&b, "%s %s\n", pad(name, 14), logline.Sanitize(text, maxLine))
 	}
-	say("door", "%s", sourceText(e.parsed.event))
-	if r := e.parsed.event.Request; r != nil {
-		say("request", "%s %s", r.Method, r.URL.EscapedPath())
+	say(e.Say("explain.source"), e.sourceText())
+	if r := e.question.event.Request; r != nil {
+		say(e.Say("explain.request"), r.Method+" "+r.URL.EscapedPath())
 	}
-	say("caller", "%s", e.callerText())
-	for _, m := range atMost(maxMembers, e.parsed.members) {
+	say(e.Say("explain.caller"), e.callerText())
+	for _, m := range atMost(maxMembers, e.question.members) {
 		e.field(say, m)
 	}
-	tellMore(say, len(e.parsed.members))
+	e.tellMore(say, len(e.question.members))
 	b.WriteByte('\n')
 	for i, line := range e.verdictText() {
-		say([]string{"WeChat", ""}[min(i, 1)], "%s", line)
+		say([]string{e.Say("explain.wechat"), ""}[min(i, 1)], line)
 	}
-	say("function", "%s", e.said.answer)
-	say("mistake", "%s", e.mistake())
+	say(e.Say("explain.function"), e.said.answer)
+	say(e.Say("explain.mistake"), e.mistake())
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func sourceText(event trigger.Event) string {
+func (e explanation) sourceText() string {
+	event := e.question.event
 	switch {
 	case event.Source == trigger.Direct:
-		return "direct: a direct invocation, or a page's wx.cloud.callFunction"
+		return e.Say("source.direct")
 	case event.Source == trigger.Unknown:
-		return "unknown: " + event.Err.Error()
+		return e.Say("source.unknown", event.Err)
 	case event.Source.IsTimer():
-		return event.Source.String() + ": a timer, which asks nothing"
+		return e.Say("source.timer", event.Source)
 	case event.Err != nil:
-		return event.Source.String() + ", broken: " + event.Err.Error()
+		return e.Say("source.broken", event.Source, event.Err)
 	}
 	return event.Source.String()
 }
 
 func (e explanation) callerText() string {
-	switch openid, refused := e.parsed.caller.ResolveOpenID(""); {
-	case e.parsed.snake:
-		return "whoever holds the access_token in the query: your backend"
-	case e.parsed.caller.IsBackend() && e.parsed.event.Request != nil:
-		return "whoever the door lets in, by HTTP_AUTH: your backend"
-	case e.parsed.caller.IsBackend():
-		return "your backend, about any user (a page's user: -env WX_OPENID=…)"
-	case e.parsed.caller.IsUser():
-		return "the user " + openid + ", who may ask about himself"
+	switch openid, refused := e.question.caller.ResolveOpenID(""); {
+	case e.question.snake:
+		return e.Say("caller.token")
+	case e.question.caller.IsBackend() && e.question.event.Request != nil:
+		return e.Say("caller.http")
+	case e.question.caller.IsBackend():
+		return e.Say("caller.backend")
+	case e.question.caller.IsUser():
+		return e.Say("caller.user", openid)
 	default:
-		return "not known: " + refused.Message
+		return e.Say("caller.unknown", refused.Message)
 	}
 }
 
-// field describes a member of the request.
-func (e explanation) field(say func(name, format string, args ...any), m member) {
+// field says of a member of the request what it is.
+func (e explanation) field(say func(name, text string), m member) {
 	switch m.name {
 	case "jsonString", "json_string":
-		say(m.name, "%s, %d bytes, in which the phone says:", kindOf(m), len(m.text()))
+		say(m.name, e.Say("member.text", e.kindOf(m), len(m.text())))
 		said := resultMembers(m.text())
 		for _, said := range atMost(maxMembers, said) {
-			if text, known := about[said.name]; known {
-				say("  "+said.name, "%s%s", text, shortened(string(said.value)))
+			value := shortened(string(said.value))
+			if about := "says." + said.name; e.Has(about) {
+				say("  "+said.name, e.Say("member.other", e.Say(about), value))
 			} else {
-				say("  member", "%s: %s", quoted(said.name), shortened(string(said.value)))
+				say("  "+e.Say("explain.member"), e.Say("member.other", quoted(said.name), value))
 			}
 		}
-		tellMore(say, len(said))
+		e.tellMore(say, len(said))
 	case "jsonSignature", "json_signature":
-		say(m.name, "%s, %d characters (phones on record send 344)", kindOf(m), len(m.text()))
+		say(m.name, e.Say("member.signature", e.kindOf(m), len(m.text())))
 	case "openid":
-		say(m.name, "%s", shortened(string(m.value)))
+		say(m.name, shortened(string(m.value)))
 	default:
-		say("member", "%s: %s, which is not read", quoted(m.name), kindOf(m))
+		say(e.Say("explain.member"), e.Say("member.ignored", quoted(m.name), e.kindOf(m)))
 	}
 }
 
 func atMost(n int, all []member) []member { return all[:min(n, len(all))] }
 
-// tellMore prints that not all of that number of members are printed.
-func tellMore(say func(name, format string, args ...any), count int) {
+// tellMore says that not all of so many members are printed.
+func (e explanation) tellMore(say func(name, text string), count int) {
 	if more := count - maxMembers; more > 0 {
-		say("", "and %d more members", more)
+		say("", e.Say("member.more", more))
 	}
 }
 
-// quoted returns a name from the event for display.
+// quoted is a name that the event has chosen.
 func quoted(name string) string { return strconv.Quote(shortened(name)) }
 
-// about describes the members of a phone's result (WeChat, wx.startSoterAuthentication).
-var about = map[string]string{
-	"raw": "the challenge: ", "counter": "grows with each signature: ",
-	"cpu_id": "the phone: ", "uid": "the app on it: ", "fid": "which finger: ",
-	"tee_n": "the trusted environment: ", "tee_v": "its version: ",
-	"fp_n": "the sensor: ", "fp_v": "its version: ",
-	"rsa_pss_saltlen": "bytes of salt in the signature: ",
-}
+var kinds = map[jsontext.Kind]string{'"': "string", '{': "object", '[': "array", '0': "number", 't': "boolean", 'f': "boolean", 'n': "null"}
 
-func kindOf(m member) string {
-	switch m.value.Kind() {
-	case '"':
-		return "a string"
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '0':
-		return "a number"
-	case 't', 'f':
-		return "a boolean"
-	}
-	return "null"
-}
+func (e explanation) kindOf(m member) string { return e.Say("kind." + kinds[m.value.Kind()]) }
 
 func shortened(text string) string {
 	const most = 72
@@ -150,49 +136,60 @@ func shortened(text string) string {
 	return text
 }
 
-// verdictText returns WeChat's verdict with its meaning.
+// verdictText is what WeChat would respond, and what that means.
 func (e explanation) verdictText() []string {
 	switch {
 	case e.verdict == "":
-		return []string{"is not asked: a parameter is missing"}
+		return []string{e.Say("wechat.none")}
 	case strings.Contains(e.verdict, `"is_ok":true`):
-		return []string{e.verdict, "a phone of this user, in the sandbox, has signed exactly this text"}
+		return []string{e.verdict, e.Say("wechat.signed")}
 	case strings.Contains(e.verdict, `"is_ok":false`):
-		return []string{e.verdict, "no phone of this user, in the sandbox, has signed exactly this text"}
+		return []string{e.verdict, e.Say("wechat.unsigned")}
 	case strings.Contains(e.verdict, strconv.Itoa(openapi.CodeInvalidOpenID)):
-		return []string{e.verdict, "the sandbox knows no phone of this user; a real one it cannot judge"}
+		return []string{e.verdict, e.Say("wechat.stranger")}
 	}
 	return []string{e.verdict}
 }
 
-// mistake returns the likely mistake.
+// mistake is the likely mistake.
 func (e explanation) mistake() string {
-	const none = "none to be seen: the text or the signature was changed, or another phone signed it"
 	line := e.said.line
-	code := openapi.LookUp(line.Code)
-	_, message, _ := strings.Cut(line.Error, code.Text+". ")
+	meaning, do := texts.Code(e.Language, line.Code)
+	_, message, _ := strings.Cut(line.Error, openapi.LookUp(line.Code).Text+". ")
 	switch {
 	case line.Outcome == "genuine":
-		return "none"
+		return e.Say("mistake.none")
 	case line.Outcome == "wrong" && line.Hint != "":
-		return line.Hint
+		return e.hint(line.Hint)
 	case line.Outcome == "wrong" && !strings.Contains(e.verdict, `"is_ok":false`):
-		return line.Reason
+		return texts.Reason(e.Language, line.Reason)
 	case line.Outcome == "wrong":
-		return none
+		return e.Say("mistake.unseen")
 	case line.Code == openapi.CodeInvalidOpenID:
-		return cmp.Or(openapi.Hint(e.parsed.request()), "none to be seen. If WeChat answers "+strconv.Itoa(line.Code)+", too: "+code.Do)
+		if hint := openapi.Hint(e.question.request()); hint != "" {
+			return e.hint(hint)
+		}
+		return e.Say("mistake.openid", line.Code, e.plain(do))
 	case line.Code == openapi.CodeInvalidParam:
-		return message
-	case code.Text != "":
-		return plain(message + ": " + code.Do)
+		return e.hint(message)
+	case openapi.LookUp(line.Code).Text != "":
+		return e.Say("mistake.code", message, e.plain(do))
 	}
-	return plain(code.Meaning + ": " + code.Do)
+	return e.Say("mistake.code", e.plain(meaning), e.plain(do))
 }
 
-// plain returns Markdown as plain text for a terminal.
-func plain(markdown string) string {
-	return strings.ReplaceAll(link.ReplaceAllString(markdown, "docs/$1"), "`", "")
+// hint explains what a function says of a request, in its own words.
+func (e explanation) hint(said string) string {
+	if text := texts.Hint(e.Language, said); text != "" {
+		return e.Say("mistake.hint", text, said)
+	}
+	return said
+}
+
+// plain is what a document says, as a terminal shows it.
+func (e explanation) plain(markdown string) string {
+	folder := map[string]string{language.English: "docs/", language.Chinese: "docs/zh-CN/"}[e.Language]
+	return strings.ReplaceAll(link.ReplaceAllString(markdown, folder+"$1"), "`", "")
 }
 
 var link = regexp.MustCompile(`\[[^]]*\]\(([^)]*)\)`)

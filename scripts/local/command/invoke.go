@@ -3,62 +3,21 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
 )
 
-// environment collects -env NAME=VALUE.
-type environment map[string]string
-
-func (e environment) String() string { return "" }
-
-func (e environment) Set(text string) error {
-	name, value, ok := strings.Cut(text, "=")
-	if !ok {
-		return errors.New("want NAME=VALUE")
-	}
-	e[name] = value
-	return nil
-}
-
-// oneOf is a flag with a fixed set of values.
-type oneOf struct {
-	value string
-	all   []string
-}
-
-func (o *oneOf) String() string { return o.value }
-
-func (o *oneOf) Set(text string) error {
-	if !slices.Contains(o.all, text) {
-		return fmt.Errorf("there is %s", strings.Join(o.all, ", "))
-	}
-	o.value = text
-	return nil
-}
-
-// oneOfFlag adds a flag with one of the values in all, the first by default.
-func oneOfFlag(flags *flag.FlagSet, name, usage string, all []string) *string {
-	o := &oneOf{all[0], all}
-	flags.Var(o, name, usage+": "+strings.Join(all, ", "))
-	return &o.value
-}
-
 // invoke runs one event.
 func invoke(ctx context.Context, i invocation) (err error) {
-	platform := oneOfFlag(i.flags, "platform", "`where` the function runs", platformNames())
-	function := oneOfFlag(i.flags, "function", "`which` function", []string{"verify", "challenge", "token"})
-	file := i.flags.String("e", "", "`file` of the event; - or nothing for standard input")
-	timeout := i.flags.Duration("timeout", 10*time.Second, "of the invocation")
-	added := environment{}
-	i.flags.Var(added, "env", "`NAME=VALUE` that the platform sends with this invocation, such as WX_OPENID=…; may be repeated")
-	challenges := challengesFlag(i.flags)
-	phones := phonesFlag(i.flags)
+	platform := i.oneOf("platform", platformNames(), platforms[0].name)
+	function := i.oneOf("function", []string{"verify", "challenge", "token"}, "verify")
+	file := i.text("e", "")
+	timeout := i.duration("timeout", 10*time.Second)
+	added := i.environment("env")
+	challenges := i.boolean("challenges")
+	phones := i.text("phones", "")
 	files, err := i.parse(1)
 	switch {
 	case err != nil:
@@ -95,13 +54,13 @@ func invoke(ctx context.Context, i invocation) (err error) {
 	return nil
 }
 
-// event reads a command's event.
+// event reads the event that a command is given.
 func (i invocation) event(file string) ([]byte, error) {
 	if file != "" && file != "-" {
 		return os.ReadFile(file)
 	}
 	if isTerminal(i.in) {
-		fmt.Fprintln(i.err, "Reading the event from standard input, to its end (Ctrl-D)…")
+		fmt.Fprintln(i.err, i.Say("input.waiting"))
 	}
 	return io.ReadAll(i.in)
 }

@@ -67,6 +67,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} { // the tests read English
+		_ = os.Unsetenv(name)
+	}
 	status := m.Run()
 	if binaries != "" {
 		_ = os.RemoveAll(binaries)
@@ -138,14 +141,15 @@ func TestRecordedEventsCanBeInvokedAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestServe does what the banner says: each of its curl lines, as they stand.
-func TestServe(t *testing.T) {
-	need.Time(t)
-	need.Program(t, "curl")
-	ctx, stop := context.WithCancel(t.Context())
+// serveAll runs serve until stop or the end of the test, and returns what it has printed when
+// everything is up.
+func serveAll(t *testing.T, args ...string) (out *output, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
 	out, ended := newOutput(), make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-addr", "127.0.0.1:0", "-phones", t.TempDir()}, streams{nil, out, io.Discard})
+		ended <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), streams{nil, out, io.Discard})
 	}()
 	for !strings.Contains(out.String(), "faults -d") {
 		select {
@@ -156,6 +160,25 @@ func TestServe(t *testing.T) {
 			t.Fatal("no banner")
 		}
 	}
+	return out, func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+func TestServeInChinese(t *testing.T) {
+	need.Time(t)
+	out, stop := serveAll(t, "-lang", "zh", "-phones", t.TempDir())
+	assert.Regexp(t, `在浏览器中打开 http://127\.0\.0\.1:\d+/\?lang=zh ：`, out.String())
+	assert.Regexp(t, `服务地址：http://127\.0\.0\.1:\d+，按 Ctrl-C 结束。`, out.String())
+	require.NoError(t, stop())
+}
+
+// TestServe does what the banner says: each of its curl lines, as they stand.
+func TestServe(t *testing.T) {
+	need.Time(t)
+	need.Program(t, "curl")
+	out, stop := serveAll(t, "-phones", t.TempDir())
 	lines := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(out.String(), -1)
 	require.Len(t, lines, 9)
 	folder := t.TempDir()
@@ -174,8 +197,7 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, answers[8], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
-	stop()
-	require.NoError(t, <-ended)
+	require.NoError(t, stop())
 	_, err := http.Get(base)
 	assert.Error(t, err, "nobody listens any more")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +18,9 @@ import (
 	"sotercall/scripts/local/playground"
 )
 
-// play serves the playground beside the rest. The page is there at once; its runs need the
-// functions.
-func (w *world) play(ctx context.Context) (*playground.Playground, error) {
+// play serves the playground beside the rest, with the phones in a folder. It is there at
+// once; what it shows needs the functions.
+func (w *world) play(ctx context.Context, phones string) (*playground.Playground, error) {
 	folder, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return nil, err
@@ -28,13 +29,13 @@ func (w *world) play(ctx context.Context) (*playground.Playground, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := playground.New(project.FS())
+	p, err := playground.New(project.FS(), phones)
 	if err != nil {
 		return nil, err
 	}
 	for _, path := range p.Paths() {
 		w.mux.HandleFunc(path, func(reply http.ResponseWriter, r *http.Request) {
-			if emulator.IsSCFAPI(r) { // it is at / as well
+			if emulator.IsSCFAPI(r) { // it is at / too
 				w.serveRest(reply, r)
 				return
 			}
@@ -44,7 +45,8 @@ func (w *world) play(ctx context.Context) (*playground.Playground, error) {
 	return p, nil
 }
 
-// stage hosts the playground's functions: processes of their own, with a world's binaries.
+// stage is where the playground's functions run: processes of their own, with a
+// world's binaries.
 type stage struct{ world *world }
 
 var _ playground.World = stage{}
@@ -71,6 +73,21 @@ func (s stage) Start(ctx context.Context, base string, f playground.Function) (e
 		return nil, fmt.Errorf("there is no platform %q", f.Platform)
 	}
 	return emulator.Platforms[i].Start(ctx, function)
+}
+
+// Address implements [playground.World].
+func (s stage) Address(base string, f playground.Function, openid string) (address string, headers http.Header) {
+	name, service := f.Name, container
+	if f.Challenges {
+		name, service = strictVerify, strictContainer
+	}
+	switch f.Platform {
+	case httpPlatform:
+		return base + "/callContainer/" + url.PathEscape(openid) + verifyPaths[0], http.Header{"X-WX-SERVICE": {service}}
+	case "scf":
+		return base + "/scf/functions/" + name + "/invocations", nil
+	}
+	return base + "/2015-03-31/functions/" + name + "/invocations", nil
 }
 
 // Line implements [playground.World].

@@ -27,11 +27,18 @@ type answered struct {
 	Advice          map[string]struct{ Meaning, Do, Reason string }
 }
 
+// copied is what the page offers to copy.
+type copied struct {
+	Curl, Event, Command string
+	Fresh                bool
+}
+
 // told is what a run of the playground has told.
 type told struct {
 	spans        []playground.Span // as they ended
 	answers      []answered
 	sent, signed map[string]string
+	copies       copied
 	ended        bool
 	raw          string
 }
@@ -62,7 +69,10 @@ func press(t *testing.T, base string, q playground.Question) (r told) {
 		require.True(t, found, event)
 		var span playground.Span
 		var answer answered
-		var pair struct{ Sent, Signed map[string]string }
+		var pair struct {
+			Sent, Signed map[string]string
+			Copies       copied
+		}
 		into := map[string]any{"span": &span, "answer": &answer, "event": &pair}[name]
 		if into != nil {
 			require.NoError(t, json.Unmarshal([]byte(data), into), event)
@@ -75,7 +85,7 @@ func press(t *testing.T, base string, q playground.Question) (r told) {
 		case "answer":
 			r.answers = append(r.answers, answer)
 		case "event":
-			r.sent, r.signed = pair.Sent, pair.Signed
+			r.sent, r.signed, r.copies = pair.Sent, pair.Signed, pair.Copies
 		case "end":
 			r.ended = true
 		case "failed":
@@ -220,7 +230,7 @@ func TestEveryDeviceCanBePressed(t *testing.T) {
 // else on the server asks, nor the other way round.
 func TestThePlaygroundKeepsItsTroubleToItself(t *testing.T) {
 	w := openWorld(t, settings{platforms: []string{"scf"}})
-	play, err := w.play(t.Context())
+	play, err := w.play(t.Context(), "")
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, play.Close()) }()
 	play.Ready(stage{w})

@@ -15,7 +15,7 @@ func TestAttackWithoutChallenges(t *testing.T) {
 	ready()
 	for language, w := range map[string]struct{ offer, word, happened string }{
 		"en": {"Attack without challenges", "Genuine, and should not be", "Without challenges, a recorded signature is genuine for ever."},
-		"zh": {"关闭挑战因子，模拟攻击", "验证通过，但不应通过", "没有挑战因子，录下来的签名永远有效。"},
+		"zh": {"不用挑战因子，试试重放攻击", "验证通过，但不应通过", "不启用挑战因子，签名一旦被截获即可无限重放。"},
 	} {
 		for _, width := range []int64{390, 1280} {
 			tab := newTab(t, b, base, look{width: width, height: 844, language: language, calm: true})
@@ -25,9 +25,14 @@ func TestAttackWithoutChallenges(t *testing.T) {
 			tab.press("#attack")
 			assert.Equal(t, w.word, tab.text("#word"))
 			assert.Contains(t, tab.text("#happened"), w.happened)
+			seen := value[float64](tab, `document.getElementById("happened").getBoundingClientRect().bottom`)
+			assert.Less(t, seen, 844.0, "what happened is seen without scrolling")
 			assert.False(t, value[bool](tab, `document.getElementById("challenges").checked`), "the page shows what is missing")
 			assert.True(t, value[bool](tab, `document.getElementById("purpose").disabled`))
 			assert.Empty(t, tab.barriers(barrierFinder))
+			if width < 600 {
+				tab.do(chromedp.Click(chromedp.CSS("#settings summary")))
+			}
 			tab.do(chromedp.Click(chromedp.CSS("#challenges")))
 			tab.press(`[data-mistake="replay"]`)
 			assert.Equal(t, words[language]["refused"], tab.text("#word"), "the twin: with challenges")

@@ -99,7 +99,7 @@ func TestCtrlCDuringTheBuild(t *testing.T) {
 		}, time.Minute, time.Millisecond, "the compiler is busy with a large package")
 		require.NoError(t, local.Process.Signal(signal))
 		assert.Equal(t, statusInterrupted, exitCode(t, local.Wait()), name)
-		assert.Equal(t, building+"\n  1 of 4: token\nlocal: interrupted\n", log.String(), name)
+		assert.Equal(t, english.Say("build.begin")+"\n  1 of 4: token\nlocal: interrupted\n", log.String(), name)
 		requireNothingLeft(t, temporary)
 	}
 }
@@ -120,7 +120,7 @@ func TestAReaderMayLeaveTheDemoEarly(t *testing.T) {
 	assert.NotEmpty(t, processesOf(temporary), "the twin: what runs is found")
 	require.NoError(t, out.Close())
 	assert.Equal(t, 0, exitCode(t, local.Wait()), "it says whether all of the demo went well")
-	assert.Equal(t, building+"\n  1 of 4: token\n  2 of 4: challenge\n  3 of 4: verify\n  4 of 4: service\n", log.String())
+	assert.Equal(t, english.Say("build.begin")+"\n  1 of 4: token\n  2 of 4: challenge\n  3 of 4: verify\n  4 of 4: service\n", log.String())
 	requireNothingLeft(t, temporary)
 }
 
@@ -205,7 +205,7 @@ func TestDemoOnATerminal(t *testing.T) {
 		out := onTerminal(t, local)
 		assert.Equal(t, c.colours, strings.Contains(out, "\x1b[32m✓\x1b[0m genuine, Android"), c.variable)
 		assert.Equal(t, !c.colours, strings.Contains(out, "\n✓ genuine, Android"), c.variable)
-		assert.Equal(t, c.control, strings.Contains(out, "\r\x1b[K"+building+" 1 of 4, 0 s"), c.variable)
+		assert.Equal(t, c.control, strings.Contains(out, "\r\x1b[K"+english.Say("build.begin")+" 1 of 4, 0 s"), c.variable)
 		assert.Equal(t, !c.control, strings.Contains(out, "\n  1 of 4: token\n"), c.variable)
 		assert.Equal(t, c.colours || c.control, strings.Contains(out, "\x1b"), c.variable)
 	}

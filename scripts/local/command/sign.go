@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,10 +15,10 @@ import (
 
 // sign prints an event that a phone of the state folder has signed.
 func sign(ctx context.Context, i invocation) error {
-	openid := i.flags.String("openid", "oLocal-User_0000000000000001", "who signs")
-	challenge := i.flags.String("challenge", "", "what is signed, 1 to 512 characters")
-	device := oneOfFlag(i.flags, "device", "`which` phone", names(sandbox.Devices(), func(d sandbox.DeviceInfo) string { return string(d.Device) }))
-	phones := phonesFlag(i.flags)
+	openid := i.text("openid", "oLocal-User_0000000000000001")
+	challenge := i.text("challenge", "")
+	device := i.oneOf("device", names(sandbox.Devices(), func(d sandbox.DeviceInfo) string { return string(d.Device) }), string(sandbox.Android))
+	phones := i.text("phones", "")
 	if _, err := i.parse(0); err != nil {
 		return err
 	}
@@ -50,12 +49,8 @@ func sign(ctx context.Context, i invocation) error {
 	return nil
 }
 
-func phonesFlag(flags *flag.FlagSet) *string {
-	return flags.String("phones", "", "`folder` where the phones' keys are kept between commands (default .sandbox beside go.mod)")
-}
-
-// phonesFolder returns the folder of the phones between commands. It makes it if need be,
-// and it must be writable.
+// phonesFolder is where phones live between commands. It is made if need be, and must
+// be one that can be written to.
 func phonesFolder(ctx context.Context, given string) (string, error) {
 	folder := given
 	if folder == "" {

@@ -23,14 +23,15 @@ type mistake struct {
 	change func(event *sandbox.Signed, other string) error
 	// twice sends the event a second time; the second response counts.
 	twice bool
-	// strike makes WeChat fail.
-	strike func(s *sandbox.Sandbox) error
+	// fault is how WeChat fails; the zero Fault does not.
+	fault sandbox.Fault
 }
 
 const (
 	verifyPath = "/cgi-bin/soter/verify_signature"
 
-	old = 10 * time.Minute // longer than a challenge lives
+	old      = 10 * time.Minute // longer than a challenge lives
+	slowness = 30 * time.Second // longer than a function waits, here or at another server's
 )
 
 // mistakes is the table; the page shows them in this order, by group.
@@ -62,18 +63,22 @@ var mistakes = []mistake{
 	}},
 	{Name: "made-up", Group: "challenge", challenge: func(World, string, string) (string, error) { return "123456", nil }},
 
-	{Name: "busy", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: -1})},
-	{Name: "slow", Group: "wechat", strike: inject(sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: int((2 * Timeout).Milliseconds())})},
-	{Name: "revoked", Group: "wechat", strike: func(s *sandbox.Sandbox) error {
-		s.RotateTokens()
-		return nil
-	}},
-	{Name: "cut", Group: "wechat", strike: inject(sandbox.Fault{Kind: sandbox.FaultReset})},
+	{Name: "busy", Group: "wechat", fault: sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultErrCode, ErrCode: -1}},
+	{Name: "slow", Group: "wechat", fault: sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultDelay, DelayMS: int(slowness.Milliseconds())}},
+	{Name: "revoked", Group: "wechat", fault: sandbox.Fault{Path: verifyPath, Kind: sandbox.FaultRotate, Times: 1}},
+	{Name: "cut", Group: "wechat", fault: sandbox.Fault{Kind: sandbox.FaultReset}},
 }
 
-func inject(f sandbox.Fault) func(*sandbox.Sandbox) error {
-	return func(s *sandbox.Sandbox) error { return s.Inject(f) }
+// times is how often the event is sent.
+func (m mistake) times() int {
+	if m.twice {
+		return 2
+	}
+	return 1
 }
+
+// fails reports whether WeChat fails.
+func (m mistake) fails() bool { return m.fault.Kind != "" }
 
 // changeByte replaces one character in the middle of a base64 text by another.
 func changeByte(text string) string {

@@ -9,58 +9,49 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
+	"sotercall/internal/challenge"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/scripts/local/language"
+	"sotercall/scripts/local/texts"
 )
 
 //go:embed web
 var webFiles embed.FS
 
-// texts are the page's texts in one language, by their keys.
-type texts map[string]string
-
-func mustRead(file string, into any) {
-	text, err := stringFiles.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, into)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("playground: %s: %v", file, err))
-	}
-}
-
 // page is index.html in each language.
 type page struct {
 	template *template.Template
-	texts    map[string]texts
+	texts    map[string]map[string]string // by language, then by key
 }
 
 func newPage() (page, error) {
-	p := page{texts: map[string]texts{}}
-	for _, language := range languages {
-		var t texts
-		mustRead("strings/"+language+".json", &t)
-		if language == "en" { // the sandbox has these itself
+	p := page{texts: map[string]map[string]string{}}
+	times := strings.NewReplacer("{lifetime}", fmt.Sprint(challenge.DefaultTTL.Minutes()), "{age}", fmt.Sprint(old.Minutes()))
+	for _, lang := range language.All {
+		t := texts.Page(lang).All()
+		for key, text := range t {
+			t[key] = times.Replace(text)
+		}
+		if lang == language.English { // the sandbox has these itself
 			for _, device := range sandbox.Devices() {
 				t["signs."+string(device.Device)] = device.Signs
 			}
 		}
-		p.texts[language] = t
+		p.texts[lang] = t
 	}
 	parsed, err := template.New("").Funcs(template.FuncMap{"t": func(string) (string, error) { return "", nil }}).ParseFS(webFiles, "web/*.html")
 	p.template = parsed
 	return p, err
 }
 
-// tabs show raw requests and responses.
+// tabs are what is shown as it was sent and answered.
 var tabs = []string{"challenge", "event", "answer", "log"}
 
 // link is a name in the texts, and a file from the root of the project.
 type link struct{ Name, Path string }
 
-// links are for further reading.
-var links = []link{
+// readOn are the documents and examples that the page recommends.
+var readOn = []link{
 	{"walkthrough", "docs/walkthrough.md"},
 	{"call", "docs/call.md"},
 	{"mistakes", "docs/mistakes.md"},
@@ -88,46 +79,46 @@ func groups() (all []group) {
 	return all
 }
 
-// language returns the one in the URL, else the browser's first that the page has, else the
-// first of languages.
-func language(r *http.Request) string {
-	if named := r.URL.Query().Get("lang"); slices.Contains(languages, named) {
+// languageOf returns the language that the URL names, else the browser's first that the page
+// has, else the first of all.
+func languageOf(r *http.Request) string {
+	if named := r.URL.Query().Get("lang"); slices.Contains(language.All, named) {
 		return named
 	}
 	for wanted := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(wanted), ";")
 		name, _, _ = strings.Cut(strings.ToLower(name), "-")
-		if slices.Contains(languages, name) {
+		if slices.Contains(language.All, name) {
 			return name
 		}
 	}
-	return languages[0]
+	return language.All[0]
 }
 
 // servePage serves the page in the language of the request.
 func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
-	lang := language(r)
+	lang := languageOf(r)
 	w.Header().Set("Vary", "Accept-Language")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	p.page.write(w, "index.html", lang, map[string]any{
-		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": links,
+		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": readOn,
 		"Devices": sandbox.Devices(), "Users": users, "Orders": orders, "Platforms": Platforms, "Groups": groups(),
 	})
 }
 
-// tags are the language tags of HTML.
+// tags are the languages as HTML names them.
 var tags = map[string]string{"en": "en", "zh": "zh-CN"}
 
 // write writes one of the templates in one language.
-func (p page) write(w http.ResponseWriter, name, language string, values map[string]any) {
-	values["Lang"], values["Tag"] = language, tags[language]
+func (p page) write(w http.ResponseWriter, name, lang string, values map[string]any) {
+	values["Lang"], values["Tag"] = lang, tags[lang]
 	parsed, err := p.template.Clone()
 	if err == nil {
 		parsed.Funcs(template.FuncMap{"t": func(key string) (string, error) {
-			if text, ok := p.texts[language][key]; ok {
+			if text, ok := p.texts[lang][key]; ok {
 				return text, nil
 			}
-			return "", fmt.Errorf("no text %q in %q", key, language)
+			return "", fmt.Errorf("no text %q in %q", key, lang)
 		}})
 		err = parsed.ExecuteTemplate(w, name, values)
 	}
@@ -136,11 +127,11 @@ func (p page) write(w http.ResponseWriter, name, language string, values map[str
 	}
 }
 
-// files serves the styles, scripts and fonts of the page.
+// files are the styles, scripts and fonts of the page.
 func (p page) files() http.Handler {
 	files, err := fs.Sub(webFiles, "web")
 	if err != nil {
-		panic(err) // the name of an embedded folder
+		panic(err) // the name of a folder that is embedded
 	}
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,14 +1,16 @@
-// Package playground is the page that scripts/local serves at /. It has a phone to press,
-// and traces its signature through the functions to WeChat and back. Buttons trigger
-// failures.
+// Package playground is the page that scripts/local serves at /: a phone to press,
+// and what becomes of its signature on the way through the functions to WeChat and
+// back. Buttons show what goes wrong.
 //
-// Nothing on the page is a recording. A [World] starts the functions as processes. WeChat
-// and the phones are a sandbox of the playground's own: other users of the server see
-// neither its faults nor its tokens. The functions' requests pass through a listener of the
-// playground, which measures the times of token and WeChat. Those of challenge, phone and
-// function are measured around the call.
+// Nothing on the page is a recording. A [World] starts the functions as processes;
+// WeChat is a sandbox of the playground's own, so that neither its faults nor its tokens
+// reach anybody else who uses the server. The phones are those that all commands share: an
+// event that is copied from the page is genuine there, too. What the functions
+// ask goes through a listener of the playground's, which is where the times of
+// token and WeChat are taken; those of challenge, phone and function are taken
+// around the call.
 //
-// The page needs no build step, loads nothing from other servers, and is served only to
+// The page needs no building, asks nobody but this server, and is served only to
 // this computer (package loopback).
 package playground
 
@@ -16,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,24 +29,28 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Timeout is the timeout for the functions of a World: the default of both platforms. The
-// slow WeChat of the page is slower.
+// Timeout is what the functions of a World should have for one invocation: that
+// of both platforms where none is set. WeChat's slowness is longer.
 const Timeout = 3 * time.Second
 
-// World starts the functions of the playground.
+// World starts the functions that the playground shows.
 type World interface {
-	// Start starts a function, "token", "challenge" or "verify", in a process of its own on
-	// one of [Platforms]. At base, WeChat has its own paths, and the token function's are
-	// below /functions. With challenges, verify accepts only those of the challenge
-	// function. ctx bounds the start only.
+	// Start starts a function, "token", "challenge" or "verify", in a process of its
+	// own on one of [Platforms]. At base, WeChat has its own paths, and the token
+	// function's stand below /functions. With challenges, verify takes no others
+	// than those that the challenge function issued. ctx bounds the start only.
 	Start(ctx context.Context, base string, f Function) (emulator.Runtime, error)
 
-	// Line returns a function's log line for an invocation, JSON. It may wait a moment
-	// after the response; nil if there is none.
+	// Address returns where the server that everybody uses, at base, takes events for
+	// verify, and the headers that it needs there. The event names openid.
+	Address(base string, f Function, openid string) (address string, headers http.Header)
+
+	// Line returns the line that a function has logged about an invocation, JSON. It
+	// may come a moment after the answer; nil if there is none.
 	Line(ctx context.Context, requestID string) []byte
 
-	// IssuedAt returns a challenge for a user and a purpose, "" for none. It is one of the
-	// challenge function, issued at a time in the past.
+	// IssuedAt returns a challenge for a user and a purpose, "" for none, such as the
+	// challenge function issues them, issued at a time of the past.
 	IssuedAt(openid, purpose string, at time.Time) (string, error)
 }
 
@@ -52,39 +60,41 @@ type Function struct {
 	Challenges     bool
 }
 
-// Platforms are the platforms of functions, by their names in the log.
+// Platforms are where functions can be hosted: the names by which they log it.
 var Platforms = []string{"lambda", "scf", "http"}
 
-// Playground is the page and its API. Use New to make one. It is safe for concurrent use.
+// Playground is the page and what it calls. It is made by New, and safe for
+// concurrent use.
 type Playground struct {
 	handler  http.Handler
 	page     page
 	project  fs.FS
 	sandbox  *sandbox.Sandbox
 	watcher  *watcher
-	internal *http.Server // the server for the functions' requests
+	internal *http.Server // where the functions ask
 	base     string       // of internal
 
-	turn  chan struct{} // has an element while no run is under way
+	turn  chan struct{} // holds a token while nobody runs
 	ready chan struct{} // closed by Ready, after world is set
 	once  sync.Once
 	world World
 
 	mu      sync.Mutex
-	hosted  map[Function]emulator.Runtime // guarded by mu
-	closed  bool                          // guarded by mu
-	closing chan struct{}                 // closed by Close
+	hosted  map[Function]*host // guarded by mu
+	closed  bool               // guarded by mu
+	closing chan struct{}      // closed by Close
 }
 
 // New makes the page, which can be served at once. Runs wait for Ready. Documents and
-// examples are read from project, the root of this project. The caller must close the
-// Playground.
-func New(project fs.FS) (*Playground, error) {
+// examples are read from project, the root of this project. phones is the folder where the
+// phones are kept, so that other commands know their signatures; "" keeps them in memory.
+// Whoever makes a Playground closes it.
+func New(project fs.FS, phones string) (*Playground, error) {
 	p := &Playground{
 		project: project,
 		turn:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
-		hosted:  map[Function]emulator.Runtime{},
+		hosted:  map[Function]*host{},
 		closing: make(chan struct{}),
 	}
 	p.turn <- struct{}{}
@@ -92,7 +102,7 @@ func New(project fs.FS) (*Playground, error) {
 	if p.page, err = newPage(); err != nil {
 		return nil, err
 	}
-	if p.sandbox, err = sandbox.New(sandbox.Options{}); err != nil {
+	if p.sandbox, err = sandbox.New(sandbox.Options{Dir: phones}); err != nil {
 		return nil, err
 	}
 	listener, err := loopback.Listen("127.0.0.1:0")
@@ -115,42 +125,76 @@ func (p *Playground) Ready(world World) {
 	})
 }
 
-// Close ends the functions that the playground has started.
+// Close ends the functions that the playground has started, and waits for those that are
+// starting.
 func (p *Playground) Close() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return nil
 	}
 	p.closed = true
 	close(p.closing)
+	hosts := slices.Collect(maps.Values(p.hosted))
+	p.mu.Unlock()
 	var errs []error
-	for _, runtime := range p.hosted {
-		errs = append(errs, runtime.Close())
+	for _, h := range hosts {
+		if <-h.started; h.err == nil {
+			errs = append(errs, h.runtime.Close())
+		}
 	}
 	return errors.Join(append(errs, p.internal.Close())...)
 }
 
-// runtime hosts a function on first use.
-func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, emulator.ErrClosed
-	}
-	if runtime := p.hosted[f]; runtime != nil {
-		return runtime, nil
-	}
-	runtime, err := p.world.Start(ctx, p.base, f)
-	if err != nil {
-		return nil, err
-	}
-	p.hosted[f] = runtime
-	return runtime, nil
+// host is a function that is hosted, or about to be.
+type host struct {
+	started chan struct{}    // closed after runtime and err are set
+	runtime emulator.Runtime // set if err is nil
+	err     error
 }
 
-// tokenFunction is the only one that fetches the access_token, whatever the platform of the
-// others.
+// runtime hosts a function when it is first needed.
+func (p *Playground) runtime(ctx context.Context, f Function) (emulator.Runtime, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, emulator.ErrClosed
+	}
+	h := p.hosted[f]
+	if h == nil {
+		h = &host{started: make(chan struct{})}
+		p.hosted[f] = h
+		p.mu.Unlock()
+		p.start(ctx, f, h)
+		return h.runtime, h.err
+	}
+	p.mu.Unlock()
+	select {
+	case <-h.started:
+		return h.runtime, h.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// start starts a function. The lock is not held meanwhile: verify fetches a token from the
+// token function while it starts.
+func (p *Playground) start(ctx context.Context, f Function, h *host) {
+	runtime, err := p.world.Start(ctx, p.base, f)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && p.closed {
+		err = errors.Join(emulator.ErrClosed, runtime.Close())
+	}
+	if err != nil { // the next run tries again
+		delete(p.hosted, f)
+	}
+	h.runtime, h.err = runtime, err
+	close(h.started)
+}
+
+// tokenFunction is the one place that fetches the access_token, whatever the
+// platform of the others.
 var tokenFunction = Function{Name: "token", Platform: "lambda"}
 
 func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
@@ -165,11 +209,11 @@ func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
 // ServeHTTP implements http.Handler. It refuses web pages of other sites.
 func (p *Playground) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Paths returns the Playground's patterns for http.ServeMux, for a server that is shared
-// with others.
+// Paths returns the patterns, as http.ServeMux takes them, under which a server
+// that is shared with others has to mount the Playground.
 func (p *Playground) Paths() []string { return []string{"GET /{$}", prefix} }
 
-// prefix is the prefix of all paths but the page itself.
+// prefix stands before everything but the page itself.
 const prefix = "/playground/"
 
 func (p *Playground) routes() http.Handler {
@@ -187,7 +231,7 @@ func (p *Playground) routes() http.Handler {
 	})
 }
 
-// headers keep the page on this server, and other sites from framing it.
+// headers keep the page to this server, and others from framing it.
 var headers = map[string]string{
 	"Content-Security-Policy":      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
 	"Cross-Origin-Opener-Policy":   "same-origin",

@@ -14,9 +14,10 @@ import (
 
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/scripts/local/texts"
 )
 
-// Question is the page's request: one press on the sensor.
+// Question is what the page asks for: one press on the sensor.
 type Question struct {
 	Device     string `json:"device"`
 	User       string `json:"user"`
@@ -27,7 +28,7 @@ type Question struct {
 	Mistake    string `json:"mistake"` // "" if nothing goes wrong
 }
 
-// users are the owners of phones, by their names on the page.
+// users are those who own phones, by the name that the page has for them.
 var users = []struct{ Name, OpenID string }{
 	{"alice", "oPlay-Alice_0000000000000001"},
 	{"bob", "oPlay-Bob___0000000000000002"},
@@ -36,11 +37,11 @@ var users = []struct{ Name, OpenID string }{
 // foreignUser is one of another Mini Program: WeChat has no key under this openid.
 const foreignUser = "oPlay-OfAnotherApp_000000003"
 
-// shopOrder is an order that a user can pay.
+// shopOrder is what a user can be about to pay.
 type shopOrder struct {
-	Name    string // on the page
-	Purpose string // as the backend builds it
-	Fixed   string // the signed text without challenges
+	Name    string // that the page has for it
+	Purpose string // that the backend builds from it
+	Fixed   string // what is signed where nobody issues challenges
 }
 
 var orders = []shopOrder{
@@ -48,17 +49,17 @@ var orders = []shopOrder{
 	{"set", "pay order 2026-0043, 420.00 CNY, to Tea House", "pay-420.00"},
 }
 
-// choice is a valid Question.
+// choice is a Question that can be run.
 type choice struct {
 	device        sandbox.Device
 	openid, other string
 	platform      string
 	challenges    bool
 	mistake       mistake
-	fixed         string // the signed text without challenges
+	fixed         string // what is signed without challenges
 
-	// signedFor is the purpose that challenges are issued for, and paidFor the one in the
-	// request to verify; "" for none.
+	// signedFor is the purpose that challenges are issued for, and paidFor the one that
+	// verify is told; "" for none.
 	signedFor, paidFor string
 }
 
@@ -106,11 +107,12 @@ func (q Question) choice() (choice, error) {
 	return c, nil
 }
 
-// run plays one fingerprint. The error says that it could not, which is no result of the
-// functions.
-func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
-	// A user's press finds the phone enrolled and the functions deployed, so that takes no
-	// time of the run.
+// run lets one fingerprint go its way. The error says that it could not, which is
+// no answer of the functions.
+// base is the address of the server that copied commands go to.
+func (p *Playground) run(ctx context.Context, base string, c choice, out *stream) error {
+	// What is there already when a user presses the sensor takes no time of the run:
+	// the phone is enrolled, the functions are deployed.
 	began := time.Now()
 	phone, err := p.sandbox.Phone(c.openid, c.device)
 	if err != nil {
@@ -157,19 +159,19 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	if err != nil {
 		return err
 	}
-	out.send("event", map[string]any{"sent": sent, "signed": verifyEvent{signed, c.signedFor}})
+	copies, err := p.copies(base, c, sent, event)
+	if err != nil {
+		return err
+	}
+	out.send("event", map[string]any{"sent": sent, "signed": verifyEvent{signed, c.signedFor}, "copies": copies})
 
-	if c.mistake.strike != nil {
+	if c.mistake.fails() {
 		defer p.sandbox.ClearFaults()
-		if err := c.mistake.strike(p.sandbox); err != nil {
+		if err := p.sandbox.Inject(c.mistake.fault); err != nil {
 			return err
 		}
 	}
-	times := 1
-	if c.mistake.twice {
-		times = 2
-	}
-	for ; times > 0; times-- {
+	for range c.mistake.times() {
 		if err := p.verify(ctx, c, event, way); err != nil {
 			return err
 		}
@@ -178,7 +180,7 @@ func (p *Playground) run(ctx context.Context, c choice, out *stream) error {
 	return nil
 }
 
-// verifyEvent is a request to verify.
+// verifyEvent is what verify is asked.
 type verifyEvent struct {
 	sandbox.Signed
 	Purpose string `json:"purpose,omitzero"`
@@ -188,7 +190,7 @@ func (c choice) function(name string) Function {
 	return Function{Name: name, Platform: c.platform, Challenges: c.challenges && name == "verify"}
 }
 
-// challenge returns the text for the phone to sign.
+// challenge gets what the phone is to sign.
 func (p *Playground) challenge(ctx context.Context, c choice, openid string, way *record) (string, error) {
 	if c.mistake.challenge != nil {
 		return c.mistake.challenge(p.world, openid, c.signedFor)
@@ -219,7 +221,7 @@ func (p *Playground) challenge(ctx context.Context, c choice, openid string, way
 	return issued.Challenge, nil
 }
 
-// verify has the signature verified, and sends the result.
+// verify asks whether the signature is genuine, and sends what comes back.
 func (p *Playground) verify(ctx context.Context, c choice, event []byte, way *record) error {
 	span := way.begin("function", "verifySignature")
 	answer, err := p.invoke(ctx, c.function("verify"), event)
@@ -251,14 +253,14 @@ const (
 	unanswered = "unanswered"
 )
 
-// answerEvent is the response of verify with the page's comments.
+// answerEvent is the answer of verify with what the page says about it.
 type answerEvent struct {
-	Verdict string         `json:"verdict"`
-	Answer  jsontext.Value `json:"answer"` // as it came
-	Code    int            `json:"code"`
-	Log     jsontext.Value `json:"log,omitzero"` // the line, without the metrics
-	Reason  string         `json:"reason,omitzero"`
-	Advice  advice         `json:"advice"`
+	Verdict string                  `json:"verdict"`
+	Answer  jsontext.Value          `json:"answer"` // as it came
+	Code    int                     `json:"code"`
+	Log     jsontext.Value          `json:"log,omitzero"` // the line, without the metrics
+	Reason  string                  `json:"reason,omitzero"`
+	Advice  map[string]texts.Advice `json:"advice"`
 }
 
 func (a answerEvent) short() string {
@@ -268,7 +270,7 @@ func (a answerEvent) short() string {
 	return fmt.Sprintf("isOk %t", a.Verdict == genuine)
 }
 
-// readAnswer reads a response of verify.
+// readAnswer reads an answer of verify.
 func readAnswer(answer []byte) (answerEvent, error) {
 	var said struct {
 		IsOK    *bool `json:"isOk"`
@@ -287,18 +289,18 @@ func readAnswer(answer []byte) (answerEvent, error) {
 	return a, nil
 }
 
-// explain adds the content of the log line. On Lambda the line repeats the figures as
-// metrics, which are left out.
+// explain adds what the log line says about the answer. The metrics that the line
+// carries on Lambda say the same figures once more and are left out.
 func (a *answerEvent) explain(line []byte) {
 	if i := bytes.Index(line, []byte(`,"_aws":`)); i >= 0 {
 		line = append(line[:i:i], '}')
 	}
 	var said struct {
 		Reason string `json:"reason"` // why a signature is refused
-		Error  string `json:"error"`  // why there is no verdict
+		Error  string `json:"error"`  // why there is no answer
 	}
 	if err := json.Unmarshal(line, &said); err == nil {
 		a.Log, a.Reason = line, cmp.Or(said.Reason, said.Error)
 	}
-	a.Advice = adviceFor(a.Code, a.Reason)
+	a.Advice = texts.AdviceFor(a.Code, a.Reason)
 }

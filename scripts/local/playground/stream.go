@@ -116,7 +116,7 @@ func (p *Playground) serveRun(w http.ResponseWriter, r *http.Request) {
 	}
 	s := newStream(w)
 	defer s.end()
-	if err := p.run(r.Context(), choice, s); err != nil {
+	if err := p.run(r.Context(), "http://"+r.Host, choice, s); err != nil {
 		s.send("failed", map[string]string{"message": err.Error()})
 	}
 }

@@ -2,11 +2,8 @@ package playground
 
 import (
 	"bytes"
-	"maps"
-	"os"
-	"regexp"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -15,28 +12,8 @@ import (
 
 	"sotercall/internal/challenge"
 	"sotercall/internal/dev/sandbox"
-	"sotercall/internal/openapi"
+	"sotercall/scripts/local/texts"
 )
-
-// what no translation changes: code, links, placeholders.
-var fixed = regexp.MustCompile("`[^`]+`|\\]\\([^)]+\\)|\\{[a-z]+\\}")
-
-func marks(text string) []string {
-	all := fixed.FindAllString(text, -1)
-	slices.Sort(all)
-	return all
-}
-
-func TestBothLanguagesSayTheSame(t *testing.T) {
-	p, err := newPage()
-	require.NoError(t, err)
-	en, zh := p.texts["en"], p.texts["zh"]
-	assert.Equal(t, slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(zh)))
-	for key, text := range en {
-		assert.NotEmpty(t, text, key)
-		assert.Equal(t, marks(text), marks(zh[key]), key)
-	}
-}
 
 // A key that is put together from a name is not found by reading the page.
 func TestEveryNameHasItsTexts(t *testing.T) {
@@ -72,8 +49,25 @@ func TestEveryNameHasItsTexts(t *testing.T) {
 		for _, tab := range tabs {
 			has("raw." + tab)
 		}
-		for _, link := range links {
+		for _, link := range readOn {
 			has("read." + link.Name)
+		}
+	}
+}
+
+// How long a challenge lives is said once, in its package.
+func TestTheLifetimeIsThatOfTheProduct(t *testing.T) {
+	p, err := newPage()
+	require.NoError(t, err)
+	lifetime, age := fmt.Sprint(challenge.DefaultTTL.Minutes()), fmt.Sprint(old.Minutes())
+	for lang, want := range map[string]string{
+		"en": "issued " + age + " minutes ago. A challenge lives for " + lifetime + ",",
+		"zh": age + " 分钟前下发的，有效期只有 " + lifetime + " 分钟",
+	} {
+		assert.Contains(t, p.texts[lang]["happened.expired"], want)
+		for key, text := range texts.Page(lang).All() {
+			assert.NotRegexp(t, `(two|five|ten|\d+) minutes|[两五十\d] ?分钟`, text, key)
+			assert.NotRegexp(t, `\{(lifetime|age)\}`, p.texts[lang][key], key)
 		}
 	}
 }
@@ -96,7 +90,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 		"state.*": {"building", "ready", "lost"}, "state.*.more": {"building", "ready", "lost"},
 		"way.*": {"page", "challenge", "phone", "function", "token", "wechat", "cut", "left"}, "way.empty.*": {"page", "challenge", "phone", "function", "token", "wechat"},
 		"verdict.*": {genuine, "careful", refused, unanswered}, "phone.*": {"running", genuine, refused, unanswered}, "do.*": {genuine, refused},
-		"happened.*": {genuine}, "happened.*.off": {genuine}, "platform.*": Platforms, "raw.*": tabs,
+		"happened.*": {genuine}, "happened.*.off": {genuine}, "platform.*": Platforms, "raw.*": tabs, "raw.copied.*": {"curl", "event", "link"},
 	}
 	add := func(name string, patterns ...string) {
 		for _, pattern := range patterns {
@@ -116,7 +110,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, order := range orders {
 		add(order.Name, "item.*", "amount.*")
 	}
-	for _, link := range links {
+	for _, link := range readOn {
 		add(link.Name, "read.*")
 	}
 	used := map[string]bool{}
@@ -128,54 +122,6 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for key := range p.texts["en"] {
 		assert.True(t, used[key] || bytes.Contains(page, []byte(`"`+key+`"`)), "nothing shows %s", key)
 	}
-}
-
-// Every code that has advice has it in Chinese too, and about the same variables.
-func TestEveryCodeHasAdviceInChinese(t *testing.T) {
-	known := map[string]bool{}
-	for _, code := range openapi.Codes() {
-		number := strconv.Itoa(code.Number)
-		text, ok := inChinese.Codes[number]
-		if code.Do == "" {
-			assert.False(t, ok, number)
-			assert.NotEmpty(t, adviceFor(code.Number, "")["zh"].Meaning, "in English at least")
-			continue
-		}
-		known[number] = true
-		require.True(t, ok, number)
-		assert.NotEmpty(t, text.Meaning, number)
-		assert.NotEmpty(t, text.Do, number)
-		assert.Equal(t, marks(code.Meaning+code.Do), marks(text.Meaning+text.Do), number)
-		assert.Equal(t, code.Do, adviceFor(code.Number, "why")["en"].Do)
-		assert.Equal(t, adviceText{text.Meaning, text.Do, "why"}, adviceFor(code.Number, "why")["zh"])
-	}
-	for number := range inChinese.Codes {
-		assert.True(t, known[number], "no code %s any more", number)
-	}
-}
-
-// The Chinese document has the same table for readers. One row of it says "here" where
-// the page has a link.
-func TestChineseAdviceIsThatOfTheDocument(t *testing.T) {
-	document, err := os.ReadFile("../../../docs/zh-CN/call.md")
-	require.NoError(t, err)
-	rows := regexp.MustCompile(`(?m)^\| (-?[1-9]\d*) \| (.*) \| (.*) \|$`).FindAllStringSubmatch(strings.ReplaceAll(string(document), "](../", "]("), -1)
-	require.Len(t, rows, len(inChinese.Codes))
-	for _, row := range rows {
-		if row[1] != strconv.Itoa(openapi.CodeInvalidURL) {
-			assert.Equal(t, adviceText{Meaning: row[2], Do: row[3]}, inChinese.Codes[row[1]], row[1])
-		}
-	}
-}
-
-func TestReasonsAreTranslated(t *testing.T) {
-	for _, reason := range []string{challenge.ErrNotOurs.Error(), challenge.ErrOtherUser.Error(), challenge.ErrExpired.Error(), challenge.ErrTooManyFailures.Error(), challenge.ErrOtherPurpose.Error(), challenge.ErrPurposeAdded.Error(), challenge.ErrNoPurpose.Error()} {
-		assert.Contains(t, inChinese.Reasons, reason)
-	}
-	for reason, text := range inChinese.Reasons {
-		assert.Equal(t, advice{"en": {Reason: reason}, "zh": {Reason: text}}, adviceFor(0, reason))
-	}
-	assert.Equal(t, "something new", adviceFor(0, "something new")["zh"].Reason, "what is not known is said in English")
 }
 
 func TestTheLogLineExplainsTheAnswer(t *testing.T) {

@@ -89,11 +89,13 @@ func (w *watcher) watched(station string, next http.Handler) http.Handler {
 		span := record.begin(station, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/functions"))
 		ended := false
 		defer func() {
-			switch outcome, said := seen.outcome(); {
+			outcome, said := seen.outcome()
+			// A server that fails because nobody waits any longer has not failed.
+			switch left := r.Context().Err() != nil && (!ended || outcome == "failed"); {
+			case left && !seen.cut:
+				record.end(span, "left", "")
 			case ended && !seen.cut:
 				record.end(span, outcome, said)
-			case r.Context().Err() != nil && !seen.cut:
-				record.end(span, "left", "")
 			default:
 				record.end(span, "cut", "")
 			}

@@ -1,5 +1,6 @@
 // The page: presses become runs, and what happens in a run is shown.
 
+import { fromAddress, permalink, same } from "./permalink.js";
 import * as raw from "./raw.js";
 import * as result from "./result.js";
 import { run, times, watchState } from "./stream.js";
@@ -14,6 +15,7 @@ const pressable = [at("sensor"), at("attack"), ...buttons];
 const pace = 95; // milliseconds between two lines that are shown
 let ready = false;
 let running = false;
+let pending; // the mistake that the address asks for, while the functions are not ready
 
 // --- what takes part
 
@@ -38,6 +40,14 @@ function showChoices() {
 function chosen() {
   showChoices();
   keep("choices", question(""));
+  showAddress({ ...question(""), mistake: undefined });
+}
+
+// showAddress makes the address of the page, and those of the other languages, lead to what
+// is shown.
+function showAddress(asked) {
+  history.replaceState(null, "", permalink(asked, language));
+  for (const link of document.querySelectorAll("a[data-lang]")) link.href = permalink(asked, link.lang.slice(0, 2));
 }
 
 at("choices").addEventListener("change", chosen);
@@ -68,6 +78,12 @@ function showPhone(verdict) {
 
 // --- a run
 
+// showInStrip scrolls the row of failures sideways, where it is one, to a button.
+function showInStrip(button) {
+  const strip = button.closest(".strip");
+  strip.scrollLeft += button.getBoundingClientRect().left - strip.getBoundingClientRect().left - 24;
+}
+
 // player shows the events of a run, one after the other.
 function player(asked) {
   const ends = new Map();
@@ -79,6 +95,7 @@ function player(asked) {
   let judged = "";
   result.clear("result.running");
   raw.clear();
+  raw.setLink(location.origin + permalink(asked, language));
   way.begin();
   showPhone("running");
   return {
@@ -128,6 +145,7 @@ function player(asked) {
         if (here) button.dataset.verdict = judged || verdict;
         if (here) button.setAttribute("aria-current", "true");
         else button.removeAttribute("aria-current");
+        if (here) showInStrip(button);
       }
       return t("live.done", { verdict: said, reason: reason && sentence(reason), ms: ms(took - prepared) });
     },
@@ -140,11 +158,12 @@ async function press(mistake) {
   running = true;
   document.body.dataset.running = "true";
   at("live").textContent = t("live.running");
-  const { top, bottom } = at("way").getBoundingClientRect();
-  if (bottom < 80 || top > innerHeight * 0.6) {
-    at("way").scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  const { top } = at("result").getBoundingClientRect();
+  if (top < 0 || top > innerHeight * 0.6) {
+    at("result").scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
   }
   const asked = question(mistake);
+  showAddress(asked);
   const plays = player(asked);
   const events = [];
   let measured;
@@ -189,20 +208,6 @@ at("attack").addEventListener("click", () => {
   press("replay");
 });
 
-// --- the state of the functions
-
-watchState((state) => {
-  ready = state === "ready";
-  at("state").dataset.state = state;
-  at("state-text").textContent = t("state." + state);
-  const more = element("span", ...rich(t(`state.${state}.more`)));
-  at("sensor-state").replaceChildren(...(ready ? [more] : [sentence(t("state." + state)), " ", more]));
-  for (const button of pressable) {
-    if (ready) button.removeAttribute("aria-disabled");
-    else button.setAttribute("aria-disabled", "true");
-  }
-});
-
 // --- the theme
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -218,23 +223,49 @@ at("theme").addEventListener("click", () => {
 });
 showTheme();
 
-// --- as the last page of this tab left it
+// --- as the address says, else as the last page of this tab left it
 
-const choices = kept("choices");
-if (choices) {
-  at("device").value = choices.device;
-  for (const name of ["user", "order", "platform"]) {
-    const radio = document.querySelector(`[name=${name}][value="${CSS.escape(choices[name])}"]`);
-    if (radio) radio.checked = true;
-  }
-  at("challenges").checked = choices.challenges;
-  at("purpose").checked = choices.purpose;
+const radios = (name) => [...document.getElementsByName(name)].map((radio) => radio.value);
+const wanted = fromAddress(location.search, {
+  mistake: buttons.map((button) => button.dataset.mistake), device: [...at("device").options].map((option) => option.value),
+  user: radios("user"), order: radios("order"), platform: radios("platform"),
+});
+const choices = { ...question(""), ...kept("choices"), ...wanted };
+at("device").value = choices.device;
+for (const name of ["user", "order", "platform"]) {
+  const radio = document.querySelector(`[name=${name}][value="${CSS.escape(choices[name])}"]`);
+  if (radio) radio.checked = true;
 }
+at("challenges").checked = choices.challenges;
+at("purpose").checked = choices.purpose;
+at("settings").open = !matchMedia("(max-width: 720px)").matches;
 showChoices();
 const last = kept("run");
-if (last) {
+if (last && (wanted.mistake === undefined || same(last.asked, question(wanted.mistake)))) {
   const plays = player(last.asked);
   for (const event of last.events) plays.known(event);
   for (const event of last.events) plays.show(event);
   plays.finish(last.measured);
+  showAddress(last.asked);
+} else {
+  pending = wanted.mistake;
 }
+
+// --- the state of the functions
+
+watchState((state) => {
+  ready = state === "ready";
+  at("state").dataset.state = state;
+  at("state-text").textContent = t("state." + state);
+  const more = element("span", ...rich(t(`state.${state}.more`)));
+  at("sensor-state").replaceChildren(...(ready ? [more] : [sentence(t("state." + state)), " ", more]));
+  for (const button of pressable) {
+    if (ready) button.removeAttribute("aria-disabled");
+    else button.setAttribute("aria-disabled", "true");
+  }
+  if (ready && pending !== undefined) {
+    const mistake = pending;
+    pending = undefined;
+    press(mistake);
+  }
+});

@@ -1,6 +1,6 @@
 // The texts as they were sent and answered, in tabs.
 
-import { element, t } from "./text.js";
+import { element, rich, t } from "./text.js";
 
 const panel = document.getElementById("panel");
 const copy = document.getElementById("copy");
@@ -19,6 +19,26 @@ for (const [i, tab] of tabs.entries()) {
     select(next.dataset.tab);
     next.focus();
   });
+}
+
+const again = document.getElementById("again");
+const copied = document.getElementById("copied");
+let copies = {}; // what the buttons below the panel copy
+let link = "";
+
+for (const button of again.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const kind = button.dataset.copy;
+    await navigator.clipboard.writeText(kind === "link" ? link : copies[kind]);
+    const said = rich(t("raw.copied." + kind, { command: copies.command }));
+    if (copies.fresh && kind !== "link") said.push(" ", t("raw.fresh"));
+    copied.replaceChildren(...said);
+  });
+}
+
+// setLink sets the address that repeats the run.
+export function setLink(address) {
+  link = address;
 }
 
 copy.addEventListener("click", async () => {
@@ -46,6 +66,9 @@ function draw() {
 
 export function clear() {
   contents.clear();
+  copies = {};
+  again.hidden = true;
+  copied.textContent = "";
   draw();
 }
 
@@ -65,7 +88,9 @@ export function log(value) {
 }
 
 // event shows what was sent, and marks what is not as the phone signed it.
-export function event({ sent, signed }) {
+export function event({ sent, signed, copies: offered }) {
+  copies = offered;
+  again.hidden = false;
   const rows = [];
   let changed = false;
   for (const [name, value] of Object.entries(sent)) {

@@ -57,9 +57,14 @@ export function show(span, ends) {
 export function finish({ took, waited, server, prepared, question }) {
   live = false;
   page.end = took;
+  for (const [id, span] of spans) { // nobody waits for what has not ended with the run
+    if (!span.open) continue;
+    spans.set(id, { ...span, open: false, outcome: "left", end: server, shownEnd: server });
+    describe(span.station);
+  }
   shift = Math.max(0, Math.min(waited, took - server));
   part("page", "note").textContent = t("way.page.note");
-  if (prepared >= 20) part("page", "note").append("; " + t("way.prepared", { ms: ms(prepared) }));
+  if (prepared >= 20) part("page", "note").append(t("way.prepared", { ms: ms(prepared) }));
   const visited = new Set([...spans.values()].map((span) => span.station));
   if (!visited.has("challenge")) {
     part("challenge", "note").textContent = t(question.challenges ? "way.none.challenge.made" : "way.none.challenge");
