@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
@@ -72,7 +71,7 @@ func TestJunkTokensOfManyAppsWhileWeChatIsSick(t *testing.T) {
 				"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": s.URL,
 			}, 10*time.Second, new(hosted.Log))
 			mux := http.NewServeMux()
-			mux.Handle("/", emulator.HTTPAPI(verify))
+			mux.Handle("/", hosted.URL(verify))
 			base := serve(t, mux)
 			fault := sandbox.Fault{Path: tokenPath, Kind: kind}
 			if kind == sandbox.FaultErrCode {

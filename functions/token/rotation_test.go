@@ -122,7 +122,7 @@ func TestJunkTokensAskNothingUpstream(t *testing.T) {
 	s := hosted.NewSandbox(t, sandbox.Options{})
 	verify := hosted.SCF(t, "verify", s.Variables(), hosted.Ample, new(hosted.Log))
 	mux := http.NewServeMux()
-	mux.Handle("/", emulator.HTTPAPI(verify))
+	mux.Handle("/", hosted.URL(verify))
 	base := serve(t, mux)
 	require.Zero(t, verifyAll(t, 1, verify))
 	before := s.Requests("")
@@ -146,7 +146,7 @@ func TestTokenOfAnotherInstanceIsHeldSoon(t *testing.T) {
 	quick := hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
 	slow := hosted.SCF(t, "verify", variables, hosted.Ample, new(hosted.Log))
 	mux := http.NewServeMux()
-	mux.Handle("/", emulator.HTTPAPI(slow))
+	mux.Handle("/", hosted.URL(slow))
 	base := serve(t, mux)
 	require.Zero(t, verifyAll(t, 1, quick, slow))
 	s.RotateTokens()
@@ -260,7 +260,7 @@ func TestColdInstancesBeforeABusyTokenFunction(t *testing.T) {
 	token := hosted.SCF(t, "token", hosted.With(s.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), hosted.Ample, new(hosted.Log))
 	var refused atomic.Int64
 	places := make(chan struct{}, 5)
-	function := emulator.HTTPAPI(token)
+	function := hosted.URL(token)
 	base := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case places <- struct{}{}:

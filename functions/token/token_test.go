@@ -48,10 +48,10 @@ func newPairWith(t *testing.T, o sandbox.Options, variables map[string]string) *
 	p.base = serve(t, mux)
 	p.token = hosted.SCF(t, "token", hosted.With(p.variables,
 		map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret + "," + oldSecret}), hosted.Ample, p.logs)
-	mux.Handle("/cgi-bin/token", emulator.HTTPAPI(p.token))
-	mux.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(p.token))
+	mux.Handle("/cgi-bin/token", hosted.URL(p.token))
+	mux.Handle("/cgi-bin/stable_token", hosted.URL(p.token))
 	p.verify = p.newVerify(t)
-	mux.Handle("/cgi-bin/soter/", emulator.HTTPAPI(p.verify))
+	mux.Handle("/cgi-bin/soter/", hosted.URL(p.verify))
 	return p
 }
 

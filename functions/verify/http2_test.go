@@ -33,7 +33,7 @@ func TestServersWithHTTP2AndWithout(t *testing.T) {
 			asksWeChat := hosted.With(s.Variables(), map[string]string{"WECHAT_API_BASE": weChat})
 			tokens := hosted.Both(t, "token", hosted.With(asksWeChat, map[string]string{"TOKEN_CLIENT_SECRETS": client}), 20*time.Second, new(hosted.Log))
 			for platform, token := range tokens {
-				handler := emulator.HTTPAPI(token)
+				handler := hosted.URL(token)
 				if port, ok := token.(*emulator.HTTPServer); ok {
 					at, err := url.Parse(port.URL)
 					require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dev/emulator"
 	"sotercall/internal/test/hosted"
 )
 
@@ -164,7 +163,7 @@ func newBasedFleet(t *testing.T, base string) *fleet {
 	return f
 }
 
-// overHTTP sends a request through an API Gateway HTTP API.
+// overHTTP sends a request to the URL of a function.
 func overHTTP(t *testing.T, f *fleet, call, method, target string, header map[string]string, body []byte) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://h"+target, bytes.NewReader(body))
@@ -172,6 +171,6 @@ func overHTTP(t *testing.T, f *fleet, call, method, target string, header map[st
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	emulator.HTTPAPI(f.on[call]).ServeHTTP(w, r)
+	hosted.URL(f.on[call]).ServeHTTP(w, r)
 	return w.Code, w.Body.String()
 }

@@ -10,7 +10,9 @@ import (
 const systemError = -501001
 
 // gatewayCodes are the gateway's own error codes (wx-server-sdk,
-// src/config/error.config). The spelling of INVALIID_ENV is theirs.
+// src/config/error.config). The spelling of INVALIID_ENV is theirs: CloudBase answers
+// INVALID_ENV (docs.cloudbase.net/error-code/INVALID_ENV), of which the SDK makes
+// systemError, and so do we.
 var gatewayCodes = map[string]int{
 	"SYS_ERR":                         systemError,
 	"SERVER_TIMEOUT":                  -501002,
@@ -27,7 +29,7 @@ var gatewayCodes = map[string]int{
 
 // advice is what to do about a platform's refusal.
 var advice = map[int]string{
-	openapi.CodeNoPermission:  "config.json of the function must list " + API + " under permissions.openapi; a change counts after a new upload and up to ten minutes",
+	openapi.CodeNoPermission:  "config.json of the function must list " + API + " under permissions.openapi; a change counts about ten minutes after the function was uploaded anew by WeChat's developer tools",
 	openapi.CodeTimeout:       "the platform did not wait for WeChat any longer",
 	openapi.CodeSystem:        "the platform could not ask WeChat",
 	openapi.CodeIllegalSource: "the platform does not take this call from here",
@@ -37,12 +39,39 @@ var advice = map[int]string{
 const noTicket = "a Mini Program page must call this function itself; a function that is called by another function gets none. " +
 	"There, take SOTER_VERIFIER away and set WECHAT_APPID and WECHAT_APPSECRET, so that verify asks WeChat by HTTPS"
 
+// noAuthority is what to do about a missing permission.
+const noAuthority = "the function's role may not do it: look at the permissions of the environment in the console of CloudBase"
+
+// gatewayAdvice is what to do about a gateway's code: CloudBase, error-code/basic and the
+// pages of the codes below it.
+var gatewayAdvice = map[string]string{
+	"EXCEED_REQUEST_LIMIT":            "the requests of the environment's plan are used up: see its usage in the console of CloudBase; buy more, or wait for the next period",
+	"EXCEED_RATELIMIT":                "more requests a second than the environment's plan allows: ask again later, or take a larger plan",
+	"EXCEED_CONCURRENT_REQUEST_LIMIT": "more requests at once than the environment's plan allows: ask again after a pause, or take a larger plan",
+	"EXCEED_REQUEST_SIZE_LIMIT":       "the request is larger than CloudBase takes",
+	"INVALID_ENV":                     "there is no such environment, or it is isolated for arrears, or not bound to this Mini Program: look at its id, its bill and its binding in the console of CloudBase",
+	"INVALID_ENV_STATUS":              "the environment cannot be used now: look at its status and its bill in the console of CloudBase",
+	"INVALID_ENV_SOURCE":              "the environment is not one that this Mini Program may be bound to: look at the binding in the console of CloudBase",
+	"RESOURCE_NOT_INITIAL":            "the environment is still being set up: ask again in some minutes",
+	"INVALID_REQUEST_SOURCE":          "the environment does not take requests from here: run the function in CloudBase",
+	"INVALID_OPERATION":               "the environment or the account is in a state that does not allow it: look at both in the console of CloudBase",
+	"PERMISSION_DENIED":               noAuthority,
+	"EXCEED_AUTHORITY":                noAuthority,
+	"RequestLimitExceeded":            "too many requests or invocations at the same time: ask again after a pause, or take a larger plan",
+	"SIGN_PARAM_INVALID":              "the credentials of this invocation are not valid: TENCENTCLOUD_SECRETID and its kin must be those that the platform gives, and not set by hand; a wrong clock does the same",
+	"INVALID_WX_ACCESS_TOKEN":         noTicket,
+}
+
 // explained adds what to do to a gateway's message.
 func explained(code, message string) string {
-	if code == "INVALID_WX_ACCESS_TOKEN" || code == "INVALID_PARAM" && strings.Contains(message, FieldAPIToken) {
-		return message + " (" + noTicket + ")"
+	todo := gatewayAdvice[code]
+	if code == "INVALID_PARAM" && strings.Contains(message, FieldAPIToken) {
+		todo = noTicket
 	}
-	return message
+	if todo == "" {
+		return message
+	}
+	return message + " (" + todo + ")"
 }
 
 // refused words the errorCode of a [Response].

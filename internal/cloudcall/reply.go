@@ -67,8 +67,12 @@ func readGatewayError(r *redact.Redactor, body []byte) error {
 	if !ok {
 		code = systemError
 	}
+	word := e.Code
+	if _, isExplained := gatewayAdvice[word]; !ok && !isExplained {
+		word = r.Text(word) // a long word that nobody knows may be a secret
+	}
 	return fmt.Errorf("gateway: %.100s, request %.100s: %w",
-		r.Text(e.Code), r.Text(e.RequestID), openapi.NewError(code, explained(e.Code, r.Text(e.Message)), nil))
+		word, r.Text(e.RequestID), openapi.NewError(code, explained(e.Code, r.Text(e.Message)), nil))
 }
 
 func nonsense(cause error) (openapi.Verdict, error) {

@@ -61,7 +61,7 @@ func TestReplyThatIsAnError(t *testing.T) {
 			-1, "system error"},
 
 		"no permission": {protobuf, refusal(-604101), -604101,
-			"-604101 function has no permission to call this API. config.json of the function must list soter.verifySignature under permissions.openapi; a change counts after a new upload and up to ten minutes"},
+			"-604101 function has no permission to call this API. config.json of the function must list soter.verifySignature under permissions.openapi; a change counts about ten minutes after the function was uploaded anew by WeChat's developer tools"},
 		"platform timeout":   {protobuf, refusal(-604102), -604102, "-604102 call open API timeout. the platform did not wait for WeChat any longer"},
 		"platform error":     {protobuf, refusal(-604103), -604103, "-604103 call open API system error. the platform could not ask WeChat"},
 		"illegal source":     {protobuf, refusal(-604104), -604104, "-604104 illegal source of invocation. the platform does not take this call from here"},
@@ -75,7 +75,12 @@ func TestReplyThatIsAnError(t *testing.T) {
 			-501007, "-501007 invalid parameters. parameter.openid is missing"},
 		"gateway timeout": {cloudcall.ErrorType, `{"code":"SERVER_TIMEOUT","message":"m"}`, -501002, "-501002 resource server timeout. m"},
 		"gateway error of no table": {cloudcall.ErrorType, `{"code":"SIGN_PARAM_INVALID","message":"signature is expired","requestId":"r"}`,
-			-501001, "-501001 resource system error. signature is expired"},
+			-501001, "-501001 resource system error. signature is expired (the credentials of this invocation are not valid: TENCENTCLOUD_SECRETID and its kin must be those that the platform gives, and not set by hand; a wrong clock does the same)"},
+		"quota used up": {cloudcall.ErrorType, `{"code":"EXCEED_REQUEST_LIMIT","message":"m"}`, -501003, "-501003 exceed request limit. m (" +
+			"the requests of the environment's plan are used up: see its usage in the console of CloudBase; buy more, or wait for the next period)"},
+		"no such environment, as CloudBase spells it": {cloudcall.ErrorType, `{"code":"INVALID_ENV","message":"m"}`, -501001, "-501001 resource system error. m (" +
+			"there is no such environment, or it is isolated for arrears, or not bound to this Mini Program: look at its id, its bill and its binding in the console of CloudBase)"},
+		"gateway error without advice": {cloudcall.ErrorType, `{"code":"SYS_ERR","message":"m"}`, -501001, "-501001 resource system error. m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			verdict, err := cloudcall.Read(http.StatusOK, c.contentType, []byte(c.body))

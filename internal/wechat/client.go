@@ -93,7 +93,7 @@ type request struct {
 	// Cloud Hosting adds one: there, HTTP 502 means that a setting is missing.
 	bare bool
 	// function says that a token function is asked: where a platform has no more
-	// instances of it, HTTP 503 says no more than 429.
+	// instances of it, HTTP 503 says no more than 429, and so does SCF's 432.
 	function bool
 	// isForStranger, if set, reports whether nobody waits for the reply but a stranger: then
 	// one request is enough.
@@ -159,9 +159,9 @@ func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, erro
 		return nil, fmt.Errorf("%s: %w", r.name(), c.Redact.Error(err))
 	case reply.Status != http.StatusOK:
 		return nil, &badStatus{
-			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter,
+			call: r.name(), status: reply.Status, retryAfter: reply.RetryAfter, function: r.function,
 			throttled: reply.Status == http.StatusTooManyRequests ||
-				reply.Status == http.StatusServiceUnavailable && r.function,
+				r.function && (reply.Status == http.StatusServiceUnavailable || reply.Status == scfNoInstance),
 		}
 	}
 	return reply.Body, nil
@@ -173,10 +173,20 @@ type badStatus struct {
 	call       string
 	status     int
 	retryAfter time.Duration
+	function   bool // a token function was asked
 	throttled  bool // the server only says that it is asked too often: repeating costs it little
 }
 
 func (e *badStatus) Error() string { return fmt.Sprintf("%s: HTTP status %d", e.call, e.status) }
+
+// sentence is what to say outside of the status of a token function.
+func (e *badStatus) sentence() string {
+	const function = "the token function (WECHAT_TOKEN_BASE) "
+	if e.throttled {
+		return fmt.Sprintf(function+"takes no more requests at the moment (HTTP status %d): raise its concurrency", e.status)
+	}
+	return fmt.Sprintf(function+"could not be asked: HTTP status %d", e.status)
+}
 
 // errNonsense says that a reply came that is none of WeChat's: a web page, half a
 // JSON text, or JSON that says nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"sotercall/internal/upstream"
@@ -15,7 +16,7 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	// maxBackoff bounds it.
 	maxBackoff = firstBackoff << 4
-	// crowdedBackoff is about the pause after HTTP 429 and 503. Those who were turned
+	// crowdedBackoff is about the pause after HTTP 429, 432 and 503. Those who were turned
 	// away together must not come back together.
 	crowdedBackoff = 400 * time.Millisecond
 	// maxDead is how many reused connections that died are replaced for nothing. The
@@ -68,7 +69,7 @@ func plan(err error, f failures) (step, failures) {
 		if f.count == 1 {
 			next.pause, next.jitter = 0, 0
 		}
-	case isStatus && !isTransient(status.status):
+	case isStatus && !status.isTransient():
 		// Another host is not asked more often for it than it would be as the first.
 		f.left++
 		next = step{leave: true, free: true, stop: f.left >= f.hosts}
@@ -88,13 +89,23 @@ func (s step) wait(ctx context.Context) time.Duration {
 	return wait
 }
 
+// scfNoInstance is SCF's code for an invocation above the limit of concurrent ones,
+// ResourceLimitReached (tencentcloud.com/document/product/583/39848).
+const scfNoInstance = 432
+
+// scfFailed are SCF's codes for an invocation that failed, and that may succeed next time:
+// an error of the code, its time, its memory, its process (Tencent Cloud document
+// 583/42611). Whether a function URL has them as HTTP statuses is not documented.
+var scfFailed = []int{430, 433, 434, 439}
+
 // isTransient tells the HTTP statuses that pass: of a server in trouble, and of one
 // that is asked too much.
-func isTransient(status int) bool {
-	return status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+func (e *badStatus) isTransient() bool {
+	return e.status >= 500 || e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout ||
+		e.function && slices.Contains(scfFailed, e.status)
 }
 
 // isCrowded tells a server that is asked too much.
 func (e *badStatus) isCrowded() bool {
-	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
+	return e.throttled || e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
 }

@@ -80,6 +80,18 @@ func TestPlan(t *testing.T) {
 			status(429, true), failures{hosts: 2, count: 1}, failures{hosts: 2, count: 2},
 			step{leave: true, pause: 50 * ms, jitter: 400 * ms, retryAfter: time.Second, throttled: true},
 		},
+		"SCF has no instance of the token function": {
+			&badStatus{status: 432, function: true, throttled: true}, failures{hosts: 1}, failures{hosts: 1, count: 1},
+			step{leave: true, pause: 50 * ms, jitter: 400 * ms, throttled: true},
+		},
+		"the token function ended on SCF": {
+			&badStatus{status: 439, function: true}, failures{hosts: 1}, failures{hosts: 1, count: 1},
+			step{leave: true, pause: 50 * ms, jitter: 100 * ms},
+		},
+		"432 of a server that is no function": {
+			status(432, false), failures{hosts: 1}, failures{hosts: 1, count: 1, left: 1},
+			step{leave: true, free: true, stop: true},
+		},
 		"the reply is none of WeChat's": {
 			errNonsense, failures{hosts: 2, count: 1}, failures{hosts: 2, count: 2},
 			step{leave: true, pause: 100 * ms, jitter: 200 * ms},

@@ -180,6 +180,9 @@ func asCallError(err error) error {
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not answer in time", err)
 	}
 	message := "WeChat could not be asked"
+	if status, ok := errors.AsType[*badStatus](err); ok && status.function {
+		message = status.sentence()
+	}
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 		if _, ok := errors.AsType[*tokenFunctionError](err); ok {
 			message = "the token function (WECHAT_TOKEN_BASE) could not be asked"

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
@@ -183,6 +184,18 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		assert.Equal(t, noVerdict, status)
 		assert.Contains(t, stderr, "401")
 	})
+	for fault, says := range map[emulator.Fault]string{emulator.FaultConcurrency: "432", emulator.FaultRate: "429"} {
+		t.Run("the platform throttles verify, "+says, func(t *testing.T) {
+			q := hosted.JSON(t, signed(t, user))
+			w.verify.Inject(fault, 1)
+			status, stdout, stderr := ask(t, w.doors, bearerToken, q)
+			assert.Equal(t, noVerdict, status)
+			assert.Empty(t, stdout)
+			assert.Contains(t, stderr, says)
+			status, _, stderr = ask(t, w.doors, bearerToken, q)
+			assert.Equal(t, genuine, status, "the challenge was not used up: %s", stderr)
+		})
+	}
 	t.Run("nobody listens", func(t *testing.T) {
 		status, _, _ := ask(t, "http://127.0.0.1:1", bearerToken, hosted.JSON(t, signed(t, user)))
 		assert.Equal(t, noVerdict, status)

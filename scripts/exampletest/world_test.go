@@ -42,7 +42,8 @@ type urls struct {
 type world struct {
 	urls
 	sandbox hosted.Sandbox
-	doors   string // both functions behind one HTTP API
+	doors   string // both functions' URLs on SCF, behind one address
+	verify  *emulator.Faulty
 	log     *hosted.Log
 }
 
@@ -50,12 +51,13 @@ func open(t *testing.T) *world {
 	t.Helper()
 	w := &world{sandbox: hosted.NewSandbox(t, sandbox.Options{}), log: &hosted.Log{}}
 	secret := map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32), "HTTP_BEARER_TOKENS": bearerToken}
-	verify := hosted.SCF(t, "verify", hosted.With(w.sandbox.Variables(), secret), 10*time.Second, w.log)
+	verify := emulator.WithFaults(hosted.SCF(t, "verify", hosted.With(w.sandbox.Variables(), secret), 10*time.Second, w.log))
+	w.verify = verify
 	challenge := hosted.SCF(t, "challenge", secret, 10*time.Second, w.log)
 
 	doors := http.NewServeMux()
-	doors.Handle("/", emulator.HTTPAPI(verify))
-	doors.Handle("/openapi/soter/issueChallenge", emulator.HTTPAPI(challenge))
+	doors.Handle("/", hosted.URL(verify))
+	doors.Handle("/openapi/soter/issueChallenge", hosted.URL(challenge))
 
 	w.urls = urls{
 		AppID:     sandbox.DefaultAppID,

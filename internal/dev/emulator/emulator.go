@@ -11,8 +11,10 @@
 //
 // In front of a runtime stand HTTP handlers: [InvokeAPI] for the AWS CLI and SDKs, [SCFAPI] for the SDKs of
 // Tencent Cloud, [HTTPAPI] for an API Gateway HTTP API, [FunctionURL] and [RESTAPI] for the other ways to a Lambda function by HTTP,
-// and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
+// [SCFFunctionURL] for the URL of a function on SCF, and [SCFInvokeAPI] for calls as a Mini Program makes them. They authenticate nobody: serve them
 // on loopback, behind [sotercall/internal/dev/loopback.Only].
+//
+// [WithFaults] lets a platform refuse invocations on request, as one that is short of instances does.
 //
 // Not emulated: memory and disk limits, freezing between invocations, IAM and CAM, asynchronous retries, scaling to
 // more than one process.

@@ -38,6 +38,7 @@ func FunctionURL(rt Runtime) http.Handler {
 		},
 		headSize: headSize, maxHead: maxFunctionURLHead, headRule: functionURLHead,
 		maxBody: maxSyncPayload, bodyRule: functionURLEvent, eventRule: functionURLEvent,
+		throttledRule: functionURLThrottled, throttledStatus: http.StatusTooManyRequests,
 		event: func(r *http.Request, requestID string, at time.Time) ([]byte, error) {
 			return payload2Event(r, requestID, at, functionURLID, functionURLDomain)
 		},

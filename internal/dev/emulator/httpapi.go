@@ -31,6 +31,7 @@ func HTTPAPI(rt Runtime) http.Handler {
 		runtime: rt, idHeader: "Apigw-Requestid",
 		headSize: headSize, maxHead: maxHTTPAPIHead, headRule: httpAPIHead,
 		maxBody: maxHTTPAPIBody, bodyRule: httpAPIBody, eventRule: httpAPIEvent6MB,
+		rateRule: httpAPIRate, throttledRule: httpAPIBackend, throttledStatus: http.StatusInternalServerError,
 		timeout: integrationTimeout, timeoutRule: httpAPITimeout, timeoutStatus: http.StatusServiceUnavailable,
 		event: HTTPAPIEvent, reply: func(answer []byte) (httpAPIReply, error) { return parseHTTPAPIReply(answer, false) },
 		replyRule: httpAPIReplyForm, brokenStatus: http.StatusInternalServerError,

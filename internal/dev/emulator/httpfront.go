@@ -25,6 +25,10 @@ type front struct {
 	bodyRule  *rule.Rule
 	eventRule *rule.Rule // above Lambda's own limit
 
+	rateRule        *rule.Rule // 429 of the endpoint itself; nil if it has no limit beside the function's
+	throttledRule   *rule.Rule // where Lambda has no instance for the function
+	throttledStatus int
+
 	timeout       time.Duration // 0: the function's own is the only one
 	timeoutRule   *rule.Rule
 	timeoutStatus int
@@ -53,6 +57,10 @@ func (f front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(f.headRule, http.StatusRequestHeaderFieldsTooLarge)
 		return
 	}
+	if f.rateRule != nil && gatewayIsThrottled(f.runtime) {
+		refuse(f.rateRule, http.StatusTooManyRequests)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, f.maxBody)
 	event, err := f.event(r, requestID, time.Now())
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -77,7 +85,12 @@ func (f front) invoke(w http.ResponseWriter, r *http.Request, event []byte) {
 	}
 	defer cancel()
 	answer, err := f.runtime.Invoke(ctx, Call{Payload: event})
+	throttled := (*Throttled)(nil)
 	switch {
+	case errors.As(err, &throttled):
+		f.throttledRule.Refuse()
+		gatewayError(w, f.throttledStatus)
+		return
 	case err != nil && f.timeout != 0 && ctx.Err() != nil && r.Context().Err() == nil:
 		f.timeoutRule.Refuse()
 		gatewayError(w, f.timeoutStatus)

@@ -91,6 +91,11 @@ func serveInvoke(w http.ResponseWriter, r *http.Request, _ string, function Runt
 	switch invocationType := r.Header.Get("X-Amz-Invocation-Type"); invocationType {
 	case "", "RequestResponse":
 		answer, err := function.Invoke(r.Context(), call)
+		if throttled, ok := errors.AsType[*Throttled](err); ok {
+			invokeThrottled.Refuse()
+			writeInvokeThrottled(w, throttled)
+			return
+		}
 		if err != nil {
 			writeInvokeError(w, http.StatusInternalServerError, "ServiceException", err.Error())
 			return
@@ -136,7 +141,7 @@ func configurationOf(name string, function Runtime) lambdaConfiguration {
 		FunctionName: name, FunctionArn: functionARN(name), Version: latestVersion,
 		Runtime: "provided.al2023", Handler: "bootstrap", PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
 	}
-	if l, ok := function.(*Lambda); ok {
+	if l, ok := unwrapped(function).(*Lambda); ok {
 		c.Timeout, c.MemorySize = int(l.function.Timeout.Seconds()), l.function.MemoryMB
 	}
 	return c
@@ -210,6 +215,18 @@ func writeInvokeAnswer(w http.ResponseWriter, answer Answer, withLog bool) {
 func refuseInvoke(w http.ResponseWriter, r *rule.Rule, status int, code, message string) {
 	r.Refuse()
 	writeInvokeError(w, status, code, message)
+}
+
+// writeInvokeThrottled writes a TooManyRequestsException, with the message that users of the AWS CLI have shown.
+func writeInvokeThrottled(w http.ResponseWriter, throttled *Throttled) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-ErrorType", "TooManyRequestsException")
+	w.WriteHeader(http.StatusTooManyRequests)
+	_ = json.MarshalWrite(w, struct {
+		Reason  string
+		Type    string
+		Message string `json:"message"`
+	}{throttled.lambdaReason(), "User", "Rate Exceeded."})
 }
 
 func writeInvokeError(w http.ResponseWriter, status int, code, message string) {

@@ -42,6 +42,7 @@ func RESTAPI(rt Runtime) http.Handler {
 		},
 		headSize: headerSize, maxHead: maxRESTHeaders, headRule: restHead,
 		maxBody: maxRESTBody, bodyRule: restBody, eventRule: restEvent,
+		rateRule: restRate, throttledRule: restBackend, throttledStatus: http.StatusInternalServerError,
 		timeout: restTimeoutMax, timeoutRule: restTimeout, timeoutStatus: http.StatusGatewayTimeout,
 		event: restAPIEvent, reply: parseRESTReply, replyRule: restReplyForm, brokenStatus: http.StatusBadGateway,
 	}

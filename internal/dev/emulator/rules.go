@@ -6,39 +6,52 @@ import "sotercall/internal/dev/rule"
 // document says (in our words) and its address.
 var rules rule.Book
 
+// Rules returns all that the stand-ins of this package refuse, and what they let pass
+// although the platform forbids it.
+func Rules() *rule.Book { return &rules }
+
 // The pages that most rules are on.
 const (
 	awsLimits      = "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
-	awsCreate      = "docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"
-	awsEnvironment = "docs.aws.amazon.com/lambda/latest/api/API_Environment.html"
+	awsCreate      = "docs.aws.amazon.com/goto/WebAPI/lambda/CreateFunction"
+	awsEnvironment = "docs.aws.amazon.com/lambda/latest/dg/API_Environment.html"
 	awsVariables   = "docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
 	awsPhases      = "docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"
-	awsInvoke      = "docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"
-	awsURLs        = "docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html"
+	awsInvoke      = rule.Unconfirmed + "docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"
+	awsThrottled   = "docs.aws.amazon.com/botocore/latest/reference/services/lambda/client/exceptions/TooManyRequestsException.html"
+	awsURLs        = "docs.amazonaws.cn/lambda/latest/dg/urls-invocation.html"
+	awsURLThrottle = rule.Unconfirmed + "docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html"
 	awsURLConfig   = "docs.aws.amazon.com/lambda/latest/api/API_FunctionUrlConfig.html"
 	awsRapi        = "github.com/aws/aws-lambda-runtime-interface-emulator/tree/main/lambda/rapi"
 	awsHTTPAPI     = "docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html"
+	awsHTTPRate    = "docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html"
 	awsPayload2    = "docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"
-	awsRESTAPI     = "docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"
+	awsRESTAPI     = rule.Unconfirmed + "docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"
 	awsRESTErrors  = "docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"
-	awsRESTProxy   = "docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"
+	awsRESTRate    = "docs.amazonaws.cn/en_us/apigateway/latest/developerguide/api-gateway-request-throttling.html"
+	awsRESTProxy   = "repost.aws/knowledge-center/malformed-502-api-gateway"
+	awsBackend     = "repost.aws/knowledge-center/api-gateway-internal-server-error"
 
 	scfQuotas    = "cloud.tencent.com/document/product/583/11637"
 	scfCreate    = "cloud.tencent.com/document/api/583/18586"
 	scfVariables = "cloud.tencent.com/document/product/583/14570"
 	scfStatus    = "cloud.tencent.com/document/product/583/42611"
+	scfOverrun   = "tencentcloud.com/document/product/583/39848"
+	scfURLs      = "cloud.tencent.com/document/product/583/96099"
+	scfURLAuth   = "cloud.tencent.com/document/product/583/96100"
 	scfInvokeDoc = "cloud.tencent.com/document/api/583/17243"
-	tcRequest    = "tencentcloud.com/document/product/583/17237"
-	tcSignature  = "tencentcloud.com/document/product/583/31703"
+	tcRequest    = rule.Unconfirmed + "tencentcloud.com/document/product/583/17237"
+	tcSignature  = "www.tencentcloud.com/zh/document/product/583/31703"
 	// tcErrors has the error codes that all of Tencent Cloud's APIs have in common, and is
 	// one of the pages that list them.
 	tcErrors = "tencentcloud.com/document/product/1140/51177"
 
-	tcbPayload   = "docs.cloudbase.net/error-code/EXCEED_MAX_PAYLOAD_SIZE"
-	tcbParam     = "docs.cloudbase.net/error-code/INVALID_PARAM"
-	tcbVariables = "docs.cloudbase.net/cloud-function/function-configuration/env"
-	wxInvoke     = "developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction"
-	wxContainer  = "developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/wxinfo.html"
+	tcbPayload    = "docs.cloudbase.net/en/error-code/EXCEED_MAX_PAYLOAD_SIZE"
+	tcbConcurrent = "docs.cloudbase.net/error-code/EXCEED_CONCURRENT_REQUEST_LIMIT"
+	tcbParam      = "docs.cloudbase.net/error-code/INVALID_PARAM"
+	tcbVariables  = "docs.cloudbase.net/cloud-function/function-configuration/env"
+	wxInvoke      = "developers.weixin.qq.com/doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction"
+	wxContainer   = "developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/wxinfo.html"
 )
 
 // AWS Lambda.
@@ -91,6 +104,8 @@ var (
 		"base64-encoded data that Lambda passes to the function as the ClientContext object", awsInvoke)
 	invokeContextSize = rules.Documented("Invoke: size of the client context",
 		"the base64-encoded data about the client has 3,583 bytes at most", awsInvoke)
+	invokeThrottled = rules.Documented("Invoke: throttled",
+		"the limit of concurrent invocations, or of their rate, is exceeded: TooManyRequestsException, with the reason", awsThrottled)
 	invokeStream = rules.Own("Invoke: streamed response",
 		"the functions do not stream, so that is not played")
 	invokeOperation = rules.Own("Invoke: other operations",
@@ -110,6 +125,13 @@ var (
 	httpAPIReplyForm = rules.Documented("HTTP API: form of the reply",
 		"a reply is valid JSON; with statusCode it has the members of payload format 2.0", awsPayload2)
 
+	httpAPIRate = rules.Documented("HTTP API: throttled",
+		"above the rate and burst limits of the account or the route clients may get 429 Too Many Requests", awsHTTPRate)
+	httpAPIBackend = rules.Documented("HTTP API: function throttled",
+		"if the service behind it is throttled, the API may return an internal server error", awsBackend)
+
+	functionURLThrottled = rules.Documented("function URL: throttled",
+		"above the reserved concurrency, or ten times as many requests a second, the function URL returns 429", awsURLThrottle)
 	functionURLHead = rules.Documented("function URL: size of the head",
 		"the request line and the values of the headers have 1 MB together at most", awsLimits)
 	functionURLEvent = rules.Documented("function URL: size of the event",
@@ -131,6 +153,10 @@ var (
 		"50 ms to 29 s for all integrations, Lambda proxy too; INTEGRATION_TIMEOUT is 504", awsRESTAPI)
 	restReplyForm = rules.Documented("REST API: form of the reply",
 		"the function must return an object with statusCode, headers and a body that is a string; else it is malformed: 502", awsRESTProxy)
+	restRate = rules.Documented("REST API: throttled",
+		"above the rate and burst limits of the account, stage or method clients may get 429 Too Many Requests", awsRESTRate)
+	restBackend = rules.Documented("REST API: function throttled",
+		"if the service behind it is throttled, the API may return an internal server error, to be sent again", awsBackend)
 )
 
 // Tencent SCF.
@@ -155,6 +181,12 @@ var (
 		"a synchronous event has 6 MB at most: status 406", scfStatus)
 	scfAnswerSize = rules.Documented("SCF: size of a response",
 		"a response has 6 MB at most: status 407", scfStatus)
+	scfConcurrency = rules.Documented("SCF: concurrent invocations",
+		"more invocations at once than the quota, or the reserved quota: ResourceLimitReached, 432, not repeated by the platform", scfOverrun)
+	scfBurst = rules.Documented("SCF: burst of new instances",
+		"instances are wanted faster than the account's limit, 500 a minute in a region: ResourceLimit, 429", scfStatus)
+	tcbConcurrency = rules.Documented("CloudBase: burst of invocations",
+		"a burst of invocations of a function is above the limit: EXCEED_CONCURRENT_REQUEST_LIMIT", tcbConcurrent)
 	tcbEvent = rules.Documented("CloudBase: size of an event",
 		"a request to a function has 100 KB at most if it is text", tcbPayload)
 	tcbTicket = rules.Documented("CloudBase: ticket of an invocation",
@@ -165,6 +197,20 @@ var (
 		"a function that this API calls has 5 s at most", wxInvoke)
 	containerVariable = rules.Documented("Cloud Hosting: headers of a request",
 		"the headers X-WX-… that a container gets of the user and of the platform are these", wxContainer)
+)
+
+// The URL of a function on SCF.
+var (
+	scfURLCAM = rules.Documented("SCF function URL: CAM authentication",
+		"with CAM authentication a request is signed with TC3-HMAC-SHA256; what is not may not invoke the function", scfURLAuth)
+	scfURLEvent = rules.Documented("SCF function URL: size of the event",
+		"a synchronous event has 6 MB at most; a file may go through the URL if it is smaller than that in base64", scfQuotas)
+	scfURLReplyForm = rules.Documented("SCF function URL: form of the reply",
+		"a reply with statusCode has headers, text by name, and a body of text, as with the API gateway; else: 403, Invalid scf response format", scfStatus)
+	scfURLNotJSON = rules.Own("SCF function URL: reply that is not JSON",
+		"the page says what becomes of JSON, and of nothing else")
+	scfURLBinary = rules.Own("SCF function URL: body that is not text",
+		"the event has no isBase64Encoded, and no page says how such a body arrives")
 )
 
 // Tencent Cloud's API 3.0, and the address of ours that calls as a Mini Program does.
@@ -209,3 +255,26 @@ var (
 	tc3Signature = rules.Documented("TC3: signature",
 		"the signature covers content-type and host, and is calculated as this page says: AuthFailure.SignatureFailure", tcSignature)
 )
+
+func init() {
+	rules.LetsPass("AWS: size of memory and disk", "a function can use the memory that it is given, 10,240 MB at most", awsLimits,
+		"the stand-ins say the size and do not enforce it; functions/verify has a test of its memory")
+	rules.LetsPass("AWS: signatures of requests", "a function URL with AuthType AWS_IAM takes only requests that are signed with SigV4", awsURLs,
+		"the stand-ins play AuthType NONE, and serve loopback only")
+	rules.LetsPass("AWS: rates and concurrency", "an account and a function have limits of concurrent invocations", awsThrottled,
+		"nothing is counted: emulator.WithFaults plays a refusal on request")
+	rules.LetsPass("SCF: values of variables", "key and value begin with a letter, and have letters, digits and underscores only, 2 to 64 bytes", scfVariables,
+		"read by the letter, no address could be a value; other pages set some, and of values we enforce the total size only")
+	rules.LetsPass("SCF: rates and concurrency", "the functions of a region share a quota of concurrent memory", scfQuotas,
+		"nothing is counted: emulator.WithFaults plays a refusal on request")
+	rules.LetsPass("SCF: descriptors, processes and /tmp", "1,024 descriptors, 1,024 processes and threads, 512 MB of /tmp", scfQuotas,
+		"they are the computer's own here")
+	rules.LetsPass("SCF: time of Invoke", "the API Invoke waits for 300 s at most", scfInvokeDoc,
+		"no function of ours takes as long")
+	rules.LetsPass("SCF API: rate of requests", "Invoke takes 100 requests a second if nobody raises that", scfInvokeDoc,
+		"nothing is counted: emulator.WithFaults plays a refusal on request")
+	rules.LetsPass("CloudBase: rate of requests", "requests of an environment have limits by its plan: EXCEED_RATELIMIT, EXCEED_REQUEST_LIMIT",
+		"docs.cloudbase.net/error-code/basic/EXCEED_RATELIMIT", "nothing is counted: the sandbox's fault gateway plays both")
+	rules.LetsPass("CloudBase: state of the environment", "an environment that is in arrears, paused or being set up answers INVALID_ENV_STATUS",
+		"docs.cloudbase.net/error-code/INVALID_ENV_STATUS", "there is no bill here: the sandbox's fault gateway plays it")
+}

@@ -80,6 +80,14 @@ type apiRequest struct {
 	authorization         string
 }
 
+// signRequest signs a request to scf as the SDKs do.
+func (key TC3Key) signRequest(r *http.Request, body string, at time.Time) {
+	r.Header.Set("X-TC-Timestamp", strconv.FormatInt(at.Unix(), 10))
+	scope := []string{key.SecretID, at.UTC().Format(time.DateOnly), "scf", "tc3_request"}
+	signature := key.sign(r, r.Host, []string{"content-type", "host"}, []byte(body), at.Unix(), scope)
+	r.Header.Set("Authorization", "TC3-HMAC-SHA256 Credential="+strings.Join(scope, "/")+", SignedHeaders=content-type;host, Signature="+hex.EncodeToString(signature))
+}
+
 func (a apiRequest) send(t *testing.T, api http.Handler) string {
 	t.Helper()
 	text, isText := a.body.(string)
@@ -92,10 +100,7 @@ func (a apiRequest) send(t *testing.T, api http.Handler) string {
 	r.Header.Set("Content-Type", a.mime)
 	r.Header.Set("X-TC-Action", a.action)
 	r.Header.Set("X-TC-Version", a.version)
-	r.Header.Set("X-TC-Timestamp", strconv.FormatInt(a.at.Unix(), 10))
-	scope := []string{a.signWith.SecretID, a.at.UTC().Format(time.DateOnly), "scf", "tc3_request"}
-	signature := a.signWith.sign(r, r.Host, []string{"content-type", "host"}, []byte(text), a.at.Unix(), scope)
-	r.Header.Set("Authorization", "TC3-HMAC-SHA256 Credential="+strings.Join(scope, "/")+", SignedHeaders=content-type;host, Signature="+hex.EncodeToString(signature))
+	a.signWith.signRequest(r, text, a.at)
 	if a.authorization != "" {
 		r.Header.Set("Authorization", a.authorization)
 	}

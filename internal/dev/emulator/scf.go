@@ -68,7 +68,12 @@ func (s *SCF) Invoke(ctx context.Context, call Call) (Answer, error) {
 	if ctx.Err() != nil {
 		return Answer{}, context.Cause(ctx)
 	}
-	if err := checkCaller(call); err != nil {
+	err := checkCaller(call)
+	if err == nil && s.function.Env[ticket] != "" && !call.Forged && !hasTicket(call.Environment[callerVariable]) {
+		tcbTicket.Refuse() // a variable of the function cannot stand for what an invocation lacks
+		err = errTicket
+	}
+	if err != nil {
 		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	s.mu.Lock()
@@ -152,6 +157,7 @@ func (s *SCF) environment(call Call) (string, error) {
 	if variables == nil {
 		variables = make(map[string]string)
 	}
+	delete(variables, ticket) // the platform's own takes its place
 	maps.Copy(variables, call.Environment)
 	addTicket(variables)
 	object, err := json.Marshal(variables, json.Deterministic(true))

@@ -12,8 +12,14 @@ import (
 // Status codes of failed invocations: Tencent Cloud documentation, SCF, page "Function Status Code",
 // cloud.tencent.com/document/product/583/42611.
 const (
+	scfInvalidEvent   = 400
+	scfUnauthorized   = 401
+	scfBadResponse    = 403
+	scfEventTooLarge  = 406
 	scfAnswerTooLarge = 407
+	scfBurstLimit     = 429
 	scfCodeError      = 430
+	scfLimitReached   = 432
 	scfTimedOut       = 433
 	scfProcessExit    = 439
 )

@@ -58,6 +58,10 @@ func SCFAPI(functions map[string]Runtime, key TC3Key) http.Handler {
 			return
 		}
 		answer, err := invocation.function.Invoke(r.Context(), call)
+		if throttled, ok := errors.AsType[*Throttled](err); ok {
+			throttled.scfRule().Refuse()
+			answer, err = throttled.scfAnswer(requestID), nil
+		}
 		if err != nil {
 			writeSCFRefusal(w, requestID, "InternalError", err.Error())
 			return
@@ -177,7 +181,7 @@ func resultOf(invocation scfInvocation, answer Answer) scfAPIResult {
 		BillDuration:      int64(math.Ceil(milliseconds(answer.Duration))),
 		FunctionRequestID: answer.RequestID,
 	}
-	if s, ok := invocation.function.(*SCF); ok {
+	if s, ok := unwrapped(invocation.function).(*SCF); ok {
 		result.MemUsage = int64(s.function.MemoryMB) << 20
 	}
 	if invocation.withLog {

@@ -37,6 +37,18 @@ func TestWhichInvocationHasATicket(t *testing.T) {
 	}
 }
 
+// A ticket that is set as a variable of the function is no invocation's.
+func TestTicketOfAVariable(t *testing.T) {
+	s := startSCF(t, Function{Env: map[string]string{ticket: "x"}})
+	_, err := s.Invoke(t.Context(), Call{Payload: event(t, "context", ""), Environment: map[string]string{"TCB_SOURCE": "wx_client,scf"}})
+	require.ErrorIs(t, err, errTicket)
+	answer, err := s.Invoke(t.Context(), Call{Payload: event(t, "context", ""), Environment: map[string]string{"TCB_SOURCE": "wx_client"}})
+	require.NoError(t, err)
+	var got scfContext
+	require.NoError(t, json.Unmarshal(answer.Payload, &got))
+	assert.Equal(t, Ticket, got.Function.Environment[ticket], "the twin: a page's call has its own")
+}
+
 // WeChat, the same page on invokeCloudFunction: a function that it calls gets neither openid nor anything else of a user.
 func TestInvokeCloudFunctionNamesNoUser(t *testing.T) {
 	for _, name := range []string{"WX_OPENID", "WX_UNIONID", "WX_FROM_OPENID", "WX_FROM_UNIONID"} {

@@ -76,6 +76,14 @@ func SCFInvokeAPI(functions map[string]Runtime) http.Handler {
 			return
 		}
 		answer, err := function.Invoke(r.Context(), call)
+		if throttled, ok := errors.AsType[*Throttled](err); ok {
+			if call.Environment[callerVariable] != "" {
+				refuse(tcbConcurrency, http.StatusTooManyRequests, "EXCEED_CONCURRENT_REQUEST_LIMIT", "request concurrency is above the limit")
+				return
+			}
+			throttled.scfRule().Refuse()
+			answer, err = throttled.scfAnswer(call.RequestID), nil
+		}
 		if err != nil {
 			fail(http.StatusInternalServerError, "InternalError", err.Error())
 			return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -34,6 +35,11 @@ const (
 	FaultBare      FaultKind = "bare"      // processed; {"is_ok":true} or false without errcode and errmsg
 	FaultRevoke    FaultKind = "revoke"    // RevokeTokens, then processed
 	FaultRotate    FaultKind = "rotate"    // RotateTokens, then processed
+
+	// The gateway for Cloud Calls alone meets these two.
+
+	FaultPermission FaultKind = "permission" // config.json lists the API, and does not count yet
+	FaultGateway    FaultKind = "gateway"    // CloudBase's own refusal with Code
 )
 
 // Fault is something that goes wrong on request. The first one, in the order of
@@ -44,6 +50,9 @@ const (
 // fault of /cgi-bin/soter/verify_signature strikes what the gateway asks there,
 // too: one that breaks the connection or changes the status makes it refuse with
 // -604103, a delay of more than three seconds with -604102, at once.
+//
+// A permission or a gateway strikes /admin only. After an upload of config.json, the
+// permissions that it lists take about ten minutes.
 type Fault struct {
 	// Path is the API path it strikes, "" for each of them.
 	Path string `json:"path,omitzero"`
@@ -71,13 +80,16 @@ type Fault struct {
 
 	// Body is for FaultBody, any text in UTF-8.
 	Body string `json:"body,omitzero"`
+
+	// Code is for FaultGateway, such as EXCEED_REQUEST_LIMIT.
+	Code string `json:"code,omitzero"`
 }
 
 const maxDelayMS = 600_000
 
 var faultKinds = []FaultKind{
 	FaultErrCode, FaultDelay, FaultReset, FaultDrop, FaultTruncated, FaultHTML, FaultStatus,
-	FaultEmpty, FaultRedirect, FaultBody, FaultBare, FaultRevoke, FaultRotate,
+	FaultEmpty, FaultRedirect, FaultBody, FaultBare, FaultRevoke, FaultRotate, FaultPermission, FaultGateway,
 }
 
 func (f Fault) check() error {
@@ -98,6 +110,10 @@ func (f Fault) check() error {
 		return fmt.Errorf("%w: fault errcode without errcode", ErrArgument)
 	case f.Kind == FaultStatus && f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("%w: fault status %d, want 400 to 599", ErrArgument, f.Status)
+	case f.isGateways() && f.Path != "" && f.Path != cloudcall.Path:
+		return fmt.Errorf("%w: fault %s of path %q, want %s or none", ErrArgument, f.Kind, f.Path, cloudcall.Path)
+	case f.Kind == FaultGateway && gatewayCodes[f.Code].rule == nil:
+		return fmt.Errorf("%w: fault gateway with code %q, want one of %q", ErrArgument, f.Code, slices.Sorted(maps.Keys(gatewayCodes)))
 	case !utf8.ValidString(f.Path + f.ErrMsg + f.Body):
 		return fmt.Errorf("%w: fault is not UTF-8", ErrArgument)
 	}
@@ -138,7 +154,15 @@ func (s *Sandbox) ClearFaults() {
 
 // takeFault finds the fault for one request, and uses it up by one.
 func (s *Sandbox) takeFault(path, appID string) (Fault, bool) {
-	return s.takeFirstFault(func(f Fault) bool { return (f.Path == "" || f.Path == path) && f.concerns(appID) })
+	return s.takeFirstFault(func(f Fault) bool { return f.isOf(path) && f.concerns(appID) })
+}
+
+// isOf tells whether f strikes requests of that path.
+func (f Fault) isOf(path string) bool {
+	if f.isGateways() {
+		return path == cloudcall.Path
+	}
+	return f.Path == "" || f.Path == path
 }
 
 // concerns tells whether f strikes requests of that app.
@@ -174,6 +198,12 @@ func (s *Sandbox) strikeConnection(f Fault, next http.Handler, w http.ResponseWr
 		panic(http.ErrAbortHandler)
 	}
 	switch f.Kind {
+	case FaultPermission:
+		s.serveGateway(w, r, f)
+	case FaultGateway:
+		code := gatewayCodes[f.Code]
+		code.rule.Refuse()
+		s.refuseCall(w, r, &cloudcall.GatewayError{Code: f.Code, Message: code.says})
 	case FaultErrCode:
 		reply := s.worded(r, &apiError{code: f.ErrCode})
 		if f.ErrMsg != "" {

@@ -205,6 +205,8 @@ func TestInjectRefuses(t *testing.T) {
 		"no delay":       {func(f *Fault) { f.Kind, f.DelayMS = FaultDelay, 0 }, "delay without delay_ms"},
 		"no errcode":     {func(f *Fault) { f.Kind = FaultErrCode }, "errcode without errcode"},
 		"success status": {func(f *Fault) { f.Status = 204 }, "fault status 204"},
+		"gateway's path": {func(f *Fault) { f.Kind = FaultPermission }, `fault permission of path "/cgi-bin/soter/verify_signature", want /admin or none`},
+		"gateway's code": {func(f *Fault) { f.Kind, f.Path, f.Code = FaultGateway, "", "NO_SUCH_CODE" }, `code "NO_SUCH_CODE", want one of ["EXCEED_AUTHORITY" "EXCEED_CONCURRENT`},
 		"bad text":       {func(f *Fault) { f.ErrMsg = "\xff" }, "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {

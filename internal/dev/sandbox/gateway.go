@@ -69,7 +69,7 @@ func newGateway(o Options) (gateway, error) {
 
 // serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or
 // FaultBare that was injected for the gateway's path is WeChat's answer behind
-// it; the zero Fault is none.
+// it, and a FaultPermission the gateway's own; the zero Fault is none.
 func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	if r.Method != http.MethodPost {
 		gatewayMethod.Refuse()
@@ -146,6 +146,9 @@ func (s *Sandbox) cloudCall(r *http.Request, fault Fault) (action, cloudcall.Res
 		return asked, cloudcall.Response{ErrorCode: refusalNoSuchAPI}, nil
 	case !s.gateway.permitted:
 		gatewayPermission.Refuse()
+		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
+	case fault.Kind == FaultPermission:
+		gatewayFresh.Refuse()
 		return asked, cloudcall.Response{ErrorCode: refusalNoPermission}, nil
 	}
 	question, refusal := asked.readQuestion(form.Get(cloudcall.FieldRequestData))
@@ -276,3 +279,6 @@ func captureStruck(answer func(w http.ResponseWriter)) (reply *captured) {
 func (f Fault) isWeChats() bool {
 	return f.Kind == FaultErrCode || f.Kind == FaultBody || f.Kind == FaultBare
 }
+
+// isGateways tells the faults that nothing but the gateway meets.
+func (f Fault) isGateways() bool { return f.Kind == FaultPermission || f.Kind == FaultGateway }

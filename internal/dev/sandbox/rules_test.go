@@ -30,6 +30,14 @@ func TestRules(t *testing.T) {
 	ruletest.Run(t, &rules, cases)
 }
 
+// These pages were not to be found when they were looked for, on 30 November 2026.
+func TestSourcesThatAreNotConfirmed(t *testing.T) {
+	ruletest.Unconfirmed(t, &rules,
+		"developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html",
+		"developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getAccessToken.html",
+	)
+}
+
 // A code that has no rule cannot be WeChat's answer.
 func TestEveryErrcodeThatIsGivenHasARule(t *testing.T) {
 	s := newSandbox(t, Options{})
@@ -139,7 +147,7 @@ func gatewayCases() map[*rule.Rule]ruletest.Case {
 		assert.NoError(t, err)
 	}
 	keeps := call(options, "is_ok")
-	return map[*rule.Rule]ruletest.Case{
+	cases := map[*rule.Rule]ruletest.Case{
 		gatewayMethod: {Keeps: keeps, Breaks: func(t *testing.T) {
 			status, _, _ := newClient(t, options).send("GET", adminPath, "")
 			assert.Equal(t, http.StatusMethodNotAllowed, status)
@@ -155,6 +163,7 @@ func gatewayCases() map[*rule.Rule]ruletest.Case {
 		gatewayParameters: {Keeps: keeps, Breaks: call(options, "INVALID_PARAM", cloudcall.KeyOpenID, "null")},
 		gatewayAPI:        {Keeps: keeps, Breaks: call(options, refused(-604100), cloudcall.FieldAPI, "soter.verify")},
 		gatewayPermission: {Keeps: keeps, Breaks: call(Options{FunctionConfig: []byte(`{}`)}, refused(-604101))},
+		gatewayFresh:      {Keeps: keeps, Breaks: struck(refused(-604101), Fault{Kind: FaultPermission})},
 		gatewayLate: {
 			Keeps:  struck("is_ok", Fault{Kind: FaultDelay, DelayMS: 1, Path: upstreamPath}),
 			Breaks: struck(refused(-604102), Fault{Kind: FaultDelay, DelayMS: 3001, Path: upstreamPath}),
@@ -164,6 +173,10 @@ func gatewayCases() map[*rule.Rule]ruletest.Case {
 			Breaks: struck(refused(-604103), Fault{Kind: FaultDrop, Path: upstreamPath}),
 		},
 	}
+	for code, c := range gatewayCodes {
+		cases[c.rule] = ruletest.Case{Keeps: keeps, Breaks: struck(`"code":"`+code+`"`, Fault{Kind: FaultGateway, Code: code})}
+	}
+	return cases
 }
 
 // hostingCases call a container, and WeChat from a container.

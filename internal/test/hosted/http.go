@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/dev/emulator"
 )
 
 // Post sends a body over HTTP and returns the status and the answer.
@@ -38,4 +40,17 @@ func StableToken(t testing.TB, base, appID, secret string) string {
 	require.NoError(t, json.Unmarshal([]byte(answer), &grant))
 	require.NotEmpty(t, grant.AccessToken, answer)
 	return grant.AccessToken
+}
+
+// URL is the function URL of a function, as its platform has it: the one of SCF without
+// authentication, elsewhere an HTTP API of AWS.
+func URL(runtime emulator.Runtime) http.Handler {
+	bare := runtime
+	if faulty, ok := runtime.(*emulator.Faulty); ok {
+		bare = faulty.Runtime
+	}
+	if _, ok := bare.(*emulator.SCF); ok {
+		return emulator.SCFFunctionURL(runtime, emulator.TC3Key{})
+	}
+	return emulator.HTTPAPI(runtime)
 }

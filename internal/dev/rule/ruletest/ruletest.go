@@ -2,6 +2,7 @@
 package ruletest
 
 import (
+	"slices"
 	"testing"
 
 	"sotercall/internal/dev/rule"
@@ -28,6 +29,27 @@ func Run(t *testing.T, book *rule.Book, cases map[*rule.Rule]Case) {
 				t.Errorf("the twin is refused by %q", refused)
 			}
 		})
+	}
+}
+
+// Unconfirmed demands that sources are those of the book that nobody could look at again,
+// each once and in order. Whoever confirms one, or adds one, says so here.
+func Unconfirmed(t *testing.T, book *rule.Book, sources ...string) {
+	t.Helper()
+	var found []string
+	for _, r := range book.Rules() {
+		if r.IsUnconfirmed {
+			found = append(found, r.Source)
+		}
+	}
+	for _, g := range book.Gaps() {
+		if g.IsUnconfirmed {
+			found = append(found, g.Source)
+		}
+	}
+	slices.Sort(found)
+	if found = slices.Compact(found); !slices.Equal(found, sources) {
+		t.Errorf("not confirmed are %q, and the test names %q", found, sources)
 	}
 }
 

@@ -1,0 +1,114 @@
+package emulator
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"sotercall/internal/dev/rule"
+)
+
+// Fault is a refusal of the platform that has nothing to do with the request.
+type Fault string
+
+// The faults. What a caller gets depends on the way by which it comes: see the rules "throttled"
+// of [Rules].
+const (
+	// FaultConcurrency: as many invocations are running as the function may have at once.
+	// Lambda: reserved concurrency, 429. SCF: ResourceLimitReached, 432.
+	FaultConcurrency Fault = "concurrency"
+	// FaultRate: more is asked for than the platform allows in a time. Lambda: requests a
+	// second, 429. SCF: new instances a minute, ResourceLimit, 429.
+	FaultRate Fault = "rate"
+	// FaultGateway: the API in front of the function is asked too often, 429. [HTTPAPI] and
+	// [RESTAPI] have one; by any other way the fault waits.
+	FaultGateway Fault = "gateway"
+)
+
+// Throttled is the error of a [Faulty] that refuses an invocation. The function has not seen it.
+type Throttled struct{ Fault Fault }
+
+// Error implements error.
+func (e *Throttled) Error() string { return "emulator: throttled: " + string(e.Fault) }
+
+// scfRule is the rule of SCF by which an invocation is refused.
+func (e *Throttled) scfRule() *rule.Rule {
+	if e.Fault == FaultRate {
+		return scfBurst
+	}
+	return scfConcurrency
+}
+
+// scfAnswer is what SCF answers: page "Function Status Code", 429 and 432, whose sizes are made
+// up.
+func (e *Throttled) scfAnswer(requestID string) Answer {
+	failed := scfError{Code: -1, Message: "Function concurrency exceeded reserved quota 128 MB", RequestID: requestID, Status: scfLimitReached}
+	if e.Fault == FaultRate {
+		failed.Message, failed.Status = "ResourceLimit", scfBurstLimit
+	}
+	return scfFailure(failed)
+}
+
+// lambdaReason is why Lambda refuses, in its own word (data type TooManyRequestsException).
+func (e *Throttled) lambdaReason() string {
+	if e.Fault == FaultRate {
+		return "ReservedFunctionInvocationRateLimitExceeded"
+	}
+	return "ReservedFunctionConcurrentInvocationLimitExceeded"
+}
+
+// Faulty is a Runtime that refuses invocations on request.
+type Faulty struct {
+	Runtime
+	mu     sync.Mutex
+	faults []Fault
+}
+
+// WithFaults returns rt with the ability to refuse. Closing it closes rt.
+func WithFaults(rt Runtime) *Faulty { return &Faulty{Runtime: rt} }
+
+// Inject refuses so many of the next invocations, those before them first.
+func (f *Faulty) Inject(fault Fault, times int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = append(f.faults, slices.Repeat([]Fault{fault}, times)...)
+}
+
+// Invoke implements [Runtime]. Its error is a [*Throttled] where a fault strikes.
+func (f *Faulty) Invoke(ctx context.Context, call Call) (Answer, error) {
+	if fault, ok := f.take(func(fault Fault) bool { return fault != FaultGateway }); ok {
+		return Answer{}, &Throttled{fault}
+	}
+	return f.Runtime.Invoke(ctx, call)
+}
+
+// take uses up the first fault that fits.
+func (f *Faulty) take(fits func(fault Fault) bool) (Fault, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.faults, fits)
+	if i < 0 {
+		return "", false
+	}
+	fault := f.faults[i]
+	f.faults = slices.Delete(f.faults, i, i+1)
+	return fault, true
+}
+
+// gatewayIsThrottled uses up a FaultGateway of rt.
+func gatewayIsThrottled(rt Runtime) bool {
+	f, ok := rt.(*Faulty)
+	if !ok {
+		return false
+	}
+	_, ok = f.take(func(fault Fault) bool { return fault == FaultGateway })
+	return ok
+}
+
+// unwrapped is the Runtime itself, without faults.
+func unwrapped(rt Runtime) Runtime {
+	if f, ok := rt.(*Faulty); ok {
+		return f.Runtime
+	}
+	return rt
+}
