@@ -62,13 +62,6 @@ func stateOf(name string) State {
 	return State{Current: Token{Value: secret.New(name), Renew: ends.Add(-maxMargin), Expires: ends}}
 }
 
-func requireStored(t testing.TB, want State, store Store) {
-	t.Helper()
-	got, err := store.Load(t.Context())
-	require.NoError(t, err)
-	requireSame(t, want, got)
-}
-
 // requireSame compares what States mean, not how their times are represented.
 func requireSame(t require.TestingT, want, got State) {
 	plain := func(s State) string {
