@@ -135,7 +135,7 @@ async function openidOf(code) {
   const query = new URLSearchParams({ appid: WECHAT_APPID, secret: WECHAT_APPSECRET, js_code: code, grant_type: 'authorization_code' })
   const { openid, errcode } = await fetch(WECHAT_API_BASE + '/sns/jscode2session?' + query, {
     redirect: 'error', signal: AbortSignal.timeout(10_000),
-  }).then((response) => response.json()).catch(() => { throw new Error('WeChat could not be asked whose code it is') })
+  }).then((response) => response.json()).catch(() => { throw new Error('the request to WeChat failed whose code it is') })
   if (!openid) throw new Refusal(401, 'WeChat does not know this code: errcode ' + errcode)
   return openid
 }

@@ -26,7 +26,7 @@ func TestTokenFunctionThatItsPlatformThrottles(t *testing.T) {
 		{"scf", emulator.FaultConcurrency, "takes no more requests at the moment (HTTP status 432): raise its concurrency"},
 		{"scf", emulator.FaultRate, "takes no more requests at the moment (HTTP status 429): raise its concurrency"},
 		{"lambda", emulator.FaultGateway, "takes no more requests at the moment (HTTP status 429): raise its concurrency"},
-		{"lambda", emulator.FaultConcurrency, "could not be asked: HTTP status 500"},
+		{"lambda", emulator.FaultConcurrency, "answered with HTTP status 500"},
 	} {
 		if c.platform == "lambda" && hosted.OnRIE() {
 			continue // which has no faults

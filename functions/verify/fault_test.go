@@ -189,7 +189,7 @@ func TestLogLine(t *testing.T) {
 				line = candidate
 			}
 		}
-		for _, field := range append(fields, `"function":"verify"`, `"request_id":"`, `"door":"direct"`, `"cold":true`, `"errCode":0`,
+		for _, field := range append(fields, `"function":"verify"`, `"request_id":"`, `"source":"direct"`, `"cold":true`, `"errCode":0`,
 			`"isOk":true`, `"outcome":"genuine"`, `"openid":"oSan***0001"`, `"total_ms":`, `"upstream_ms":`) {
 			assert.Contains(t, line, field)
 		}

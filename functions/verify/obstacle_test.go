@@ -32,11 +32,11 @@ func TestWhatKeepsARequestFromItsServerIsNamed(t *testing.T) {
 			variables := hosted.With(s.Variables(), more)
 			variables[variable], variables["HTTPS_PROXY"] = c.at, c.proxy
 			answer := hosted.Invoke(t, hosted.Lambda(t, "verify", variables, 10*time.Second, new(hosted.Log)), event, nil)
-			assert.Contains(t, answer, name+" could not be asked: "+c.sentence)
+			assert.Contains(t, answer, name+" failed: "+c.sentence)
 		}
-		asks("WECHAT_TOKEN_BASE", "the token function (WECHAT_TOKEN_BASE)", nil)
+		asks("WECHAT_TOKEN_BASE", "the request to the token function (WECHAT_TOKEN_BASE)", nil)
 		fromAWS := map[string]string{"WECHAT_APPSECRET_ARN": secretsmanagertest.ARN("app"), "WECHAT_APPSECRET": ""}
-		asks("AWS_ENDPOINT_URL_SECRETS_MANAGER", "WECHAT_APPSECRET_ARN: Secrets Manager", fromAWS)
+		asks("AWS_ENDPOINT_URL_SECRETS_MANAGER", "WECHAT_APPSECRET_ARN: the request to Secrets Manager", fromAWS)
 	}
 	assert.Equal(t, hosted.Verified, hosted.Invoke(t, hosted.Lambda(t, "verify", s.Variables(), 10*time.Second, new(hosted.Log)), event, nil), "the twin")
 }

@@ -53,7 +53,7 @@ func (c *Cache) confirms(ctx context.Context, token secret.Text) bool {
 	}
 	refuses, err := c.config.Refuses(ctx, token)
 	if err != nil {
-		c.config.Log.Warn("a client claims that WeChat refuses the access_token, and WeChat could not be asked", "error", err.Error())
+		c.config.Log.Warn("a client claims that WeChat refuses the access_token, and the request to WeChat failed", "error", err.Error())
 	}
 	if !refuses {
 		c.mu.Lock()

@@ -24,7 +24,7 @@ const (
 
 // errNotYet says that this instance has no token yet, so that it does not know which
 // ones are in force.
-var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, ask again", nil)
+var errNotYet = openapi.NewError(openapi.CodeTimeout, "this instance has no access_token yet, try again", nil)
 
 // Apps are the Caches of several apps, by AppID. They do not share tokens, fetches or
 // failures.

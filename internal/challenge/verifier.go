@@ -121,7 +121,7 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	case err != nil && ctx.Err() != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "no time was left to consume the challenge", err)
 	case err != nil:
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed"+because(err)+": ask again, or have a new challenge signed", err)
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed"+because(err)+": try again, or have a new challenge signed", err)
 	case !first:
 		return openapi.Wrong("the challenge was used before"), nil
 	}

@@ -46,18 +46,18 @@ const noAuthority = "the function's role may not do it: look at the permissions 
 // pages of the codes below it.
 var gatewayAdvice = map[string]string{
 	"EXCEED_REQUEST_LIMIT":            "the requests of the environment's plan are used up: see its usage in the console of CloudBase; buy more, or wait for the next period",
-	"EXCEED_RATELIMIT":                "more requests a second than the environment's plan allows: ask again later, or take a larger plan",
-	"EXCEED_CONCURRENT_REQUEST_LIMIT": "more requests at once than the environment's plan allows: ask again after a pause, or take a larger plan",
+	"EXCEED_RATELIMIT":                "more requests a second than the environment's plan allows: try again later, or take a larger plan",
+	"EXCEED_CONCURRENT_REQUEST_LIMIT": "more requests at once than the environment's plan allows: try again after a pause, or take a larger plan",
 	"EXCEED_REQUEST_SIZE_LIMIT":       "the request is larger than CloudBase takes",
 	"INVALID_ENV":                     "there is no such environment, or it is isolated for arrears, or not bound to this Mini Program: look at its id, its bill and its binding in the console of CloudBase",
 	"INVALID_ENV_STATUS":              "the environment cannot be used now: look at its status and its bill in the console of CloudBase",
 	"INVALID_ENV_SOURCE":              "the environment is not one that this Mini Program may be bound to: look at the binding in the console of CloudBase",
-	"RESOURCE_NOT_INITIAL":            "the environment is still being set up: ask again in some minutes",
+	"RESOURCE_NOT_INITIAL":            "the environment is still being set up: try again in some minutes",
 	"INVALID_REQUEST_SOURCE":          "the environment does not take requests from here: run the function in CloudBase",
 	"INVALID_OPERATION":               "the environment or the account is in a state that does not allow it: look at both in the console of CloudBase",
 	"PERMISSION_DENIED":               noAuthority,
 	"EXCEED_AUTHORITY":                noAuthority,
-	"RequestLimitExceeded":            "too many requests or invocations at the same time: ask again after a pause, or take a larger plan",
+	"RequestLimitExceeded":            "too many requests or invocations at the same time: try again after a pause, or take a larger plan",
 	"SIGN_PARAM_INVALID":              "the credentials of this invocation are not valid: TENCENTCLOUD_SECRETID and its kin must be those that the platform gives, and not set by hand; a wrong clock does the same",
 	"INVALID_WX_ACCESS_TOKEN":         noTicket,
 }

@@ -31,7 +31,7 @@ func TestGatewaysWithAndWithoutHTTP2(t *testing.T) {
 		var e *openapi.Error
 		require.ErrorAs(t, err, &e, name)
 		assert.Equal(t, openapi.CodeSystem, e.Code, name)
-		assert.Equal(t, "-604103 call open API system error. the gateway could not be asked: the server speaks HTTP/2 only, and this function HTTP/1.1", e.Message, name)
+		assert.Equal(t, "-604103 call open API system error. the request to the gateway failed: the server speaks HTTP/2 only, and this function HTTP/1.1", e.Message, name)
 		assert.NotContains(t, err.Error(), "s3cr3t", name)
 	}
 }

@@ -80,7 +80,7 @@ func boundary() string {
 //   - the code with which the platform refused, -604101 above all;
 //   - the -501xxx code of an error of the gateway itself;
 //   - [openapi.CodeTimeout] when time ran out;
-//   - [openapi.CodeSystem] when the gateway could not be asked, or its answer
+//   - [openapi.CodeSystem] when the request to the gateway failed, or its answer
 //     does not say whether the signature is genuine.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	i, err := readInvocation(v.environment(ctx))
@@ -106,7 +106,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeTimeout, "the gateway did not answer in time", err)
 	case err != nil:
-		message := "the gateway could not be asked"
+		message := "the request to the gateway failed"
 		if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 			message += ": " + obstacle.Sentence()
 		}

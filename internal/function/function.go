@@ -142,7 +142,7 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	}()
 	function := h.configure(ctx, invocation.Environment)
 	event := trigger.Read(payload)
-	journal.From(ctx).Set("door", event.Source.String())
+	journal.From(ctx).Set("source", event.Source.String())
 	ctx = openapi.WithCaller(ctx, caller(invocation))
 	return function.answer(ctx, event, payload), nil
 }
@@ -157,7 +157,7 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 		}
 	}()
 	function = h.configure(ctx, nil)
-	journal.From(ctx).Set("door", string(invocation.Platform))
+	journal.From(ctx).Set("source", string(invocation.Platform))
 	answer := recorder{header: w.Header(), status: http.StatusOK}
 	function.serveHTTP(&answer, r.WithContext(openapi.WithCaller(ctx, caller(invocation))))
 	if err := answer.send(w); err != nil || r.Context().Err() != nil {
@@ -168,7 +168,7 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 // caller is who calls, as far as the platform proves it.
 func caller(invocation adapter.Invocation) openapi.Caller {
 	if !invocation.Authorized {
-		return openapi.Unknown("nothing says who calls")
+		return openapi.Unknown("the platform does not say who calls")
 	}
 	return trigger.CallerOf(invocation.Environment, invocation.CloudBase)
 }

@@ -141,7 +141,7 @@ func TestCallerAndInvocationReachTheAPI(t *testing.T) {
 	_, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.SCF, Authorized: true, RequestID: "id", TraceID: "trace",
 		Environment: map[string]string{"WX_OPENID": "oUser", "TCB_SOURCE": "wx_client"}}, nil)
 	require.NoError(t, err)
-	for _, field := range []string{`"request_id":"id"`, `"trace_id":"trace"`, `"more":"told"`, `"door":"direct"`} {
+	for _, field := range []string{`"request_id":"id"`, `"trace_id":"trace"`, `"more":"told"`, `"source":"direct"`} {
 		assert.Contains(t, log.String(), field)
 	}
 }
@@ -175,7 +175,7 @@ func TestUnknownEventIsRefused(t *testing.T) {
 	answer, err := h.Invoke(t.Context(), adapter.Invocation{}, []byte(`{"headers":{}}`))
 	require.NoError(t, err)
 	assert.Contains(t, string(answer), "-501007 invalid parameters. the event has a member headers")
-	assert.Contains(t, log.String(), `"door":"unknown"`)
+	assert.Contains(t, log.String(), `"source":"unknown"`)
 }
 
 func TestPathsBehindABase(t *testing.T) {

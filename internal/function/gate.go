@@ -26,7 +26,7 @@ func Bearer(tokens []secret.Text) openapi.Gate {
 	if len(tokens) == 0 {
 		return func(*http.Request) (openapi.Caller, *openapi.Error) {
 			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
-				"the HTTP door is closed: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
+				"requests over HTTP are not accepted: set HTTP_BEARER_TOKENS, or HTTP_AUTH=platform if an authorizer guards it", nil)
 		}
 	}
 	index := secret.NewIndex[struct{}]()

@@ -52,7 +52,7 @@ func (f *Function) admit(call openapi.Call, r *http.Request) (openapi.Caller, *o
 	case call.Method != "" && r.Method != call.Method:
 		return openapi.Caller{}, openapi.NewError(openapi.CodeInvalidParam, "use "+call.Method, nil).WithStatus(http.StatusMethodNotAllowed)
 	case call.Gate == nil:
-		return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed", nil)
+		return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission, "requests over HTTP are not accepted", nil)
 	}
 	return call.Gate(r)
 }

@@ -50,7 +50,7 @@ func WeChat(tokens []secret.Text) openapi.Gate {
 	return func(r *http.Request) (openapi.Caller, *openapi.Error) {
 		if !isOverHTTP(r) {
 			return openapi.Caller{}, openapi.NewError(openapi.CodeNoPermission,
-				"the HTTP door is closed: HTTP_AUTH=wechat is for WeChat Cloud Hosting", nil)
+				"requests over HTTP are not accepted: HTTP_AUTH=wechat is for WeChat Cloud Hosting", nil)
 		}
 		caller := trigger.CallerOfHeaders(r.Header)
 		if caller.IsUser() {

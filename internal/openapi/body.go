@@ -39,7 +39,7 @@ func ReadBody(r *http.Request) ([]byte, *Error) {
 	text := bytes.TrimLeft(body, blank)
 	// A form is no JSON, and is refused with words of its own.
 	if e == nil && len(text) > 0 && (text[0] == '{' || text[0] == '[') && jsonobject.Exceeds(text, maxParts) {
-		return nil, invalid("the question has more than %d members", maxParts)
+		return nil, invalid("the request has more than %d members", maxParts)
 	}
 	return body, e
 }
@@ -50,7 +50,7 @@ func readAll(r *http.Request) ([]byte, *Error) {
 	}
 	if b, ok := r.Body.(eventBody); ok {
 		if len(b.event) > MaxBody {
-			return nil, invalid("the question has %d bytes, at most %d are read", len(b.event), MaxBody)
+			return nil, invalid("the request has %d bytes, at most %d are read", len(b.event), MaxBody)
 		}
 		return b.event, nil
 	}

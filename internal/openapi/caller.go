@@ -99,7 +99,7 @@ func (c Caller) Refused() *Error {
 	case c.standing == user:
 		return NewError(CodeIllegalSource, "the call comes from a user, and is only for the developer's own backend", nil)
 	case c.why == "":
-		return NewError(CodeIllegalSource, "nothing says who calls", nil)
+		return NewError(CodeIllegalSource, "the platform does not say who calls", nil)
 	}
 	return NewError(CodeIllegalSource, c.why, nil)
 }

@@ -105,8 +105,8 @@ func TestMistakesAreNamed(t *testing.T) {
 
 	long := "{" + strings.Repeat("x", openapi.MaxJSONString-1)
 	for _, c := range []struct{ name, body, says string }{
-		{"nothing", ``, "there is no question"},
-		{"blanks", " \n", "there is no question"},
+		{"nothing", ``, "no request was found"},
+		{"blanks", " \n", "no request was found"},
 		{"null", `null`, "not null"},
 		{"an array", `[1]`, "not an array"},
 		{"a string", `"x"`, "not a string"},

@@ -94,10 +94,10 @@ func (v *value) read(dec *jsontext.Decoder) error {
 // none is possible, is not read as a question. openid may come out empty, for the caller's own.
 func (s spelling) parse(body []byte) (question, *Error) {
 	if len(body) > MaxBody {
-		return question{}, invalid("the question has %d bytes, at most %d are read", len(body), MaxBody)
+		return question{}, invalid("the request has %d bytes, at most %d are read", len(body), MaxBody)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return question{}, invalid("there is no question: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
+		return question{}, invalid("no request was found: expected a JSON object with %s, %s and %s", s.openid, s.jsonString, s.jsonSignature)
 	}
 	var p parameters
 	var syntax *jsontext.SyntacticError
@@ -109,7 +109,7 @@ func (s spelling) parse(body []byte) (question, *Error) {
 	}
 
 	if p.Call.kind != 0 && p.Call.text != Name {
-		return question{}, invalid("the call in the question is not %s, and is not served here", Name)
+		return question{}, invalid("the call in the request is not %s, and is not served here", Name)
 	}
 	text, signature := p.JSONString, p.JSONSignature
 	if s == snakeCase {
@@ -168,19 +168,19 @@ func describe(body []byte, syntax *jsontext.SyntacticError) *Error {
 			return invalid("a name is duplicated in an object, at byte %d", syntax.ByteOffset)
 		}
 	case bytes.HasPrefix(body, []byte("\ufeff")):
-		return invalid("the question begins with a byte order mark: send UTF-8 without one")
+		return invalid("the request begins with a byte order mark: send UTF-8 without one")
 	case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
-		return invalid("the question is compressed (gzip): send it as it is")
+		return invalid("the request is compressed (gzip): send it as it is")
 	case isUTF16(body):
-		return invalid("the question is UTF-16: send UTF-8")
+		return invalid("the request is UTF-16: send UTF-8")
 	case !utf8.Valid(body):
-		return invalid("the question is not valid UTF-8, at byte %d", syntax.ByteOffset)
+		return invalid("the request is not valid UTF-8, at byte %d", syntax.ByteOffset)
 	case strings.Contains(syntax.Error(), "surrogate"):
 		return invalid("unpaired surrogate at byte %d: it is no character, so no phone has signed it", syntax.ByteOffset)
 	case isForm(body):
-		return invalid("the question is not valid JSON, at byte %d: it is a form. Send a JSON object, with Content-Type: application/json", syntax.ByteOffset)
+		return invalid("the request is not valid JSON, at byte %d: it is a form. Send a JSON object, with Content-Type: application/json", syntax.ByteOffset)
 	default:
-		return invalid("the question is not valid JSON, at byte %d", syntax.ByteOffset)
+		return invalid("the request is not valid JSON, at byte %d", syntax.ByteOffset)
 	}
 }
 

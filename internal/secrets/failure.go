@@ -41,7 +41,7 @@ func (s *Secrets) words(ctx context.Context, err error) (kind, detail string) {
 	case ctx.Err() != nil:
 		return "Secrets Manager did not answer in time", ""
 	}
-	kind = "Secrets Manager could not be asked"
+	kind = "the request to Secrets Manager failed"
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 		kind += ": " + obstacle.Sentence()
 	}

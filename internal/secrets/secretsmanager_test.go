@@ -245,7 +245,7 @@ func TestNobodyAnswers(t *testing.T) {
 
 	variables := with(server, "WECHAT_APPSECRET_ARN", secretsmanagertest.ARN("app"), "AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
 	_, _, err = open(t, variables, time.Now).Values(t.Context())
-	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: Secrets Manager could not be asked")
+	assert.EqualError(t, err, "WECHAT_APPSECRET_ARN: the request to Secrets Manager failed")
 	var failure *secrets.Failure
 	require.ErrorAs(t, err, &failure)
 	assert.Equal(t, err.Error()+": it cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused", failure.Detail())

@@ -26,7 +26,7 @@ func TestWhatKeepsAFetchFromWeChatIsNamed(t *testing.T) {
 	_, err = client.RoundTrip(request)
 	require.Error(t, err)
 	answer := direct(backend(t), newSingle(&source{err: err}), `{}`)
-	assert.Contains(t, answer, "WeChat could not be asked for a token: the certificate of the server is not trusted")
+	assert.Contains(t, answer, "the request to WeChat for a token failed: the certificate of the server is not trusted")
 
-	assert.Contains(t, direct(backend(t), newSingle(&source{err: assert.AnError}), `{}`), `WeChat could not be asked for a token"`, "the twin")
+	assert.Contains(t, direct(backend(t), newSingle(&source{err: assert.AnError}), `{}`), `the request to WeChat for a token failed"`, "the twin")
 }

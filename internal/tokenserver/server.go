@@ -215,7 +215,7 @@ func callError(err error) *openapi.Error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not give a token in time", err)
 	default:
-		message := "WeChat could not be asked for a token"
+		message := "the request to WeChat for a token failed"
 		if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 			message += ": " + obstacle.Sentence()
 		}

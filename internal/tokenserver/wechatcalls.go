@@ -27,8 +27,8 @@ var (
 	noSecret     = openapi.Upstream(openapi.CodeNoSecret, "appsecret missing")
 	noBody       = openapi.Upstream(openapi.CodeEmptyBody, "empty post data")
 	badBody      = openapi.Upstream(openapi.CodeDataFormat, "data format error")
-	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set TOKEN_CLIENT_SECRETS, or clients in WECHAT_APPS", nil)
-	noOperators  = openapi.NewError(openapi.CodeNoPermission, "the HTTP door is closed: set HTTP_BEARER_TOKENS", nil)
+	closedDoor   = openapi.NewError(openapi.CodeNoPermission, "requests over HTTP are not accepted: set TOKEN_CLIENT_SECRETS, or clients in WECHAT_APPS", nil)
+	noOperators  = openapi.NewError(openapi.CodeNoPermission, "requests over HTTP are not accepted: set HTTP_BEARER_TOKENS", nil)
 )
 
 // credentials are what a client presents.

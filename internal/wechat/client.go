@@ -185,7 +185,7 @@ func (e *badStatus) sentence() string {
 	if e.throttled {
 		return fmt.Sprintf(function+"takes no more requests at the moment (HTTP status %d): raise its concurrency", e.status)
 	}
-	return fmt.Sprintf(function+"could not be asked: HTTP status %d", e.status)
+	return fmt.Sprintf(function+"answered with HTTP status %d", e.status)
 }
 
 // errNonsense says that a reply came that is none of WeChat's: a web page, half a

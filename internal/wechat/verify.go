@@ -170,7 +170,7 @@ func isStale(err error) bool {
 	return ok && openapi.LookUp(e.Code).Stale
 }
 
-// asCallError words why WeChat could not be asked.
+// asCallError words why the request to WeChat failed.
 func asCallError(err error) error {
 	var refusal *accesstoken.Refusal
 	switch {
@@ -179,13 +179,13 @@ func asCallError(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return openapi.NewError(openapi.CodeTimeout, "WeChat did not answer in time", err)
 	}
-	message := "WeChat could not be asked"
+	message := "the request to WeChat failed"
 	if status, ok := errors.AsType[*badStatus](err); ok && status.function {
 		message = status.sentence()
 	}
 	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
 		if _, ok := errors.AsType[*tokenFunctionError](err); ok {
-			message = "the token function (WECHAT_TOKEN_BASE) could not be asked"
+			message = "the request to the token function (WECHAT_TOKEN_BASE) failed"
 		}
 		message += ": " + obstacle.Sentence()
 	}

@@ -100,7 +100,7 @@ type byApp map[string]openapi.Verifier
 func (b byApp) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	verifier := b[r.AppID]
 	if verifier == nil {
-		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the question is about an app that this function does not work for", nil)
+		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the request is about an app that this function does not work for", nil)
 	}
 	return verifier.Verify(ctx, r)
 }

@@ -74,7 +74,7 @@ type parts struct {
 	gate     openapi.Gate
 	// caches have the tokens that are fetched, and know which are in force; nil: none
 	// are. A token of the platform's own is for this function alone: nobody can present
-	// it at the HTTPS Call door.
+	// it at the HTTPS Call.
 	caches accesstoken.Apps
 	// local says that keys of our own judge, and keys is where they are enrolled; nil:
 	// they come from a file, and cannot be.
@@ -86,7 +86,7 @@ type parts struct {
 	platformToken bool
 }
 
-// owners know whose token is presented at the HTTPS Call door; nil: nobody's is.
+// owners know whose token is presented at the HTTPS Call; nil: nobody's is.
 func (p parts) owners() openapi.Tokens {
 	if p.caches == nil {
 		return nil

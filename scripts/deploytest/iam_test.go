@@ -144,10 +144,10 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 	const denied = "what answers does not speak AWS's language"
 	const status, signature = "/openapi/auth/getTokenStatus", "/openapi/soter/verifySignature"
 	add("token", status, "whole", token, `{"apps":[{"appid":"wx0123456789abcdef","fetchedAt":`, "")
-	add("token", status, "noSecrets", without(token, "Secrets"), `"errCode":-604103`, "Secrets Manager could not be asked: "+denied)
+	add("token", status, "noSecrets", without(token, "Secrets"), `"errCode":-604103`, "the request to Secrets Manager failed: "+denied)
 	add("token", status, "noTable", without(token, "Table"), `"storeFailed":true`, "GetItem: "+denied)
 	add("verify", signature, "whole", verify, `{"isOk":true,`, "")
-	add("verify", signature, "noSecrets", without(verify, "Secrets"), `"errCode":-604103`, "Secrets Manager could not be asked: "+denied)
+	add("verify", signature, "noSecrets", without(verify, "Secrets"), `"errCode":-604103`, "the request to Secrets Manager failed: "+denied)
 	add("verify", signature, "noTable", without(verify, "Table"), `"errCode":-604103`, "UpdateItem: "+denied)
 	require.Zero(t, a.left, "from here on, everything is checked")
 

@@ -89,7 +89,7 @@ func logLine(ctx context.Context, begin time.Time, upstream time.Duration, err e
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "invocation",
 		slog.String("function", "call"), slog.String("request_id", requestID), slog.String("platform", "baseline"),
-		slog.Bool("cold", false), slog.String("door", "direct"), slog.Float64("token_ms", 0),
+		slog.Bool("cold", false), slog.String("source", "direct"), slog.Float64("token_ms", 0),
 		slog.Int("upstream_attempts", 1), slog.Float64("upstream_ms", milliseconds(upstream)),
 		slog.String("call", "verifySignature"), slog.Int("errCode", 0), slog.String("outcome", outcome),
 		slog.Float64("total_ms", milliseconds(time.Since(begin))))
