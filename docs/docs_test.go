@@ -103,6 +103,7 @@ var ranElsewhere = map[string]string{
 	`aws dynamodb delete-item --region "$AWS_REGION" --table-name "$DYNAMODB_TABLE" --key '{"pk":{"S":"sotercall:counter:'"$DEVICE"'"}}'`:  "docs TestOneUserIsDeleted",
 	`aws dynamodb delete-item --region "$AWS_REGION" --table-name "$DYNAMODB_TABLE" --key '{"pk":{"S":"sotercall:authkeys:'"$OPENID"'"}}'`: "docs TestOneUserIsDeleted",
 	"kubectl create secret generic sotercall --from-env-file=.env":                                                                         cluster,
+	"kubectl rollout restart deployment/sotercall":                                                                                         cluster,
 	"kubectl apply -f deploy/kubernetes/service.yaml":                                                                                      cluster,
 
 	"cd deploy/cloudbase && cp .env.example .env": "scripts/deploytest TestWhatCloudBaseWouldBeSent",

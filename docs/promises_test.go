@@ -40,6 +40,7 @@ import (
 //	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
 //	This holds also when a server on the way sends back | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
 //	Of an openid, the log has four characters from either end | openapi.TestQuestionIsLoggedWithoutItsSignature
+//	The metrics have no secret and no openid | service.TestMetricsWhileCallsRun
 //	A captured pair of result and signature is genuine for ever | challenge.TestCountersWithoutChallenges
 //	A challenge counts once in each of them | challenge.TestMemoryRemembersAChallengeAsLongAsItShould
 //	DynamoDB: let each role touch only its own keys | deploytest.TestRolesAllowWhatIsNeeded deploytest.TestAsDeployed

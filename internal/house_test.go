@@ -14,12 +14,12 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal jsonobject upstream version adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
+	"secret journal jsonobject filewatch upstream version adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
 	"soter openapi secret/redact dev/loopback dev/rule test/tools",
 	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function adapter/platforms",
-	"tokenserver wechat doctor dev/sandbox store",
+	"tokenserver wechat doctor metrics dev/sandbox store",
 	"wiring store/redis store/dynamodb",
 	"wiring/deployed store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
@@ -27,9 +27,14 @@ var storeys = []string{
 
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
+	return strings.Fields(goLines(t, args...))
+}
+
+func goLines(t *testing.T, args ...string) string {
+	t.Helper()
 	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
 	require.NoError(t, err)
-	return strings.Fields(string(out))
+	return string(out)
 }
 
 func TestArrowsRunDownwards(t *testing.T) {
@@ -54,6 +59,28 @@ func TestArrowsRunDownwards(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, len(packages), len(storey), "nothing is listed that is gone")
+}
+
+// Metrics are for a port: a function on Lambda or SCF has its figures in the log, and a
+// smaller zip.
+func TestPrometheusIsLinkedIntoTheServiceOnly(t *testing.T) {
+	const library = "github.com/prometheus/client_golang"
+	for _, function := range goList(t, "sotercall/functions/...") {
+		linked := strings.Join(goList(t, "-deps", function), " ")
+		if strings.HasSuffix(function, "/service") {
+			assert.Contains(t, linked, library, "the twin")
+		} else {
+			assert.NotContains(t, linked, library, function)
+			assert.NotContains(t, linked, "sotercall/internal/metrics", function)
+		}
+	}
+	var users []string
+	for _, line := range strings.Split(goLines(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "sotercall/..."), "\n") {
+		if name, imports, _ := strings.Cut(line, " "); strings.Contains(imports, library) {
+			users = append(users, name)
+		}
+	}
+	assert.Equal(t, []string{"sotercall/internal/metrics"}, users, "only that package knows of it")
 }
 
 func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 	"os"
 
 	"sotercall/internal/doctor"
+	"sotercall/internal/function"
+	"sotercall/internal/metrics"
+	"sotercall/internal/store"
 	"sotercall/internal/wiring/deployed"
 )
 
@@ -13,5 +16,10 @@ func main() {
 	if doctor.IsAsked(os.Args[1:]) {
 		os.Exit(deployed.Check(deployed.Stores().ServicePlan, os.Stdout))
 	}
-	deployed.Main("service", deployed.Stores().Service)
+	build, options := deployed.Stores().Service, []function.Option(nil)
+	if os.Getenv(function.MetricsVariable) != "" {
+		m := metrics.New(store.Items)
+		build, options = deployed.Stores().ObservedService(m), append(options, function.WithMetrics(m))
+	}
+	deployed.Main("service", build, options...)
 }

@@ -51,7 +51,8 @@ const (
 
 // Cache is a [Source] that fetches from an [Endpoint]. Make it with [NewCache].
 type Cache struct {
-	config Config
+	config   Config
+	observer Observer // nil: none
 	*tokenHealth
 
 	mu     sync.Mutex

@@ -124,6 +124,7 @@ func (c *Cache) finish(f *flight, state State, err error) {
 	case <-f.done:
 		if err == nil {
 			c.memory.learn(state, f.not, now)
+			c.holds()
 		}
 		return
 	default:
@@ -135,6 +136,7 @@ func (c *Cache) finish(f *flight, state State, err error) {
 	}
 	c.flight = nil
 	c.memory.note(f.ask, state, err, now)
+	c.holds()
 	if last := c.memory.last; last.hasFailed() {
 		c.config.Log.Warn("no new access_token", "error", err.Error(), "until_next_fetch", last.life.String())
 	}
@@ -211,7 +213,8 @@ func (c *Cache) replaceByForce(ctx context.Context, state State, f *flight) (Sta
 }
 
 // fetch asks the endpoint.
-func (c *Cache) fetch(ctx context.Context, r FetchRequest) (Token, error) {
+func (c *Cache) fetch(ctx context.Context, r FetchRequest) (_ Token, err error) {
+	defer func() { c.fetched(err) }()
 	asked := c.config.Now()
 	journal.From(ctx).Count("token_fetches", 1)
 	grant, err := c.config.Endpoint.Fetch(ctx, r)

@@ -271,5 +271,6 @@ func (c *Cache) load(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.memory.learn(state, secret.Text{}, c.config.Now())
+	c.holds()
 	return nil
 }

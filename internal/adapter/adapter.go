@@ -81,4 +81,10 @@ type Handler interface {
 	Prepare() (done <-chan struct{})
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
+	// Accompany begins what stands beside the function where it serves a port, as metrics
+	// do, before anything else. stop ends it. An error refuses the start.
+	Accompany() (stop func(), err error)
+	// Notices are what an operator should know although the function works, a line each.
+	// It returns at once.
+	Notices() []string
 }

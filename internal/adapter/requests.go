@@ -13,8 +13,9 @@ import (
 )
 
 // HealthPath answers 200 and ok while the function is configured and not stopping, and
-// 503 with the reason otherwise. The second line is the version; a third counts the log
-// lines that were lost, if any. It needs no authorization and tells no secret.
+// 503 with the reason otherwise. The second line is the version; further lines count the
+// log lines that were lost, if any, and are the notices of the function. It needs no
+// authorization and tells no secret.
 const HealthPath = "/healthz"
 
 // MaxRequestBody is above what any call reads, so that the call itself says what is too
@@ -61,6 +62,9 @@ func (s *Requests) health(w http.ResponseWriter, r *http.Request, stopping bool)
 	WriteHealth(w, err)
 	if dropped := s.Handler.LogDropped(); dropped > 0 {
 		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
+	}
+	for _, notice := range s.Handler.Notices() {
+		_, _ = fmt.Fprintln(w, notice)
 	}
 }
 

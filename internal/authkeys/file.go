@@ -43,13 +43,16 @@ const (
 //
 // A file that is missing is an error and not an empty list: its name may be wrong.
 type File struct {
-	path string
-	now  func() time.Time
+	path   string
+	now    func() time.Time
+	report func(problem error) // see OnProblem; nil: nobody wants to hear
 
 	loaded atomic.Pointer[snapshot] // written by the look under way; nil before the first read
 
-	mu   sync.Mutex
-	look *look // guarded by mu; the one under way, nil if none
+	mu      sync.Mutex
+	look    *look     // guarded by mu; the one under way, nil if none
+	began   time.Time // guarded by mu; when the last look began
+	problem string    // guarded by mu; why that look failed, "" if it did not
 }
 
 // look is one look at the file, and what all who wait for it get. It may outlast a
@@ -106,16 +109,22 @@ func (f *File) join() (_ *look, ours bool) {
 	if f.look != nil {
 		return f.look, false
 	}
+	return f.begin(), true
+}
+
+// begin begins a look. f.mu is held.
+func (f *File) begin() *look {
 	l := &look{done: make(chan struct{})}
-	f.look = l
+	f.look, f.began = l, f.now()
 	go func() {
 		l.content, l.err = f.current()
+		f.judge(l.err)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.look = nil
 		close(l.done)
 	}()
-	return l, true
+	return l
 }
 
 // remembered answers an AuthKey that the file held a moment ago.

@@ -31,6 +31,9 @@ func (h *Handler) open(environment map[string]string) {
 		maps.Copy(h.environment, environment)
 		err := upstream.CheckProxy(h.environment) // before anything is sent, to AWS too
 		if err == nil {
+			err = h.checkMetrics()
+		}
+		if err == nil {
 			h.vault, err = h.openVault(h.environment, h.now)
 		}
 		if h.vault == nil {

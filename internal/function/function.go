@@ -51,6 +51,10 @@ type Function struct {
 	// Health, if set, returns why nothing will work as it is configured, as far as has
 	// been found out since. It answers at once.
 	Health func() error
+	// Notices, if set, returns what an operator should know although the function works, a
+	// line each. It returns at once, and is called after each invocation: that is when it
+	// can find out more.
+	Notices func() []string
 
 	err     error // why it cannot work as it is configured
 	version int   // of the secrets that it was built with
@@ -71,6 +75,9 @@ type Handler struct {
 	now   func() time.Time
 	// openVault opens vault.
 	openVault secret.OpenVault
+	// metrics is nil if there are none. served says that they are served here.
+	metrics Metrics
+	served  bool
 
 	once        sync.Once
 	environment map[string]string // set by once, as are the next two
@@ -98,7 +105,7 @@ func New(name string, build Builder, w io.Writer) *Handler {
 // start, which returns the exit status, and ends the process with it. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
 // lines, and nothing else. Started with -version, the process prints its version and ends.
-func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int) {
+func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int, options ...Option) {
 	if isVersion(os.Args[1:]) {
 		printVersion(os.Stdout, name)
 		return
@@ -109,6 +116,9 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 	queue := journal.NewQueue(os.Stderr)
 	h := New(name, build, queue)
 	h.SetVault(open)
+	for _, set := range options {
+		set(h)
+	}
 	takeLibraryLog(h.log, queue)
 	status := start(h, queue)
 	queue.Flush(flushTime)
@@ -125,6 +135,14 @@ const minFlushTime = 50 * time.Millisecond
 
 // LogDropped implements [adapter.Handler].
 func (h *Handler) LogDropped() int { return h.queue.Dropped() }
+
+// Notices implements [adapter.Handler].
+func (h *Handler) Notices() []string {
+	if f := h.function.Load(); f != nil && f.Notices != nil {
+		return f.Notices()
+	}
+	return nil
+}
 
 // errBug is all that a caller learns of a bug.
 var errBug = errors.New("internal error, the log of the function says more")
@@ -194,6 +212,7 @@ func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ c
 			entry.Set("stack", strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"))
 		}
 		entry.Spend("total_ms", h.now().Sub(begin))
+		h.Notices()
 		h.write(ctx, invocation.Platform, entry, err)
 		return err
 	}
@@ -225,13 +244,19 @@ func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *j
 	if err != nil {
 		level = slog.LevelError
 	}
-	if !h.log.Enabled(ctx, level) {
+	if !h.log.Enabled(ctx, level) && h.metrics == nil {
 		return
 	}
 	if dropped := h.queue.Dropped(); dropped > 0 {
 		entry.Set("log_dropped", dropped)
 	}
 	line := entry.Record(h.now(), level, "invocation")
+	if h.metrics != nil {
+		h.metrics.Invocation(line)
+		if !h.log.Enabled(ctx, level) {
+			return
+		}
+	}
 	if platform == adapter.Lambda {
 		line.AddAttrs(metrics(line))
 	}

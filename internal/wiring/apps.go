@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/filewatch"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/tokenserver"
@@ -38,11 +38,12 @@ func (s appsSettings) read(check *checker, environment map[string]string) appSet
 		return appSet{Apps: []listedApp{{ID: s.AppID, Secret: s.AppSecret, Classic: s.Mode == "classic"}}}
 	}
 	name, document := "WECHAT_APPS", []byte(s.Document.Reveal())
+	var loaded filewatch.Content
 	if s.File != "" {
 		check.That(s.Document.IsZero(), "WECHAT_APPS", "is not used with WECHAT_APPS_FILE: set one of the two")
 		name = "WECHAT_APPS_FILE"
 		var err error
-		if document, err = os.ReadFile(s.File); err != nil {
+		if document, loaded, err = filewatch.Read(s.File); err != nil {
 			check.That(!errors.Is(err, fs.ErrNotExist), name, "names a file that is not there")
 			check.That(errors.Is(err, fs.ErrNotExist), name, "names a file that cannot be read")
 			return appSet{}
@@ -54,6 +55,7 @@ func (s appsSettings) read(check *checker, environment map[string]string) appSet
 	}
 	check.That(environment["ACCESS_TOKEN_MODE"] == "", "ACCESS_TOKEN_MODE", "is not used with "+name+": each app has its mode there")
 	set, err := parseApps(document)
+	set.loaded = loaded
 	if invalid, ok := errors.AsType[*invalidDocument](err); ok {
 		for _, problem := range invalid.Problems {
 			check.That(false, name, problem)

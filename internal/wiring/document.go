@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/filewatch"
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/secret"
 	"sotercall/internal/tokenserver"
@@ -52,6 +53,8 @@ const (
 type appSet struct {
 	Apps    []listedApp // in the document's order; at least one
 	Clients []tokenserver.Client
+
+	loaded filewatch.Content // of the file of the document; zero if it was in no file
 }
 
 // IDs are the AppIDs, in the document's order.

@@ -16,6 +16,7 @@ func (o Openers) Token(environment map[string]string, log *slog.Logger, level *s
 
 func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog.LevelVar) (function.Function, error) {
 	s, err := readTokenSettings(environment)
+	w.watchFile(s.apps.loaded)
 	var caches accesstoken.Apps
 	var warm warmer
 	if err == nil {
@@ -25,7 +26,7 @@ func (w *world) token(environment map[string]string, _ *slog.Logger, level *slog
 		caches, warm, err = w.tokenCaches(s, environment)
 	}
 	calls := append(tokenServer(s, caches, w.log).Calls(), doctor.Call(func() doctor.Plan { return w.tokenPlan(s) }))
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: warm, Rebuild: w.token, Health: health(w.store)}, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: warm, Rebuild: w.token, Health: health(w.store), Notices: w.notices}, err
 }
 
 func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *tokenserver.Server {

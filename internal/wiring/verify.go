@@ -48,6 +48,7 @@ type verifyParts struct {
 // outside may bring back either.
 func (w *world) verifyAnd(others []secret.Text, environment map[string]string, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
+	w.watchFile(s.apps.loaded)
 	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
@@ -65,7 +66,7 @@ func (w *world) verifyAnd(others []secret.Text, environment map[string]string, l
 	}
 	calls = append(calls, doctor.Call(func() doctor.Plan { return w.verifyPlan(s) }))
 	shared := verifyParts{caches: p.caches, served: s.served(), challengeSecrets: s.ChallengeSecret}
-	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store)}, shared, err
+	return function.Function{BasePath: s.BasePath, Calls: calls, Warm: p.warm, Health: health(w.store), Notices: w.notices}, shared, err
 }
 
 // parts are what the function is made of.
@@ -150,7 +151,7 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 	if w.keys == nil || w.keysIn != in {
 		w.keysIn = in
 		if file != "" {
-			w.keys = authkeys.NewVerifier(authkeys.NewFile(file))
+			w.keys = authkeys.NewVerifier(w.watchedKeys(file))
 		} else {
 			w.keys = authkeys.NewVerifier(in.AuthKeys)
 		}

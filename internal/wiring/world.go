@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
 	"sotercall/internal/challenge"
+	"sotercall/internal/filewatch"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret/redact"
 	"sotercall/internal/store"
@@ -25,12 +27,15 @@ import (
 // made anew, and only that. It is used by one builder at a time; what it has made is
 // used by calls meanwhile.
 type world struct {
-	log    *slog.Logger
-	redact *redact.Redactor
-	client *wechat.Client // connections
-	memory challenge.Memory
-	hosts  map[string]*upstream.Hosts // by their addresses
-	apps   map[string]*app            // by AppID
+	observer Observer // nobody, or that of metrics
+	log      *slog.Logger
+	redact   *redact.Redactor
+	client   *wechat.Client // connections
+	memory   challenge.Memory
+	hosts    map[string]*upstream.Hosts      // by their addresses
+	apps     map[string]*app                 // by AppID
+	file     atomic.Pointer[filewatch.Watch] // of the document of the apps; nil if it is in no file
+	keysFile atomic.Pointer[keysFile]        // nil if AuthKeys are in no file
 
 	openers Openers
 	store   *store.Store // nil: none
@@ -48,7 +53,7 @@ type world struct {
 func WallClock() time.Time { return time.Now().Round(0) }
 
 func newWorld(openers Openers, log *slog.Logger) *world {
-	w := &world{openers: openers, log: log, redact: redact.New(), client: wechat.New(WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+	w := &world{observer: nobody{}, openers: openers, log: log, redact: redact.New(), client: wechat.New(WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
 	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
@@ -120,6 +125,7 @@ func (w *world) caches(set appSet, from tokenSource) accesstoken.Apps {
 		all[one.ID] = kept[one.ID].tokens
 	}
 	w.apps = kept
+	w.observer.Apps(set.IDs())
 	return all
 }
 
@@ -156,6 +162,7 @@ func (w *world) app(before *app, one listedApp, from tokenSource) *app {
 	if inherits {
 		next.tokens.Inherit(before.tokens, before.app.Secret.Equal(one.Secret))
 	}
+	next.tokens.Observe(ofApp{w.observer, one.ID})
 	return next
 }
 

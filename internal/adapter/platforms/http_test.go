@@ -87,6 +87,11 @@ func TestHealth(t *testing.T) {
 	assert.Equal(t, 200, status)
 	assert.Equal(t, "ok\nversion: "+version.String()+"\n", body)
 
+	url, _ = start(t, &serving{seen: seen{notices: []string{"a notice", "another"}}}, time.Minute, 0)
+	status, body = get(t, http.DefaultClient, url+adapter.HealthPath, "")
+	assert.Equal(t, 200, status, "it works")
+	assert.Equal(t, "ok\nversion: "+version.String()+"\na notice\nanother\n", body)
+
 	url, _ = start(t, &serving{err: errors.New("WECHAT_APPID is not set")}, time.Minute, 0)
 	status, body = get(t, http.DefaultClient, url+adapter.HealthPath, "")
 	assert.Equal(t, 503, status)

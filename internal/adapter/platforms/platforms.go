@@ -30,6 +30,9 @@ type Kind struct {
 	// start; otherwise they come with each invocation.
 	VariablesAtStart bool
 
+	// accompanied says that a port is served, beside which [adapter.Handler.Accompany] may
+	// serve others.
+	accompanied bool
 	// preparation is how long the process waits for [adapter.Handler.Prepare] before it tells
 	// the platform that it is ready; what is not done by then goes on beside. Zero where
 	// being ready early is worth more.
@@ -51,7 +54,7 @@ var Platforms = []Kind{
 		scfguard.StartHandler(newSCF(h))
 		return 0
 	}},
-	{Name: adapter.HTTP, Variable: httpVariable, VariablesAtStart: true, start: startHTTP},
+	{Name: adapter.HTTP, Variable: httpVariable, VariablesAtStart: true, accompanied: true, start: startHTTP},
 }
 
 // leaveTimeToAnswer ends the work a little before the platform ends the function.
@@ -98,6 +101,14 @@ const NotHosted = 2
 // and returns [NotHosted].
 func Start(h adapter.Handler, stderr io.Writer) int {
 	if kind, ok := found(); ok {
+		if kind.accompanied {
+			stop, err := h.Accompany()
+			if err != nil {
+				fmt.Fprintln(stderr, err)
+				return NotHosted
+			}
+			defer stop()
+		}
 		if kind.VariablesAtStart {
 			await(h.Prepare(), kind.preparation)
 		}

@@ -23,6 +23,7 @@ type seen struct {
 	deadline   time.Time
 	left       time.Duration
 	err        error
+	notices    []string
 }
 
 func (s *seen) Invoke(ctx context.Context, i adapter.Invocation, event []byte) ([]byte, error) {
@@ -41,6 +42,10 @@ func (s *seen) Configured() error { return nil }
 func (s *seen) Prepare() <-chan struct{} { return nil }
 
 func (s *seen) LogDropped() int { return 0 }
+
+func (s *seen) Notices() []string { return s.notices }
+
+func (s *seen) Accompany() (stop func(), err error) { return func() {}, nil }
 
 func TestLambda(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

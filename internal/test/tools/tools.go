@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/gofrs/flock"
 
@@ -42,14 +43,21 @@ func Python(ctx context.Context) (bin string, err error) {
 }
 
 // Go returns the path of a program, given by its package, whose module the go.mod of
-// the folder names.
+// the folder names, or which is in a folder of that folder.
 func Go(ctx context.Context, pkg string) (program string, err error) {
 	mod, err := pinned(ctx, "go.mod")
 	if err != nil {
 		return "", err
 	}
-	sum := filepath.Join(filepath.Dir(mod), "go.sum")
-	built, err := install("go-"+path.Base(pkg), []string{mod, sum}, func(folder string) error {
+	files := []string{mod, filepath.Join(filepath.Dir(mod), "go.sum")}
+	if own, ok := strings.CutPrefix(pkg, "sotercall/"+folder+"/"); ok {
+		sources, err := filepath.Glob(filepath.Join(filepath.Dir(mod), own, "*.go"))
+		if err != nil {
+			return "", err
+		}
+		files = append(files, sources...)
+	}
+	built, err := install("go-"+path.Base(pkg), files, func(folder string) error {
 		return run(ctx, filepath.Dir(mod), "go", "build", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
 	})
 	return filepath.Join(built, path.Base(pkg)), err

@@ -22,8 +22,8 @@ func Stores() wiring.Openers {
 
 // Main hosts the function called name on the platform that has started the process, and
 // ends with it; see [function.Main].
-func Main(name string, build function.Builder) {
-	function.Main(name, build, secrets.Open, platforms.Start)
+func Main(name string, build function.Builder, options ...function.Option) {
+	function.Main(name, build, secrets.Open, platforms.Start, options...)
 }
 
 // Check checks what the variables of the process lead to, prints the report, and returns

@@ -1,0 +1,50 @@
+package function
+
+import (
+	"errors"
+	"log/slog"
+)
+
+// Metrics counts what a [Handler] does, and serves the figures where the function serves a
+// port.
+type Metrics interface {
+	// Serve begins to serve the figures. stop ends that. The error names the variable that
+	// cannot be used.
+	Serve(of Status) (stop func(), err error)
+	// Invocation is called with the line of each invocation, whatever LOG_LEVEL is.
+	Invocation(line slog.Record)
+}
+
+// Status is what [Metrics] may ask a [Handler] for.
+type Status interface {
+	// LogDropped returns how many log lines were lost since the process started.
+	LogDropped() int
+	// Notices are what an operator should know although the function works.
+	Notices() []string
+}
+
+// MetricsVariable names the port of the metrics; docs/configuration.md explains it.
+const MetricsVariable = "METRICS_PORT"
+
+// Option changes what [Main] hosts.
+type Option func(h *Handler)
+
+// WithMetrics has a Handler tell m of each invocation, and serve m.
+func WithMetrics(m Metrics) Option { return func(h *Handler) { h.metrics = m } }
+
+// Accompany implements [adapter.Handler]: it serves the metrics, if there are any.
+func (h *Handler) Accompany() (stop func(), err error) {
+	if h.metrics == nil {
+		return func() {}, nil
+	}
+	h.served = true
+	return h.metrics.Serve(h)
+}
+
+// checkMetrics refuses a port for metrics that nobody serves.
+func (h *Handler) checkMetrics() error {
+	if h.environment[MetricsVariable] == "" || h.served {
+		return nil
+	}
+	return errors.New(MetricsVariable + " is only for functions/service behind PORT: elsewhere the figures are in the log lines")
+}
