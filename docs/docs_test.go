@@ -11,10 +11,10 @@ import (
 	"testing"
 	"unicode"
 
-	"sotercall/internal/test/need"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/test/need"
 )
 
 const root = ".."
@@ -32,6 +32,8 @@ const (
 	compose  = "needs Docker Compose; scripts/deploytest holds the file against the image"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
+
+	goModule = "docs TestDocumentedGoModule"
 
 	sandboxDocs = "internal/dev/sandbox TestDocumentedCommandsRun"
 )
@@ -81,6 +83,15 @@ var ranElsewhere = map[string]string{
 	"python3 verify.py question.json":              "scripts/exampletest TestClients",
 	"java Verify.java question.json":               "scripts/exampletest TestClients",
 	"go build verify.go && ./verify question.json": "scripts/exampletest TestClients",
+
+	"mkdir shop && cd shop":        goModule,
+	"go mod init example.com/shop": goModule,
+	"go mod edit -require=sotercall@v0.0.0 -replace=sotercall=../sotercall": goModule,
+	"cp ../sotercall/examples/goservice/*.go .":                             goModule,
+	"go mod tidy":    goModule,
+	"go test ./...":  goModule,
+	"go mod vendor":  goModule,
+	"go build ./...": goModule,
 
 	"cd deploy": "scripts/deploytest TestServerlessInvokeLocal",
 	"osls invoke local -c serverless.aws.yml -f verify -p events/direct.json": "scripts/deploytest TestServerlessInvokeLocal",

@@ -94,3 +94,25 @@ func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {
 		assert.Contains(t, linked, "sotercall/internal/adapter", "the twin: what is linked is listed")
 	}
 }
+
+// A program that embeds the service links what it imports, and nothing of a platform or a
+// store that it has not chosen.
+func TestRootPackageLinksNoClientOfACloud(t *testing.T) {
+	clients := []string{"aws-sdk-go", "smithy-go", "go-redis", "aws-lambda-go", "scf-go-lib"}
+	linked := goList(t, "-deps", goList(t, "-m")[0])
+	require.Contains(t, linked, "sotercall/internal/wiring", "the twin: what is linked is listed")
+	for _, p := range linked {
+		for _, client := range append(clients, "internal/dev/", "internal/test/", "testify", "sotercall/internal/adapter/platforms", "sotercall/internal/store/") {
+			assert.NotContains(t, p, client)
+		}
+	}
+	for option, client := range map[string]string{
+		"sotercall/redisstore": "go-redis", "sotercall/dynamodbstore": "aws-sdk-go", "sotercall/secretsmanager": "aws-sdk-go",
+	} {
+		assert.Contains(t, strings.Join(goList(t, "-deps", option), " "), client, "the twin")
+	}
+	all := strings.Join(goList(t, "-deps", "sotercall/functions/service"), " ")
+	for _, client := range clients {
+		assert.Contains(t, all, client, "the twin: it is known by that name")
+	}
+}

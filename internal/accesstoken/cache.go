@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sotercall/internal/secret"
+	"sotercall/internal/upstream"
 )
 
 const (
@@ -83,6 +84,9 @@ type Config struct {
 	// clock stands still meanwhile.
 	Now func() time.Time
 	Log *slog.Logger
+	// Life bounds fetches, which go on when the call that began them has ended; nil: the
+	// process does.
+	Life *upstream.Life
 }
 
 // NewCache makes a Cache. Nothing is fetched before it is needed.

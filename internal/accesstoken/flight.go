@@ -79,11 +79,7 @@ func (c *Cache) join(ctx context.Context, now time.Time, q ask) *flight {
 	f := &flight{ask: q, began: now, done: make(chan struct{})}
 	c.flight = f
 	known := c.memory.State
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), joinTimeout)
-	go func() {
-		defer cancel()
-		c.run(ctx, f, known)
-	}()
+	c.config.Life.Beside(ctx, joinTimeout, func(ctx context.Context) { c.run(ctx, f, known) })
 	return f
 }
 

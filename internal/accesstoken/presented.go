@@ -245,20 +245,18 @@ func (c *Cache) joinForStranger(ctx context.Context) (*flight, error) {
 		return nil, failure
 	}
 	f := c.join(ctx, now, ask{why: presented})
-	go func() {
+	c.config.Life.Beside(ctx, joinTimeout, func(context.Context) {
 		<-f.done
 		c.config.Strangers.end(f.err != nil)
-	}()
+	})
 	return f, nil
 }
 
 // lookInStore begins to bring what this instance knows up to date with the store.
 func (c *Cache) lookInStore(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
-	go func() {
-		defer cancel()
+	c.config.Life.Beside(ctx, lookTimeout, func(ctx context.Context) {
 		_ = c.load(ctx) // it has logged what is wrong
-	}()
+	})
 }
 
 // load brings what this instance knows up to date with the store.

@@ -21,9 +21,10 @@ const (
 	Lambda Platform = "lambda"
 	SCF    Platform = "scf"
 	// HTTP is a container that takes requests on a port: WeChat Cloud Hosting, an HTTP
-	// function of CloudBase, Docker, Kubernetes. A program that serves the calls itself
-	// counts as one, too.
+	// function of CloudBase, Docker, Kubernetes; or a program that serves the calls itself.
 	HTTP Platform = "http"
+	// Go is the program itself, which calls without an event or a request.
+	Go Platform = "go"
 )
 
 // Invocation is what the platform says about one invocation.

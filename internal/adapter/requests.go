@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sotercall/internal/upstream"
 	"sotercall/internal/version"
 )
 
@@ -27,6 +28,7 @@ const MaxRequestBody = 256 << 10
 type Requests struct {
 	Handler Handler
 	Timeout time.Duration
+	Life    *upstream.Life // ends the work on a request, too; nil: as long as the process
 	// Stopping says that the server will end: each response then ends its connection, and
 	// [HealthPath] says so.
 	Stopping atomic.Bool
@@ -50,6 +52,8 @@ func (s *Requests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// may still read the answer (RFC 9112, section 9.6), and nothing else tells.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.Timeout-Reserve(s.Timeout))
 	defer cancel()
+	ctx, stop := s.Life.Bound(ctx)
+	defer stop()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
 	s.Handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
 }

@@ -29,7 +29,7 @@ const IssuePath = "/openapi/soter/issueChallenge"
 // whether there must be one.
 // served are the apps that there are, none if that is not known: if there are
 // several, one of them must be meant, and if there is one, it need not be named.
-// Over HTTP it stands behind gate.
+// Over HTTP it stands behind gate. The [openapi.Result.Value] is a [Challenge].
 func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, served ...string) openapi.Call {
 	return openapi.Call{
 		Name: IssueName, Direct: true, Path: IssuePath, Root: true, Method: http.MethodPost, Gate: gate,
@@ -53,7 +53,7 @@ func IssueCall(issuer *Issuer, gate openapi.Gate, policy openapi.PurposePolicy, 
 			if err != nil {
 				return openapi.Refused(openapi.NewError(openapi.CodeInvalidParam, "no challenge can be issued for this openid", err), log...)
 			}
-			return openapi.Result{Body: issued(c), Outcome: "ok", Log: log}
+			return openapi.Result{Body: issued(c), Value: c, Outcome: "ok", Log: log}
 		},
 	}
 }

@@ -75,6 +75,12 @@ var (
 	ErrExpired      = errors.New("the challenge has expired")
 )
 
+// The reasons for which a [Verifier] refuses a challenge that passed Check.
+var (
+	errLongExpired = errors.New("the challenge expired long before the signature was verified")
+	errUsed        = errors.New("the challenge was used before")
+)
+
 // Challenge is what a Mini Program's page gets to have signed.
 type Challenge struct {
 	// Text goes into wx.startSoterAuthentication unchanged.

@@ -81,7 +81,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 		answer.Uncounted = err
 	}
 	if answer.Uncounted != nil && v.Policy != LogCounter {
-		return wrong("the counter cannot be checked: ", answer.Uncounted), nil
+		return wrong(uncounted, answer.Uncounted), nil
 	}
 
 	if v.Issuer != nil && v.isSpent(ctx, ticket) {
@@ -114,7 +114,7 @@ func wrong(prefix string, err error) openapi.Verdict {
 func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (openapi.Verdict, error) {
 	since := v.Issuer.now().Sub(ticket.Expires)
 	if since >= grace {
-		return openapi.Wrong("the challenge expired long before the signature was verified"), nil
+		return openapi.Wrong(errLongExpired.Error()), nil
 	}
 	first, err := v.Ledger.Consume(ctx, Use{Challenge: ticket.ID, Keep: grace + skew - since, Nonce: nonce})
 	switch {
@@ -123,7 +123,7 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	case err != nil:
 		return openapi.Verdict{}, openapi.NewError(openapi.CodeSystem, "the challenge could not be consumed"+because(err)+": try again, or have a new challenge signed", err)
 	case !first:
-		return openapi.Wrong("the challenge was used before"), nil
+		return openapi.Wrong(errUsed.Error()), nil
 	}
 	return openapi.Genuine(), nil
 }
@@ -188,7 +188,7 @@ func (v *Verifier) suspect(ctx context.Context, c PossibleClone) openapi.Verdict
 		v.OnPossibleClone(ctx, c)
 	}
 	if c.Refused {
-		return openapi.Wrong(fmt.Sprintf("possible clone: counter %d of the device is not above %d", c.Counter, c.Highest))
+		return openapi.Wrong(fmt.Sprintf(clone+"counter %d of the device is not above %d", c.Counter, c.Highest))
 	}
 	return openapi.Genuine()
 }

@@ -3,6 +3,7 @@ package function
 import (
 	"cmp"
 	"context"
+	"io"
 	"maps"
 	"os"
 	"strings"
@@ -19,6 +20,14 @@ func (h *Handler) SetClock(now func() time.Time) { h.now = now }
 // SetVault sets what opens the vault of secrets that variables name. Call it before the
 // first use.
 func (h *Handler) SetVault(open secret.OpenVault) { h.openVault = open }
+
+// Close closes the vault, if it can be closed. No call is under way, and none follows.
+func (h *Handler) Close() error {
+	if closer, ok := h.vault.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
 
 // open takes the variables, and builds a function whose secrets are among them.
 func (h *Handler) open(environment map[string]string) {

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,6 +102,11 @@ func New(name string, build Builder, w io.Writer) *Handler {
 	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
 }
 
+// NewLogging makes a Handler that logs to log, at the level that log has.
+func NewLogging(name string, build Builder, log *slog.Logger) *Handler {
+	return &Handler{name: name, build: build, log: log, level: new(slog.LevelVar), now: time.Now, openVault: secret.NoVault}
+}
+
 // Main hosts the function called name on the platform that has started the process, by
 // start, which returns the exit status, and ends the process with it. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
@@ -181,6 +187,27 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 	if err := answer.send(w); err != nil || r.Context().Err() != nil {
 		journal.From(ctx).Set("client_gone", true)
 	}
+}
+
+// Call answers a call that the program makes itself, as its own backend. The event names
+// the call and is otherwise as in a direct invocation. A bug is a refusal.
+func (h *Handler) Call(ctx context.Context, invocation adapter.Invocation, event []byte) (result openapi.Result) {
+	ctx, end := h.begin(ctx, invocation)
+	defer func() {
+		if bug := end(recover()); bug != nil {
+			result = openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))
+		}
+	}()
+	function := h.configure(ctx, invocation.Environment)
+	journal.From(ctx).Set("door", string(invocation.Platform))
+	ctx = openapi.WithCaller(ctx, openapi.Backend())
+	return function.serve(function.direct(event), openapi.NewEvent(ctx, event))
+}
+
+// Serves reports whether the function, which has been configured, has a call of that name.
+func (h *Handler) Serves(name string) bool {
+	function := h.function.Load()
+	return function != nil && slices.ContainsFunc(function.Calls, func(c openapi.Call) bool { return c.Name == name })
 }
 
 // caller is who calls, as far as the platform proves it.

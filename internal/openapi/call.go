@@ -83,6 +83,9 @@ type Result struct {
 	// Body is the answer as the caller gets it, unless Err is set.
 	Body []byte
 	Err  *Error
+	// Value is what Body says, for a call that the program itself has made: a [Verified], or
+	// what another package says of its call. It is nil with Err.
+	Value any
 	// Outcome is the log's word for a call that was answered.
 	Outcome string
 	// Log are further fields of the log line. None is a secret.

@@ -24,6 +24,12 @@ type Handler struct {
 	Purpose PurposePolicy
 }
 
+// Verified is the [Result.Value] of a signature that was verified.
+type Verified struct {
+	Request // with the OpenID and the AppID that were meant
+	Verdict Verdict
+}
+
 // Tokens reports which app owns an access_token that WeChat would accept; "" if none does.
 type Tokens interface {
 	Owner(ctx context.Context, accessToken string) (appID string, err error)
@@ -78,7 +84,7 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	if a.Hint != "" {
 		log = append(log, slog.String("hint", a.Hint))
 	}
-	return Result{Body: word(a), Outcome: a.outcome(), Log: log}
+	return Result{Body: word(a), Value: Verified{Request: r, Verdict: a.Verdict}, Outcome: a.outcome(), Log: log}
 }
 
 // answer answers a question in a spelling. The [Caller] of ctx, if a user, may leave

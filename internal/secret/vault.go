@@ -35,14 +35,22 @@ type Vault interface {
 // holds no value.
 type OpenVault func(environment map[string]string, now func() time.Time) (Vault, error)
 
+// Kept returns the variables of an environment that name a Vault, in the order of Variables.
+func Kept(environment map[string]string) (names []string) {
+	for _, name := range Variables {
+		if strings.TrimRight(environment[name+Suffix], "\r\n") != "" {
+			names = append(names, name+Suffix)
+		}
+	}
+	return names
+}
+
 // NoVault is the OpenVault of a program without a Vault: it refuses each variable that
 // names one.
 func NoVault(environment map[string]string, _ func() time.Time) (Vault, error) {
 	var problems []string
-	for _, name := range Variables {
-		if strings.TrimRight(environment[name+Suffix], "\r\n") != "" {
-			problems = append(problems, name+Suffix+" cannot be used: this program is built without AWS Secrets Manager")
-		}
+	for _, name := range Kept(environment) {
+		problems = append(problems, name+" cannot be used: this program is built without AWS Secrets Manager")
 	}
 	if len(problems) > 0 {
 		return nil, errors.New(strings.Join(problems, "; "))

@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,8 @@ func TestSecretsOfMoto(t *testing.T) {
 		return *created.ARN
 	}
 	document := `{"apps":{` + strings.Repeat(" ", 64<<10-11) + "}}" // 64 KiB, all that there may be
-	appSecret, apps := create("sotercall/WECHAT_APPSECRET", "the-secret-of-the-app\n"), create("sotercall/WECHAT_APPS", document)
+	prefix := fmt.Sprintf("sotercall-%d/", time.Now().UnixNano())   // -count runs the test again, on the same server
+	appSecret, apps := create(prefix+"WECHAT_APPSECRET", "the-secret-of-the-app\n"), create(prefix+"WECHAT_APPS", document)
 	clock := time.Now()
 	variables := map[string]string{
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": url, "AWS_ACCESS_KEY_ID": moto.AccessKey, "AWS_SECRET_ACCESS_KEY": moto.SecretKey,
@@ -42,7 +44,7 @@ func TestSecretsOfMoto(t *testing.T) {
 	assert.Equal(t, "the-secret-of-the-app", values["WECHAT_APPSECRET"])
 	assert.True(t, document == values["WECHAT_APPS"])
 
-	_, err = operator.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: aws.String("sotercall/WECHAT_APPSECRET"), SecretString: aws.String("the-next-secret")})
+	_, err = operator.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: aws.String(prefix + "WECHAT_APPSECRET"), SecretString: aws.String("the-next-secret")})
 	require.NoError(t, err)
 	clock = clock.Add(secrets.Life)
 	values, version, err = opened.Values(t.Context())
@@ -50,7 +52,7 @@ func TestSecretsOfMoto(t *testing.T) {
 	assert.Equal(t, 2, version)
 	assert.Equal(t, "the-next-secret", values["WECHAT_APPSECRET"])
 
-	_, err = operator.DeleteSecret(t.Context(), &sdk.DeleteSecretInput{SecretId: aws.String("sotercall/WECHAT_APPSECRET")})
+	_, err = operator.DeleteSecret(t.Context(), &sdk.DeleteSecretInput{SecretId: aws.String(prefix + "WECHAT_APPSECRET")})
 	require.NoError(t, err)
 	clock = clock.Add(secrets.Life)
 	values, version, err = opened.Values(t.Context())

@@ -163,6 +163,12 @@ func (s *Secrets) Prepare(ctx context.Context) error {
 	return err
 }
 
+// Close implements [io.Closer]. No call is under way, and none follows.
+func (s *Secrets) Close() error {
+	s.aws.Close()
+	return nil
+}
+
 // read reads all secrets. s.reading is held.
 func (s *Secrets) read(ctx context.Context) error {
 	s.mu.Lock()
@@ -174,7 +180,7 @@ func (s *Secrets) read(ctx context.Context) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer s.aws.Close() // Life is longer than any server keeps them
+	defer s.aws.CloseIdle() // Life is longer than any server keeps them
 
 	texts, values := map[string]secret.Text{}, map[string]string{}
 	var err error

@@ -9,6 +9,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/authkeys"
@@ -42,4 +43,11 @@ type Opener struct {
 	// it; what the server says is quoted as redactor allows. The error names the variable,
 	// and holds no secret.
 	Open func(place string, environment map[string]string, redactor *redact.Redactor) (*Store, error)
+}
+
+// Missing is the Opener of a variable whose store is not linked. should says what to do.
+func Missing(variable, should string) Opener {
+	return Opener{Variable: variable, Open: func(string, map[string]string, *redact.Redactor) (*Store, error) {
+		return nil, errors.New(variable + " " + should)
+	}}
 }

@@ -39,6 +39,7 @@ type dialer struct {
 	net    net.Dialer
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	now    func() time.Time
+	life   *Life // bounds lookups and dials
 
 	mu    sync.Mutex
 	owing map[string]time.Time // since when an address owes its first bytes
@@ -65,6 +66,8 @@ func newDialer(now func() time.Time) *dialer {
 
 // dial connects to address, whose host may be a name.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := d.life.Bound(ctx)
+	defer cancel()
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 	}
 	if n.lookup == nil {
 		n.lookup = make(chan struct{})
-		go d.lookUp(context.WithoutCancel(ctx), host, n)
+		d.life.Beside(ctx, lookupTimeout, func(ctx context.Context) { d.lookUp(ctx, host, n) })
 	}
 	done, known := n.lookup, d.stale(n)
 	d.mu.Unlock()
@@ -120,8 +123,6 @@ func (d *dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error)
 
 // lookUp looks a host up.
 func (d *dialer) lookUp(ctx context.Context, host string, n *name) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
 	addresses, err := d.lookup(ctx, host)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -32,7 +32,7 @@ const maxIdle = 1024
 
 // Client sends requests. It may be used concurrently. Make it with [New].
 type Client struct {
-	transport *http.Transport
+	transport http.RoundTripper
 	life      time.Duration
 	now       func() time.Time
 
@@ -44,7 +44,16 @@ type Client struct {
 // New makes a Client that sends by transport, whose idle connections live for its
 // IdleConnTimeout by the clock now.
 func New(transport *http.Transport, now func() time.Time) *Client {
-	return &Client{transport: transport, life: transport.IdleConnTimeout, now: now}
+	return NewOver(transport, transport.IdleConnTimeout, now)
+}
+
+// NewOver makes a Client that sends by a transport of any kind, whose idle connections live
+// for life by the clock now. It should have a method CloseIdleConnections: connections that
+// are found dead are otherwise found so again. It should do what [NewTransport] says of
+// HTTP/1.1, and must call the hooks of net/http/httptrace: without GotConn every
+// connection counts as a new one.
+func NewOver(transport http.RoundTripper, life time.Duration, now func() time.Time) *Client {
+	return &Client{transport: transport, life: life, now: now}
 }
 
 // NewTransport returns a transport with one HTTP/1.1 connection per concurrent
@@ -53,10 +62,14 @@ func New(transport *http.Transport, now func() time.Time) *Client {
 // a server that accepts the offer then gets HTTP/1.1 and cannot read it (golang/go
 // issue 39302).
 func NewTransport(life time.Duration, now func() time.Time) *http.Transport {
+	return transportBy(newDialer(now), life)
+}
+
+func transportBy(dialer *dialer, life time.Duration) *http.Transport {
 	transport := &http.Transport{
 		Proxy:                  proxyFor,
 		OnProxyConnectResponse: onProxyResponse,
-		DialContext:            newDialer(now).dial,
+		DialContext:            dialer.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConns:           maxIdle,
@@ -135,9 +148,15 @@ func (c *Client) Send(req *http.Request) (Reply, error) {
 	}, nil
 }
 
-// SendApart is Send over a connection that no other request has used or will use.
+// SendApart is Send over a connection that no other request has used or will use. With a
+// transport that is no [http.Transport], it is one that no other request will use.
 func (c *Client) SendApart(req *http.Request) (Reply, error) {
-	transport := c.transport.Clone()
+	standard, ok := c.transport.(*http.Transport)
+	if !ok {
+		req.Close = true
+		return c.Send(req)
+	}
+	transport := standard.Clone()
 	transport.DisableKeepAlives = true
 	return New(transport, c.now).Send(req)
 }
@@ -165,7 +184,13 @@ func retryAfter(header http.Header) time.Duration {
 // new one.
 func (c *Client) CloseIdle() {
 	c.lastClose.Store(c.now().UnixNano())
-	c.transport.CloseIdleConnections()
+	c.closeIdleConnections()
+}
+
+func (c *Client) closeIdleConnections() {
+	if closer, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
 }
 
 // CloseIdleSince is CloseIdle for an attempt that began at since and met a dead
@@ -174,7 +199,7 @@ func (c *Client) CloseIdle() {
 func (c *Client) CloseIdleSince(since time.Time) {
 	last := c.lastClose.Load()
 	if last <= since.UnixNano() && c.lastClose.CompareAndSwap(last, c.now().UnixNano()) {
-		c.transport.CloseIdleConnections()
+		c.closeIdleConnections()
 	}
 }
 

@@ -2,6 +2,7 @@
 package version
 
 import (
+	"reflect"
 	"runtime/debug"
 	"strings"
 )
@@ -43,8 +44,16 @@ func describe(stamped string, info *debug.BuildInfo) string {
 // shortCommit is how many digits of a commit are told, as in Go's pseudo-versions.
 const shortCommit = 12
 
+// module is the path of this module. Only a program of it is built from its commits.
+var module = strings.TrimSuffix(reflect.TypeFor[here]().PkgPath(), "/internal/version")
+
+type here struct{}
+
 // ofBuild returns the commit that the go command has found, "" if it has found none.
 func ofBuild(info *debug.BuildInfo) string {
+	if info.Main.Path != module {
+		return ""
+	}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value

@@ -16,7 +16,7 @@ import (
 
 func TestVersionNamesTheCommit(t *testing.T) {
 	built := func(modified string) *debug.BuildInfo {
-		return &debug.BuildInfo{Settings: []debug.BuildSetting{
+		return &debug.BuildInfo{Main: debug.Module{Path: module}, Settings: []debug.BuildSetting{
 			{Key: "vcs.revision", Value: "0123456789abcdef0123456789abcdef01234567"}, {Key: "vcs.modified", Value: modified},
 		}}
 	}
@@ -33,6 +33,9 @@ func TestVersionNamesTheCommit(t *testing.T) {
 		assert.Equal(t, want, got)
 	}
 	assert.True(t, strings.HasPrefix(String(), Number))
+	others := built("false")
+	others.Main.Path = "example.com/shop"
+	assert.Equal(t, Number, describe("", others), "the commit of a program that uses the package is another one's")
 }
 
 // heading is that of a version in CHANGELOG.md.

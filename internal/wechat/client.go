@@ -42,6 +42,7 @@ type Client struct {
 	Redact *redact.Redactor
 
 	http   *upstream.Client
+	life   *upstream.Life // nil: as long as the process
 	budget *upstream.Budget
 	// strangers bounds what strangers can have all apps fetch.
 	strangers *accesstoken.Strangers
@@ -50,14 +51,26 @@ type Client struct {
 }
 
 // New makes a Client; now is the clock on the wall. Nothing is sent before it is needed.
-func New(now func() time.Time) *Client {
+func New(now func() time.Time) *Client { return NewFor(nil, now) }
+
+// NewFor makes a Client whose fetches and dials end with a Life.
+func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	return &Client{
-		http:      upstream.New(upstream.NewTransport(connectionLife, now), now),
+		http:      upstream.New(life.NewTransport(connectionLife, now), now),
+		life:      life,
 		budget:    upstream.NewBudget(now),
 		strangers: accesstoken.NewStrangers(now),
 		now:       now, pause: upstream.Sleep,
 	}
 }
+
+// Over has c send by another transport; see [upstream.NewOver]. Call it before the first use.
+func (c *Client) Over(transport http.RoundTripper) {
+	c.http = upstream.NewOver(transport, connectionLife, c.now)
+}
+
+// CloseIdle closes the connections that are idle.
+func (c *Client) CloseIdle() { c.http.CloseIdle() }
 
 // ForApp is c for one app of several: it shares c's connections, and has retries of its
 // own, so that an app in trouble uses up nobody else's.

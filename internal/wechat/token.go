@@ -85,7 +85,7 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 	return accesstoken.NewCache(accesstoken.Config{
 		Endpoint: endpoint, Store: config.Store, Classic: classic, Function: config.Function, Strangers: c.strangers,
 		Refuses: func(ctx context.Context, token secret.Text) (bool, error) { return c.refuses(ctx, config.Base, token) },
-		Now:     c.now, Log: config.Log,
+		Now:     c.now, Log: config.Log, Life: c.life,
 	})
 }
 

@@ -49,9 +49,16 @@ type verifyParts struct {
 func (w *world) verifyAnd(others []secret.Text, environment map[string]string, level *slog.LevelVar) (function.Function, verifyParts, error) {
 	s, err := readVerifySettings(environment)
 	w.watchFile(s.apps.loaded)
-	var p parts
 	if err == nil {
 		level.Set(s.LogLevel)
+	}
+	return w.verifyOf(s, err, others, environment)
+}
+
+// verifyOf is verifyAnd with settings that have been read, unless err says why not.
+func (w *world) verifyOf(s verifySettings, err error, others []secret.Text, environment map[string]string) (function.Function, verifyParts, error) {
+	var p parts
+	if err == nil {
 		w.redact.Learn(append(s.secrets(), others...)...)
 		w.warnOfCleartext(s.cleartext())
 		p, err = w.assemble(s, environment)

@@ -38,7 +38,8 @@ type world struct {
 	keysFile atomic.Pointer[keysFile]        // nil if AuthKeys are in no file
 
 	openers Openers
-	store   *store.Store // nil: none
+	store   *store.Store   // nil: none
+	opened  []*store.Store // all that there were, for close
 	opens   storeSettings
 
 	// platform asks without an app of ours: with the platform's token, without any, or by
@@ -52,8 +53,11 @@ type world struct {
 // frozen.
 func WallClock() time.Time { return time.Now().Round(0) }
 
-func newWorld(openers Openers, log *slog.Logger) *world {
-	w := &world{observer: nobody{}, openers: openers, log: log, redact: redact.New(), client: wechat.New(WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
+// newWorld makes the world of a deployed function, which lives as long as its process.
+func newWorld(openers Openers, log *slog.Logger) *world { return newWorldFor(nil, openers, log) }
+
+func newWorldFor(life *upstream.Life, openers Openers, log *slog.Logger) *world {
+	w := &world{observer: nobody{}, openers: openers, log: log, redact: redact.New(), client: wechat.NewFor(life, WallClock), hosts: map[string]*upstream.Hosts{}, apps: map[string]*app{}}
 	w.client.Redact = w.redact
 	w.client.Trace = func(ctx context.Context) string { return adapter.InvocationFrom(ctx).TraceID }
 	return w
@@ -95,8 +99,17 @@ func (w *world) open(s storeSettings, environment map[string]string) (*store.Sto
 	if w.store != nil {
 		time.AfterFunc(closeAfter, w.store.Close)
 	}
-	w.store, w.opens = opened, s
+	w.store, w.opens, w.opened = opened, s, append(w.opened, opened)
 	return opened, nil
+}
+
+// close closes the stores. No call is under way.
+func (w *world) close() {
+	for _, opened := range w.opened {
+		if opened != nil {
+			opened.Close()
+		}
+	}
 }
 
 // app is what belongs to one app, and to no other.

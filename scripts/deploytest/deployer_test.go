@@ -127,7 +127,7 @@ var forOthers = map[string]string{
 	"dynamodb:*Item": "global tables", "dynamodb:Scan": "global tables", "dynamodb:Query": "global tables", "dynamodb:BatchWriteItem": "global tables",
 	"dynamodb:*Kinesis*": "streams", "kinesis:*": "streams", "iam:CreateServiceLinkedRole": "global tables",
 	"dynamodb:*ResourcePolicy": "a table's own policy",
-	"kms:*": "KmsKeyArn: the key's own policy gives these", "elasticfilesystem:*": "file systems", "s3files:*": "file systems",
+	"kms:*":                    "KmsKeyArn: the key's own policy gives these", "elasticfilesystem:*": "file systems", "s3files:*": "file systems",
 	"firehose:*": "logs that go elsewhere", "iam:*RolePermissionsBoundary": "boundaries",
 }
 

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
-	"sotercall/internal/test/need"
-
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/test/need"
 )
 
 // optional are variables that the Tencent files leave to the functions'

@@ -57,10 +57,18 @@ type Client struct {
 	DualStack aws.DualStackEndpointState
 
 	connections *upstream.Client
+	life        *upstream.Life
 }
 
-// Close closes the connections that are idle.
-func (c *Client) Close() { c.connections.CloseIdle() }
+// CloseIdle closes the connections that are idle.
+func (c *Client) CloseIdle() { c.connections.CloseIdle() }
+
+// Close ends all that goes on, and closes the connections. No request is under way, and
+// none follows.
+func (c *Client) Close() {
+	c.life.End()
+	c.CloseIdle()
+}
 
 // New configures a client of the service whose endpoint variable is AWS_ENDPOINT_URL_ and
 // its name, such as DYNAMODB. It reads AWS_REGION and the other variables that Lambda sets
@@ -69,7 +77,8 @@ func (c *Client) Close() { c.connections.CloseIdle() }
 // endpoints"). An endpoint in the clear must be on this machine. It asks no server. The
 // errors name the variable, and hold no value.
 func New(environment map[string]string, service string, now func() time.Time) (*Client, error) {
-	c := &Client{connections: upstream.New(upstream.NewTransport(idleLife, now), now)}
+	life := upstream.NewLife()
+	c := &Client{connections: upstream.New(life.NewTransport(idleLife, now), now), life: life}
 	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
 	switch onLambda := environment["AWS_LAMBDA_FUNCTION_NAME"] != ""; {
 	case id != "" && key != "":

@@ -1,0 +1,232 @@
+// Package sotercall verifies SOTER signatures of WeChat Mini Programs in a Go service: the
+// fingerprint or the face of wx.startSoterAuthentication.
+//
+// A page hands resultJSON and resultJSONSignature to its backend. Only WeChat can tell
+// whether that signature is genuine, by soter.verifySignature. A [Service] asks it: it
+// fetches and shares access_tokens, retries what is worth retrying, and has each signature
+// count once.
+//
+//	service, err := sotercall.Open(sotercall.Config{
+//		Apps:             []sotercall.App{{AppID: appID, AppSecret: appSecret}},
+//		ChallengeSecrets: []string{challengeSecret},
+//	})
+//
+// Issue a challenge ([Service.IssueChallenge]), have the page sign it, and verify what comes
+// back ([Service.Verify]). Or mount [Service.Handler], which answers the same requests as
+// the deployed functions do, for other services.
+//
+// Errors say which of two things happened, and never turn one into the other. A
+// [*RefusedError] says that the signature must not be accepted. An [*Error] says that it
+// could not be found out.
+//
+// # Instances
+//
+// A Service without a [Store] remembers consumed challenges and access_tokens in its own
+// memory. A service of more than one process needs one: packages redisstore and
+// dynamodbstore. Only a program that imports them links their client libraries.
+//
+// # Compatibility
+//
+// This is version 0: the API may change between minor versions. CHANGELOG.md lists each
+// change.
+package sotercall
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"sotercall/internal/adapter"
+	"sotercall/internal/function"
+	"sotercall/internal/journal"
+	"sotercall/internal/secret"
+	"sotercall/internal/store"
+	"sotercall/internal/upstream"
+	"sotercall/internal/wiring"
+)
+
+// requestTimeout bounds a request to the Handler, and a Go call whose context has no
+// deadline.
+const requestTimeout = 10 * time.Second
+
+// Service verifies signatures and issues challenges. It is safe for concurrent use. Make it
+// with [Open] or [FromEnv], and end it with [Service.Close].
+type Service struct {
+	handler   *function.Handler
+	http      *adapter.Requests
+	embedding *wiring.Embedding
+	life      *upstream.Life
+	close     sync.Once
+}
+
+// Open makes a Service. It connects to nothing: the first call fetches the access_token. The
+// error names each field of config that cannot work, and holds no secret.
+func Open(config Config) (*Service, error) {
+	settings := wiring.Embedded{
+		OpenAPIService: config.OpenAPIService, APIBases: config.APIBases, CleartextHosts: config.CleartextHosts,
+		ChallengeSecrets: config.ChallengeSecrets, ChallengeTTL: config.ChallengeTTL,
+		RequirePurpose: config.RequirePurpose, EnforceCounter: config.EnforceCounter,
+		BearerTokens: config.Auth.BearerTokens,
+	}
+	for _, app := range config.Apps {
+		settings.Apps = append(settings.Apps, wiring.EmbeddedApp{ID: app.AppID, Secret: app.AppSecret, Classic: app.Classic})
+	}
+	if config.TokenServer != "" {
+		settings.TokenBases = []string{config.TokenServer}
+	}
+	if config.Store != nil {
+		settings.Store, settings.StorePlace = &config.Store.opener, config.Store.place
+	}
+	var err error
+	if settings.HTTPAuth, err = config.Auth.mode(); err != nil {
+		return nil, err
+	}
+	log := logger(config.Logger)
+	none := func(map[string]string, func() time.Time) (secret.Vault, error) { return nil, nil }
+	return start(settings.Embed(log, config.Transport), log, none)
+}
+
+// logger is what a Service logs to.
+func logger(given *slog.Logger) *slog.Logger {
+	if given == nil {
+		given = slog.Default()
+	}
+	return slog.New(journal.Over(given.Handler()))
+}
+
+// start makes the Service of an embedding.
+func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault) (*Service, error) {
+	s := &Service{embedding: embedding, life: embedding.Life}
+	s.handler = function.NewLogging("service", embedding.Builder(), log)
+	s.handler.SetVault(vault)
+	s.http = &adapter.Requests{Handler: s.handler, Timeout: requestTimeout, Life: s.life}
+	if err := s.handler.Configured(); err != nil {
+		_ = s.Close()
+		return nil, errors.New("sotercall: " + err.Error())
+	}
+	return s, nil
+}
+
+// Close ends the Service: calls under way end with an [*Error], and so does every later one.
+// It returns when each goroutine of the Service has ended, and closes all connections but
+// those of [Config.Transport], which remains the caller's. The error is always nil. Close
+// the HTTP server in front of [Service.Handler] before.
+func (s *Service) Close() (err error) {
+	s.close.Do(func() {
+		s.life.End()
+		s.embedding.Close()
+		err = s.handler.Close()
+	})
+	return err
+}
+
+// Handler returns the handler of these paths, all of them POST but the last:
+//
+//	/                                   the first of the following
+//	/openapi/soter/verifySignature      as soter.verifySignature of wx-server-sdk
+//	/openapi/soter/issueChallenge       with Config.ChallengeSecrets
+//	/cgi-bin/soter/verify_signature     as WeChat's HTTPS API, by an access_token of the app
+//	/healthz                            200, or 503 and why nothing will work
+//
+// They are those of functions/service (docs/call.md). [Config.Auth] says who may use the
+// first three. Put them under a prefix with [http.StripPrefix]. A request takes 10 seconds
+// at most.
+func (s *Service) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, done, ok := s.life.Begin(r.Context())
+		if !ok {
+			http.Error(w, "the service is closed", http.StatusServiceUnavailable)
+			return
+		}
+		defer done()
+		s.http.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// Store is a place that all instances of a service share: access_tokens, consumed
+// challenges and counters. Packages redisstore and dynamodbstore make one. A Store is a
+// description: each Service opens connections of its own to the place.
+type Store struct {
+	opener store.Opener
+	place  string
+}
+
+// Env is how [FromEnv] finds what variables name. Options change it.
+type Env struct {
+	// Logger and Transport are as in [Config].
+	Logger    *slog.Logger
+	Transport http.RoundTripper
+
+	openers wiring.Openers
+	vault   secret.OpenVault
+}
+
+func init() {
+	wiring.Public.NewStore = func(opener store.Opener, place string) any { return &Store{opener, place} }
+	wiring.Public.AddStore = func(env any, opener store.Opener) {
+		e := env.(*Env)
+		e.openers = append(e.openers, opener)
+	}
+	wiring.Public.SetVault = func(env any, open secret.OpenVault) { env.(*Env).vault = open }
+}
+
+// FromEnv makes a Service from the environment variables of the deployed functions, which
+// docs/configuration.md explains. Stores and AWS Secrets Manager are used only if their
+// option is given:
+//
+//	service, err := sotercall.FromEnv(redisstore.FromEnv)
+//
+// An option may set Logger and Transport as well. A variable that needs an option that is not
+// given is refused, with the import to add. Secrets that are kept in AWS Secrets Manager are
+// read before FromEnv returns, within 5 seconds, and again every 5 minutes.
+//
+// All variables of functions/service work but SOTER_VERIFIER=cloudcall, which is refused:
+// only a function on SCF can make a Cloud Call. PORT, HOST, REQUEST_TIMEOUT and
+// IDLE_TIMEOUT are of the program's own server.
+func FromEnv(options ...func(*Env)) (*Service, error) {
+	env := Env{vault: noSecretsManager}
+	for _, option := range options {
+		option(&env)
+	}
+	// The first opener of a variable is used.
+	env.openers = append(env.openers,
+		store.Missing("REDIS_URL", importOf("sotercall/redisstore")),
+		store.Missing("DYNAMODB_TABLE", importOf("sotercall/dynamodbstore")))
+	log := logger(env.Logger)
+	return start(env.openers.Embed(log, env.Transport), log, env.vault)
+}
+
+// importOf says what a variable needs that no option is given for.
+func importOf(pkg string) string {
+	return "needs an option: import " + pkg + " and call sotercall.FromEnv(" + path.Base(pkg) + ".FromEnv)"
+}
+
+// noSecretsManager refuses the variables that need it.
+func noSecretsManager(environment map[string]string, _ func() time.Time) (secret.Vault, error) {
+	var problems []string
+	for _, name := range secret.Kept(environment) {
+		problems = append(problems, name+" "+importOf("sotercall/secretsmanager"))
+	}
+	if len(problems) > 0 {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+	return nil, nil
+}
+
+// begin counts a call, and gives it a deadline.
+func (s *Service) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	ctx, done, ok := s.life.Begin(ctx)
+	if !ok {
+		return nil, nil, closed()
+	}
+	if _, bounded := ctx.Deadline(); bounded {
+		return ctx, done, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	return ctx, func() { cancel(); done() }, nil
+}
