@@ -20,7 +20,7 @@ var storeys = []string{
 	"adapter secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function adapter/platforms",
 	"tokenserver wechat doctor metrics dev/sandbox store",
-	"wiring store/redis store/dynamodb",
+	"wiring store/redis store/dynamodb dev/hosting",
 	"wiring/deployed store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
 }

@@ -60,7 +60,7 @@ type App struct {
 
 // Store is the store that all instances share.
 type Store struct {
-	Variable string // REDIS_URL or DYNAMODB_TABLE
+	Variable string // the one that names it, such as REDIS_URL
 	// Connect finds out what Hopeless returns: why nothing can work as it is configured.
 	// Connect may be nil.
 	Connect  func(ctx context.Context)

@@ -108,7 +108,7 @@ func (w *world) assemble(s verifySettings, environment map[string]string) (parts
 	if err != nil {
 		return parts{}, err
 	}
-	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
+	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.mode().inRequest}
 	hosts := w.at(s.apiBases)
 	from := w.tokenSource(s, hosts, in)
 	if len(s.apps.Apps) > 0 {
@@ -168,8 +168,7 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 
 // asking makes the Verifier that asks WeChat, each question with the token of its app.
 // Of several apps it is not known which one the first question is about, so that warm
-// only connects. In Cloud Hosting the open API service that ACCESS_TOKEN_MODE=none is
-// for works only after the start: nothing is asked (WeChat Cloud Hosting, FAQ).
+// only connects, and not to the open API service, which works only after the start.
 func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource, in *store.Store) (_ openapi.Verifier, warm warmer) {
 	connected := connecting(in, s.served())
 	switch apps := w.verifiers(s.apps, hosts); {
@@ -184,19 +183,14 @@ func (w *world) asking(s verifySettings, hosts *upstream.Hosts, from tokenSource
 			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connected)
 		}
 		return only.verifier, together(only.verifier.Warm, connected)
-	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, accesstoken.NewCloudBase(cloudBaseToken, accesstoken.CloudBaseFile, WallClock)),
-			together(w.connecting(hosts), connected)
 	}
-	return w.withoutApp(hosts, accesstoken.NewNone(WallClock)), connected
-}
-
-// withoutApp asks WeChat with tokens that are not fetched.
-func (w *world) withoutApp(hosts *upstream.Hosts, tokens accesstoken.Source) openapi.Verifier {
 	if w.platform == nil {
-		w.platform = w.client.Verifier(hosts, tokens)
+		w.platform = w.client.Verifier(hosts, s.mode().given(s))
 	}
-	return w.platform
+	if s.mode().openAPI {
+		return w.platform, connected
+	}
+	return w.platform, together(w.connecting(hosts), connected)
 }
 
 // once makes a genuine signature count once, as far as the settings ask for it:

@@ -45,13 +45,13 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	}
 	var check checker
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
-	if s.AccessTokenMode == "none" {
+	if s.mode().openAPI {
 		s.noToken(&check, environment)
 	} else {
 		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	}
 	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase, s.CleartextHosts...) // none: the API's
-	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase", "none")
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, modeNames(anyMode)...)
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
@@ -87,9 +87,7 @@ func (s verifySettings) appsSettings() appsSettings {
 
 // fetches says that access_tokens are fetched, if there is an app to fetch them for,
 // and do not come from the platform.
-func (s verifySettings) fetches() bool {
-	return s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none"
-}
+func (s verifySettings) fetches() bool { return s.mode().fetches() }
 
 // asksWeChatItself says that WeChat judges, and is asked with tokens that are fetched.
 func (s verifySettings) asksWeChatItself() bool { return s.asksWeChat() && s.fetches() }
@@ -120,7 +118,7 @@ const openAPIHost = "api.weixin.qq.com"
 // Cloud Hosting gets none.
 func (s verifySettings) cleartext() []string {
 	hosts := cleartextHosts(s.tokenBases)
-	if s.AccessTokenMode != "none" {
+	if !s.mode().openAPI {
 		hosts = append(hosts, cleartextHosts(s.apiBases)...)
 	}
 	return hosts

@@ -22,7 +22,7 @@ type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
 	hosted  map[string]map[string]emulator.Runtime // Lambda's and SCF's, by the names of platform and function
-	hosting *hosting                               // nil where Cloud Hosting is not asked for
+	hosting cloudHosting                           // nil where Cloud Hosting is not asked for
 	journal *journal
 
 	mux      *http.ServeMux
@@ -234,9 +234,7 @@ func (w *world) close() error {
 			errs = append(errs, runtime.Close())
 		}
 	}
-	if w.hosting != nil {
-		errs = append(errs, w.hosting.close())
-	}
+	errs = append(errs, w.hosting.close())
 	if w.server != nil {
 		errs = append(errs, w.server.Close())
 	}

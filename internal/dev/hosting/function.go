@@ -1,6 +1,10 @@
-// Package hosting runs functions as they are deployed, on stand-ins for their
-// platforms and in front of a WeChat behind TLS, and reads what their processes use:
-// what a measurement (scripts/bench) and a load (scripts/soak) have in common.
+// Package hosting runs functions as they are deployed, on stand-ins for their platforms
+// and in front of a stand-in for WeChat, and reads what their processes use. [Upstream]
+// is WeChat behind TLS, [Container] is WeChat Cloud Hosting, and [Start] hosts a function
+// whose process is looked at.
+//
+// Tests have it as package hosted, which ends everything with the test. What serves
+// people (scripts/local), measures (scripts/bench) and loads (scripts/soak) uses it as it is.
 package hosting
 
 import (
