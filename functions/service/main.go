@@ -1,5 +1,6 @@
 // Command service is verify, challenge and token behind one port: what a container
-// runs. With -check it tries what its variables lead to, prints the report and ends.
+// runs. With -check it tries what its variables lead to, prints the report and ends. With
+// -health it asks the service of the same container how it is, and its exit status says so.
 package main
 
 import (

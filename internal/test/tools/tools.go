@@ -1,7 +1,7 @@
 // Package tools installs other people's programs, at the versions that the folder
 // scripts/tools pins: Python's into one environment, Go's each built from its module,
 // Java's libraries from a pom.xml. They are kept in the user's cache, once per content
-// of the file that pins them. Tests run them; see package need.
+// of the file that pins them. Tests run them, see package need, and so does scripts/release.
 package tools
 
 import (
@@ -42,10 +42,18 @@ func Python(ctx context.Context) (bin string, err error) {
 	return filepath.Join(environment, "bin"), err
 }
 
+// Compose is the package of Docker Compose. Its module is beside the others': it is made of
+// so much that they would be built anew with each change of it.
+const Compose = "github.com/docker/compose/v2/cmd"
+
 // Go returns the path of a program, given by its package, whose module the go.mod of
 // the folder names, or which is in a folder of that folder.
 func Go(ctx context.Context, pkg string) (program string, err error) {
-	mod, err := pinned(ctx, "go.mod")
+	name := "go.mod"
+	if pkg == Compose {
+		name = "compose/go.mod"
+	}
+	mod, err := pinned(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +66,7 @@ func Go(ctx context.Context, pkg string) (program string, err error) {
 		files = append(files, sources...)
 	}
 	built, err := install("go-"+path.Base(pkg), files, func(folder string) error {
-		return run(ctx, filepath.Dir(mod), "go", "build", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
+		return run(ctx, filepath.Dir(mod), "go", "build", "-trimpath", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
 	})
 	return filepath.Join(built, path.Base(pkg)), err
 }
