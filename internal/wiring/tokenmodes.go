@@ -15,10 +15,10 @@ type tokenMode struct {
 	given func(s verifySettings) accesstoken.Source
 	// inRequest says that a request may bring the token.
 	inRequest bool
-	// openAPI says that WeChat is asked through the open API service of Cloud Hosting: in
-	// the clear, without a token, and not before the start is over (WeChat Cloud Hosting, FAQ).
+	// openAPI says that requests go through the open API service of Cloud Hosting, in the
+	// clear and without a token. It works only after the start (WeChat Cloud Hosting, FAQ).
 	openAPI bool
-	// judgedBy is how the preflight names the judge, for a mode that is given its tokens;
+	// judgedBy is the preflight's name for the judge, in a mode that is given its tokens.
 	// invocationOnly, unless nil, reports whether only an invocation can be judged.
 	judgedBy       string
 	invocationOnly func() bool

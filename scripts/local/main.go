@@ -1,15 +1,14 @@
-// Command local runs everything on this computer: the functions, as binaries, in
-// stand-ins for AWS Lambda, Tencent SCF and WeChat Cloud Hosting; WeChat, as the
-// sandbox; and phones that sign. It needs Go, no account and, once the modules are
-// downloaded, no network.
+// Command local runs everything on this computer: the functions' binaries, stand-ins for AWS
+// Lambda, Tencent SCF, WeChat Cloud Hosting and WeChat, and phones that sign. It needs Go
+// and no account. Once the modules are downloaded, it needs no network.
 //
 //	go run ./scripts/local demo     a fingerprint verified, and what is refused
 //	go run ./scripts/local          serves all of it on 127.0.0.1:9000
 //	go run ./scripts/local help     all commands
 //
-// The commands are in the folder command. This program is small, so that it runs
-// soon on a computer that has compiled nothing yet: it says that they are being
-// built, builds them, and runs them.
+// The commands are in the folder command. This program says that they are being built,
+// builds them, and runs them. It is small: a computer that has compiled nothing yet runs it
+// soon.
 package main
 
 import (

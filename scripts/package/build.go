@@ -73,7 +73,8 @@ func buildAll(ctx context.Context, root, out string, clouds []cloud) ([]artifact
 	linked := programs{revision: gobuild.Revision(ctx, root), files: map[[2]string]string{}}
 	var artifacts []artifact
 	for _, c := range clouds {
-		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil { // what is gone from the source goes here too
+		// Removed sources must not leave artifacts.
+		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil {
 			return nil, err
 		}
 		for _, function := range names {

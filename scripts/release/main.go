@@ -5,13 +5,15 @@
 //	go run ./scripts/release -tag v0.3.0         the same, if that is the tag of this source
 //	go run ./scripts/release image -arch arm64   adds the container image for a processor
 //
-// The folder assets holds what users download, with SHA256SUMS: the zips of
-// scripts/package for both processors of Lambda, a SAM template for each, start.sh, the
-// Compose file with its proxy's, and one SBOM for each program. The same source and Go
-// version give the same bytes. notes.md is the text of the release.
+// The folder assets holds what users download, with SHA256SUMS:
+//   - the zips of scripts/package for both processors of Lambda, and a SAM template for each;
+//   - start.sh, and the Compose file with its proxy's;
+//   - one SBOM for each program.
 //
-// A tag is refused unless it is v and the number of internal/version, CHANGELOG.md lists
-// it as the newest release, and it points at the checked out commit, without changes.
+// The same source and Go version give the same bytes. notes.md is the text of the release.
+//
+// A tag must be v and the number of internal/version, and the newest release in CHANGELOG.md.
+// It must point at the checked out commit, without changes.
 package main
 
 import (

@@ -19,9 +19,9 @@ import (
 // the image's HEALTHCHECK.
 const healthTimeout = 2 * time.Second
 
-// CheckHealth asks the server that runs with the same HOST and PORT for [adapter.HealthPath],
-// and prints the first line of the response, or why there is none. It returns the exit
-// status for a container's health check: 0 if the response is 200, 1 otherwise.
+// CheckHealth requests [adapter.HealthPath] from the server with the same HOST and PORT. It
+// prints the first line of the response, or why there is none. It returns the exit status
+// for a container's health check: 0 if the response is 200, 1 otherwise.
 func CheckHealth(stdout io.Writer) int {
 	status, said := askHealth(context.Background(), os.Getenv(hostVariable), os.Getenv(httpVariable))
 	fmt.Fprintln(stdout, said)
@@ -44,7 +44,8 @@ func askHealth(ctx context.Context, host, port string) (status int, line string)
 	if err != nil {
 		return 0, err.Error()
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r) // no proxy: it is this computer
+	// No proxy: it is this computer.
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 	if err != nil {
 		return 0, err.Error()
 	}

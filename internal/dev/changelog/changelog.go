@@ -41,9 +41,9 @@ func Parse(text string) (Changelog, error) {
 // dev is the suffix of a number whose release is being worked on.
 const dev = "-dev"
 
-// Check returns an error unless number, such as 0.3.0, is that of the newest release, or,
-// with unreleased changes, that of a next release with the suffix -dev. Each tag must be v
-// and the number.
+// Check returns an error unless number, such as 0.3.0, is that of the newest release. With
+// unreleased changes it must be that of a next release with the suffix -dev. Each tag must be
+// v and the number.
 func (c Changelog) Check(number string, tags ...string) error {
 	newest := c.releases[0].number
 	next, isDev := strings.CutSuffix(number, dev)

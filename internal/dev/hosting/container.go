@@ -12,9 +12,9 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Container is a container of WeChat Cloud Hosting (微信云托管), which pages call as
-// users whom WeChat has verified, and which asks WeChat without a token: through the open
-// API service (开放接口服务) beside it.
+// Container is a container of WeChat Cloud Hosting (微信云托管). WeChat verifies the users of
+// the pages that call it. It calls WeChat without a token, through the open API service
+// (开放接口服务) beside it.
 type Container struct {
 	*emulator.HTTPServer
 	app     *sandbox.App

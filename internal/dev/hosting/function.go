@@ -1,10 +1,9 @@
-// Package hosting runs functions as they are deployed, on stand-ins for their platforms
-// and in front of a stand-in for WeChat, and reads what their processes use. [Upstream]
-// is WeChat behind TLS, [Container] is WeChat Cloud Hosting, and [Start] hosts a function
-// whose process is looked at.
+// Package hosting runs functions as they are deployed, on stand-ins for their platforms and
+// for WeChat. [Upstream] is WeChat behind TLS, and [Container] is WeChat Cloud Hosting.
+// [Start] hosts a function and reads the resource use of its process.
 //
-// Tests have it as package hosted, which ends everything with the test. What serves
-// people (scripts/local), measures (scripts/bench) and loads (scripts/soak) uses it as it is.
+// Tests use it through package hosted, which ends everything with the test. scripts/local,
+// scripts/bench and scripts/soak use it directly.
 package hosting
 
 import (

@@ -102,7 +102,8 @@ func (c demoCase) judge(r reply, table texts.Table) (got verdict, problem string
 	if err := json.Unmarshal(r.line, &line); err != nil {
 		return verdict{}, table.Say("demo.problem.log")
 	}
-	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ") // WeChat's name for the request differs each time
+	// WeChat's name for the request differs each time.
+	reason, _, _ := strings.Cut(line.Reason+line.Error, " rid: ")
 	got = verdict{*answer.IsOK, *answer.ErrCode, reason}
 	switch {
 	case r.failed:

@@ -22,8 +22,8 @@ func pad(text string, to int) string {
 	return text + strings.Repeat(" ", max(0, to-columns(text)))
 }
 
-// wrap breaks text into lines of at most lineWidth columns, each behind indent: between
-// words, or within one that is longer than a line, as Chinese sentences are.
+// wrap breaks text into lines of at most lineWidth columns, each behind indent. It breaks
+// between words, or within a word that is longer than a line, such as a Chinese sentence.
 func wrap(text, indent string) string {
 	var lines []string
 	line := indent

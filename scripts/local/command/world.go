@@ -21,8 +21,9 @@ import (
 type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
-	hosted  map[string]map[string]emulator.Runtime // Lambda's and SCF's, by the names of platform and function
-	hosting cloudHosting                           // nil where Cloud Hosting is not asked for
+	// Lambda's and SCF's, by the names of platform and function.
+	hosted  map[string]map[string]emulator.Runtime
+	hosting cloudHosting // nil without Cloud Hosting
 	journal *journal
 
 	mux      *http.ServeMux

@@ -1,17 +1,15 @@
-// Package playground is the page that scripts/local serves at /: a phone to press,
-// and what becomes of its signature on the way through the functions to WeChat and
-// back. Buttons show what goes wrong.
+// Package playground is the page that scripts/local serves at /. It has a phone to press, and
+// traces its signature through the functions to WeChat and back. Buttons cause failures.
 //
-// Nothing on the page is a recording. A [World] starts the functions as processes;
-// WeChat is a sandbox of the playground's own, so that neither its faults nor its tokens
-// reach anybody else who uses the server. The phones are those that all commands share: an
-// event that is copied from the page is genuine there, too. What the functions
-// ask goes through a listener of the playground's, which is where the times of
-// token and WeChat are taken; those of challenge, phone and function are taken
-// around the call.
+// Nothing on the page is a recording. A [World] starts the functions as processes. The
+// playground has a sandbox of its own as WeChat: its faults and tokens reach no other user of
+// the server. The phones are those that all commands share, so an event that is copied from
+// the page is genuine there, too. The functions' requests pass a listener of the playground,
+// which takes the times of token and WeChat. The times of challenge, phone and function are
+// taken around the call.
 //
-// The page needs no building, asks nobody but this server, and is served only to
-// this computer (package loopback).
+// The page needs no build, sends requests to this server only, and is served only to this
+// computer (package loopback).
 package playground
 
 import (
@@ -49,8 +47,8 @@ type World interface {
 	// may come a moment after the answer; nil if there is none.
 	Line(ctx context.Context, requestID string) []byte
 
-	// IssuedAt returns a challenge for a user and a purpose, "" for none, such as the
-	// challenge function issues them, issued at a time of the past.
+	// IssuedAt returns a challenge of the challenge function, as issued at a time in the past.
+	// It is for a user and a purpose, "" for none.
 	IssuedAt(openid, purpose string, at time.Time) (string, error)
 }
 

@@ -103,7 +103,8 @@ func (p *Playground) serveRead(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(body.String())}) // our own documents
+	// The documents are our own.
+	p.page.write(w, "read.html", lang, map[string]any{"Name": name, "Body": template.HTML(body.String())})
 }
 
 // entry is a file or a folder in a list.

@@ -28,7 +28,7 @@ type Question struct {
 	Mistake    string `json:"mistake"` // "" if nothing goes wrong
 }
 
-// users are those who own phones, by the name that the page has for them.
+// users own phones. Each has its name on the page.
 var users = []struct{ Name, OpenID string }{
 	{"alice", "oPlay-Alice_0000000000000001"},
 	{"bob", "oPlay-Bob___0000000000000002"},
@@ -59,7 +59,7 @@ type choice struct {
 	fixed         string // what is signed without challenges
 
 	// signedFor is the purpose that challenges are issued for, and paidFor the one that
-	// verify is told; "" for none.
+	// verify gets; "" for none.
 	signedFor, paidFor string
 }
 

@@ -61,8 +61,8 @@ func Reason(lang, reason string) string {
 	return reason
 }
 
-// Hint explains what an errMsg or a hint says of a request, in a language that is not its
-// own; "" if there is no need to.
+// Hint translates an errMsg or a hint about a request. It returns "" where no translation is
+// needed.
 func Hint(lang, said string) string {
 	if lang != language.Chinese {
 		return ""

@@ -1,6 +1,6 @@
-// Package texts has the words of scripts/local in each of its languages: those of the
-// playground's page, those that the commands print, and what error codes, reasons and
-// hints mean.
+// Package texts has the words of scripts/local in each of its languages. They are those of the
+// playground's page, those that the commands print, and explanations of error codes, reasons
+// and hints.
 //
 // The tables are in the folder strings: page.*.json and command.*.json have a text for
 // each key, in each language. codes.zh.json has Chinese texts for what other packages say
