@@ -28,7 +28,10 @@ const (
 	cluster  = "needs a cluster; scripts/deploytest holds the file against the schemas of Kubernetes"
 	samCLI   = "scripts/deploytest TestSAMLocal"
 	tccli    = "scripts/deploytest TestDocumentedTCCLI"
-	compose  = "needs Docker Compose; scripts/deploytest holds the file against the image"
+	compose  = "scripts/deploytest TestComposeAcceptsItsFiles"
+
+	composeUp   = "scripts/deploytest TestComposeStartsServiceRedisAndTLS"
+	fromRelease = "scripts/deploytest TestReleaseIsDeployedFromItsFiles"
 
 	centralServer = "scripts/interop TestDocumentedCentralServer"
 
@@ -104,8 +107,18 @@ var ranElsewhere = map[string]string{
 	"cp deploy/container/Dockerfile deploy/container/container.config.json .":                                                    "scripts/deploytest TestCloudHostingConfig",
 	"sudo chown 65532 apps.json && sudo chmod 400 apps.json":                                                                     "functions/service TestDocumentOfTheAppsIsMounted",
 	`docker run -d -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --security-opt no-new-privileges -v "$PWD/apps.json:/apps.json:ro" -e WECHAT_APPS_FILE=/apps.json sotercall`: "functions/service TestImage",
-	"docker compose -f deploy/container/compose.yaml up -d --build":                                                                        compose,
-	"export OPENID='the openid' CPU_ID='the cpu_id'":                                                                                       "docs TestOneUserIsDeleted",
+	"go run ./scripts/release":                                              fromRelease,
+	"go run ./scripts/release image -arch amd64":                            "functions/service TestImage",
+	"sha256sum -c --ignore-missing SHA256SUMS":                              fromRelease,
+	"sam validate --lint -t template-arm64.yaml":                            fromRelease,
+	"sam deploy -t template-arm64.yaml --guided --stack-name sotercall":     fromRelease,
+	"docker load -i image-amd64.tar.gz":                                     "functions/service TestImage",
+	"docker compose up -d":                                                  composeUp,
+	"docker compose -f deploy/container/compose.service.yaml up -d --build": composeUp,
+	"unzip -p http-service.zip main > ../my-service/soter":                  fromRelease,
+	"cp start.sh ../my-service/":                                            fromRelease,
+	"docker compose -f deploy/container/compose.yaml up -d --build":         compose,
+	"export OPENID='the openid' CPU_ID='the cpu_id'":                        "docs TestOneUserIsDeleted",
 	`export DEVICE="$(printf %s "$CPU_ID" | openssl dgst -sha256 -binary | openssl base64 -A | tr '+/' '-_' | tr -d =)"`:                   "docs TestOneUserIsDeleted",
 	`export CLI_URL="$(printf %s "$REDIS_URL" | sed 's#//:#//default:#; s#?.*##')"`:                                                        "docs TestOneUserIsDeleted",
 	`redis-cli -e -u "$CLI_URL" DEL "sotercall:counter:$DEVICE"`:                                                                           "docs TestOneUserIsDeleted",

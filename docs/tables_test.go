@@ -3,6 +3,7 @@ package docs_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/function"
 	"sotercall/internal/openapi"
 	"sotercall/internal/wiring"
 )
@@ -99,4 +101,32 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 		assert.True(t, known[name], "no function knows %s", name)
 	}
 	assert.Greater(t, len(known), 10)
+}
+
+// TestEveryPathIsDocumented holds the calls of the functions against the table of paths
+// and against the description of the HTTP API.
+func TestEveryPathIsDocumented(t *testing.T) {
+	callers, err := os.ReadFile(filepath.Join(root, "docs/callers.md"))
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(callers), "\n## Paths\n")
+	require.True(t, found)
+	description, err := os.ReadFile(filepath.Join(root, "deploy/openapi.yaml"))
+	require.NoError(t, err)
+	var none wiring.Openers
+	paths := 0
+	for name, build := range map[string]function.Builder{"verify": none.Verify, "token": none.Token, "challenge": none.Challenge} {
+		_, row, found := strings.Cut(table, "\n| "+name+" | ")
+		require.True(t, found, name)
+		row, _, _ = strings.Cut(row, "\n")
+		f, _ := build(nil, slog.New(slog.DiscardHandler), new(slog.LevelVar)) // it says that nothing is set
+		for _, call := range f.Calls {
+			if call.Path == "" {
+				continue
+			}
+			paths++
+			assert.Contains(t, row, "`"+call.Path+"`", "docs/callers.md lacks a path of %s", name)
+			assert.Contains(t, string(description), "\n  "+call.Path+":\n", "deploy/openapi.yaml lacks a path of %s", name)
+		}
+	}
+	assert.GreaterOrEqual(t, paths, 6)
 }

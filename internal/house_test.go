@@ -14,13 +14,13 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal jsonobject filewatch upstream version adapter/scfguard dev/gobuild test/nodemodules test/tlstest",
+	"secret journal jsonobject filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/nodemodules test/tlstest",
 	"soter openapi secret/redact dev/loopback dev/rule test/tools",
 	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter secrets test/moto",
 	"accesstoken authkeys challenge cloudcall function adapter/platforms",
 	"tokenserver wechat doctor metrics dev/sandbox store",
-	"wiring store/redis store/dynamodb",
+	"wiring store/redis store/dynamodb dev/hosting",
 	"wiring/deployed store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
 }

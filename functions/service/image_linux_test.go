@@ -24,6 +24,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
+	"sotercall/internal/version"
 )
 
 // engine runs docker's commands.
@@ -253,6 +254,8 @@ func TestImage(t *testing.T) {
 	c := container{url: "http://127.0.0.1:" + port, log: new(hosted.Log)}
 	c.wait(t)
 	assert.Equal(t, hosted.Verified, c.verify(t))
+	assert.Equal(t, `["CMD","/function","-health"]`, e.must(t, "inspect", "-f", "{{json .Config.Healthcheck.Test}}", image))
+	assert.Equal(t, "ok", e.must(t, "exec", id, "/function", "-health"))
 	e.must(t, "stop", "-t", "15", id)
 	assert.Equal(t, "exited 0", e.must(t, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", id))
 	assert.Contains(t, e.must(t, "logs", id), `"platform":"http"`)
@@ -274,6 +277,39 @@ func TestImage(t *testing.T) {
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "service"))
 	assert.Equal(t, digest(t, filepath.Join(folder, "service")), digest(t, filepath.Join(folder, "of-the-image")),
 		"the bytes are those of scripts/package")
+	e.requireReleasedImage(t, goImage)
+}
+
+// requireReleasedImage makes the image of a release, and runs what `docker load` reads from
+// its file.
+func (e engine) requireReleasedImage(t *testing.T, goImage string) {
+	t.Helper()
+	const image = "sotercall:" + version.Number
+	out := t.TempDir()
+	make := exec.CommandContext(t.Context(), "go", "run", "./scripts/release", "image", "-arch", runtime.GOARCH, "-out", out,
+		"--", "--network", "none", "--build-arg", "GO_IMAGE="+goImage)
+	make.Dir = filepath.Join("..", "..")
+	make.Env = append(e.host, "DOCKER_BUILDKIT=0")
+	said, err := make.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	file := filepath.Join(out, "assets", "image-"+runtime.GOARCH+".tar.gz")
+	sums, err := os.ReadFile(filepath.Join(out, "assets", "SHA256SUMS"))
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("%x  %s\n", digest(t, file), filepath.Base(file)), string(sums))
+
+	e.must(t, "rmi", "-f", image)
+	assert.Contains(t, e.must(t, "load", "-i", file), image)
+	t.Cleanup(func() { e.must(t, "rmi", "-f", image) })
+	assert.Equal(t, "linux/"+runtime.GOARCH, e.must(t, "inspect", "-f", "{{.Os}}/{{.Architecture}}", image))
+	c := container{url: "http://127.0.0.1:" + freePort(t), log: new(hosted.Log)}
+	id := e.must(t, "run", "-d", "--read-only", "--cap-drop", "ALL", "--network", "host", "-e", "HOST=127.0.0.1",
+		"-e", "PORT="+strings.TrimPrefix(c.url, "http://127.0.0.1:"), "-e", "ACCESS_TOKEN_MODE=none", "-e", "HTTP_BEARER_TOKENS="+bearer, image)
+	t.Cleanup(func() { e.must(t, "rm", "-f", id) })
+	c.wait(t)
+	assert.Equal(t, "ok", e.must(t, "exec", id, "/function", "-health"))
+	printed := e.must(t, "run", "--rm", "--network", "none", image, "-version")
+	assert.Equal(t, "service", strings.Fields(printed)[0])
+	assert.True(t, strings.HasPrefix(strings.Fields(printed)[1], version.Number), printed)
 }
 
 func digest(t *testing.T, file string) [sha256.Size]byte {

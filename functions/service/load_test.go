@@ -90,12 +90,7 @@ func newWorld(t *testing.T) *world {
 // instance starts one more, and puts it behind the port.
 func (w *world) instance(t *testing.T) *emulator.HTTPServer {
 	t.Helper()
-	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: &w.invocations,
-		Env: hosted.With(w.wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	s := hosted.HTTP(t, "service", hosted.With(w.wechat.Variables(), map[string]string{"HTTP_BEARER_TOKENS": bearer}), hosted.Ample, &w.invocations)
 	w.front.add(s.URL)
 	return s
 }

@@ -1,5 +1,6 @@
 // Command service is verify, challenge and token behind one port: the program of a
 // container. With -check it tries its configuration, prints the report and ends.
+// With -health it checks the service of the same container; its exit status is the result.
 package main
 
 import (

@@ -28,13 +28,7 @@ const (
 // serve hosts the service on a port until the test ends.
 func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
 	t.Helper()
-	log := new(hosted.Log)
-	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Env: variables, Timeout: hosted.Ample, Log: log,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	return s
+	return hosted.HTTP(t, "service", variables, hosted.Ample, new(hosted.Log))
 }
 
 // The way of a page in Cloud Hosting: it is told its challenge and its verdict
@@ -42,38 +36,28 @@ func serve(t *testing.T, variables map[string]string) *emulator.HTTPServer {
 // holds a token.
 func TestAPageInCloudHosting(t *testing.T) {
 	wechat := hosted.NewSandbox(t, sandbox.Options{})
-	app, err := wechat.App("")
+	s := hosted.Container(t, wechat, map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}, hosted.Ample, new(hosted.Log))
+	door, err := s.CallContainer(alice)
 	require.NoError(t, err)
-	sidecar := app.OpenAPIService("/cgi-bin/soter/verify_signature")
-	openAPI := httptest.NewServer(sidecar)
-	t.Cleanup(openAPI.Close)
-	s := serve(t, map[string]string{
-		"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": openAPI.URL,
-		"CHALLENGE_SECRET": strings.Repeat("c", 32),
-	})
-	sidecar.ContainerStarted()
-	door, err := app.CallContainer(s.URL, alice)
-	require.NoError(t, err)
-	gateway := httptest.NewServer(door)
-	t.Cleanup(gateway.Close)
+	gateway := hosted.Serve(t, door)
 
-	status, answer := hosted.Post(t, gateway.URL+"/openapi/soter/issueChallenge", []byte(`{}`), nil)
+	status, answer := hosted.Post(t, gateway+"/openapi/soter/issueChallenge", []byte(`{}`), nil)
 	require.Equal(t, 200, status, answer)
 	var issued struct {
 		Challenge string `json:"challenge"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(answer), &issued))
-	phone, err := app.Phone(alice, sandbox.Android)
+	phone, err := wechat.Phone(alice, sandbox.Android)
 	require.NoError(t, err)
 	signed, err := phone.Sign(issued.Challenge)
 	require.NoError(t, err)
 	event := hosted.JSON(t, map[string]string{"jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})
 
 	forged := http.Header{"X-Wx-Openid": {bob}, "X-Wx-Source": {"scf"}}
-	status, answer = hosted.Post(t, gateway.URL+"/openapi/soter/verifySignature", event, forged)
+	status, answer = hosted.Post(t, gateway+"/openapi/soter/verifySignature", event, forged)
 	assert.Equal(t, 200, status)
 	assert.Equal(t, hosted.Verified, answer, "what the client sent is not what the gateway says")
-	_, answer = hosted.Post(t, gateway.URL+"/", event, nil)
+	_, answer = hosted.Post(t, gateway+"/", event, nil)
 	assert.Contains(t, answer, `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`, "a challenge counts once")
 	assert.Zero(t, wechat.Requests("/cgi-bin/stable_token"))
 }
@@ -100,13 +84,10 @@ func TestAnEchoOfAClientSecretIsNotSaid(t *testing.T) {
 	}))
 	t.Cleanup(wechat.Close)
 	log := new(hosted.Log)
-	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: log, Env: map[string]string{
-			"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "a-secret-of-the-app", "WECHAT_API_BASE": wechat.URL,
-			"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
-		},
-	})
-	require.NoError(t, err)
+	s := hosted.HTTP(t, "service", map[string]string{
+		"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_APPSECRET": "a-secret-of-the-app", "WECHAT_API_BASE": wechat.URL,
+		"HTTP_BEARER_TOKENS": bearer, "TOKEN_CLIENT_SECRETS": client,
+	}, hosted.Ample, log)
 	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	assert.Contains(t, answer, "who is [redacted], please", "the twin: the rest is said")
 	require.NoError(t, s.Close())

@@ -60,9 +60,9 @@ type App struct {
 
 // Store is the store that all instances share.
 type Store struct {
-	Variable string // REDIS_URL or DYNAMODB_TABLE
-	// Connect triggers what Hopeless returns: why this configuration can never work.
-	// Connect may be nil.
+	Variable string // the one that names it, such as REDIS_URL
+	// Connect triggers what Hopeless returns: why this configuration can never work. Connect
+	// may be nil.
 	Connect  func(ctx context.Context)
 	Hopeless func() error
 	Uses     []Use

@@ -9,7 +9,8 @@ import (
 
 // Number is the version of the source, by Semantic Versioning 2.0.0: the newest release of
 // CHANGELOG.md. While that lists unreleased changes, it is the next release with the suffix
-// -dev. A release's tag is v and this number; a test compares the three.
+// -dev. A release's tag is v and this number; internal/dev/changelog
+// compares the three.
 const Number = "0.3.0-dev"
 
 // revision is the commit of a program that is built without version control: -ldflags "-X

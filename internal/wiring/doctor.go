@@ -45,10 +45,10 @@ func (w *world) verifyPlan(s verifySettings) doctor.Plan {
 		p.Judge, p.JudgedBy, p.InvocationOnly = w.cloudCall(), "the gateway of Cloud Calls", true
 	case s.Verifier == "local":
 		p.Judge, p.JudgedBy = w.localKeys(s.AuthKeysFile, w.store), "the key that is enrolled here"
-	case s.AccessTokenMode == "cloudbase":
-		p.Judge, p.JudgedBy, p.InvocationOnly = w.platform, "WeChat", !isFile(accesstoken.CloudBaseFile)
-	case s.AccessTokenMode == "none":
-		p.Judge, p.JudgedBy = w.platform, "WeChat, through the open API service (开放接口服务),"
+	case !s.fetches():
+		mode := s.mode()
+		p.Judge, p.JudgedBy = w.platform, mode.judgedBy
+		p.InvocationOnly = mode.invocationOnly != nil && mode.invocationOnly()
 	}
 	p.Store = w.checkedStore(from.store != nil && len(s.apps.Apps) > 0, s.apps, len(s.ChallengeSecret) > 0, true)
 	return p
@@ -97,10 +97,7 @@ func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool)
 	if in == nil {
 		return nil
 	}
-	s := &doctor.Store{Variable: "REDIS_URL", Connect: in.Connect, Hopeless: in.Hopeless, EvictionPolicy: in.EvictionPolicy}
-	if w.opens.DynamoDBTable != "" {
-		s.Variable = "DYNAMODB_TABLE"
-	}
+	s := &doctor.Store{Variable: w.opens.chosen().variable, Connect: in.Connect, Hopeless: in.Hopeless, EvictionPolicy: in.EvictionPolicy}
 	if ids := set.IDs(); tokens && len(ids) > 0 {
 		s.Uses = append(s.Uses, doctor.Use{Name: "read a token", Try: func(ctx context.Context) error {
 			_, err := in.Tokens(ids[0]).Load(ctx)

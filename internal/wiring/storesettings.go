@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"errors"
+	"slices"
 
 	"sotercall/internal/secret"
 	"sotercall/internal/secret/redact"
@@ -15,29 +16,50 @@ type storeSettings struct {
 	DynamoDBTable string      `env:"DYNAMODB_TABLE"`
 }
 
+// namedStore is the variable of a store, and its value.
+type namedStore struct {
+	variable string
+	place    secret.Text
+}
+
+// named returns the stores that the variables name. Only one may be set.
+func (s storeSettings) named() []namedStore {
+	all := []namedStore{{"REDIS_URL", s.RedisURL}, {"DYNAMODB_TABLE", secret.New(s.DynamoDBTable)}}
+	return slices.DeleteFunc(all, func(n namedStore) bool { return n.place.IsZero() })
+}
+
+// chosen returns the store; the zero namedStore if there is none.
+func (s storeSettings) chosen() namedStore {
+	if all := s.named(); len(all) > 0 {
+		return all[0]
+	}
+	return namedStore{}
+}
+
 // isSet reports whether there is a store.
-func (s storeSettings) isSet() bool { return !s.RedisURL.IsZero() || s.DynamoDBTable != "" }
+func (s storeSettings) isSet() bool { return len(s.named()) > 0 }
 
 // check refuses two stores.
 func (s storeSettings) check(check *checker) {
-	check.That(s.RedisURL.IsZero() || s.DynamoDBTable == "", "REDIS_URL and DYNAMODB_TABLE", "name two stores: set one of them")
+	for _, other := range s.named() {
+		if first := s.chosen(); other.variable != first.variable {
+			check.That(false, first.variable+" and "+other.variable, "name two stores: set one of them")
+		}
+	}
 }
 
 // open opens the selected store with the opener of its variable; nil if none is selected.
 func (o Openers) open(s storeSettings, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
-	variable, place := "REDIS_URL", s.RedisURL.Reveal()
-	if place == "" {
-		variable, place = "DYNAMODB_TABLE", s.DynamoDBTable
-	}
-	if place == "" {
+	chosen := s.chosen()
+	if chosen.place.IsZero() {
 		return nil, nil
 	}
 	for _, opener := range o {
-		if opener.Variable == variable {
-			return opener.Open(place, environment, redactor)
+		if opener.Variable == chosen.variable {
+			return opener.Open(chosen.place.Reveal(), environment, redactor)
 		}
 	}
-	return nil, errors.New(variable + " cannot be used: this program is built without that store")
+	return nil, errors.New(chosen.variable + " cannot be used: this program is built without that store")
 }
 
 // health returns [function.Function.Health] for a store; nil if there is none.

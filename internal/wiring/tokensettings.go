@@ -37,7 +37,7 @@ func readTokenSettings(environment map[string]string) (tokenSettings, error) {
 	var check checker
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
 	s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
-	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic")
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, modeNames(tokenMode.fetches)...)
 	settings := appsSettings{AppID: s.AppID, AppSecret: s.AppSecret, Mode: s.AccessTokenMode, Document: s.Apps, File: s.AppsFile}
 	if !settings.isDocument() {
 		check.Required("WECHAT_APPID", s.AppID != "")

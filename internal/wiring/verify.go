@@ -109,7 +109,7 @@ func (w *world) assemble(s verifySettings, environment map[string]string) (parts
 	if err != nil {
 		return parts{}, err
 	}
-	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.AccessTokenMode == "cloudbase"}
+	p := parts{gate: function.Gate(s.HTTPAuth, s.BearerTokens), platformToken: s.mode().inRequest}
 	hosts := w.at(s.apiBases)
 	from := w.tokenSource(s, hosts, in)
 	if len(s.apps.Apps) > 0 {
@@ -170,9 +170,8 @@ func (w *world) localKeys(file string, in *store.Store) openapi.Verifier {
 }
 
 // wechatVerifier returns a Verifier for all apps, which uses each app's own token. With
-// several apps, the app of the first request is unknown, so warm only connects. With
-// ACCESS_TOKEN_MODE=none it does nothing: Cloud Hosting's open API service works only after
-// the start (WeChat Cloud Hosting, FAQ).
+// several apps, the app of the first request is unknown, so warm only connects. It does not
+// connect to the open API service, which works only after the start.
 func (w *world) wechatVerifier(s verifySettings, hosts *upstream.Hosts, from tokenSource, in *store.Store) (_ openapi.Verifier, warm warmer) {
 	connected := connecting(in, s.served())
 	switch apps := w.verifiers(s.apps, hosts); {
@@ -187,19 +186,14 @@ func (w *world) wechatVerifier(s verifySettings, hosts *upstream.Hosts, from tok
 			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connected)
 		}
 		return only.verifier, together(only.verifier.Warm, connected)
-	case s.AccessTokenMode == "cloudbase":
-		return w.withoutApp(hosts, accesstoken.NewCloudBase(cloudBaseToken, accesstoken.CloudBaseFile, WallClock)),
-			together(w.connecting(hosts), connected)
 	}
-	return w.withoutApp(hosts, accesstoken.NewNone(WallClock)), connected
-}
-
-// withoutApp returns a Verifier that calls WeChat with tokens that are not fetched.
-func (w *world) withoutApp(hosts *upstream.Hosts, tokens accesstoken.Source) openapi.Verifier {
 	if w.platform == nil {
-		w.platform = w.client.Verifier(hosts, tokens)
+		w.platform = w.client.Verifier(hosts, s.mode().given(s))
 	}
-	return w.platform
+	if s.mode().openAPI {
+		return w.platform, connected
+	}
+	return w.platform, together(w.connecting(hosts), connected)
 }
 
 // withReplayProtection makes a genuine signature count once, as far as the settings demand

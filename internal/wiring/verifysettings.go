@@ -45,14 +45,14 @@ func readVerifySettings(environment map[string]string) (verifySettings, error) {
 	}
 	var check checker
 	check.CleartextHosts("CLEARTEXT_HOSTS", s.CleartextHosts)
-	if s.AccessTokenMode == "none" {
+	if s.mode().openAPI {
 		s.noToken(&check, environment)
 	} else {
 		s.apiBases = check.Addresses("WECHAT_API_BASE", s.APIBase, s.CleartextHosts...)
 	}
 	// none: the API's
 	s.tokenBases = check.Addresses("WECHAT_TOKEN_BASE", s.TokenBase, s.CleartextHosts...)
-	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, "stable", "classic", "cloudbase", "none")
+	check.OneOf("ACCESS_TOKEN_MODE", s.AccessTokenMode, modeNames(anyMode)...)
 	check.OneOf("SOTER_VERIFIER", s.Verifier, "wechat", "cloudcall", "local")
 	check.HTTPAuth(s.HTTPAuth, s.BearerTokens)
 	check.BasePath("HTTP_BASE_PATH", s.BasePath)
@@ -88,9 +88,7 @@ func (s verifySettings) appsSettings() appsSettings {
 
 // fetches reports whether access_tokens are fetched: there is an app to fetch them for, and
 // they do not come from the platform.
-func (s verifySettings) fetches() bool {
-	return s.AccessTokenMode != "cloudbase" && s.AccessTokenMode != "none"
-}
+func (s verifySettings) fetches() bool { return s.mode().fetches() }
 
 // asksWeChatItself reports whether WeChat judges, with fetched tokens.
 func (s verifySettings) asksWeChatItself() bool { return s.asksWeChat() && s.fetches() }
@@ -120,7 +118,7 @@ const openAPIHost = "api.weixin.qq.com"
 // of Cloud Hosting gets none.
 func (s verifySettings) cleartext() []string {
 	hosts := cleartextHosts(s.tokenBases)
-	if s.AccessTokenMode != "none" {
+	if !s.mode().openAPI {
 		hosts = append(hosts, cleartextHosts(s.apiBases)...)
 	}
 	return hosts

@@ -147,6 +147,7 @@ func TestEveryVariableIsInTheTable(t *testing.T) {
 		assert.Contains(t, values, name)
 	}
 	assert.Len(t, names, len(values))
+	assert.Equal(t, modeNames(anyMode), values["ACCESS_TOKEN_MODE"])
 }
 
 // variables are the fields of settings, and of the settings in them, that are filled

@@ -88,7 +88,7 @@ const closeAfter = time.Minute
 // open returns the selected store; nil if there is none. A store with another address
 // replaces the previous one.
 func (w *world) open(s storeSettings, environment map[string]string) (*store.Store, error) {
-	if s.RedisURL.Reveal() == w.opens.RedisURL.Reveal() && s.DynamoDBTable == w.opens.DynamoDBTable {
+	if before, now := w.opens.chosen(), s.chosen(); before.variable == now.variable && before.place.Reveal() == now.place.Reveal() {
 		return w.store, nil
 	}
 	opened, err := w.openers.open(s, environment, w.redact)

@@ -15,9 +15,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
-	"sotercall/scripts/bench/hosting"
 )
 
 // share is the part of a core that Lambda gives a function of that memory. It is one core

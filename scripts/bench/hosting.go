@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sotercall/internal/dev/emulator"
-	"sotercall/scripts/bench/hosting"
+	"sotercall/internal/dev/hosting"
 )
 
 // hosted is a measured function.

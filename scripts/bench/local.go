@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"sotercall/internal/authkeys"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/openapi"
 	"sotercall/internal/soter"
-	"sotercall/scripts/bench/hosting"
 )
 
 // localVerification is a direct event to functions/verify with SOTER_VERIFIER=local and a

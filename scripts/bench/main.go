@@ -26,8 +26,8 @@ import (
 	"strings"
 	"time"
 
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
-	"sotercall/scripts/bench/hosting"
 )
 
 func main() {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"sotercall/scripts/bench/hosting"
+	"sotercall/internal/dev/hosting"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"sotercall/scripts/bench/hosting"
+	"sotercall/internal/dev/hosting"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/test/need"
-	"sotercall/scripts/bench/hosting"
 )
 
 // What a process is given of the CPU is what the quota says, from the moment it is set.

@@ -19,11 +19,11 @@ func (b *bench) fetchToken(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.upstream.Server.URL+"/cgi-bin/stable_token", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.upstream.URL+"/cgi-bin/stable_token", bytes.NewReader(body))
 	if err != nil {
 		return "", err
 	}
-	response, err := b.upstream.Server.Client().Do(request)
+	response, err := b.upstream.Client().Do(request)
 	if err != nil {
 		return "", err
 	}

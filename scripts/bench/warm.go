@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sotercall/internal/dev/emulator"
-	"sotercall/scripts/bench/hosting"
+	"sotercall/internal/dev/hosting"
 )
 
 // warm measures invocations of a running function, against the handler that makes the one

@@ -139,6 +139,43 @@ func TestDockerfileBuildsWithTheSameFlags(t *testing.T) {
 	assert.Equal(t, flags("Makefile"), flags("container/Dockerfile"))
 }
 
+// The Compose file with Redis and TLS: its parts fit together, and with the image.
+func TestComposeFileOfTheServiceFitsTheImage(t *testing.T) {
+	file := load(t, "container/compose.service.yaml")
+	services := at(t, file, "services").(object)
+	service := services["service"].(object)
+	assert.FileExists(t, filepath.Join("container", at(t, service, "build", "context").(string), at(t, service, "build", "dockerfile").(string)))
+	dockerfile, err := os.ReadFile("container/Dockerfile")
+	require.NoError(t, err)
+	for argument := range at(t, service, "build", "args").(object) {
+		assert.Regexp(t, `(?m)^ARG `+argument+`\b`, string(dockerfile))
+	}
+	known, secret := variablesOf(t, "verify")
+	for name := range at(t, service, "environment").(object) {
+		assert.Contains(t, known, name)
+		// The address of the Redis beside it holds no password.
+		assert.True(t, !secret[name] || name == "REDIS_URL", "%s: no secret is in the repository", name)
+	}
+	assert.Equal(t, "redis://redis:6379", at(t, service, "environment", "REDIS_URL"))
+	assert.Equal(t, []any{"ALL"}, service["cap_drop"])
+	assert.Equal(t, true, service["read_only"])
+	limit, err := time.ParseDuration(service["stop_grace_period"].(string))
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, limit, 15*time.Second, "REQUEST_TIMEOUT and five seconds")
+	assert.Equal(t, true, at(t, file, "networks", "store", "internal"), "nobody outside reaches Redis")
+	for _, name := range []string{"service", "redis"} {
+		assert.NotContains(t, services[name], "ports", "only the proxy is published")
+	}
+	assert.Equal(t, []any{"store"}, services["redis"].(object)["networks"])
+	assert.Equal(t, []any{"proxy"}, services["proxy"].(object)["networks"])
+
+	port := regexp.MustCompile(`(?m)^ENV PORT=(\d+)$`).FindSubmatch(dockerfile)
+	require.NotNil(t, port)
+	proxy, err := os.ReadFile("container/Caddyfile")
+	require.NoError(t, err)
+	assert.Contains(t, string(proxy), "\treverse_proxy service:"+string(port[1])+"\n")
+}
+
 // The file for Docker Compose runs the image as docs/central-token-server.md says.
 func TestComposeFileFitsTheImage(t *testing.T) {
 	content, err := os.ReadFile("container/compose.yaml")

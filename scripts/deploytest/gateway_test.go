@@ -197,6 +197,7 @@ func TestEveryGatewayDeliversTheSame(t *testing.T) {
 		if !source.IsHTTP() || strings.HasSuffix(file, "-get.json") {
 			continue
 		}
+		require.NotNil(t, gateways[source], "gateways lacks what unwraps the response of %s", source)
 		seen[source] = true
 		var event object
 		require.NoError(t, json.Unmarshal(content, &event))

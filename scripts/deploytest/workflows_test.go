@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,6 +40,33 @@ func TestWorkflowsAreSound(t *testing.T) {
 		said, err = zizmor(t, file)
 		assert.NoError(t, err, said)
 	}
+}
+
+// TestReleaseWorkflowRunsWhatIsTested: it builds where the Dockerfile builds, and no job that
+// runs our code may write.
+func TestReleaseWorkflowRunsWhatIsTested(t *testing.T) {
+	workflow := load(t, "../.github/workflows/release.yml")
+	assert.Equal(t, object{"contents": "read"}, workflow["permissions"])
+	jobs := at(t, workflow, "jobs").(object)
+	runs := func(job string) (all string) {
+		for _, step := range at(t, jobs, job, "steps").([]any) {
+			if run, ok := step.(object)["run"].(string); ok {
+				all += run + "\n"
+			}
+		}
+		return all
+	}
+	assert.NotContains(t, jobs["build"], "permissions")
+	dockerfile, err := os.ReadFile(filepath.Join(folder, "container/Dockerfile"))
+	require.NoError(t, err)
+	image := regexp.MustCompile(`(?m)^ARG GO_IMAGE=(.*)$`).FindSubmatch(dockerfile)
+	require.NotNil(t, image)
+	assert.Contains(t, runs("build"), " "+string(image[1])+` go run ./scripts/release -tag "$GITHUB_REF_NAME"`)
+	for _, arch := range []string{"amd64", "arm64"} {
+		assert.Contains(t, runs("build"), `go run ./scripts/release image -tag "$GITHUB_REF_NAME" -arch `+arch+"\n")
+	}
+	assert.NotContains(t, runs("publish"), "go run")
+	assert.Contains(t, runs("publish"), "--notes-file notes.md assets/*")
 }
 
 // TestMistakesInWorkflowsAreFound is the twin: each change to the workflow is refused, with

@@ -150,7 +150,7 @@ func TestBackendWithoutFunctions(t *testing.T) {
 		"null":       func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(`null`)) },
 		"a redirect": func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/elsewhere", http.StatusFound) },
 	} {
-		w.doors = serve(t, reply)
+		w.doors = hosted.Serve(t, reply)
 		c := logIn(t, w.startBackend(t, nil), user)
 		made := c.buys(t, "longjing")
 		_, answer := c.post(t, "/pay", object{"order": made.ID, "jsonString": "{}", "jsonSignature": "AAAA"})
@@ -167,9 +167,9 @@ func TestBackendWithoutWeChat(t *testing.T) {
 	for name, base := range map[string]string{
 		"no URL":         "api.weixin.qq.com",
 		"nobody listens": "http://127.0.0.1:1",
-		"a web page":     serve(t, says(http.StatusOK, "<html>")),
-		"null":           serve(t, says(http.StatusOK, "null")),
-		"a redirect": serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		"a web page":     hosted.Serve(t, says(http.StatusOK, "<html>")),
+		"null":           hosted.Serve(t, says(http.StatusOK, "null")),
+		"a redirect": hosted.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			http.Redirect(rw, r, "/elsewhere?"+r.URL.RawQuery, http.StatusFound)
 		})),
 	} {

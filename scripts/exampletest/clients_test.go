@@ -202,7 +202,7 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 	})
 
 	const yes = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
-	elsewhere := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	elsewhere := hosted.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		assert.Empty(t, r.Header.Get("Authorization"), "a redirect took the token along")
 		_, _ = rw.Write([]byte(`{"isOk":null}`))
 	}))
@@ -223,7 +223,7 @@ func (w *world) testClient(t *testing.T, r runner, everything bool) {
 		"the HTTPS Call's answer": says(200, `{"errcode":0,"errmsg":"ok","is_ok":true}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, stdout, _ := ask(t, serve(t, answer), bearerToken, []byte(`{"openid":"o","jsonString":"{}","jsonSignature":"s"}`))
+			status, stdout, _ := ask(t, hosted.Serve(t, answer), bearerToken, []byte(`{"openid":"o","jsonString":"{}","jsonSignature":"s"}`))
 			if name == "the twin" {
 				assert.Equal(t, genuine, status)
 				return

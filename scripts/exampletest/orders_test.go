@@ -184,7 +184,7 @@ func TestOrderThatChangesWhileWeChatIsAsked(t *testing.T) {
 			var meanwhile func()
 			between := func(url string) string {
 				next := forward(t, url)
-				return serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				return hosted.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 					if isVerify(r) && meanwhile != nil {
 						meanwhile()
 					}
@@ -302,7 +302,7 @@ func TestCloudFunctionWithoutFunctions(t *testing.T) {
 		"no code": `{"isOk":true}`, "no JSON": `isOk`, "null": `null`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			impostor := serve(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }))
+			impostor := hosted.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }))
 			alice := logIn(t, shop(impostor, bearerToken), user)
 			made := alice.buys(t, "longjing")
 			_, answer := alice.post(t, "/pay", object{"order": made.ID, "jsonString": "{}", "jsonSignature": "AA=="})

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -62,18 +61,11 @@ func open(t *testing.T) *world {
 	w.urls = urls{
 		AppID:     sandbox.DefaultAppID,
 		Sandbox:   w.sandbox.ServePlain(t),
-		Functions: serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
-		Hosting:   serve(t, w.cloudHosting(t)),
+		Functions: hosted.Serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
+		Hosting:   hosted.Serve(t, w.cloudHosting(t)),
 	}
-	w.doors = serve(t, doors)
+	w.doors = hosted.Serve(t, doors)
 	return w
-}
-
-func serve(t *testing.T, handler http.Handler) string {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return server.URL
 }
 
 // cloudHosting runs functions/service as WeChat Cloud Hosting runs it: the sandbox is
@@ -81,23 +73,11 @@ func serve(t *testing.T, handler http.Handler) string {
 // gateway has verified, the test's wx says in a header that no real client has.
 func (w *world) cloudHosting(t *testing.T) http.Handler {
 	t.Helper()
-	app, err := w.sandbox.App("")
-	require.NoError(t, err)
-	openAPI := app.OpenAPIService("/cgi-bin/soter/verify_signature")
-	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: w.log,
-		Env: map[string]string{
-			"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "CHALLENGE_SECRET": strings.Repeat("c", 32),
-			"WECHAT_API_BASE": serve(t, openAPI),
-		},
-	})
-	require.NoError(t, err)
-	openAPI.ContainerStarted()
-	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	service := hosted.Container(t, w.sandbox, map[string]string{"CHALLENGE_SECRET": strings.Repeat("c", 32)}, hosted.Ample, w.log)
 	return http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		verified := r.Header.Get("X-Verified-User")
 		r.Header.Del("X-Verified-User")
-		gateway, err := app.CallContainer(service.URL, verified)
+		gateway, err := service.CallContainer(verified)
 		if err != nil {
 			http.Error(answer, err.Error(), http.StatusBadRequest)
 			return
@@ -125,7 +105,7 @@ func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 	all := map[string]string{
 		"PATH": os.Getenv("PATH"), "PORT": "0", "SOTER_URL": w.doors, "SOTER_BEARER_TOKEN": bearerToken,
 		"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret,
-		"WECHAT_API_BASE": serve(t, http.HandlerFunc(code2Session)),
+		"WECHAT_API_BASE": hosted.Serve(t, http.HandlerFunc(code2Session)),
 	}
 	return w.startNode(t, "../../examples/backend/server.js", hosted.With(all, variables))
 }

@@ -45,13 +45,8 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hosted.San
   },
   "clients": {"shop": {"secrets": ["`+shopClient+`"], "apps": ["`+shop+`"]}}
 }`), 0o600))
-	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hosted.Binary("token"), Timeout: hosted.Ample, Log: new(hosted.Log),
-		Env: map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL, "SSL_CERT_FILE": weChat.Variables()["SSL_CERT_FILE"]},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, server.Close()) })
-	return server, weChat
+	variables := map[string]string{"WECHAT_APPS_FILE": file, "WECHAT_API_BASE": weChat.URL}
+	return hosted.HTTP(t, "token", variables, hosted.Ample, new(hosted.Log)), weChat
 }
 
 // TestSDKsTakeTheirTokenFromTheCentralServer runs SDKs of WeChat that know nothing of
@@ -218,11 +213,7 @@ func TestDocumentedCentralServer(t *testing.T) {
 	require.NoError(t, err)
 	variables["WECHAT_APPS_FILE"] = file
 	delete(variables, "PORT")
-	server, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "token", Binary: hosted.Binary("token"), Timeout: hosted.Ample, Log: new(hosted.Log), Env: variables,
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, server.Close()) })
+	server := hosted.HTTP(t, "token", variables, hosted.Ample, new(hosted.Log))
 
 	var said []string
 	for _, line := range lines[2:] {

@@ -1,12 +1,13 @@
-// Command lint finds what the compiler, vet and staticcheck pass over in the texts of this
-// module, and exits with 1 if there is any:
+// Command lint finds what the compiler, vet and staticcheck pass over in this module, and
+// exits with 1 if there is any:
 //
 //   - doc links, which name a thing in brackets, that lead nowhere: go/doc shows them as
 //     they stand;
 //   - words in comments that make a reader read twice, lines with a comment above 100
 //     columns, and sentences above 25 words in doc comments;
 //   - such words and long sentences in the English pages, and links between pages that lead
-//     nowhere.
+//     nowhere;
+//   - binaries, archives, and files above 1 MiB among those that git has or would add.
 //
 // Tests are not read. Run it in the folder of go.mod. The patterns in its arguments, as in
 // go list, limit the search for doc links.
@@ -15,6 +16,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 )
 
 func main() {
@@ -42,5 +44,9 @@ func lint(root string, patterns []string) ([]string, error) {
 		return nil, err
 	}
 	texts, err := checkTexts(root)
-	return append(findings, texts...), err
+	if err != nil {
+		return nil, err
+	}
+	files, err := unwantedFiles(root)
+	return slices.Concat(findings, texts, files), err
 }

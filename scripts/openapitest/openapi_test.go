@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +61,7 @@ func open(t *testing.T, settings map[string]string, timeout time.Duration) *door
 	t.Helper()
 	d := &doors{sandbox: hosted.NewSandbox(t, sandbox.Options{})}
 	mux := http.NewServeMux()
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	d.base = server.URL
+	d.base = hosted.Serve(t, mux)
 	log := &hosted.Log{}
 	token := hosted.SCF(t, "token", hosted.With(hosted.With(d.sandbox.Variables(), map[string]string{"TOKEN_CLIENT_SECRETS": clientSecret}), settings), usual, log)
 	verify := hosted.SCF(t, "verify", hosted.With(hosted.With(d.sandbox.Variables(),
@@ -84,23 +81,9 @@ const hostingUser = "oUser_000000000000000000001"
 func openHosting(t *testing.T, settings map[string]string) *doors {
 	t.Helper()
 	d := &doors{sandbox: hosted.NewSandbox(t, sandbox.Options{})}
-	app, err := d.sandbox.App("")
+	gateway, err := hosted.Container(t, d.sandbox, settings, usual, &hosted.Log{}).CallContainer(hostingUser)
 	require.NoError(t, err)
-	openAPI := app.OpenAPIService(httpsCall)
-	api := httptest.NewServer(openAPI)
-	t.Cleanup(api.Close)
-	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: usual, Log: &hosted.Log{},
-		Env: hosted.With(map[string]string{"HTTP_AUTH": "wechat", "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": api.URL}, settings),
-	})
-	require.NoError(t, err)
-	openAPI.ContainerStarted()
-	t.Cleanup(func() { require.NoError(t, service.Close()) })
-	gateway, err := app.CallContainer(service.URL, hostingUser)
-	require.NoError(t, err)
-	server := httptest.NewServer(gateway)
-	t.Cleanup(server.Close)
-	d.base = server.URL
+	d.base = hosted.Serve(t, gateway)
 	d.describe(t)
 	return d
 }

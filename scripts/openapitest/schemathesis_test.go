@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
@@ -25,14 +24,9 @@ func schemathesis(t *testing.T, document string, requests int) (said string, err
 	t.Helper()
 	program := need.Python(t, "schemathesis")
 	weChat := hosted.NewSandbox(t, sandbox.Options{})
-	service, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: &hosted.Log{},
-		Env: hosted.With(weChat.Variables(), map[string]string{
-			"HTTP_BEARER_TOKENS": bearerToken, "TOKEN_CLIENT_SECRETS": clientSecret, "CHALLENGE_SECRET": strings.Repeat("c", 32),
-		}),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, service.Close()) })
+	service := hosted.HTTP(t, "service", hosted.With(weChat.Variables(), map[string]string{
+		"HTTP_BEARER_TOKENS": bearerToken, "TOKEN_CLIENT_SECRETS": clientSecret, "CHALLENGE_SECRET": strings.Repeat("c", 32),
+	}), hosted.Ample, &hosted.Log{})
 	settings, err := filepath.Abs("schemathesis.toml")
 	require.NoError(t, err)
 	document, err = filepath.Abs(document)

@@ -53,22 +53,27 @@ type artifact struct {
 	sha256 string // hexadecimal
 }
 
-// buildAll builds every function for every cloud: out/lambda/verify.zip and so on. The
+// allClouds are those that functions go to, with the processor of Lambda.
+func allClouds(arch string) []cloud {
+	return []cloud{
+		{name: "lambda", arch: arch, binary: "bootstrap"},
+		{name: "scf", arch: "amd64", binary: "main", beside: []string{permissions}},
+		{name: "http", arch: "amd64", binary: "main", beside: []string{bootstrap, permissions}},
+	}
+}
+
+// buildAll builds every function for the clouds: out/lambda/verify.zip and so on. The
 // folder of the same name beside each zip has its content, for tools that zip by
 // themselves.
-func buildAll(ctx context.Context, root, out, arch string) ([]artifact, error) {
+func buildAll(ctx context.Context, root, out string, clouds []cloud) ([]artifact, error) {
 	names, err := functions(root)
 	if err != nil {
 		return nil, err
 	}
 	linked := programs{revision: gobuild.Revision(ctx, root), files: map[[2]string]string{}}
 	var artifacts []artifact
-	for _, c := range []cloud{
-		{name: "lambda", arch: arch, binary: "bootstrap"},
-		{name: "scf", arch: "amd64", binary: "main", beside: []string{permissions}},
-		{name: "http", arch: "amd64", binary: "main", beside: []string{bootstrap, permissions}},
-	} {
-		// removed sources must not leave artifacts
+	for _, c := range clouds {
+		// Removed sources must not leave artifacts.
 		if err := os.RemoveAll(filepath.Join(out, c.name)); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@
 //
 //	go run ./scripts/package               all functions; Lambda on arm64
 //	go run ./scripts/package -arch amd64   the same, Lambda on x86_64
+//	go run ./scripts/package -only scf     for one cloud: lambda, scf or http
 //
 // The same source gives the same bytes, on every run and in every folder. So anybody with
 // the source can check by SHA-256 what is deployed. The Go version belongs to the source:
@@ -42,12 +43,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("package", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	arch := flags.String("arch", "arm64", "what Lambda runs on: arm64, or amd64 (which AWS calls x86_64)")
+	only := flags.String("only", "", "the one cloud to build for: lambda, scf or http (default all)")
 	out := flags.String("out", "", "folder for the zips (default dist, beside go.mod)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *arch != "arm64" && *arch != "amd64" {
 		return fmt.Errorf("-arch %s: arm64 or amd64", *arch)
+	}
+	clouds := slices.DeleteFunc(allClouds(*arch), func(c cloud) bool { return *only != "" && c.name != *only })
+	if len(clouds) == 0 {
+		return fmt.Errorf("-only %s: lambda, scf or http", *only)
 	}
 	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
@@ -56,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *out == "" {
 		*out = filepath.Join(root, "dist")
 	}
-	artifacts, err := buildAll(ctx, root, *out, *arch)
+	artifacts, err := buildAll(ctx, root, *out, clouds)
 	if err != nil {
 		return err
 	}

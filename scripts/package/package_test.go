@@ -141,9 +141,11 @@ func TestLambdaRunsOnX86Too(t *testing.T) {
 	inspect(t, filepath.Join(out, a.name), "bootstrap", "amd64")
 }
 
-func TestOnlyTheProcessorsOfLambda(t *testing.T) {
+func TestOnlyTheProcessorsOfLambdaAndTheClouds(t *testing.T) {
 	err := run(t.Context(), []string{"-arch", "x86_64"}, io.Discard, io.Discard)
 	assert.EqualError(t, err, "-arch x86_64: arm64 or amd64")
+	err = run(t.Context(), []string{"-only", "cloudbase"}, io.Discard, io.Discard)
+	assert.EqualError(t, err, "-only cloudbase: lambda, scf or http")
 }
 
 func TestWithoutFunctionsThereIsNothingToBuild(t *testing.T) {

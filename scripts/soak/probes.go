@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
-	"sotercall/scripts/bench/hosting"
 )
 
 // probe is one invocation of the mixed load, and the expected response.

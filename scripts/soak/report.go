@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"sotercall/scripts/bench/hosting"
+	"sotercall/internal/dev/hosting"
 )
 
 // Report is the result of a mixed load.

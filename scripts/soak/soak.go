@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"sotercall/internal/dev/emulator"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/upstream"
-	"sotercall/scripts/bench/hosting"
 )
 
 const (

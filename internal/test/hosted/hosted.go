@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"sotercall/deploy/events"
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/tlstest"
 )
@@ -90,22 +92,17 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Sandbox is a sandbox behind TLS until the test ends. It offers HTTP/2, as most servers
-// do.
-type Sandbox struct {
-	*sandbox.Sandbox
-	URL       string
-	authority string // file with the certificate authority of its certificate
-}
+// Sandbox is a [hosting.Upstream] that runs until the test ends.
+type Sandbox struct{ *hosting.Upstream }
 
 // NewSandbox starts a Sandbox. This process trusts it from now on.
 func NewSandbox(t testing.TB, o sandbox.Options) Sandbox {
 	t.Helper()
-	s, err := sandbox.New(o)
+	tlstest.TrustOwn()
+	upstream, err := hosting.OpenUpstream(t.TempDir(), o)
 	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "authority.pem")
-	require.NoError(t, os.WriteFile(file, tlstest.Own().PEM, 0o600))
-	return Sandbox{Sandbox: s, URL: ServeTLS(t, s), authority: file}
+	t.Cleanup(upstream.Close)
+	return Sandbox{upstream}
 }
 
 // ServeTLS serves handler behind TLS until the test ends, and returns the address. Without
@@ -122,22 +119,18 @@ func ServeTLS(t testing.TB, handler http.Handler, protocols ...string) (url stri
 	return server.URL
 }
 
-// ServePlain serves s in the clear as well, until the test ends.
-func (s Sandbox) ServePlain(t testing.TB) (url string) {
+// Serve serves handler in the clear until the test ends, and returns the address.
+func Serve(t testing.TB, handler http.Handler) (url string) {
 	t.Helper()
-	server := httptest.NewServer(s.Sandbox)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
 // Variables returns the variables of a function that calls s.
-func (s Sandbox) Variables() map[string]string {
-	return map[string]string{
-		"WECHAT_APPID":     sandbox.DefaultAppID,
-		"WECHAT_APPSECRET": sandbox.DefaultAppSecret,
-		"WECHAT_API_BASE":  s.URL,
-		"SSL_CERT_FILE":    s.authority,
-	}
+func (s Sandbox) ServePlain(t testing.TB) (url string) {
+	t.Helper()
+	return Serve(t, s.Sandbox)
 }
 
 // With returns variables with others added or replaced.
@@ -148,25 +141,34 @@ func With(variables, others map[string]string) map[string]string {
 }
 
 // Lambda hosts a function on AWS Lambda until the test ends.
-func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.Lambda {
+func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.Lambda {
 	t.Helper()
-	runtime, err := emulator.StartLambda(t.Context(), definition(function, forLambda(variables), timeout, log))
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-	return runtime
+	return run(t, emulator.StartLambda, definition(function, forLambda(variables), timeout, log))
 }
 
 // SCF hosts a function on Tencent SCF until the test ends.
-func SCF(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) *emulator.SCF {
+func SCF(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.SCF {
 	t.Helper()
-	runtime, err := emulator.StartSCF(t.Context(), definition(function, variables, timeout, log))
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-	return runtime
+	return run(t, emulator.StartSCF, definition(function, variables, timeout, log))
+}
+
+// HTTP hosts a function behind a port until the test ends.
+func HTTP(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.HTTPServer {
+	t.Helper()
+	return run(t, emulator.StartHTTP, definition(function, variables, timeout, log))
+}
+
+// Container hosts service in WeChat Cloud Hosting, in front of s, until the test ends.
+func Container(t testing.TB, s Sandbox, variables map[string]string, timeout time.Duration, log io.Writer) *hosting.Container {
+	t.Helper()
+	start := func(ctx context.Context, f emulator.Function) (*hosting.Container, error) {
+		return hosting.StartContainer(ctx, s.Sandbox, f)
+	}
+	return run(t, start, definition("service", variables, timeout, log))
 }
 
 // Both hosts a function on every platform, by their names.
-func Both(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) map[string]emulator.Runtime {
+func Both(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) map[string]emulator.Runtime {
 	t.Helper()
 	all := map[string]emulator.Runtime{}
 	for _, platform := range emulator.Platforms {
@@ -178,15 +180,21 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 			}
 			own = forLambda(variables)
 		}
-		runtime, err := platform.Start(t.Context(), definition(function, own, timeout, log))
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-		all[platform.Name] = runtime
+		all[platform.Name] = run(t, platform.Start, definition(function, own, timeout, log))
 	}
 	return all
 }
 
-func definition(function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Function {
+// run starts a function, which runs until the test ends.
+func run[R emulator.Runtime](t testing.TB, start func(context.Context, emulator.Function) (R, error), f emulator.Function) R {
+	t.Helper()
+	runtime, err := start(t.Context(), f)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
+	return runtime
+}
+
+func definition(function string, variables map[string]string, timeout time.Duration, log io.Writer) emulator.Function {
 	variables = With(map[string]string{"SSL_CERT_FILE": authority}, variables)
 	return emulator.Function{Name: function, Binary: Binary(function), Env: variables, Timeout: timeout, Log: log}
 }
@@ -225,7 +233,7 @@ func JSON(t testing.TB, v any) []byte {
 func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) }
 
 // Verified is the Cloud Call's response to a genuine signature.
-const Verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+const Verified = hosting.Verified
 
 // PageCaller returns the variables that Tencent's platform adds to an invocation by a
 // user's page.

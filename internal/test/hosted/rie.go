@@ -40,7 +40,7 @@ type rie struct {
 
 // RIE hosts a function on AWS's Runtime Interface Emulator until the test ends. The
 // process starts with the first invocation. The timeout is rounded up to seconds.
-func RIE(t testing.TB, function string, variables map[string]string, timeout time.Duration, log *Log) emulator.Runtime {
+func RIE(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) emulator.Runtime {
 	t.Helper()
 	program := need.GoTool(t, riePackage)
 	address, api := freeAddress(t), freeAddress(t)

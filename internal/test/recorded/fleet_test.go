@@ -11,7 +11,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
@@ -82,11 +81,7 @@ func (f *fleet) start(limit time.Duration, functions ...string) {
 		case onSCF:
 			return &instance{runtime: hosted.SCF(f.t, function, f.variables, limit, log), log: log}
 		}
-		server, err := emulator.StartHTTP(f.t.Context(), emulator.Function{
-			Name: function, Binary: hosted.Binary(function), Env: f.variables, Timeout: limit, Log: log,
-		})
-		require.NoError(f.t, err)
-		f.t.Cleanup(func() { require.NoError(f.t, server.Close()) })
+		server := hosted.HTTP(f.t, function, f.variables, limit, log)
 		return &instance{runtime: server, url: server.URL, log: log}
 	}
 	start := func(function string) *instance {

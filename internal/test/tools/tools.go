@@ -42,10 +42,18 @@ func Python(ctx context.Context) (bin string, err error) {
 	return filepath.Join(environment, "bin"), err
 }
 
+// Compose is the package of Docker Compose. It has a go.mod of its own: it has so many
+// dependencies that each change would build all other tools anew.
+const Compose = "github.com/docker/compose/v2/cmd"
+
 // Go returns the path of a package's program. The folder's go.mod names its module, or the
 // module is in a folder of that folder.
 func Go(ctx context.Context, pkg string) (program string, err error) {
-	mod, err := pinned(ctx, "go.mod")
+	name := "go.mod"
+	if pkg == Compose {
+		name = "compose/go.mod"
+	}
+	mod, err := pinned(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +66,7 @@ func Go(ctx context.Context, pkg string) (program string, err error) {
 		files = append(files, sources...)
 	}
 	built, err := install("go-"+path.Base(pkg), files, func(folder string) error {
-		return run(ctx, filepath.Dir(mod), "go", "build", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
+		return run(ctx, filepath.Dir(mod), "go", "build", "-trimpath", "-o", filepath.Join(folder, path.Base(pkg)), pkg)
 	})
 	return filepath.Join(built, path.Base(pkg)), err
 }

@@ -5,6 +5,8 @@ package deployed
 
 import (
 	"io"
+	"os"
+	"slices"
 
 	"sotercall/internal/adapter/platforms"
 	"sotercall/internal/doctor"
@@ -21,8 +23,12 @@ func Stores() wiring.Openers {
 }
 
 // Main hosts the function called name on the platform that has started the process, and
-// ends with it; see [function.Main].
+// ends with it; see [function.Main]. Started with -health, it checks the server of
+// the same container; see [platforms.CheckHealth].
 func Main(name string, build function.Builder, options ...function.Option) {
+	if len(os.Args) == 2 && slices.Contains([]string{"-health", "--health"}, os.Args[1]) {
+		os.Exit(platforms.CheckHealth(os.Stdout))
+	}
 	function.Main(name, build, secrets.Open, platforms.Start, options...)
 }
 

@@ -23,7 +23,7 @@ type world struct {
 	sandbox *sandbox.Sandbox
 	// Lambda's and SCF's, by the names of platform and function
 	hosted  map[string]map[string]emulator.Runtime
-	hosting *hosting // nil without Cloud Hosting
+	hosting cloudHosting // nil without Cloud Hosting
 	journal *journal
 
 	mux      *http.ServeMux
@@ -235,9 +235,7 @@ func (w *world) close() error {
 			errs = append(errs, runtime.Close())
 		}
 	}
-	if w.hosting != nil {
-		errs = append(errs, w.hosting.close())
-	}
+	errs = append(errs, w.hosting.close())
 	if w.server != nil {
 		errs = append(errs, w.server.Close())
 	}

@@ -1,6 +1,10 @@
 // Package hosting runs functions as they are deployed, on stand-ins for their platforms and
-// in front of a WeChat behind TLS. It reads the resource use of their processes.
-// Measurements (scripts/bench) and loads (scripts/soak) share it.
+// in front of a stand-in for WeChat. It reads the resource use of their processes.
+// [Upstream] is WeChat behind TLS, [Container] is WeChat Cloud Hosting, and [Start] hosts a
+// function whose process is measured.
+//
+// Tests use it by package hosted, which ends everything with the test. The local world
+// (scripts/local), measurements (scripts/bench) and loads (scripts/soak) use it directly.
 package hosting
 
 import (
