@@ -19,7 +19,7 @@ type storeSettings struct {
 	given namedStore // by a program, which sets no variables
 }
 
-// namedStore is a store by its variable and the value of that.
+// namedStore is the variable of a store, and its value.
 type namedStore struct {
 	variable string
 	place    secret.Text
@@ -31,7 +31,7 @@ func (s storeSettings) named() []namedStore {
 	return slices.DeleteFunc(all, func(n namedStore) bool { return n.place.IsZero() })
 }
 
-// chosen is the store; the zero namedStore if there is none.
+// chosen returns the store; the zero namedStore if there is none.
 func (s storeSettings) chosen() namedStore {
 	if all := s.named(); len(all) > 0 {
 		return all[0]

@@ -6,14 +6,14 @@ import (
 	"sotercall/internal/accesstoken"
 )
 
-// tokenMode is a row of tokenModes: what a value of ACCESS_TOKEN_MODE means. The zero
+// tokenMode is a row of tokenModes: the meaning of a value of ACCESS_TOKEN_MODE. The zero
 // tokenMode fetches tokens for the apps that the variables name.
 type tokenMode struct {
 	name string
-	// given makes the source of tokens that nobody fetches, and that no app of ours is
-	// needed for; nil: tokens are fetched.
+	// given returns the source of tokens that are not fetched, and need no app of ours;
+	// nil: tokens are fetched.
 	given func(s verifySettings) accesstoken.Source
-	// inRequest says that a request may bring the token.
+	// inRequest says that a request may carry the token.
 	inRequest bool
 	// openAPI says that requests go through the open API service of Cloud Hosting, in the
 	// clear and without a token. It works only after the start (WeChat Cloud Hosting, FAQ).
@@ -44,7 +44,7 @@ var tokenModes = []tokenMode{
 	},
 }
 
-// modeNames are the names of the modes that keep reports true of.
+// modeNames returns the names of the modes for which keep returns true.
 func modeNames(keep func(tokenMode) bool) (names []string) {
 	for _, mode := range tokenModes {
 		if keep(mode) {
@@ -58,7 +58,7 @@ func (m tokenMode) fetches() bool { return m.given == nil }
 
 func anyMode(tokenMode) bool { return true }
 
-// mode is that of ACCESS_TOKEN_MODE; the zero tokenMode if there is none of that name.
+// mode returns that of ACCESS_TOKEN_MODE; the zero tokenMode for an unknown name.
 func (s verifySettings) mode() tokenMode {
 	i := slices.IndexFunc(tokenModes, func(m tokenMode) bool { return m.name == s.AccessTokenMode })
 	if i < 0 {

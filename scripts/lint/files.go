@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// maxFileSize is how many bytes a file of the repository may have. Git keeps each version
-// of a file for ever.
+// maxFileSize bounds a file of the repository, in bytes. Git keeps each version of a file
+// forever.
 const maxFileSize = 1 << 20
 
 // built are the first bytes of files that are built from others.

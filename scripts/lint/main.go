@@ -1,5 +1,5 @@
-// Command lint finds what the compiler, vet and staticcheck pass over in this module,
-// and exits with 1 if there is any:
+// Command lint finds what the compiler, vet and staticcheck pass over in this module, and
+// exits with 1 if there is any:
 //
 //   - doc links, which name a thing in brackets, that lead nowhere: go/doc shows them as
 //     they stand;
@@ -7,7 +7,8 @@
 //   - words in comments that make a reader read twice, lines with a comment above 100
 //     columns, and sentences above 25 words in doc comments;
 //   - such words and long sentences in the English pages, and links between pages that lead
-//     nowhere.
+//     nowhere;
+//   - binaries, archives, and files above 1 MiB among those that git has or would add.
 //
 // Comments of tests are not read. Run it in the folder of go.mod. The patterns in its
 // arguments, as in go list, limit the search for doc links.

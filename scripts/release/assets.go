@@ -19,7 +19,7 @@ import (
 // processors are those of the release: as Go calls them, and as AWS does.
 var processors = []struct{ arch, aws string }{{"arm64", "arm64"}, {"amd64", "x86_64"}}
 
-// program is one that the zips hold.
+// program is a program in the zips.
 type program struct {
 	function, arch string
 	file           string
@@ -67,8 +67,8 @@ func (r release) packages(ctx context.Context, work string) (programs []program,
 	return programs, nil
 }
 
-// checkVersion runs a program of this computer's kind. It must print the number of the
-// release and the commit.
+// checkVersion runs a program for this computer. It must print the number of the release
+// and the commit.
 func (r release) checkVersion(ctx context.Context, p program) error {
 	if runtime.GOOS != "linux" || runtime.GOARCH != p.arch {
 		return nil
@@ -80,7 +80,7 @@ func (r release) checkVersion(ctx context.Context, p program) error {
 	return r.sameVersion(ctx, p.function, string(said))
 }
 
-// sameVersion compares what a function prints with -version.
+// sameVersion compares the output of a function with -version.
 func (r release) sameVersion(ctx context.Context, function, said string) error {
 	want := r.number
 	if revision := gobuild.Revision(ctx, r.root); revision != "" {

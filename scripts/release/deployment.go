@@ -42,7 +42,7 @@ func (r release) writeDeployment() error {
 	return nil
 }
 
-// builds is what the template of the source says of building; prebuilt says the other.
+// builds is what the template of the source says of building; prebuilt returns the other.
 const (
 	builds = `# sam build -t deploy/template.yaml && sam deploy --guided, in the repository's
 # root. Without --cached: that looks for changes in CodeUri only, and most of a
@@ -55,7 +55,7 @@ const (
 
 // prebuilt returns the SAM template for the zips of a release, of one processor as AWS
 // calls it. It differs from template in CodeUri, in Metadata, which says how to build, and
-// in the values that Architecture may have.
+// in the allowed values of Architecture.
 func prebuilt(template, processor string) (string, error) {
 	text, err := replaceOnce(template, builds, fmt.Sprintf(takes, "template-"+processor+".yaml"))
 	if err != nil {
@@ -82,7 +82,7 @@ func prebuilt(template, processor string) (string, error) {
 `, processor))
 }
 
-// loaded returns the Compose file for an image that docker load has read, instead of one
+// loaded returns the Compose file for an image that docker load has read, in place of one
 // that is built.
 func loaded(compose, number string) (text string, err error) {
 	text = cutBlocks(compose, "    build:\n")
@@ -98,7 +98,7 @@ func loaded(compose, number string) (text string, err error) {
 	return text, nil
 }
 
-// cutBlocks removes each line that is header, and what is indented below it.
+// cutBlocks removes each line that equals header, with the lines indented below it.
 func cutBlocks(text, header string) string {
 	indent := len(header) - len(strings.TrimLeft(header, " "))
 	var kept strings.Builder
@@ -118,7 +118,7 @@ func cutBlocks(text, header string) string {
 	return kept.String()
 }
 
-// replaceOnce replaces before, which text must hold once.
+// replaceOnce replaces before, which text must contain once.
 func replaceOnce(text, before, after string) (string, error) {
 	if n := strings.Count(text, before); n != 1 {
 		return "", fmt.Errorf("instead of once, this stands there %d times:\n%s", n, before)

@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 )
 
-// imageName is what docker load calls the image of a version.
+// imageName returns docker load's name for the image of a version.
 func (r release) imageName() string { return "sotercall:" + r.number }
 
 // addImage builds the image of functions/service for a processor, and saves it as an asset

@@ -15,8 +15,8 @@ import (
 	"sotercall/internal/adapter"
 )
 
-// healthTimeout bounds how long [CheckHealth] waits. It is shorter than the time-out of
-// the image's HEALTHCHECK.
+// healthTimeout bounds the wait of [CheckHealth]. It is shorter than the time-out of the
+// image's HEALTHCHECK.
 const healthTimeout = 2 * time.Second
 
 // CheckHealth requests [adapter.HealthPath] from the server with the same HOST and PORT. It
@@ -54,7 +54,7 @@ func askHealth(ctx context.Context, host, port string) (status int, line string)
 	return resp.StatusCode, cmp.Or(strings.TrimSpace(line), resp.Status)
 }
 
-// reachable returns an address of this computer on which a server of HOST listens.
+// reachable returns an address of this computer at which a server of HOST listens.
 func reachable(host string) string {
 	ip := net.ParseIP(host)
 	switch {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// heading is that of a version.
+// heading matches that of a version.
 var heading = regexp.MustCompile(`(?m)^## \[([^\]]+)\].*$`)
 
 // Changelog is the parsed file.
@@ -21,7 +21,7 @@ type Changelog struct {
 type release struct{ number, changes string }
 
 // Parse reads the text of a changelog. It returns an error unless the text begins with the
-// section of unreleased changes, which may be empty, and has a release after it.
+// section of unreleased changes, which may be empty, followed by a release.
 func Parse(text string) (Changelog, error) {
 	found := heading.FindAllStringSubmatchIndex(text, -1)
 	var sections []release
@@ -38,7 +38,7 @@ func Parse(text string) (Changelog, error) {
 	return Changelog{sections[0].changes, sections[1:]}, nil
 }
 
-// dev is the suffix of a number whose release is being worked on.
+// dev is the suffix of a number whose release is in progress.
 const dev = "-dev"
 
 // Check returns an error unless number, such as 0.3.0, is that of the newest release. With
@@ -61,8 +61,8 @@ func (c Changelog) Check(number string, tags ...string) error {
 	return nil
 }
 
-// Changes returns the changes of a version, in Markdown: of a number with the suffix -dev
-// the unreleased ones.
+// Changes returns the changes of a version, in Markdown. For a number with the suffix -dev
+// they are the unreleased ones.
 func (c Changelog) Changes(number string) (string, error) {
 	if strings.HasSuffix(number, dev) {
 		return c.unreleased, nil
@@ -75,7 +75,7 @@ func (c Changelog) Changes(number string) (string, error) {
 	return "", fmt.Errorf("the changelog has no release %s", number)
 }
 
-// isNext reports whether version is one of those that may follow before.
+// isNext reports whether version may follow before.
 func isNext(before, version string) bool {
 	var major, minor, patch int
 	if _, err := fmt.Sscanf(before, "%d.%d.%d", &major, &minor, &patch); err != nil {

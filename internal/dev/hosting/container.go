@@ -21,8 +21,8 @@ type Container struct {
 	openAPI *http.Server
 }
 
-// StartContainer starts f for the default app of s, with the variables that it needs in
-// Cloud Hosting beside f.Env. Whoever starts a container closes it.
+// StartContainer starts f for the default app of s, with the variables of Cloud Hosting
+// beside f.Env. The caller must close it.
 func StartContainer(ctx context.Context, s *sandbox.Sandbox, f emulator.Function) (_ *Container, err error) {
 	app, err := s.App("")
 	if err != nil {
@@ -47,11 +47,11 @@ func StartContainer(ctx context.Context, s *sandbox.Sandbox, f emulator.Function
 	return c, nil
 }
 
-// CallContainer returns the gateway that passes on what a user's page sends by
+// CallContainer returns the gateway that forwards a user's requests by
 // wx.cloud.callContainer.
 func (c *Container) CallContainer(openid string) (http.Handler, error) {
 	return c.app.CallContainer(c.URL, openid)
 }
 
-// Close ends the container and what stands beside it.
+// Close ends the container and the service beside it.
 func (c *Container) Close() error { return errors.Join(c.HTTPServer.Close(), c.openAPI.Close()) }

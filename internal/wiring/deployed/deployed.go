@@ -23,8 +23,8 @@ func Stores() wiring.Openers {
 }
 
 // Main hosts the function called name on the platform that has started the process, and
-// ends with it; see [function.Main]. Started with -health, it asks the server that runs
-// beside it; see [platforms.CheckHealth].
+// ends with it; see [function.Main]. Started with -health, it checks the server of
+// the same container; see [platforms.CheckHealth].
 func Main(name string, build function.Builder, options ...function.Option) {
 	if len(os.Args) == 2 && slices.Contains([]string{"-health", "--health"}, os.Args[1]) {
 		os.Exit(platforms.CheckHealth(os.Stdout))
