@@ -153,6 +153,9 @@ var Platforms = []Platform{
 	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
 }
 
+// Port is a container, whose functions take requests.
+var Port = Platform{"http", "HTTP", func(ctx context.Context, f Function) (Runtime, error) { return started(StartHTTP(ctx, f)) }}
+
 // started keeps a nil pointer from becoming a Runtime that is not nil.
 func started[R Runtime](rt R, err error) (Runtime, error) {
 	if err != nil {
