@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,11 +154,7 @@ const wrong = `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`
 
 // everywhere runs a test on every platform, with and without a store.
 func everywhere(t *testing.T, appSecret string, test func(t *testing.T, r *rotating)) {
-	platforms := append([]emulator.Platform{}, emulator.Platforms...)
-	platforms = append(platforms, emulator.Platform{Name: "http", Start: func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
-		return emulator.StartHTTP(ctx, f)
-	}})
-	for _, platform := range platforms {
+	for _, platform := range append(slices.Clone(emulator.Platforms), emulator.Port) {
 		t.Run(platform.Name, func(t *testing.T) {
 			t.Run("memory", func(t *testing.T) { test(t, rotatingOn(t, platform, appSecret, nil)) })
 			for name, start := range hosted.Stores {

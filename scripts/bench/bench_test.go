@@ -65,7 +65,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 		byName[f.Name] = f
 	}
 	// What does not depend on the weather.
-	for _, platform := range append(slices.Clone(emulator.Platforms), onPort) {
+	for _, platform := range append(slices.Clone(emulator.Platforms), emulator.Port) {
 		assert.True(t, byName["upstream requests per warm verification ("+platform.Title+")"].Reached())
 	}
 	assert.Greater(t, byName["zip"].Ours.Median, 2.0, "MB")

@@ -8,15 +8,6 @@ import (
 	"sotercall/internal/dev/emulator"
 )
 
-// onPort is a container: functions there serve requests.
-var onPort = emulator.Platform{Name: "http", Title: "HTTP", Start: func(ctx context.Context, f emulator.Function) (emulator.Runtime, error) {
-	s, err := emulator.StartHTTP(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}}
-
 // behindPort are the variables of a service behind a port. An authorizer replaces the
 // bearer token, which the baseline does not check.
 var behindPort = map[string]string{"HOST": "127.0.0.1", "HTTP_AUTH": "platform"}
@@ -53,6 +44,6 @@ func (b *bench) http(ctx context.Context) ([]Figure, error) {
 		figures = append(figures, Figure{Name: "exec to listening (HTTP), " + s.how, Unit: Milliseconds}.
 			against(handlerWithCall, samples[0], samples[1], Goal{AtMost, 1.15}))
 	}
-	warm, err := b.warmOn(ctx, onPort, "service", behindPort, token)
+	warm, err := b.warmOn(ctx, emulator.Port, "service", behindPort, token)
 	return append(figures, warm...), err
 }

@@ -164,6 +164,9 @@ var Platforms = []Platform{
 	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
 }
 
+// Port is a container, whose functions take requests.
+var Port = Platform{"http", "HTTP", func(ctx context.Context, f Function) (Runtime, error) { return started(StartHTTP(ctx, f)) }}
+
 // started turns a nil pointer into a nil Runtime.
 func started[R Runtime](rt R, err error) (Runtime, error) {
 	if err != nil {

@@ -56,14 +56,12 @@ const httpPlatform = "http"
 
 // platforms are those of a world, in the order of display: those that run functions on
 // events, and containers.
-var platforms = append(eventPlatforms(), platform{httpPlatform, "Cloud Hosting"})
-
-func eventPlatforms() (all []platform) {
+var platforms = func() (all []platform) {
 	for _, p := range emulator.Platforms {
 		all = append(all, platform{p.Name, p.Title})
 	}
-	return all
-}
+	return append(all, platform{httpPlatform, "Cloud Hosting"})
+}()
 
 func names[T any](all []T, name func(T) string) []string {
 	var names []string
@@ -82,7 +80,7 @@ func (s settings) runs(platform string) bool {
 
 // runsEvents reports whether it has one that runs functions on events.
 func (s settings) runsEvents() bool {
-	return slices.ContainsFunc(eventPlatforms(), func(p platform) bool { return s.runs(p.name) })
+	return slices.ContainsFunc(emulator.Platforms, func(p emulator.Platform) bool { return s.runs(p.Name) })
 }
 
 // hosts reports whether a world with these settings has that function.
