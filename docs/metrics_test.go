@@ -19,9 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"sotercall/internal/metrics"
 	"sotercall/internal/store"
 	"sotercall/internal/test/need"
+	"sotercall/internal/wiring/metrics"
 )
 
 // quiet is a function that has nothing to tell.

@@ -14,12 +14,12 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal jsonobject filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/nodemodules test/tlstest",
+	"secret journal jsonobject wiring/filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/nodemodules test/tlstest",
 	"soter openapi secret/redact dev/loopback dev/rule test/tools",
 	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter secrets test/moto",
-	"accesstoken authkeys challenge cloudcall function adapter/platforms",
-	"tokenserver wechat doctor metrics dev/sandbox store",
+	"accesstoken authkeys challenge wechat/cloudcall function adapter/platforms",
+	"tokenserver wechat wiring/doctor wiring/metrics dev/sandbox store",
 	"wiring store/redis store/dynamodb dev/hosting",
 	"wiring/deployed store/redis/redistest store/dynamodb/dynalite secrets/secretsmanagertest challenge/ledgertest authkeys/storetest accesstoken/storetest",
 	"test/hosted",
@@ -71,7 +71,7 @@ func TestPrometheusIsLinkedIntoTheServiceOnly(t *testing.T) {
 			assert.Contains(t, linked, library, "the twin")
 		} else {
 			assert.NotContains(t, linked, library, function)
-			assert.NotContains(t, linked, "sotercall/internal/metrics", function)
+			assert.NotContains(t, linked, "sotercall/internal/wiring/metrics", function)
 		}
 	}
 	var users []string
@@ -80,7 +80,7 @@ func TestPrometheusIsLinkedIntoTheServiceOnly(t *testing.T) {
 			users = append(users, name)
 		}
 	}
-	assert.Equal(t, []string{"sotercall/internal/metrics"}, users, "only that package knows of it")
+	assert.Equal(t, []string{"sotercall/internal/wiring/metrics"}, users, "only that package knows of it")
 }
 
 func TestNoStandInIsLinkedIntoAFunction(t *testing.T) {

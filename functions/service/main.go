@@ -6,11 +6,11 @@ package main
 import (
 	"os"
 
-	"sotercall/internal/doctor"
 	"sotercall/internal/function"
-	"sotercall/internal/metrics"
 	"sotercall/internal/store"
 	"sotercall/internal/wiring/deployed"
+	"sotercall/internal/wiring/doctor"
+	"sotercall/internal/wiring/metrics"
 )
 
 func main() {

@@ -8,10 +8,10 @@ import (
 	"slices"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/filewatch"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/tokenserver"
+	"sotercall/internal/wiring/filewatch"
 )
 
 // appsSettings are the variables that name a function's apps: one app in two variables, or

@@ -11,10 +11,10 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/challenge"
-	"sotercall/internal/doctor"
 	"sotercall/internal/openapi"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
+	"sotercall/internal/wiring/doctor"
 )
 
 // ServicePlan returns the checks for [Openers.Service] with these variables. The error says

@@ -12,10 +12,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"sotercall/internal/filewatch"
 	"sotercall/internal/jsonobject"
 	"sotercall/internal/secret"
 	"sotercall/internal/tokenserver"
+	"sotercall/internal/wiring/filewatch"
 )
 
 const (

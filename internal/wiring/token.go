@@ -4,9 +4,9 @@ import (
 	"log/slog"
 
 	"sotercall/internal/accesstoken"
-	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/tokenserver"
+	"sotercall/internal/wiring/doctor"
 )
 
 // Token is the function that provides the access_tokens to all others.

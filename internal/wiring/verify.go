@@ -11,8 +11,6 @@ import (
 	"sotercall/internal/adapter"
 	"sotercall/internal/authkeys"
 	"sotercall/internal/challenge"
-	"sotercall/internal/cloudcall"
-	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
 	"sotercall/internal/openapi"
@@ -20,6 +18,8 @@ import (
 	"sotercall/internal/store"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
+	"sotercall/internal/wechat/cloudcall"
+	"sotercall/internal/wiring/doctor"
 )
 
 // Verify is the function openapi.soter.verifySignature.

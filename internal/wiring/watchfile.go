@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"sotercall/internal/authkeys"
-	"sotercall/internal/filewatch"
+	"sotercall/internal/wiring/filewatch"
 )
 
 // Notices about files, for /healthz and the log. The document of the apps is read at the

@@ -13,12 +13,12 @@ import (
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/adapter"
 	"sotercall/internal/challenge"
-	"sotercall/internal/filewatch"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret/redact"
 	"sotercall/internal/store"
 	"sotercall/internal/upstream"
 	"sotercall/internal/wechat"
+	"sotercall/internal/wiring/filewatch"
 )
 
 // world is the state that a function keeps while its process lives, however often a changed

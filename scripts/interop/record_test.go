@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "record the requests of internal/cloudcall/testdata anew")
+var update = flag.Bool("update", false, "record the requests of internal/wechat/cloudcall/testdata anew")
 
-const recordings = "../../internal/cloudcall/testdata/requests.json"
+const recordings = "../../internal/wechat/cloudcall/testdata/requests.json"
 
 // recording is a question, the variables and the clock at which it was asked,
 // and the request that wx-server-sdk 4.0.2 then sent.

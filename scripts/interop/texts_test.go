@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/openapi"
 	"sotercall/internal/test/need"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // gatewayCodes are those of wx-server-sdk's src/config/error.config, and some of

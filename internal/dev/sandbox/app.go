@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // Credentials are the AppID and AppSecret of a Mini Program or an Official

@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/upstream"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // FaultKind is the kind of a fault.

@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/dev/rule"
 	"sotercall/internal/secret"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // Codes of the platform's refusals, in place of WeChat's reply.

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // FuzzGateway: whatever is posted, the answer has one of the SDK's two shapes,

@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // legacyAction is the action of cloud.callOpenAPI in wx-server-sdk, and of callWxOpenApi in

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/secret"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // legacyCall is a genuine question by the action wx.api; changes come as names

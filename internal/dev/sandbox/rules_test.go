@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/rule"
 	"sotercall/internal/dev/rule/ruletest"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // TestRules breaks each rule of rules.go, where its sentence and its source are, and no

@@ -28,7 +28,7 @@ import (
 	"sync"
 	"time"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // The default credentials of a Sandbox. They are no secrets: only a sandbox accepts them.

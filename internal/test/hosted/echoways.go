@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // weChat returns a reply of WeChat, wrapped by the gateway if s is one.

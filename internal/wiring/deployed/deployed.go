@@ -9,12 +9,12 @@ import (
 	"slices"
 
 	"sotercall/internal/adapter/platforms"
-	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/secrets"
 	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/store/redis"
 	"sotercall/internal/wiring"
+	"sotercall/internal/wiring/doctor"
 )
 
 // Stores returns all kinds of stores. The variables select one.

@@ -6,9 +6,9 @@ import (
 	"os"
 	"strings"
 
-	"sotercall/internal/doctor"
 	awssecrets "sotercall/internal/secrets"
 	"sotercall/internal/wiring/deployed"
+	"sotercall/internal/wiring/doctor"
 )
 
 // examine checks, against the real servers, the configuration in the caller's shell. It is

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/openapi"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // responseType is CommOpenApiResp for a decoder that shares no code with ours.

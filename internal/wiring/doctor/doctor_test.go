@@ -17,13 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
-	"sotercall/internal/doctor"
 	"sotercall/internal/secrets"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/tlstest"
 	"sotercall/internal/wiring/deployed"
+	"sotercall/internal/wiring/doctor"
 )
 
 const (
@@ -356,7 +356,7 @@ func TestSeveralApps(t *testing.T) {
 func TestEventIsTheRecordedOne(t *testing.T) {
 	here, err := os.ReadFile("event.json")
 	require.NoError(t, err)
-	recorded, err := os.ReadFile("../../deploy/events/direct.json")
+	recorded, err := os.ReadFile("../../../deploy/events/direct.json")
 	require.NoError(t, err)
 	assert.Equal(t, string(recorded), string(here))
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 func TestFormIsReadAsWritten(t *testing.T) {

@@ -3,7 +3,7 @@ package cloudcall_test
 import (
 	"fmt"
 
-	"sotercall/internal/cloudcall"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // The parameters of a call, each as JSON text, on their way through the gateway.

@@ -13,10 +13,10 @@ import (
 
 	"sotercall/internal/adapter"
 	"sotercall/internal/dev/sandbox"
-	"sotercall/internal/doctor"
 	"sotercall/internal/function"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/wiring/deployed"
+	"sotercall/internal/wiring/doctor"
 )
 
 // checked has a deployed function check itself.

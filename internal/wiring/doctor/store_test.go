@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/doctor"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/wiring/doctor"
 )
 
 func TestRedisThatCannotWork(t *testing.T) {

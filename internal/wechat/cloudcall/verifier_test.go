@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/openapi"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 const genuineReply = `{"errcode":0,"errmsg":"ok","is_ok":true}`

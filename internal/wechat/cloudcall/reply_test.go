@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/openapi"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 const (

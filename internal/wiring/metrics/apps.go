@@ -42,7 +42,7 @@ func newApps() *apps {
 	}
 }
 
-// set sets the AppIDs of all apps. Those with series keep them, and the next in the order
+// set sets the AppIDs of all apps. One that is named twice counts once. Those with series keep them, and the next in the order
 // get the free ones. An app that is gone loses its own.
 func (a *apps) set(ids []string) {
 	a.mu.Lock()
@@ -50,6 +50,9 @@ func (a *apps) set(ids []string) {
 	all := map[string]*appState{other: a.known[other]}
 	var order []string
 	for _, id := range ids {
+		if all[id] != nil {
+			continue
+		}
 		state := a.known[id]
 		if state == nil {
 			state = new(appState)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/secret"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 // message is what the recorded request's signature covers, as a server sees it.

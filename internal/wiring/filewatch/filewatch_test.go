@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sotercall/internal/filewatch"
+	"sotercall/internal/wiring/filewatch"
 )
 
 // watched is a Watch of a file, with a clock that stands still.

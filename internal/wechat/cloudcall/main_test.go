@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"sotercall/internal/cloudcall"
 	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
+	"sotercall/internal/wechat/cloudcall"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -206,6 +206,9 @@ func TestFirstHundredAppsHaveSeriesOfTheirOwn(t *testing.T) {
 	m.Apps(ids[1:3])
 	s = scrape(t, handler)
 	assert.Len(t, s.families["sotercall_token_fetches_total"].GetMetric(), 2, "there are no others")
+	m.Apps([]string{ids[1], ids[2], ids[1]})
+	s = scrape(t, handler)
+	assert.Len(t, s.families["sotercall_token_fetches_total"].GetMetric(), 2, "one that is named twice counts once")
 }
 
 func TestScrapesWhileCallsRun(t *testing.T) {
