@@ -42,8 +42,8 @@ func newApps() *apps {
 	}
 }
 
-// set sets the AppIDs of all apps. One that is named twice counts once. Those with series keep them, and the next in the order
-// get the free ones. An app that is gone loses its own.
+// set sets the AppIDs of all apps. One that is named twice counts once. Those with series
+// keep them, and the next in the order get the free ones. An app that is gone loses its own.
 func (a *apps) set(ids []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
