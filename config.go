@@ -91,8 +91,8 @@ type App struct {
 }
 
 // Auth selects the requests that [Service.Handler] serves (HTTP_AUTH). A caller that is
-// admitted as a backend may name any user. The path of WeChat's HTTPS API takes an
-// access_token instead.
+// admitted as a backend may name any user. It does not apply to the path of WeChat's HTTPS
+// API, which takes an access_token instead.
 type Auth struct {
 	// BearerTokens are secrets of backends, at least 16 bytes each: a request must carry one
 	// as "Authorization: Bearer …" (HTTP_BEARER_TOKENS).

@@ -46,7 +46,7 @@ func (s State) next(token Token, now time.Time) State {
 	return s
 }
 
-// without returns the state without a token that WeChat has refused, also as Previous.
+// without returns s with the refused token removed, whether it is Current or Previous.
 func (s State) without(stale secret.Text) State {
 	if s.Current.Value.Equal(stale) {
 		s.Current = Token{}

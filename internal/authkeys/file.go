@@ -127,7 +127,7 @@ func (f *File) begin() *look {
 	return l
 }
 
-// remembered returns an AuthKey that the file had a moment ago.
+// remembered returns an AuthKey that was in the file at the last look, if that is recent.
 func (f *File) remembered(id ID) (key AuthKey, ok bool) {
 	s := f.loaded.Load()
 	if s == nil || time.Duration(f.now().UnixNano()-s.looked.Load()).Abs() >= believed {

@@ -22,9 +22,9 @@ type Error struct {
 	status int // HTTP status, if it is not that of the code
 }
 
-// NewError makes an Error of ours, or of the platform, in the words of wx-server-sdk. Its
-// message has the code, the code's Text, and message, which tells the caller what to do.
-// cause may be nil.
+// NewError returns an Error for a code that this project or the platform defines. Its text
+// has the format of wx-server-sdk: the code, the code's Text, and message. message says how
+// to fix it. cause may be nil.
 func NewError(code int, message string, cause error) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf("%d %s. %s", code, LookUp(code).Text, message), cause: cause}
 }

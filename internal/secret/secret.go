@@ -60,7 +60,8 @@ func (t Text) Equal(other Text) bool { return !other.IsZero() && t.HasDigest(oth
 // empty text.
 func (t Text) Matches(presented string) bool { return t.HasDigest(DigestOf(presented)) }
 
-// HasDigest is Matches with the Digest of the text, without hashing.
+// HasDigest reports whether t is the text with this Digest. It is Matches for a text that
+// is already hashed.
 func (t Text) HasDigest(presented Digest) bool {
 	if t.IsZero() {
 		return false

@@ -45,12 +45,13 @@ type Source interface {
 // Over HTTP it serves WeChat's own two calls, getAccessToken and getStableAccessToken.
 // Every WeChat SDK, and the verify function, can use it by changing a base URL. A client
 // presents a client secret of ours: the AppSecret never leaves the function. Every client
-// gets the same current token; a classic fetch retires nothing. If WeChat has refused a
-// token, the client names it in the field stale_token of getStableAccessToken's body. If
-// another token is current it gets that, otherwise the token is refreshed.
+// gets the same current token. Unlike WeChat's, our getAccessToken does not retire the
+// previous token. If WeChat has refused a token, the client names it in the field
+// stale_token of getStableAccessToken's body. If another token is current it gets that,
+// otherwise the token is refreshed.
 //
-// Only the developer's backend may invoke it directly. The response is then in camelCase,
-// and the event can compare and refresh.
+// Only the developer's backend may invoke it directly. The response is then in camelCase.
+// The event can name a refused token in staleToken.
 //
 // Set its fields before the first use and do not change them after.
 type Server struct {

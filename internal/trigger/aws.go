@@ -123,8 +123,8 @@ var RESTv1 = &Source{
 	query:   encodedParameters, method: httpMethod, client: client1, setHeader: setHeader1,
 }
 
-// isPayload1 reports whether an event has payload format 1.0. REST APIs send it, and HTTP
-// APIs that are set to it.
+// isPayload1 reports whether an event has payload format 1.0. REST APIs send it, and so do
+// HTTP APIs that are configured for it.
 func isPayload1(e event) bool {
 	return e.looksLikeRequest() && e.kind("resource") == '"' && e.context.present("stage") && e.context.present("identity")
 }

@@ -7,7 +7,8 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// object is a JSON object, or the members of one that a source reads, still undecoded.
+// object holds members of a JSON object, not decoded yet: all, or those that a source
+// reads.
 type object map[string]jsontext.Value
 
 // has reports whether a member is there, null included.

@@ -46,8 +46,8 @@ type step struct {
 	retryAfter    time.Duration // the minimum pause, if the call has that much time
 }
 
-// plan returns what follows an attempt that failed with err. f are the failures before it;
-// the result includes it.
+// plan returns the next step after an attempt that failed with err. f counts the earlier
+// failures; the returned failures include this one.
 func plan(err error, f failures) (step, failures) {
 	noReply, isDead := errors.AsType[*upstream.NoReply](err)
 	if isDead && noReply.Reused && f.dead < maxDead {

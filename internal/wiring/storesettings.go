@@ -39,7 +39,7 @@ func (s storeSettings) chosen() namedStore {
 	return namedStore{}
 }
 
-// secrets are the places that hold a password, as their variables say.
+// secrets returns the addresses whose variables are marked as secret.
 func (s storeSettings) secrets() (all []secret.Text) {
 	for _, variable := range described(reflect.TypeFor[storeSettings]()) {
 		for _, n := range s.named() {

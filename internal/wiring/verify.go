@@ -263,9 +263,9 @@ func cloudBaseToken(ctx context.Context) secret.Text {
 	return secret.New(invocation.Environment["WX_CLOUDBASE_ACCESSTOKEN"])
 }
 
-// withPlatformToken makes the calls use the token that WeChat's gateway puts into a
-// request. An event in the shape of one did not come through that gateway. Its sender wrote
-// the headers, and only a backend's count.
+// withPlatformToken makes the calls use the token that WeChat's gateway adds as a header.
+// An event may imitate such a request: its sender can write any header. So the header is
+// used only if the caller is a backend.
 func withPlatformToken(calls []openapi.Call) []openapi.Call {
 	for i, call := range calls {
 		calls[i].Serve = func(r *http.Request) openapi.Result {

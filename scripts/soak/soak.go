@@ -236,7 +236,7 @@ func (f *soaked) begin() {
 	f.result.Resident.Start, f.result.Descriptors.Start = f.usage()
 }
 
-// end records those after, and whether it is still the same process.
+// end records the resources after the load, and whether the process is still the same.
 func (f *soaked) end() PlatformResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -21,7 +21,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.text }
 
-// Is makes a timeout recognisable. There is no Unwrap, because the cause quotes the server.
+// Is reports whether the cause is target, such as a timeout. There is no Unwrap, because
+// the cause quotes the server.
 func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
 
 // explain returns the error of an action, without the request's data.

@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/wechat/cloudcall"
 )
 
-// weChat returns a reply of WeChat, wrapped by the gateway if s is one.
+// weChat returns a reply of WeChat with this body, wrapped if s acts as the gateway.
 func (s *Echo) weChat(body string) string {
 	if s.gateway {
 		return ok("application/octet-stream", string(cloudcall.Response{Data: []byte(body), ContentType: "application/json"}.Marshal()))

@@ -27,7 +27,7 @@ const (
 	most = 16 << 20
 )
 
-// Content is what [Read] has read. The zero Content is of no file, and never differs.
+// Content is what [Read] has read. The zero Content belongs to no file, and never differs.
 type Content struct {
 	path string
 	// nil if the file is not a regular one, such as a pipe: it cannot be read again

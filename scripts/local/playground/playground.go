@@ -58,7 +58,7 @@ type Function struct {
 	Challenges     bool
 }
 
-// Platforms are where functions can be hosted: the names by which they log it.
+// Platforms are the platforms that host the functions, by the names in the functions' log.
 var Platforms = []string{"lambda", "scf", "http"}
 
 // Playground is the page and what it calls. It is made by New, and safe for
