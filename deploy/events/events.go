@@ -13,8 +13,8 @@ import (
 //go:embed *.json
 var Files embed.FS
 
-// Question has the three strings of an event.
-type Question struct {
+// Request has the three strings of an event.
+type Request struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"jsonString"`
 	JSONSignature string `json:"jsonSignature"`
@@ -22,14 +22,14 @@ type Question struct {
 
 // Direct returns direct.json, which the sandbox's demo user has signed. The other events
 // have the same strings.
-func Direct() Question {
+func Direct() Request {
 	text, err := Files.ReadFile("direct.json")
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	var q Question
-	if err := json.Unmarshal(text, &q, json.RejectUnknownMembers(true)); err != nil {
+	var r Request
+	if err := json.Unmarshal(text, &r, json.RejectUnknownMembers(true)); err != nil {
 		panic(fmt.Sprintf("direct.json: %v", err))
 	}
-	return q
+	return r
 }

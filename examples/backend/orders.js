@@ -2,7 +2,7 @@
 // each function below says which statement it is.
 const { randomUUID } = require('node:crypto')
 
-// What is sold, with its price in fen. A page names an item and never a price.
+// The catalogue, with prices in fen. A page names an item and never a price.
 const CATALOGUE = {
   longjing: { name: 'Longjing 50 g', price: 4200 },
   set: { name: 'Tea set', price: 42000 },
@@ -14,8 +14,8 @@ const MAX_QUANTITY = 99
 /** @type {Map<string, any>} */
 const orders = new Map()
 
-// purposeOf is what the user authorizes: all that the payment depends on, of the server's
-// own data. verify takes it byte for byte, so one function builds it for both requests.
+// purposeOf returns what the user authorizes: all that the payment depends on, from the
+// server's own data. verify compares it byte for byte, so one function builds it for both requests.
 const purposeOf = ({ id, name, quantity, amount }) =>
   `pay order ${id}, ${money(amount)}, for ${quantity} x ${name}, to ${PAYEE}`
 
@@ -64,7 +64,7 @@ function pay({ id, owner, version }, result, evidence) {
   return true
 }
 
-// What the owner's page may see. "purpose" is what will be signed.
+// shown returns what the owner's page may see. "purpose" is what will be signed.
 const shown = (order) => {
   const { id, name, quantity, amount, state } = order
   return { id, name, quantity, price: money(amount), state, purpose: purposeOf(order) }

@@ -27,7 +27,7 @@ function problem(urls, appSecret) {
   return ''
 }
 
-// What proxies add. One that adds nothing and names this host cannot be told from a
+// Headers that proxies add. A proxy that adds none, and sends this host's name, looks like a
 // program on this computer: hence problem.
 const FORWARDED = [
   'forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip',

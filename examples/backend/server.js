@@ -1,25 +1,25 @@
-// A backend of your own, as small as it can be: it knows the user by its own session,
-// asks the functions with a bearer token that no page ever sees, and does what is
-// protected in the very request that has verified. Node.js 18 or later, no packages.
+// A minimal backend. It knows the user from its own session, and calls the functions with
+// a bearer token that no page ever sees. It pays in the same request that has verified.
+// Node.js 18 or later, no packages.
 //
 //   POST /login           {"code"} of wx.login             {"session"}
 //   POST /order           {"item","quantity"}              a new order; the price is ours
 //                         {"order"}                        an order, and what will be signed
 //                         {"order","quantity"}             the same, changed while it is open
-//   POST /soter/challenge {"order"}                        the answer of issueChallenge, and "purpose"
-//   POST /pay             {"order","jsonString","jsonSignature"}   the answer of verifySignature
+//   POST /soter/challenge {"order"}                        the response of issueChallenge, and "purpose"
+//   POST /pay             {"order","jsonString","jsonSignature"}   the response of verifySignature
 //
-// All but /login want the header X-Session. Where CHALLENGE_SECRET is not set at the
-// functions, no payment is possible: they refuse the purpose.
+// All but /login need the header X-Session. Set CHALLENGE_SECRET at the functions: without
+// it they refuse the purpose, and no payment is possible.
 //
-//   SOTER_URL            base URL of the functions' HTTP doors
+//   SOTER_URL            base URL of the functions' HTTP endpoints
 //   SOTER_CHALLENGE_URL  the same of the challenge function, if it has its own
 //   SOTER_BEARER_TOKEN   one of their HTTP_BEARER_TOKENS
 //   WECHAT_APPID, WECHAT_APPSECRET, WECHAT_API_BASE   for wx.login
 //   SANDBOX_OPENID       every login is this user; on a laptop only, see sandbox.js
 //   CLOUD_HOSTING        "yes" in WeChat Cloud Hosting: the user is the one in X-WX-OPENID,
-//                        without /login and X-Session. Only with public access switched
-//                        off: else anybody can send that header
+//                        without /login and X-Session. Switch public access off:
+//                        otherwise anybody can send that header
 //   PORT                 3000
 const http = require('node:http')
 const { randomBytes } = require('node:crypto')
@@ -69,15 +69,15 @@ const routes = {
     const answer = await ask(SOTER_CHALLENGE_URL + '/openapi/soter/issueChallenge', { openid, purpose })
     return { ...answer, purpose }
   },
-  // One submission of an order after the other: when a page sends twice, the second finds
-  // the first one's result. What decides is the conditional write, in any case.
+  // Submissions of an order run one after the other: if a page sends twice, the second finds
+  // the first one's result. Only the conditional write prevents a second payment.
   'POST /pay': ({ openid, body }) => inTurn(orderOf(openid, body).id, () => pay(openid, body)),
 }
 
 async function pay(openid, body) {
   const order = orderOf(openid, body)
   if (order.state === 'paid') return order.result
-  // User, order, amount and purpose are ours. Of the page's, only what the phone made.
+  // User, order, amount and purpose are ours. From the page come only the phone's results.
   const { jsonString, jsonSignature } = body
   const purpose = orders.purposeOf(order)
   const question = { openid, purpose, jsonString, jsonSignature }
@@ -102,7 +102,7 @@ const answerWith = (order) => ({ order: orders.shown(order), errCode: 0, errMsg:
 
 const turns = new Map()
 
-// inTurn runs one after the other what has the same key.
+// inTurn runs the functions of one key one after the other.
 function inTurn(key, run) {
   const turn = (turns.get(key) || Promise.resolve()).then(run, run)
   turns.set(key, turn)
@@ -111,8 +111,8 @@ function inTurn(key, run) {
   return turn
 }
 
-// ask puts a question to a function, once. What is no answer of a function becomes one
-// that says so; it is never isOk.
+// ask calls a function once. If there is no valid response, it returns an error code; isOk
+// is then false.
 async function ask(url, question) {
   try {
     const response = await fetch(url, {
@@ -128,9 +128,8 @@ async function ask(url, question) {
   return { isOk: false, errCode: -604103, errMsg: 'the function gave no answer' }
 }
 
-// openidOf asks WeChat (auth.code2Session) whose code it is. Its session_key stays here.
-// What fetch says of a failure may quote the URL, and with it the AppSecret: it is not
-// passed on.
+// openidOf returns the openid for a code of wx.login (auth.code2Session). The session_key is
+// not returned. fetch's own error may quote the URL with the AppSecret, so it is replaced.
 async function openidOf(code) {
   const query = new URLSearchParams({ appid: WECHAT_APPID, secret: WECHAT_APPSECRET, js_code: code, grant_type: 'authorization_code' })
   const { openid, errcode } = await fetch(WECHAT_API_BASE + '/sns/jscode2session?' + query, {
@@ -175,7 +174,7 @@ function sessionUser(request) {
   return session && session.expires > Date.now() ? session.openid : undefined
 }
 
-// hostedUser returns the user whom WeChat's gateway names. X-WX-FROM-OPENID comes with users
+// hostedUser returns the user in the gateway's header. X-WX-FROM-OPENID is set for users
 // of another app that shares the environment: they have no openid of this app.
 function hostedUser({ headers }) {
   return headers['x-wx-from-openid'] === undefined ? headers['x-wx-openid'] : undefined

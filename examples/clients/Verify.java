@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 
 /**
- * Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out. Java 11 or later.
+ * Verifies a signature: exit status 0 genuine, 1 wrong, 2 no result. Java 11 or later.
  *
  * <pre>SOTER_URL=https://… SOTER_BEARER_TOKEN=… java Verify.java question.json</pre>
  *
@@ -17,7 +17,7 @@ import java.time.Duration;
 class Verify {
     private static final String GENUINE = "{\"isOk\":true,\"errMsg\":\"openapi.soter.verifySignature:ok\",\"errCode\":0}";
 
-    /** Throws when the question was not answered; that is no refusal. */
+    /** Throws if there is no result; that does not mean that the signature is wrong. */
     static boolean verify(String question) throws Exception {
         HttpRequest request = HttpRequest.newBuilder(URI.create(System.getenv("SOTER_URL") + "/openapi/soter/verifySignature"))
                 .header("Content-Type", "application/json")
@@ -30,7 +30,7 @@ class Verify {
                 .followRedirects(HttpClient.Redirect.NEVER)
                 .build();
         HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
-        // Java has no JSON of its own. The answer to a genuine signature is always these bytes.
+        // Java has no JSON of its own. The response to a genuine signature is always these bytes.
         String answer = response.body();
         if (response.statusCode() == 200 && answer.equals(GENUINE)) {
             return true;

@@ -2,9 +2,10 @@
 //
 //	go build verify.go && SOTER_URL=https://… SOTER_BEARER_TOKEN=… ./verify question.json
 //
-// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"} purpose
-// is what your backend had the challenge issued for; never take it from a page. A login has
-// none.
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
+//
+// purpose: the one that your backend had the challenge issued for. Never take it from a page.
+// A login has none.
 package main
 
 import (
@@ -16,7 +17,7 @@ import (
 	"time"
 )
 
-// verify returns an error if there was no verdict; that is no refusal.
+// verify returns an error if there is no result; that does not mean that the signature is wrong.
 func verify(file string) (genuine bool, err error) {
 	body, err := os.ReadFile(file)
 	if err != nil {

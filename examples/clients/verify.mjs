@@ -1,16 +1,17 @@
-// Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+// Verifies a signature: exit status 0 genuine, 1 wrong, 2 no result.
 // Node.js 18 or later.
 //
 //   SOTER_URL=https://… SOTER_BEARER_TOKEN=… node verify.mjs question.json
 //
 // question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
-// purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
+// purpose: the one that your backend had the challenge issued for.
+// Never take it from a page. A login has none.
 import { readFile } from 'node:fs/promises'
 
 const { SOTER_URL, SOTER_BEARER_TOKEN } = process.env
 
-// verify throws when the question was not answered; that is no refusal. jsonString is
-// resultJSON as the phone gave it: text, not parsed.
+// verify throws if there is no result; that does not mean that the signature is wrong.
+// jsonString is resultJSON as the phone gave it: text, not parsed.
 async function verify({ openid, purpose, jsonString, jsonSignature }) {
   const response = await fetch(SOTER_URL + '/openapi/soter/verifySignature', {
     method: 'POST',

@@ -1,9 +1,10 @@
-"""Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+"""Verifies a signature: exit status 0 genuine, 1 wrong, 2 no result.
 
     SOTER_URL=https://… SOTER_BEARER_TOKEN=… python3 verify.py question.json
 
 question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
-purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
+purpose: the one that your backend had the challenge issued for.
+Never take it from a page. A login has none.
 """
 import json
 import os
@@ -20,7 +21,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def verify(openid, json_string, json_signature, purpose=None):
-    """Raises when the question was not answered; that is no refusal.
+    """Raises if there is no result; that does not mean that the signature is wrong.
 
     json_string is resultJSON as the phone gave it: text, not parsed.
     """

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Asks whether a signature is genuine: exit 0 yes, 1 no, 2 nobody could find out.
+# Verifies a signature: exit status 0 genuine, 1 wrong, 2 no result.
 #
 #   SOTER_URL=https://… SOTER_BEARER_TOKEN=… sh verify.sh question.json
 #
 # question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
-# purpose is what your backend had the challenge issued for, and no word of a page; a login has none.
+# purpose: the one that your backend had the challenge issued for.
+# Never take it from a page. A login has none.
 # The token goes to curl through a file descriptor, so that no list of processes shows it.
 set -u
 : "${SOTER_URL:?}" "${SOTER_BEARER_TOKEN:?}" "${1:?the file with the question}"
@@ -17,7 +18,7 @@ status=${reply##*
 answer=${reply%
 *}
 
-# A shell has no JSON of its own. The answer to a genuine signature is always these bytes.
+# A shell has no JSON of its own. The response to a genuine signature is always these bytes.
 case $status$answer in
   '200{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}') echo genuine ;;
   '200{"isOk":false,'*',"errCode":0}') echo refused; exit 1 ;;

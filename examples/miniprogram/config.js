@@ -1,4 +1,4 @@
-// What you change: where your functions are, and which of the three ways leads there.
+// Change this: where your functions are, and which of the three transports leads there.
 
 const soter = require('./utils/soter')
 const session = require('./utils/session')
@@ -13,6 +13,6 @@ module.exports = {
   // makes it; the price comes from the server in any case.
   example: { item: 'longjing', quantity: 1 },
 
-  // Only in the developer tools. The backend must then ask the sandbox too.
+  // Only in the developer tools. The backend must then use the sandbox too.
   sandbox: { url: 'http://127.0.0.1:9000', openid: 'oLocal-User_0000000000000001' },
 }

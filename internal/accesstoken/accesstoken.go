@@ -105,7 +105,8 @@ func (r FetchRequest) Doubt() string { return doubts[r.Why] }
 // why WeChat may accept a token although it has refused it.
 var doubts = map[Why]string{Doubted: "accepted", TooNew: "new"}
 
-// WhyRefused returns the reason to replace a token for a value of doubt.
+// WhyRefused returns the reason that a value of the field doubt stands for. It is the
+// inverse of [FetchRequest.Doubt].
 func WhyRefused(doubt string) Why {
 	switch doubt {
 	case "":

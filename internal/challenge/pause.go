@@ -23,9 +23,9 @@ type pause struct {
 	since  time.Time // guarded by mu; when it was last tried
 }
 
-// begin returns nil if the Ledger may be tried. After a pause one call may; the others go
-// on without until it has succeeded, or for another pause. A clock that was set back ends a
-// pause.
+// begin returns nil if the Ledger may be tried. After a pause, one call tries it. The
+// others still skip it until that call succeeds, or for another pause. A clock that is set
+// back ends a pause.
 func (p *pause) begin(now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

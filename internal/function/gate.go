@@ -51,8 +51,8 @@ func bearer(authorization string) (token string, ok bool) {
 // Platform is the gate of HTTP_AUTH=platform. The deployer has put IAM, CAM or another
 // authorizer in front, so every request is admitted. The platform's description of the
 // invocation still counts. In a CloudBase environment, visitors may invoke a function with
-// any event, and an unknown caller remains one. A port gets requests only, and all of them
-// come through the deployer's authorizer.
+// any event, so an unknown caller stays unknown there. A container gets requests only, and
+// all of them have passed the deployer's authorizer.
 func Platform(r *http.Request) (openapi.Caller, *openapi.Error) {
 	caller := openapi.CallerFrom(r.Context())
 	if adapter.InvocationFrom(r.Context()).Platform == adapter.HTTP {

@@ -76,7 +76,7 @@ func fromBody(r *http.Request) (credentials, *openapi.Error) {
 	return c, nil
 }
 
-// serveToken returns the token to a client that may have it.
+// serveToken admits the client, and returns the token or an error.
 func (h *Server) serveToken(ctx context.Context, c credentials) openapi.Result {
 	source, client, log, refused := h.admit(ctx, c)
 	if refused != nil {

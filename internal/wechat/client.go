@@ -53,7 +53,7 @@ type Client struct {
 // New returns a Client; now is the wall clock. It sends nothing before the first call.
 func New(now func() time.Time) *Client { return NewFor(nil, now) }
 
-// NewFor returns a Client whose fetches and dials end with a Life.
+// NewFor returns a Client whose fetches and dials are canceled when life ends.
 func NewFor(life *upstream.Life, now func() time.Time) *Client {
 	return &Client{
 		http:      upstream.New(life.NewTransport(connectionLife, now), now),

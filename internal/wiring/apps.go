@@ -64,7 +64,8 @@ func (s appsSettings) read(check *checker, environment map[string]string) appSet
 	return set
 }
 
-// requireDistinct demands that no secret of a variable is an app's or a client's.
+// requireDistinct reports secrets of the named variable that are also secrets of an app or
+// a client.
 func requireDistinct(check *checker, name string, secrets []secret.Text, set appSet) {
 	check.Apart(name, secrets, "an app", appSecrets(set))
 	check.Apart(name, secrets, "a client", clientSecrets(set.Clients))

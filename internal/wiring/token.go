@@ -37,8 +37,8 @@ func tokenServer(s tokenSettings, caches accesstoken.Apps, log *slog.Logger) *to
 	return h
 }
 
-// tokenCaches returns those of all apps. With several, most may not be used soon: warm
-// fetches no token then.
+// tokenCaches returns the token caches of all apps. With several apps, warm fetches no
+// token, because most of them may not be used soon.
 func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ accesstoken.Apps, warm warmer, err error) {
 	in, err := w.open(s.Store, environment)
 	if err != nil {

@@ -172,7 +172,8 @@ func (c *coldStart) measure(ctx context.Context, s scenario, share float64) (sid
 	return sides, nil
 }
 
-// once starts a program on a Runtime API with a waiting first invocation.
+// once starts a program on a Runtime API where an invocation is waiting, and measures the
+// time until the response.
 func (c *coldStart) once(ctx context.Context, program command, event []byte, share float64) (wall, cpu time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()

@@ -85,8 +85,8 @@ func (b *bench) node(ctx context.Context) (nodeCommand, error) {
 	}, nil
 }
 
-// haveSDK makes sure that the SDK is there. It installs nothing while the tests there may
-// install it.
+// haveSDK installs the SDK in folder if installSDK is set. Otherwise it only reports an
+// error if the SDK is missing, because tests may be installing it.
 func (b *bench) haveSDK(ctx context.Context, folder string) error {
 	if b.installSDK {
 		return nodemodules.Install(ctx, folder)

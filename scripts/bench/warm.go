@@ -55,7 +55,8 @@ func (b *bench) warmOn(ctx context.Context, on emulator.Platform, function strin
 		ours.compared(silent, on.Title)...), nil
 }
 
-// warmRound starts all sides, and makes that many calls to each, by slices in turns.
+// warmRound starts all sides, and makes that many calls to each. The sides take turns, one
+// slice of calls at a time.
 func (b *bench) warmRound(ctx context.Context, on emulator.Platform, calls int, order []*warmFunction) (err error) {
 	for _, side := range order {
 		if err := side.start(ctx, b, on); err != nil {

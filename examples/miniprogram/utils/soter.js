@@ -4,15 +4,15 @@
 //   const outcome = await soter.authenticate({ transport: soter.cloudFunctions() })
 //   if (outcome.result === 'passed') …
 //
-// What happens: is it supported, is a finger enrolled, fetch a challenge, the phone
-// signs it, the backend verifies. Whatever goes wrong, the result is not 'passed'.
+// Steps: check that it is supported and that a finger is enrolled, fetch a challenge, have the
+// phone sign it, have the backend verify. On any error the result is not 'passed'.
 //
 // For a payment, name the order in data. The server builds the purpose from its own
 // order, both when it issues the challenge and when it verifies.
 //
-// The page only shows the result. What is protected (a payment, a change of the
-// password) must be done by the server that has asked verify, in the same request:
-// a page can be made to say anything.
+// The page only shows the result. The protected action (a payment, a change of the
+// password) must be done by the server that calls verify, in the same request: a page's
+// request can be forged.
 
 /** @typedef {'fingerPrint' | 'facial'} Mode */
 
@@ -21,7 +21,7 @@
  * refused      it is not, or the sensor did not recognise the finger
  * cancelled    the user closed the dialog
  * unavailable  not possible on this phone, or not now: offer another way
- * unanswered   nobody could find out; this is not a refusal
+ * unanswered   there is no result; this is not a refusal
  * @typedef {'passed' | 'refused' | 'cancelled' | 'unavailable' | 'unanswered'} Result
  */
 
@@ -60,12 +60,12 @@ const WORDS = {
     result: 'unanswered', fallback: true, retry: true,
     en: 'The service could not verify this. Try again, or use your password.', zh: '未能得到验证结果，请重试或使用密码。',
   },
-  // Nothing was signed: the server would have it signed for something else than was shown.
+  // Nothing was signed: the order is no longer what the page has shown.
   changed: {
     result: 'unanswered', fallback: false, retry: true,
     en: 'The order has changed. Look at it again.', zh: '订单已变更，请重新确认。',
   },
-  // The question was sent and the answer got lost: it may have succeeded.
+  // The request was sent and the response got lost: it may have succeeded.
   lost: {
     result: 'unanswered', fallback: false, retry: false,
     en: 'No answer came. See whether it has succeeded before you try again.', zh: '未收到验证结果，请先确认是否已成功，再决定是否重试。',
@@ -196,8 +196,8 @@ async function check(modes) {
   if (wanted.length === 0) return { mode: '', code: 90003, detail: 'supported: ' + supported.res.supportMode.join() }
   for (const mode of wanted) {
     const enrolled = await called(wx.checkIsSoterEnrolledInDevice, { checkAuthMode: mode })
-    // Only a clear no counts. When the phone cannot say, it is asked to sign and
-    // says 90011 itself.
+    // Only a clear no counts. If the phone cannot say, let it try to sign: it then
+    // reports 90011 itself.
     if (!enrolled.ok || enrolled.res.isEnrolled !== false) return { mode }
   }
   return { mode: '', code: 90011, detail: 'nothing is enrolled for ' + wanted.join() }

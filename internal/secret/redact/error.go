@@ -52,8 +52,8 @@ func (e *redacted) Error() string { return e.text }
 func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
 func (e *redacted) As(target any) bool   { return errors.As(e.err, target) }
 
-// isOfNetwork reports whether the innermost error is the network's. Its text names our own
-// hosts, or a certificate, and never holds a server's reply.
+// isOfNetwork reports whether the innermost error comes from the network stack. Its text
+// names our own hosts, or a certificate, and never holds a server's reply.
 func isOfNetwork(err error) bool {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner

@@ -159,7 +159,8 @@ var inRun = func() (in [256]bool) {
 	return in
 }()
 
-// weChats are the words of WeChat's messages that are as long as a secret.
+// weChats are words of WeChat's messages that are as long as a secret, and are not
+// redacted.
 var weChats = []string{"getStableAccessToken", "client_credential", "verify_signature", "cloudbase_access_token"}
 
 // isName reports whether a run names a request (a rid, a UUID, a number), or is a word of

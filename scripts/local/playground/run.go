@@ -107,9 +107,9 @@ func (q Question) choice() (choice, error) {
 	return c, nil
 }
 
-// run lets one fingerprint go its way. The error says that it could not, which is
-// no answer of the functions.
-// base is the address of the server that copied commands go to.
+// run sends one fingerprint through all hops, and streams the trace to out. An error means
+// that the playground failed, not that a function refused. Copied commands use the address
+// base.
 func (p *Playground) run(ctx context.Context, base string, c choice, out *stream) error {
 	// What is there already when a user presses the sensor takes no time of the run:
 	// the phone is enrolled, the functions are deployed.

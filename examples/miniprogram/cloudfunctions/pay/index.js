@@ -1,18 +1,18 @@
-// The function that moves the money. The order, its owner and its amount are in the
-// database, the user is the one that the platform names, and the page sends an order's id
-// and what the phone has signed. A page can be made to say anything else.
+// The function that pays. The order, its owner and its amount are in the database, and the
+// platform names the user. The page sends only an order's id and what the phone has signed:
+// anything else in its request may be forged.
 //
 //   { step: 'order', item, quantity }   a new order; the price is ours
 //   { step: 'order', order }            an order, and what will be signed
-//   { step: 'challenge', order }        the answer of issueChallenge, and "purpose"
-//   { step: 'pay', order, jsonString, jsonSignature }   the answer of verifySignature
+//   { step: 'challenge', order }        the response of issueChallenge, and "purpose"
+//   { step: 'pay', order, jsonString, jsonSignature }   the response of verifySignature
 //
 // The collection "orders" must be closed to pages: in the console, "no access for users"
 // (a page that may write an order sets its price). challenge and verify need
-// CHALLENGE_SECRET; without it they refuse the purpose. verify asks WeChat by HTTPS: a
-// function that is called from here can make no Cloud Call.
+// CHALLENGE_SECRET; without it they refuse the purpose. verify must call WeChat by
+// HTTPS: a function that is called from here can make no Cloud Call.
 //
-// Where the environment offers no Go, the functions run elsewhere, and this one calls them
+// If the environment has no Go runtime, the functions run elsewhere, and this one calls them
 // by HTTPS. That needs Node.js 18 or later, and two environment variables:
 //
 //   SOTER_URL            base URL of the functions' HTTP entry points
@@ -24,7 +24,7 @@ cloud.init({ env: cloud.DYNAMIC_CURRENT_ENV })
 const { SOTER_URL = '', SOTER_BEARER_TOKEN = '' } = process.env
 const PATHS = { challenge: '/openapi/soter/issueChallenge', verify: '/openapi/soter/verifySignature' }
 
-// What is sold, with its price in fen. A page names an item and never a price.
+// The catalogue, with prices in fen. A page names an item and never a price.
 const CATALOGUE = {
   longjing: { name: 'Longjing 50 g', price: 4200 },
   set: { name: 'Tea set', price: 42000 },
@@ -36,8 +36,8 @@ const possible = (item, quantity) => Object.hasOwn(CATALOGUE, String(item)) &&
 
 const money = (amount) => (amount / 100).toFixed(2) + ' CNY'
 
-// purposeOf is what the user authorizes: all that the payment depends on. verify takes it
-// byte for byte, so one function builds it for both calls.
+// purposeOf returns what the user authorizes: all that the payment depends on. verify
+// compares it byte for byte, so one function builds it for both calls.
 const purposeOf = ({ _id, name, quantity, amount }) =>
   `pay order ${_id}, ${money(amount)}, for ${quantity} x ${name}, to Tea House`
 
@@ -115,8 +115,9 @@ const steps = {
   },
 }
 
-// firstResult answers a submission that is not genuine. If the page has sent the same one
-// twice, the other has used the challenge up and is about to write: its result counts.
+// firstResult returns the result of a submission that is not genuine. If the page has sent
+// the same one twice, the first has used the challenge and may be about to write: then the
+// first one's result is returned.
 async function firstResult(owner, id, answer) {
   for (let looks = 0; looks < 3; looks++) {
     const now = await find(owner, id)

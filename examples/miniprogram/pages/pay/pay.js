@@ -32,7 +32,7 @@ Component({
   },
 
   methods: {
-    // The server says what the order is and what will be signed for it. The page shows
+    // The server returns the order, and the text that will be signed for it. The page shows
     // both and computes neither.
     async load() {
       if (this.data.busy) return
@@ -55,13 +55,13 @@ Component({
       } catch (err) {
         console.warn(err)
       }
-      // What was read before stays: it names the order when the network is back.
+      // Keep the order that was read before: its id is needed when the network is back.
       if (shown || !this.data.shown) this.setData({ shown })
     },
 
     async pay() {
       const { busy, shown } = this.data
-      // A second dialog on top of the first makes some phones answer 90007.
+      // A second dialog on top of the first makes some phones fail with 90007.
       if (busy || !shown) return
       this.setData({ busy: true, outcome: null })
       try {
@@ -69,7 +69,7 @@ Component({
           transport: config.transport,
           sandbox: config.sandbox,
           modes: ['fingerPrint', 'facial'],
-          // Not signed: a help for the user's eye, in the phone's own dialog.
+          // Not signed: only shown to the user, in the phone's own dialog.
           authContent: (zh ? '支付 ' : 'Pay ') + shown.price,
           data: { order: shown.id },
           purpose: shown.purpose,
@@ -82,7 +82,7 @@ Component({
       }
     },
 
-    // The ways that lead on from here are your app's own.
+    // Continue here to your app's own pages.
     usePassword() {
       wx.showToast({ title: this.data.words.password, icon: 'none' })
     },
