@@ -53,7 +53,8 @@ func (f *flight) isToRepeat(ctx context.Context, q ask, token Token, err error) 
 	}
 }
 
-// hasLess reports whether a fetch for q may replace less than one for other.
+// hasLess reports whether a fetch for q may replace a token in fewer cases than one for
+// other.
 func (q ask) hasLess(other ask) bool {
 	return q.why == OnRequest && other.why != OnRequest || q.claimed && !other.claimed ||
 		q.why.isDoubtful() && !other.why.isDoubtful()
@@ -141,8 +142,9 @@ func (c *Cache) finish(f *flight, state State, err error) {
 // errFetchTime says that a fetch has ended by its own deadline.
 var errFetchTime = fmt.Errorf("the token endpoint did not answer within %s: %w", fetchTimeout, context.DeadlineExceeded)
 
-// obtain fetches, and once more with force if the endpoint returns q.not again. With an
-// error the State is still valid: it has what was spent.
+// obtain fetches a token. If the endpoint returns the refused token again, it fetches once
+// more with force. The State is valid even with an error: it records the budget that was
+// spent.
 func (c *Cache) obtain(ctx context.Context, state State, f *flight) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

@@ -134,8 +134,8 @@ func Main(name string, build Builder, open secret.OpenVault, start func(h adapte
 // process.
 const flushTime = 500 * time.Millisecond
 
-// minFlushTime is the same if the work has used up the time of the invocation. It is
-// shorter than the adapter's reserve for the response.
+// minFlushTime is flushTime for an invocation that has used up its time. It is shorter than
+// the adapter's reserve for the response.
 const minFlushTime = 50 * time.Millisecond
 
 // LogDropped implements [adapter.Handler].

@@ -34,7 +34,7 @@ type present struct {
 	outcome bool
 }
 
-// metrics returns the directive that makes figures of a log line metrics (CloudWatch,
+// metrics returns the directive that turns figures of a log line into metrics (CloudWatch,
 // "Embedded metric format specification"). Its dimensions are few: the function, and the
 // function with the code of its response. Each value of a dimension is a metric to pay for,
 // so nothing of a user is among them.

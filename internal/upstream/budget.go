@@ -60,8 +60,8 @@ func (b *Budget) add(n float64) {
 	b.balance = math.Min(b.balance+n, retryBurst)
 }
 
-// earn adds the retries that time has earned. A clock that was set back earns nothing, and
-// is followed. The caller holds b.mu.
+// earn adds the retries that time has earned. If the clock was set back, nothing is earned,
+// and counting continues from the new time. The caller holds b.mu.
 func (b *Budget) earn() {
 	now := b.now()
 	if since := now.Sub(b.at); since > 0 {

@@ -121,8 +121,8 @@ func isProxyConnect(err error) bool {
 	return errors.As(err, &operation) && operation.Op == "proxyconnect"
 }
 
-// CertificateSentence says, for outside, why a client does not trust a server's
-// certificate; "" for other errors.
+// CertificateSentence returns why a client does not trust a server's certificate, as a
+// sentence that a response may contain. It returns "" for other errors.
 func CertificateSentence(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "the certificate of the server is for another name"

@@ -26,7 +26,7 @@ var built = []struct{ kind, begins string }{
 	{"an archive of objects", "!<arch>\n"},
 }
 
-// unwantedFiles returns the files of the git checkout at dir that do not belong into a
+// unwantedFiles returns the files of the git checkout at dir that do not belong in a
 // repository: binaries, archives and large files. It reads what git has and what it would
 // add. Where there is no checkout, as in a copy of the source, there are none.
 func unwantedFiles(dir string) (findings []string, err error) {

@@ -42,7 +42,7 @@ var notices = map[string]string{
 	language.Chinese: "正在构建沙箱（首次大约需要半分钟）…",
 }
 
-// soon is within what time nothing needs to be said: the program is there already.
+// soon is how long the build may take without a message.
 const soon = 700 * time.Millisecond
 
 func main() {

@@ -219,7 +219,8 @@ func accept(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
 }
 
-// unreadable answers a request with an incomplete body. No rule refuses it.
+// unreadable responds to a request whose body is incomplete. That is no rule of the
+// platform.
 func unreadable(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusBadRequest)
 }

@@ -117,7 +117,7 @@ type failure struct {
 // *apiError is a failure of the sandbox itself.
 type answerer func(r *http.Request, body []byte) (any, error)
 
-// answered writes the answer with HTTP status 200, whatever it is, as WeChat does.
+// answered writes every response with HTTP status 200, errors included, as WeChat does.
 func (s *Sandbox) answered(answer answerer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body) // in memory since observed

@@ -98,8 +98,8 @@ var (
 		"-604103: a system error between the gateway and WeChat", wxCloudCode)
 )
 
-// gatewayCodes are the codes of the fault gateway, CloudBase's refusals on request: no call
-// causes them. The texts are ours.
+// gatewayCodes are the codes of the fault "gateway", which injects refusals of CloudBase.
+// No call causes them otherwise. The texts are ours.
 var gatewayCodes = map[string]gatewayCode{
 	"SYS_ERR":                         inGateway("a system error of the platform", tcbCodes),
 	"SERVER_TIMEOUT":                  inGateway("the service did not answer in time", "docs.cloudbase.net/error-code/SERVER_TIMEOUT"),

@@ -14,7 +14,7 @@ type tokenReply struct {
 	ExpiresIn   int    `json:"expires_in"` // seconds
 }
 
-// token is getAccessToken: parameters in the URL, each call a new token.
+// token serves getAccessToken: parameters are in the URL, and each call makes a new token.
 func (s *Sandbox) token(r *http.Request, _ []byte) (any, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return nil, &apiError{code: codeGetRequired}

@@ -71,8 +71,8 @@ func (a *apps) set(ids []string) {
 	a.known, a.order = all, order
 }
 
-// counted returns the state that counts for an app: its own, or that of other. The caller
-// holds a.mu.
+// counted returns the state that counts an app: its own, or the one that all further apps
+// share. The caller holds a.mu.
 func (a *apps) counted(id string) *appState {
 	if state := a.known[id]; state != nil && state.own {
 		return state

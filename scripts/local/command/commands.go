@@ -25,7 +25,7 @@ type command struct {
 	run       func(ctx context.Context, call invocation) error
 }
 
-// commands are all commands. The first is the one that is meant when none is named.
+// commands are all commands. The first is the default.
 var commands = []command{
 	{"serve", "", "-challenges", serve},
 	{"demo", "", "demo -v", demo},
