@@ -34,14 +34,14 @@ var _ openapi.Tokens = Apps(nil)
 // Owner implements [openapi.Tokens]: it returns the app that WeChat would accept
 // accessToken for.
 //
-// Strangers may call it, so an unknown token costs nothing. The answer is what this
-// instance knows, at once. At most every few seconds it starts a look that nobody waits
-// for. After that it knows a token that another instance has fetched.
+// Unknown callers may present tokens, so an unknown token must be cheap. Owner returns at
+// once what this instance knows. At most every few seconds it starts a lookup in the
+// background. Later calls then know a token that another instance has fetched.
 //
-// If a fetch is due in any case, the answer waits for it, for a second at most. That is so
-// if an app has no token yet or the current one is within its margin. With several apps in
-// classic mode it looks into the store instead. A fetch would retire the token of an app
-// that the presented one may not belong to.
+// If a fetch is due anyway, Owner waits for it, for a second at most. A fetch is due if an
+// app has no token yet, or if the current one is about to expire. With several apps in
+// classic mode it reads the store instead. A fetch would retire the token of an app that
+// the presented one may not belong to.
 //
 // An app without tokens, because WeChat refuses them, is skipped. Any other error says that
 // the owner is unknown.

@@ -15,7 +15,7 @@ import (
 // a limit one user could have wrong signatures verified for as long as a challenge lives,
 // and spend the app's quota.
 //
-// Concurrent requests may all be verified: each was admitted before the others failed.
+// Concurrent requests may exceed the limit: each was admitted before the others failed.
 const MaxFailures = 5
 
 // ErrTooManyFailures is the reason of a refusal without calling WeChat.

@@ -113,8 +113,8 @@ type failure struct {
 	ErrMsg  string `json:"errmsg"`
 }
 
-// answerer answers an API request whose body has been read. An error that is not an
-// *apiError is a failure of the sandbox itself.
+// answerer returns the reply to an API request whose body has been read. An error that is
+// not an *apiError is a failure of the sandbox itself.
 type answerer func(r *http.Request, body []byte) (any, error)
 
 // answered writes every response with HTTP status 200, errors included, as WeChat does.
@@ -165,7 +165,7 @@ func (s *Sandbox) write(w http.ResponseWriter, r *http.Request, reply any) {
 	_, _ = w.Write(jsonText(reply)) // a client that left needs no reply
 }
 
-// jsonText writes a reply of ours. Each has a JSON form.
+// jsonText returns a reply as JSON. Replies always marshal without an error.
 func jsonText(reply any) []byte {
 	text, err := json.Marshal(reply)
 	if err != nil {

@@ -118,7 +118,8 @@ var gatewayCodes = map[string]gatewayCode{
 	"RequestLimitExceeded":            inGateway("the limit of requests is exceeded", "docs.cloudbase.net/error-code/RequestLimitExceeded"),
 }
 
-// gatewayCode is one of them. Its rule is made below, in the order of the codes.
+// gatewayCode is an entry of gatewayCodes. Its rule is made below, in the order of the
+// codes.
 type gatewayCode struct {
 	says, source string
 	rule         *rule.Rule

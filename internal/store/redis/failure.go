@@ -70,7 +70,7 @@ func withoutQuotes(err error) error {
 }
 
 // Hopeless returns why this REDIS_URL can never work, as far as the servers have said so;
-// nil otherwise. A server that is away, busy or full is not hopeless.
+// nil otherwise. A server that is unreachable, busy or full is not hopeless.
 func (s *Store) Hopeless() error {
 	if reason := s.hopeless.Load(); reason != nil {
 		return errors.New("REDIS_URL: " + *reason)

@@ -16,7 +16,7 @@ import (
 // bytes.
 const ErrorType = "application/json; charset=utf-8"
 
-// GatewayError is a refusal of the gateway itself, before any API.
+// GatewayError is a refusal by the gateway itself, before the call reaches an API.
 type GatewayError struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`

@@ -9,8 +9,8 @@ import (
 	"sotercall/scripts/local/texts"
 )
 
-// table is what the demo prints: a row for each case, a column for each platform.
-// It stays below 80 columns, but for the JSON that is asked for.
+// table is what the demo prints: a row for each case, a column for each platform. It stays
+// below 80 columns, except for the JSON of -v.
 type table struct {
 	texts.Table
 	out            io.Writer
