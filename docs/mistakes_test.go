@@ -18,7 +18,7 @@ import (
 
 // mistakes are what the messages and the hints in docs/mistakes.md are about, made with
 // a genuine request. The answer to each is asserted in internal/openapi.
-func mistakes(t *testing.T) (requests []events.Question, bodies []string) {
+func mistakes(t *testing.T) (requests []events.Request, bodies []string) {
 	t.Helper()
 	genuine := events.Direct()
 	change := func(text, signature string) {

@@ -23,67 +23,67 @@ import (
 //	Any failure is an error with a code | verify.TestFaults challenge.TestErrorOfNextPassesUntouchedAndConsumesNothing
 //	It never becomes "genuine", and it never becomes "wrong" either | authkeys.TestStoreThatFailsIsNoWrongSignature verify.TestEverySecondRequestMeetsTrouble
 //	What the phone signed goes to WeChat byte for byte | verify.TestWhatThePhoneSignedIsWhatWeChatReceives
-//	Where we check by ourselves: RSA-2048 | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold
-//	A text that two common parsers would read in two ways | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
-//	A call from a page is about the user that the platform names for this one invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
+//	Signatures that we verify ourselves must be RSA-2048 | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold
+//	We refuse a text that common parsers read differently | authkeys.TestVerifierRefuses authkeys.TestEnrollRefusesAChainThatDoesNotHold authkeys.TestFileFormat
+//	A call from a page concerns only the user that the platform names for this invocation | verify.TestPageAsksOnlyAboutItsOwnUser verify.TestParallelCallersKeepTheirIdentities verify.TestSecondCallerDoesNotInheritTheFirstOnesIdentity
 //	Fields of the event, headers and `userInfo` prove nothing | verify.TestWhoMayCallWhatInACloudBaseEnvironment service.TestWhoEntersAService
 //	HTTP paths are closed until you open them | verify.TestHTTPDoorIsClosedUnlessOpened tokenserver.TestHTTPIsClosedWithoutClientSecrets
 //	A challenge is for one user, ends after | challenge.TestChallengeOfAnotherUserIsToldFromAForgedOne challenge.TestChallengeExpires challenge.TestOfManySimultaneousSubmissionsOneIsGenuine
 //	With a `purpose`, a signature counts for that purpose only | challenge.TestChallengeIsGoodForItsPurposeOnly challenge.TestStormsOfPurposes
 //	A challenge issued for one purpose is refused for another | challenge.TestWrongPurposeConsumesNothingInAnyStore challenge.TestForgedPurposeHashIsNotOurs
-//	A purpose is never ignored: where challenges are off it is refused | openapi.TestPurposeIsReadOrRefused challenge.TestPurposeWithoutChallengesIsRefused challenge.TestPurposeIsRequiredWhereYouSaySo
+//	A purpose is never ignored: if challenges are off, a request with a purpose is refused | openapi.TestPurposeIsReadOrRefused challenge.TestPurposeWithoutChallengesIsRefused challenge.TestPurposeIsRequiredWhereYouSaySo
 //	A challenge that was alive when the request came is accepted for a minute longer | challenge.TestSlowVerifierCostsNobodyTheChallengeForAMinute
 //	How far "once" reaches depends on where consumed | challenge.TestLedgerKeepsToItsContract challenge.TestChallengeIsAnsweredOnceInTheWholeFleet
-//	A client secret in `WECHAT_APPS` is good for the apps that are listed with it | tokenserver.TestClientGetsTheTokensOfItsApps
-//	For any other app the answer is that of a wrong secret | tokenserver.TestRefusalDoesNotTellWhichAppsThereAre
+//	A client secret in `WECHAT_APPS` is valid for the apps that are listed with it | tokenserver.TestClientGetsTheTokensOfItsApps
+//	For any other app, existing or not, the response is that for a wrong secret | tokenserver.TestRefusalDoesNotTellWhichAppsThereAre
 //	A user's request concerns the app that the platform names | wiring.TestPlatformNamesTheAppOfAUser wiring.TestChallengesOfSeveralApps
 //	access_tokens, the AppSecret, bearer tokens, client secrets | token.TestNothingWrittenHoldsASecret secret.TestNothingPrintsASecret
-//	This holds also when a server echoes a request | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
-//	Of an openid, the log has four characters from either end | openapi.TestQuestionIsLoggedWithoutItsSignature
+//	This also holds when a server echoes a request | verify.TestAnEchoBringsNoSecretBack token.TestAnEchoBringsNoSecretBack
+//	The log shows the first and last four characters of an openid | openapi.TestQuestionIsLoggedWithoutItsSignature
 //	The metrics have no secret and no openid | service.TestMetricsWhileCallsRun
 //	A captured pair of result and signature is genuine for ever | challenge.TestCountersWithoutChallenges
 //	A challenge counts once in each of them | challenge.TestMemoryRemembersAChallengeAsLongAsItShould
 //	DynamoDB: let each role touch only its own keys | deploytest.TestRolesAllowWhatIsNeeded deploytest.TestAsDeployed
 //	A counter that does not grow is written to the log, and the user passes | challenge.TestCounterMustGrow
-//	Whoever the cloud lets invoke it directly is trusted as your backend | verify.TestDirectInvocationOutsideCloudBase
+//	A caller that the cloud allows to invoke it directly is trusted as your backend | verify.TestDirectInvocationOutsideCloudBase
 //	On AWS, keep it in Secrets Manager | wiring.TestEverySecretMayBeKeptInSecretsManager
 //	Sizes and times are bounded | verify.TestAnyEventFitsIntoASmallFunction openapi.TestAllocationsAreBounded platforms.TestHTTPBodyIsBounded
 //	after five wrong signatures a challenge is refused without asking WeChat | challenge.TestSixthSignatureIsRefusedWithoutAsking challenge.TestOnlyWrongSignaturesAreFailures
 //	Secrets are compared in constant time | secret.TestMatches secret.TestAGuessCostsTheSameAmongMany
 //	Their keys are public | wiring.TestPublicCredentialsAreRefusedInFrontOfWeChat command.TestNothingListensForOthers loopback.TestOnly
 //	In a message, every run of 16 or more characters | redact.TestSecretsOfAllAppsAreMaskedInEveryForm redact.TestRecordedMessagesPassUnchanged
-//	Your own secrets that this rule would miss | redact.TestTheOperatorsSecretsAreLookedForWhole
+//	Configured secrets that this rule would miss | redact.TestTheOperatorsSecretsAreLookedForWhole
 //
 //	docs/walkthrough.md
 //	A signature for one order does not pay another | exampletest.TestSignatureIsGoodForItsOrderOnly exampletest.TestNoWrongPayment
 //	an order that changes after it was signed stays unpaid | exampletest.TestOrderThatChangesWhileWeChatIsAsked
 //	A second submission of a paid order gets the result of the first | exampletest.TestSecondSubmissionGetsTheFirstResult
 //	the backend starts with it only if the functions are on loopback | exampletest.TestBackendForTheSandbox
-//	The phone is asked to sign only if the challenge is for the same purpose | exampletest.TestMiniProgram exampletest.TestPage
+//	The page has the phone sign only if the challenge is for the same purpose | exampletest.TestMiniProgram exampletest.TestPage
 //
 //	docs/callers.md
-//	It gives the least to a caller that it does not know | function.TestOnlyAnAuthorizedInvocationIsABackends openapi.TestWhoCalls
-//	Such a call is answered `-604104`, and the message says what is missing | trigger.TestRefusalNamesTheSource openapi.TestUnknownCallersBodyIsNotRead
+//	An unknown caller gets no access | function.TestOnlyAnAuthorizedInvocationIsABackends openapi.TestWhoCalls
+//	the response is `-604104`, and the message says what is missing | trigger.TestRefusalNamesTheSource openapi.TestUnknownCallersBodyIsNotRead
 //	Nothing that a client can write proves anything | verify.TestWhoMayCallWhatInACloudBaseEnvironment
 //	The cloud has authorized the caller (IAM or CAM) before the function runs | verify.TestDirectInvocationOutsideCloudBase
 //	One of `HTTP_BEARER_TOKENS` (`Authorization: Bearer …`) | verify.TestWhoMayCallWhatOverHTTP function.TestBearer
-//	If the platform names a user for the same invocation, the user remains a user | verify.TestPageAsksOnlyAboutItsOwnUser token.TestPageGetsNoToken
-//	Behind `HTTP_AUTH=wechat` this holds for the user that WeChat names | service.TestAUserBehindWeChatGetsNothingFromASecret
+//	If the platform names a user for the same invocation, the caller is that user | verify.TestPageAsksOnlyAboutItsOwnUser token.TestPageGetsNoToken
+//	With `HTTP_AUTH=wechat` this applies to the user in `X-WX-OPENID` | service.TestAUserBehindWeChatGetsNothingFromASecret
 //	`HTTP_AUTH=platform` proves nothing by itself | verify.TestWhoMayCallWhatOverHTTP
 //	There, the last hop of `TCB_SOURCE` must be one that only a backend can be | trigger.TestCallerIsWhomThePlatformNames
 //	A function counts as running there as soon as any variable | trigger.TestAnyVariableOfCloudBaseAsksForProof
-//	If a user's page called that function, the platform hands the user on | trigger.TestCallerIsWhomThePlatformNames
-//	(The event has a member `userInfo` with the AppID; the functions pass it over.) | openapi.TestUnknownFieldsAreAllowed tokenserver.TestDirect
-//	`HTTP_AUTH=platform` is answered `-604104` here | verify.TestWhoMayCallWhatOverHTTP
-//	An event of a timer's shape needs a backend | verify.TestTimerInACloudBaseEnvironment
+//	If a user's page called that function, the platform passes the user on | trigger.TestCallerIsWhomThePlatformNames
+//	(They ignore the event's member `userInfo`, which has the AppID.) | openapi.TestUnknownFieldsAreAllowed tokenserver.TestDirect
+//	`HTTP_AUTH=platform` does not work here (`-604104`) | verify.TestWhoMayCallWhatOverHTTP
+//	An event in a timer's format must come from a backend | verify.TestTimerInACloudBaseEnvironment
 //	The response holds no token | tokenserver.TestTimerRenewsAndTellsNoToken
 //	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
 //	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly tokenserver.TestDirectRefusals
 //	An empty event asks for nothing, except a challenge | challenge.TestPageGetsAChallengeOfItsOwn
-//	An event may carry a part of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
-//	The same holds for an event with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
+//	An event may have parts of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
+//	So it does with an event of more than 6 MiB, with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
 //	A request with more than 32 KiB of query is answered with status 400 | trigger.TestALongQueryIsRefused trigger.TestBodiesUpToTheLimitArriveWhole
-//	A function looks at who calls before it reads them | openapi.TestUnknownCallersBodyIsNotRead
+//	A function determines the caller before it reads them | openapi.TestUnknownCallersBodyIsNotRead
 //	Paths are exact, and spelt without percent-encoding | verify.TestPathsAreExact
 //	The stage of an HTTP API that stands before the path is removed | trigger.TestStageIsTakenOffThePathOfHTTPAPIs
 //	For what else a gateway leaves there | function.TestPathsBehindABase

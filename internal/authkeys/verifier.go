@@ -28,8 +28,9 @@ func NewVerifier(enrolled Finder) *Verifier { return &Verifier{enrolled: enrolle
 // checks that challenge and counter are new.
 //
 // A user, device or app without an enrolled AuthKey is Wrong. The store has replied, so no
-// enrolled key made the signature. If the store does not reply, or an AuthKey is in an
-// unusable form, the result is an [*openapi.Error]: -604102 if ctx has ended, else -604103.
+// enrolled key made the signature. If the store does not reply, or an AuthKey cannot be
+// parsed, Verify returns an [*openapi.Error]. Its code is -604102 if ctx has ended, else
+// -604103.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
 	signature, err := soter.ParseSignature(r.JSONSignature)
 	if err != nil {

@@ -32,7 +32,7 @@ type parsed struct {
 	Body       string      `json:"body"`
 }
 
-// snakeSample is events.Question under the names of the HTTPS Call.
+// snakeSample is events.Request under the names of the HTTPS Call.
 type snakeSample struct {
 	OpenID        string `json:"openid"`
 	JSONString    string `json:"json_string"`
@@ -92,9 +92,9 @@ func TestEveryRecordedCallCarriesTheSignedSample(t *testing.T) {
 			call, err = io.ReadAll(event.Request.Body)
 			require.NoError(t, err)
 		}
-		got := events.Question(decode[snakeSample](t, call))
+		got := events.Request(decode[snakeSample](t, call))
 		if !strings.Contains(name, "https-call") {
-			got = decode[events.Question](t, call)
+			got = decode[events.Request](t, call)
 		}
 		assert.Equal(t, want, got, name)
 	}

@@ -125,7 +125,7 @@ func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) acc
 // FunctionToken is the token function at base. The request is that of getStableAccessToken,
 // with stale_token for the token that WeChat has refused. The function compares it with its
 // own, and refreshes only if they are the same. If the field doubt says that the token may
-// be good, it makes a normal fetch and no forced one. A foreign token server, which ignores
+// be valid, it makes a normal fetch, without force. A foreign token server, which ignores
 // these fields, returns its token. One without stable_token gets the request of
 // getAccessToken.
 func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {

@@ -33,7 +33,7 @@ func refusePublic(check *checker, bases []*url.URL, appID string, set appSet, se
 	}
 }
 
-// isWeChats reports whether an address is WeChat's own, by any of its names.
+// isWeChats reports whether the host of an address is one of WeChat's own hosts.
 func isWeChats(base *url.URL) bool { return base != nil && isWeChatHost(base.Hostname()) }
 
 func isPublic(s secret.Text) bool {

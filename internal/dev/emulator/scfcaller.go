@@ -30,7 +30,8 @@ const (
 	httpAPITime = 5 * time.Second
 )
 
-// userVariables name a user. By its page, invokeCloudFunction never sets one.
+// userVariables are the variables that name a user. WeChat's page says that
+// invokeCloudFunction never sets one.
 var userVariables = []string{"WX_OPENID", "WX_UNIONID", "WX_FROM_OPENID", "WX_FROM_UNIONID"}
 
 var (

@@ -25,9 +25,10 @@ func Listen(addr string) (net.Listener, error) {
 	return net.Listen("tcp", addr)
 }
 
-// Only refuses requests from web pages of other sites, with 403. Those under a foreign name
-// have it in the Host header. Browsers mark requests across origins with Origin and
-// Sec-Fetch-Site (Fetch Standard; Fetch Metadata Request Headers). Programs send neither.
+// Only refuses requests from web pages of other sites, with 403. If a page reaches this
+// server by a name of its own, the Host header has that name. For other requests across
+// origins, browsers set Origin and Sec-Fetch-Site (Fetch Standard; Fetch Metadata Request
+// Headers). Programs send neither.
 func Only(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !upstream.IsLoopback(r.Host) {

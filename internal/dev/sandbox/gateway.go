@@ -272,8 +272,8 @@ func captureStruck(answer func(w http.ResponseWriter)) (reply *captured) {
 	return reply
 }
 
-// isWeChats reports whether a fault is a reply of WeChat. Injected for the gateway, it acts
-// behind it.
+// isWeChats reports whether a fault is a reply of WeChat. If it is injected for the
+// gateway, the gateway gets that reply and passes it on.
 func (f Fault) isWeChats() bool {
 	return f.Kind == FaultErrCode || f.Kind == FaultBody || f.Kind == FaultBare
 }

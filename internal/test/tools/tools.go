@@ -42,8 +42,8 @@ func Python(ctx context.Context) (bin string, err error) {
 	return filepath.Join(environment, "bin"), err
 }
 
-// Compose is the package of Docker Compose. Its module is beside the others': it is made of
-// so much that they would be built anew with each change of it.
+// Compose is the package of Docker Compose. It has a module of its own. It has so many
+// dependencies that the other tools would be rebuilt with each change of them.
 const Compose = "github.com/docker/compose/v2/cmd"
 
 // Go returns the path of a package's program. The folder's go.mod names its module, or the

@@ -22,8 +22,8 @@ const (
 	eve   = "oDemo-NeverSeen_000000000003"
 )
 
-// demoCase is one of the demo: a request to a function, and what it must respond. The texts
-// have the words for its heading and its name.
+// demoCase is a case of the demo: a request to a function, and the expected response. Its
+// heading and name are keys of the texts.
 type demoCase struct {
 	heading  string
 	name     string
@@ -239,7 +239,8 @@ func issue(ctx context.Context, w *world, on platform, openid string) (string, e
 	return answer.Challenge, nil
 }
 
-// expiredChallenge is one of ours, issued some minutes ago: nobody has to wait.
+// expiredChallenge returns a challenge of ours that was issued some minutes ago, so the
+// demo need not wait.
 func expiredChallenge(openid string) (string, error) {
 	ago := func() time.Time { return time.Now().Add(-2 * challenge.DefaultTTL) }
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeSecret)}, challenge.DefaultTTL, ago)

@@ -27,8 +27,8 @@ import (
 	"sotercall/internal/dev/sandbox"
 )
 
-// Timeout is what the functions of a World should have for one invocation: that
-// of both platforms where none is set. WeChat's slowness is longer.
+// Timeout is the recommended time limit for the functions of a World: the default of both
+// platforms. The mistake "WeChat slow" takes longer.
 const Timeout = 3 * time.Second
 
 // World starts the functions that the playground shows.

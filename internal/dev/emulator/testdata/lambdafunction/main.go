@@ -1,4 +1,5 @@
-// Command lambdafunction is a Lambda function that does what its event says, good or bad.
+// Command lambdafunction is a Lambda function for tests. Its event selects a behavior, such
+// as a result, a crash or a hang.
 package main
 
 import (
