@@ -123,7 +123,7 @@ func (s *search) result(apps int) (string, error) {
 	return "", nil
 }
 
-// find waits for the fetches and store looks of the apps.
+// find waits for the fetches and store lookups of the apps.
 func (a Apps) find(ctx context.Context, s *search, appIDs []string) {
 	var all errgroup.Group
 	all.SetLimit(atOnce)

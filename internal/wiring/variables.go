@@ -49,7 +49,8 @@ func readVariables(into any, environment map[string]string) error {
 	return nil
 }
 
-// unreadable returns what the variable of a field must look like.
+// unreadable returns the message for a field whose variable cannot be parsed. It says which
+// form the variable must have.
 func unreadable(into any, field string) string {
 	f, _ := reflect.TypeOf(into).Elem().FieldByName(field)
 	if form := f.Tag.Get("form"); form != "" {

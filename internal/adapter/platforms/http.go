@@ -74,7 +74,8 @@ func startHTTP(h adapter.Handler, stderr io.Writer) int {
 	return 0
 }
 
-// duration reads a variable with a duration of at most most.
+// duration reads a variable with a duration. standard is its default, and most its upper
+// limit.
 func duration(name string, standard, most time.Duration) (time.Duration, error) {
 	text := os.Getenv(name)
 	if text == "" {

@@ -39,8 +39,8 @@ var (
 	errUser   = errors.New("the platform names no user to what WeChat's invokeCloudFunction calls (TCB_SOURCE wx_http)")
 )
 
-// checkCaller refuses what the platform never says of an invocation, and events that it
-// does not pass on.
+// checkCaller refuses variables that the platform never sets for an invocation, and events
+// that it never passes on.
 func checkCaller(call Call) error {
 	source := call.Environment[callerVariable]
 	limit, size := maxSyncPayload, scfEvent

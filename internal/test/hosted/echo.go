@@ -57,8 +57,8 @@ func StartEcho(t testing.TB, token string, gateway bool) *Echo {
 	return s
 }
 
-// serve answers the requests of one connection: requests for a token or without effect
-// honestly, one other by an echo.
+// serve responds to the requests of one connection. Requests for a token, or without
+// effect, get their proper response; one other request is echoed.
 func (s *Echo) serve(connection net.Conn) {
 	defer connection.Close()
 	for in := bufio.NewReader(connection); ; {

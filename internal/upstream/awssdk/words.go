@@ -39,8 +39,8 @@ func RefusalOf(err error, redactor *redact.Redactor) (Refusal, bool) {
 	return r, true
 }
 
-// Words describes an error between us and a service, or in its reply, that is not a
-// refusal.
+// Words describes an error that is not a refusal by the service: of the connection, or in
+// the service's reply.
 func Words(ctx context.Context, err error, redactor *redact.Redactor) string {
 	lost, isLost := errors.AsType[*lostError](err)
 	nonsense, isNonsense := errors.AsType[*smithy.DeserializationError](err)

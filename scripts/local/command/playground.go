@@ -18,8 +18,8 @@ import (
 	"sotercall/scripts/local/playground"
 )
 
-// play serves the playground beside the rest, with the phones in a folder. It is there at
-// once; what it shows needs the functions.
+// play serves the playground beside the rest, with the phones in a folder. The page is
+// served at once; its runs need the functions.
 func (w *world) play(ctx context.Context, phones string) (*playground.Playground, error) {
 	folder, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
