@@ -79,7 +79,7 @@ import (
 //	The response holds no token | tokenserver.TestTimerRenewsAndTellsNoToken
 //	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
 //	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly tokenserver.TestDirectRefusals
-//	An empty event asks for nothing, except a challenge | challenge.TestPageGetsAChallengeOfItsOwn
+//	An empty event is valid only at challenge | challenge.TestPageGetsAChallengeOfItsOwn
 //	An event may have parts of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough
 //	So it does with an event of more than 6 MiB, with more than 1,024 members | trigger.TestAnEventOfManyMembersIsNotTakenApart trigger.TestALongMemberIsNotKept
 //	A request with more than 32 KiB of query is answered with status 400 | trigger.TestALongQueryIsRefused trigger.TestBodiesUpToTheLimitArriveWhole

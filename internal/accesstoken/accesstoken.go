@@ -133,8 +133,8 @@ func (r *Refusal) Error() string {
 // refuses. The budget for making a new one is used up for now.
 var ErrStale = errors.New("the token endpoint still gives the token that was refused, and no forced refresh is left for now")
 
-// retryAfter returns for how long the failure of a fetch is cached. It ends when a person
-// may have changed something, or WeChat's quota has recovered, and soon enough to notice.
+// retryAfter returns for how long the failure of a fetch is cached. That is long enough for
+// an operator's fix or for WeChat's quota to recover, and short enough to notice it soon.
 // Zero means that the next call may fetch again at once.
 func retryAfter(err error) time.Duration {
 	if refusal, ok := errors.AsType[*Refusal](err); ok {

@@ -63,8 +63,8 @@ func unconfigured(err error) *openapi.Error {
 	return openapi.NewError(openapi.CodeSystem, "the function is not configured: "+err.Error(), cause)
 }
 
-// detail returns the text of err for the log. An error with a method Detail has text there
-// that a stranger must not read.
+// detail returns the text of err for the log. The method Detail of an error returns text
+// that a caller must not see.
 func detail(err error) string {
 	var failure interface {
 		error

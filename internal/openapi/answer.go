@@ -58,9 +58,9 @@ func (a Answer) HTTPSCall() []byte {
 	return append(b, '}')
 }
 
-// explanation follows WeChat's own message if the request asked for it. Without that, a
-// wrong signature has WeChat's exact bytes: many pages compare the whole of errMsg with
-// "openapi.…:ok".
+// explanation returns the hint that is appended to WeChat's message if the request asked
+// for it. Otherwise the response for a wrong signature has WeChat's exact bytes: many pages
+// compare the whole of errMsg with "openapi.…:ok".
 func (a Answer) explanation() string {
 	if !a.explain || a.Hint == "" {
 		return ""

@@ -53,8 +53,8 @@ type Request struct {
 	Purpose string
 }
 
-// LogValue implements [slog.LogValuer]. While its challenge lives, a signature is as good
-// as the finger, so only a part of the openid is logged.
+// LogValue implements [slog.LogValuer]. Before its challenge expires, a signature can be
+// used in place of the finger. So it is not logged, and of the openid only a part.
 func (r Request) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("openid", MaskOpenID(r.OpenID)))
 }

@@ -29,9 +29,8 @@ const (
 // request as well.
 const upstreamPath = "/cgi-bin/soter/verify_signature"
 
-// gatewayPatienceMS is the limit that a fault's delay must exceed for the platform's
-// refusal "too late". It is no limit of the platform, which documents none: only a fault is
-// ever late here.
+// gatewayPatienceMS is the delay of a fault above which the gateway refuses with "too
+// late". The platform documents no such limit; this one is ours.
 const gatewayPatienceMS = 3000
 
 // gateway is CloudBase's gateway for Cloud Calls. wx-server-sdk and package cloudcall use

@@ -98,8 +98,8 @@ func (t *tokens) fetchClassic() tokenReply {
 }
 
 // fetchStable returns the same token until it is nearly due. A forced fetch replaces it and
-// ends the old one at once. It is limited to one every 30 seconds, below which it counts as
-// a normal one, and to 20 a day.
+// ends the old one at once. It is limited to 20 a day. Within 30 seconds of the last one,
+// it counts as a normal fetch.
 //
 // WeChat's reply to the 21st is not documented; 45009 is among the codes of the endpoint.
 func (t *tokens) fetchStable(force bool) (tokenReply, error) {

@@ -8,8 +8,8 @@ import (
 	"sotercall/scripts/local/texts"
 )
 
-// offer is a command that somebody can try while everything is served. BASE and HOST stand
-// for where that is.
+// offer is a command to try while everything is served. BASE and HOST are placeholders for
+// the server's address.
 type offer struct {
 	key     string // of the text that says what it is
 	values  string // what the text names: BASE or HOST; "" for nothing

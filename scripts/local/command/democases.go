@@ -123,7 +123,7 @@ const wrong = "WeChat says that the signature is wrong"
 // yes is the verdict on what is genuine.
 var yes = verdict{isOK: true}
 
-// no is the verdict on what is not, for that reason.
+// no returns the verdict isOk: false with this reason.
 func no(reason string) verdict { return verdict{reason: reason} }
 
 // cases signs what the demo shows.

@@ -289,8 +289,8 @@ func readAnswer(answer []byte) (answerEvent, error) {
 	return a, nil
 }
 
-// explain adds what the log line says about the answer. The metrics that the line
-// carries on Lambda say the same figures once more and are left out.
+// explain adds the log line of the call. The metrics in a line of Lambda are left out,
+// because they repeat its figures.
 func (a *answerEvent) explain(line []byte) {
 	if i := bytes.Index(line, []byte(`,"_aws":`)); i >= 0 {
 		line = append(line[:i:i], '}')
