@@ -77,7 +77,7 @@ import (
 //	`HTTP_AUTH=platform` does not work here (`-604104`) | verify.TestWhoMayCallWhatOverHTTP
 //	An event in a timer's format must come from a backend | verify.TestTimerInACloudBaseEnvironment
 //	The response holds no token | tokenserver.TestTimerRenewsAndTellsNoToken
-//	These name a user by something else, and are answered `-604104` rather than guessed at | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
+//	A request that names a user only by one of these is refused with `-604104` | verify.TestUserWithoutAnOpenIDOfThisApp trigger.TestUsersWhoseOpenIDIsNotThisApps
 //	The token function takes `{}` or | verify.TestTokenIsGivenToItsOwnFormOnly tokenserver.TestDirectRefusals
 //	An empty event is valid only at challenge | challenge.TestPageGetsAChallengeOfItsOwn
 //	An event may have parts of a request or message | verify.TestForeignShapesAreRefusedAtEveryFunction verify.TestEventsOfOtherServicesGetNothing trigger.TestEachMarkOfARequestIsEnough

@@ -21,7 +21,8 @@ const (
 	maxSCFAsyncEvent = 128 << 10
 )
 
-// scfAPIError is an error of API 3.0, which has status 200 like every answer.
+// scfAPIError is an error of API 3.0. Its HTTP status is 200, as for every response of that
+// API.
 type scfAPIError struct {
 	rule          *rule.Rule
 	Code, Message string
