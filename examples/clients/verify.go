@@ -2,9 +2,8 @@
 //
 //	go build verify.go && SOTER_URL=https://… SOTER_BEARER_TOKEN=… ./verify question.json
 //
-// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"} purpose
-// is what your backend had the challenge issued for; never take it from a page. A login has
-// none.
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}. Take
+// purpose from where your backend had the challenge issued, never from a page.
 package main
 
 import (
