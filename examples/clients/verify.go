@@ -2,10 +2,8 @@
 //
 //	go build verify.go && SOTER_URL=https://… SOTER_BEARER_TOKEN=… ./verify question.json
 //
-// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}
-//
-// purpose: the one that your backend had the challenge issued for. Never take it from a page.
-// A login has none.
+// question.json: {"openid":"…","purpose":"…","jsonString":"…","jsonSignature":"…"}. purpose
+// is the one that your backend had the challenge issued for, never a page's.
 package main
 
 import (
