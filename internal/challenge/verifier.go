@@ -125,7 +125,8 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	return openapi.Genuine(), nil
 }
 
-// because returns the note on a failed Ledger for the caller: the failure passes.
+// because returns the sentence for the caller about a failed Ledger. It says that the
+// failure is temporary.
 func because(err error) string {
 	if errors.Is(err, ErrNoMaster) {
 		return ", because the store has no master at the moment"

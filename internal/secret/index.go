@@ -8,9 +8,9 @@ import (
 
 // Index maps secrets to values, for lookups with a presented text. It keeps digests under a
 // key of its own: a lookup takes one hash, however many secrets there are. The time of a
-// lookup tells nothing of the secrets, except that none is as long as a text that is
-// refused for its length. Fill it before its first use; then it is safe for concurrent use.
-// The zero Index is not usable; see [NewIndex].
+// lookup reveals nothing about the secrets, except that none has the length of a text that
+// is refused for its length. Fill it before its first use; then it is safe for concurrent
+// use. The zero Index is not usable; see [NewIndex].
 type Index[T any] struct {
 	key     [sha256.Size]byte
 	values  map[[sha256.Size]byte]T

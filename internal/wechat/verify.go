@@ -101,7 +101,7 @@ func (v *Verifier) waitUntilKnown(ctx context.Context, asked int) bool {
 	return leaves(ctx, wait) && v.client.pause(ctx, wait) == nil
 }
 
-// marshal writes the body of the call. It escapes no more than JSON demands, so that WeChat
+// marshal writes the body of the call. It escapes only what JSON requires, so that WeChat
 // reads the bytes that the phone has signed.
 func marshal(r openapi.Request) ([]byte, error) {
 	b := make([]byte, 0, len(r.OpenID)+len(r.JSONString)+len(r.JSONString)/4+len(r.JSONSignature)+64)

@@ -24,9 +24,9 @@ type GatewayError struct {
 }
 
 // read returns the verdict of a reply; the order of checks is wx-server-sdk's. It is
-// stricter in one point: if the reply does not say whether the signature is genuine, the
-// SDK resolves, and read returns an error. r redacts the texts of the gateway and of
-// WeChat.
+// stricter in one point. If the reply does not say whether the signature is genuine, read
+// returns an error, where the SDK reports success. r redacts the texts of the gateway and
+// of WeChat.
 func read(r *redact.Redactor, status int, contentType string, body []byte) (openapi.Verdict, error) {
 	if status != http.StatusOK {
 		return nonsense(fmt.Errorf("HTTP status %d", status))
