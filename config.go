@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Config configures a Service. Only Apps must be set. In parentheses stands the variable of
-// the deployed functions with the same meaning. Messages in the Service's log and responses
-// name settings by these.
+// Config configures a Service. Only Apps must be set. Each comment names in parentheses the
+// variable of the deployed functions with the same meaning. Messages in the Service's log
+// and responses name settings by their fields here.
 //
 // Some variables have no field here, because they concern other deployments than a program
 // of one's own:

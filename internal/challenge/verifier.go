@@ -125,8 +125,8 @@ func (v *Verifier) consume(ctx context.Context, ticket Ticket, nonce string) (op
 	return openapi.Genuine(), nil
 }
 
-// because returns the sentence for the caller about a failed Ledger. It says that the
-// failure is temporary.
+// because returns the cause of a Ledger's failure for the response, if it is known and
+// temporary; otherwise "".
 func because(err error) string {
 	if errors.Is(err, ErrNoMaster) {
 		return ", because the store has no master at the moment"

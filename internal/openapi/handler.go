@@ -86,9 +86,9 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	return Result{Body: word(a), Value: Verified{Request: r, Verdict: a.Verdict}, Outcome: a.outcome(), Log: log}
 }
 
-// answer handles a request in a spelling. If the [Caller] of ctx is a user, openid may be
-// absent, and must not name another user. [Caller.ResolveAppID] finds the app. The Request
-// is zero if the body could not be read.
+// answer handles a request in one of the spellings of the call, camelCase or snake_case. If
+// the [Caller] of ctx is a user, openid may be absent, and must not name another user.
+// [Caller.ResolveAppID] finds the app. The Request is zero if the body could not be read.
 func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
 	q, e := s.parse(body)
 	r := q.Request

@@ -1,11 +1,11 @@
 // Package wechat is a client of WeChat's HTTPS API, as far as verifying a SOTER signature
 // needs it. It calls verify_signature, and the two endpoints that issue access_tokens.
 //
-// A [Client] keeps connections open between calls. It repeats requests after failures that
-// pass: a dead connection, a broken reply or one that is not WeChat's, errcode -1, HTTP 429
-// and 5xx. One silent connection does not use up all the time. While a host fails, it uses
-// another. The deadline of the call's context bounds all that. So does a budget, so that
-// retries do not make WeChat's troubles worse.
+// A [Client] keeps connections open between calls. It repeats requests after temporary
+// failures: a dead connection, a broken reply or one that is not WeChat's, errcode -1, HTTP
+// 429 and 5xx. One silent connection does not use up all the time. While a host fails, it
+// uses another. The deadline of the call's context bounds all that. So does a budget, so
+// that retries do not make WeChat's troubles worse.
 //
 // docs/failures.md describes it for operators. No error of this package holds a secret. The
 // query of a URL, which carries access_token and AppSecret, is left out, and a server's

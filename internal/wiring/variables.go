@@ -132,8 +132,8 @@ func (c *checker) Secrets(name string, secrets []secret.Text) {
 	}
 }
 
-// Apart demands that no secret of one variable is also one of another's: knowing one must
-// not give the other.
+// Apart reports secrets of one variable that are also secrets of another. A holder of one
+// must not have the other.
 func (c *checker) Apart(name string, secrets []secret.Text, otherName string, others []secret.Text) {
 	c.That(!overlap(secrets, others), name, "must not hold a secret of "+otherName)
 }

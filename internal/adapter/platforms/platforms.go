@@ -42,9 +42,9 @@ type Kind struct {
 	start func(h adapter.Handler, stderr io.Writer) int
 }
 
-// Platforms are all of them, in the order in which a process looks for its own. With both
-// libraries linked, only Lambda sets Lambda's variable. PORT is last, because it is set in
-// many places.
+// Platforms are all supported platforms, in the order in which a process looks for its own.
+// With both libraries linked, only Lambda sets Lambda's variable. PORT is last, because it
+// is set in many places.
 var Platforms = []Kind{
 	{Name: adapter.Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, preparation: initPreparation, start: func(h adapter.Handler, _ io.Writer) int {
 		lambda.Start(onLambda{h})

@@ -17,7 +17,7 @@ import (
 // program is how this command is started.
 const program = "go run ./scripts/local"
 
-// command is one thing that local does. The texts have what it is about, and its flags.
+// command is a command of scripts/local. The texts describe it and its flags.
 type command struct {
 	name      string
 	arguments string // behind the flags, such as [event.json]; "" for none
@@ -126,7 +126,7 @@ func (i invocation) parse(atMost int) (arguments []string, err error) {
 	}
 }
 
-// wrong says that the command line cannot be meant, and where help is.
+// wrong returns the error for an invalid command line, with the command that prints help.
 func (i invocation) wrong(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return &helpError{i.flags}

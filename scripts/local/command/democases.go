@@ -56,7 +56,7 @@ type cell struct {
 	problem  string // "" if the answer is ok
 }
 
-// title is the name of c, with the reason why it is refused.
+// title returns the name of c, with the reason why it is refused.
 func (c demoCase) title(table texts.Table) string {
 	name := table.Say("demo.case." + c.name)
 	if c.want.reason == "" {

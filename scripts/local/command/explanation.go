@@ -186,7 +186,7 @@ func (e explanation) hint(said string) string {
 	return said
 }
 
-// plain is what a document says, as a terminal shows it.
+// plain returns a document's Markdown as a terminal shows it.
 func (e explanation) plain(markdown string) string {
 	folder := map[string]string{language.English: "docs/", language.Chinese: "docs/zh-CN/"}[e.Language]
 	return strings.ReplaceAll(link.ReplaceAllString(markdown, folder+"$1"), "`", "")
