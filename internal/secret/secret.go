@@ -18,9 +18,9 @@ const redacted = "[redacted]"
 
 // Text is a secret text. The zero Text is the absent secret.
 //
-// The content sits behind a pointer: for an unexported field of a foreign struct fmt calls
-// no Formatter, and prints an address. (If it prints a pointer to a struct or an array, it
-// may print the content.)
+// The content is behind a pointer. If a Text is an unexported field of another struct, fmt
+// does not call its Formatter, and prints only an address. (If it prints a pointer to a
+// struct or an array, it may print the content.)
 type Text struct {
 	content *string // the Digest of the secret, then the secret
 }

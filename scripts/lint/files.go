@@ -50,7 +50,7 @@ func unwantedFiles(dir string) (findings []string, err error) {
 	return findings, nil
 }
 
-// unwanted returns what a file is that does not belong into a repository, or "".
+// unwanted returns why a file does not belong in a repository, or "".
 func unwanted(file string) (reason string, err error) {
 	info, err := os.Lstat(file)
 	if errors.Is(err, os.ErrNotExist) || err == nil && !info.Mode().IsRegular() {

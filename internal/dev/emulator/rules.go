@@ -213,7 +213,8 @@ var (
 		"the event has no isBase64Encoded, and no page says how such a body arrives")
 )
 
-// Tencent Cloud's API 3.0, and our own address for calls as a Mini Program makes them.
+// Rules of Tencent Cloud's API 3.0, and of the stand-in's own address for a Mini Program's
+// calls.
 var (
 	scfAPIFunction = rules.Documented("SCF API: unknown function",
 		"the function does not exist: ResourceNotFound.Function", scfInvokeDoc)

@@ -17,7 +17,8 @@ type copies struct {
 	Fresh bool `json:"fresh"`
 }
 
-// copies makes them for an event that is about to be sent.
+// copies returns the curl command, the event and the link that repeat a run, for an event
+// that is about to be sent.
 func (p *Playground) copies(base string, c choice, sent verifyEvent, event []byte) (copies, error) {
 	address, headers := p.world.Address(base, c.function("verify"), sent.OpenID)
 	request := []string{"curl", "-s", address}
