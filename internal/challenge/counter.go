@@ -7,15 +7,15 @@ import (
 	"sotercall/internal/openapi"
 )
 
-// CounterPolicy says what follows if the counter of a device has not grown. A copy of the
-// device's keys would cause that, but there are other causes.
+// CounterPolicy selects what happens if the counter of a device has not grown. A copy of
+// the device's keys would cause that, but there are other causes.
 //
-// The default is [LogCounter]. The counter is a sign of a clone and not a sure one, and
-// single-use challenges have stopped every replay already. Honest users send counters that
-// did not grow. Two results of one phone may overtake each other. After a repair or an
-// upgrade a phone may count anew, and only some are known to change cpu_id then (WeChat's
-// developer forum). Results of iOS name no trusted environment that would keep the count. A
-// user that is locked out by a stored counter cannot get back in alone. Use
+// The default is [LogCounter]. A counter that did not grow may mean a clone, but proves
+// none, and single-use challenges already stop every replay. Honest users send counters
+// that did not grow. Two results of one phone may overtake each other. After a repair or an
+// upgrade a phone may start to count again, and only some are known to change cpu_id then
+// (WeChat's developer forum). Results of iOS name no trusted environment that would keep
+// the count. A user that is locked out by a stored counter cannot get back in alone. Use
 // [EnforceCounter] if you know the users' devices, and have staff that such a user can
 // call.
 type CounterPolicy int

@@ -49,8 +49,8 @@ func sign(ctx context.Context, i invocation) error {
 	return nil
 }
 
-// phonesFolder is where phones live between commands. It is made if need be, and must
-// be one that can be written to.
+// phonesFolder returns the folder that keeps phones between commands. It creates the folder
+// if needed, and returns an error if it is not writable.
 func phonesFolder(ctx context.Context, given string) (string, error) {
 	folder := given
 	if folder == "" {

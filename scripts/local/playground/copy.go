@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// copies are what repeats a run outside of the page.
+// copies are the commands and the event that repeat a run outside of the page.
 type copies struct {
 	Curl    string `json:"curl"`    // lines for a Unix shell
 	Event   string `json:"event"`   // the event, for a file
@@ -17,8 +17,8 @@ type copies struct {
 	Fresh bool `json:"fresh"`
 }
 
-// copies returns the curl command, the event and the link that repeat a run, for an event
-// that is about to be sent.
+// copies returns the commands and the event that repeat a run, for an event that is about
+// to be sent.
 func (p *Playground) copies(base string, c choice, sent verifyEvent, event []byte) (copies, error) {
 	address, headers := p.world.Address(base, c.function("verify"), sent.OpenID)
 	request := []string{"curl", "-s", address}
