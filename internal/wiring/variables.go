@@ -151,8 +151,8 @@ func overlap(a, b []secret.Text) bool {
 	return slices.ContainsFunc(b, func(s secret.Text) bool { return known[s.Reveal()] })
 }
 
-// HTTPAuth demands that some caller can be admitted over HTTP: HTTP_AUTH, and
-// HTTP_BEARER_TOKENS if it needs them.
+// HTTPAuth reports an invalid HTTP_AUTH, and missing HTTP_BEARER_TOKENS if HTTP_AUTH needs
+// them.
 func (c *checker) HTTPAuth(auth string, tokens []secret.Text) {
 	c.OneOf("HTTP_AUTH", auth, "bearer", "platform", "wechat")
 	c.Secrets("HTTP_BEARER_TOKENS", tokens)

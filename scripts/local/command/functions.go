@@ -34,7 +34,7 @@ const container = "service"
 // functionsBase is the prefix of the functions' paths: WeChat's own are the sandbox's.
 const functionsBase = "/functions"
 
-// Secrets between the functions of a world. They open nothing else.
+// Secrets between the functions of a world. They are valid nowhere else.
 const (
 	clientSecret    = "local-client-secret-is-no-secret"
 	challengeSecret = "local-challenge-secret-is-no-secret"
