@@ -58,9 +58,9 @@ func (s State) without(stale secret.Text) State {
 }
 
 // supersedes reports whether the store's state s makes a fetch unnecessary. Its token must
-// be neither the refused one nor older than the instance's. (A store that was away for a
-// while may have an older one.) The same token is enough if another instance has fetched it
-// again since, with a later end.
+// be neither the refused one nor older than the instance's. (A store that was unreachable
+// for a while may have an older one.) The same token is enough if another instance has
+// fetched it again since, with a later end.
 func (s State) supersedes(known State, stale secret.Text, now time.Time) bool {
 	token, old := s.Current, known.Current
 	switch {

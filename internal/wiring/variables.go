@@ -151,8 +151,8 @@ func overlap(a, b []secret.Text) bool {
 	return slices.ContainsFunc(b, func(s secret.Text) bool { return known[s.Reveal()] })
 }
 
-// HTTPAuth reports an invalid HTTP_AUTH, and missing HTTP_BEARER_TOKENS if HTTP_AUTH needs
-// them.
+// HTTPAuth reports an invalid HTTP_AUTH, invalid HTTP_BEARER_TOKENS, and tokens that
+// HTTP_AUTH does not use.
 func (c *checker) HTTPAuth(auth string, tokens []secret.Text) {
 	c.OneOf("HTTP_AUTH", auth, "bearer", "platform", "wechat")
 	c.Secrets("HTTP_BEARER_TOKENS", tokens)

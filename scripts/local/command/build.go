@@ -29,7 +29,7 @@ func build(ctx context.Context, programs []string, p *progress) (folder string, 
 	return folder, nil
 }
 
-// progress tells how far the building is. A nil progress tells nothing.
+// progress prints how many functions are built. A nil progress prints nothing.
 type progress struct {
 	texts.Table
 	out io.Writer
