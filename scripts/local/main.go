@@ -7,8 +7,8 @@
 //	go run ./scripts/local help     all commands
 //
 // The commands are in the folder command. This program says that they are being built,
-// builds them, and runs them. It is small: a computer that has compiled nothing yet runs it
-// soon.
+// builds them, and runs them. It imports little, so that it starts soon even if nothing has
+// been compiled yet.
 package main
 
 import (

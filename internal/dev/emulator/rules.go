@@ -107,7 +107,7 @@ var (
 	invokeThrottled = rules.Documented("Invoke: throttled",
 		"the limit of concurrent invocations, or of their rate, is exceeded: TooManyRequestsException, with the reason", awsThrottled)
 	invokeStream = rules.Own("Invoke: streamed response",
-		"the functions do not stream, so that is not played")
+		"the functions do not stream, so that is not simulated")
 	invokeOperation = rules.Own("Invoke: other operations",
 		"Lambda has some hundred; here are those that run a function and show its configuration")
 )
@@ -174,7 +174,7 @@ var (
 	scfVariablesSize = rules.Documented("SCF: size of the variables",
 		"the variables of a function have 4 KB at most", scfQuotas)
 	scfInit = rules.Own("SCF: time of the initialisation",
-		"InitTimeout is 65 s if nobody sets it; what takes a Go function more than 10 s is a fault")
+		"InitTimeout is 65 s by default; a start that takes a Go function more than 10 s is a fault")
 	scfTime = rules.Documented("SCF: time of an invocation",
 		"the function did not end within its timeout: status 433", scfStatus)
 	scfEvent = rules.Documented("SCF: size of an event",
@@ -208,7 +208,7 @@ var (
 	scfURLReplyForm = rules.Documented("SCF function URL: form of the reply",
 		"a reply with statusCode has headers, text by name, and a body of text, as with the API gateway; else: 403, Invalid scf response format", scfStatus)
 	scfURLNotJSON = rules.Own("SCF function URL: reply that is not JSON",
-		"the page says what becomes of JSON, and of nothing else")
+		"the page describes JSON replies only")
 	scfURLBinary = rules.Own("SCF function URL: body that is not text",
 		"the event has no isBase64Encoded, and no page says how such a body arrives")
 )
@@ -259,23 +259,23 @@ var (
 
 func init() {
 	rules.LetsPass("AWS: size of memory and disk", "a function can use the memory that it is given, 10,240 MB at most", awsLimits,
-		"the stand-ins say the size and do not enforce it; functions/verify has a test of its memory")
+		"the stand-ins report the size and do not enforce it; functions/verify has a test of its memory")
 	rules.LetsPass("AWS: signatures of requests", "a function URL with AuthType AWS_IAM takes only requests that are signed with SigV4", awsURLs,
-		"the stand-ins play AuthType NONE, and serve loopback only")
+		"the stand-ins simulate AuthType NONE, and serve loopback only")
 	rules.LetsPass("AWS: rates and concurrency", "an account and a function have limits of concurrent invocations", awsThrottled,
-		"nothing is counted: emulator.WithFaults plays a refusal on request")
+		"nothing is counted: emulator.WithFaults simulates a refusal on request")
 	rules.LetsPass("SCF: values of variables", "key and value begin with a letter, and have letters, digits and underscores only, 2 to 64 bytes", scfVariables,
 		"read by the letter, no address could be a value; other pages set some, and of values we enforce the total size only")
 	rules.LetsPass("SCF: rates and concurrency", "the functions of a region share a quota of concurrent memory", scfQuotas,
-		"nothing is counted: emulator.WithFaults plays a refusal on request")
+		"nothing is counted: emulator.WithFaults simulates a refusal on request")
 	rules.LetsPass("SCF: descriptors, processes and /tmp", "1,024 descriptors, 1,024 processes and threads, 512 MB of /tmp", scfQuotas,
 		"they are the computer's own here")
 	rules.LetsPass("SCF: time of Invoke", "the API Invoke waits for 300 s at most", scfInvokeDoc,
 		"no function of ours takes as long")
 	rules.LetsPass("SCF API: rate of requests", "Invoke takes 100 requests a second if nobody raises that", scfInvokeDoc,
-		"nothing is counted: emulator.WithFaults plays a refusal on request")
+		"nothing is counted: emulator.WithFaults simulates a refusal on request")
 	rules.LetsPass("CloudBase: rate of requests", "requests of an environment have limits by its plan: EXCEED_RATELIMIT, EXCEED_REQUEST_LIMIT",
-		"docs.cloudbase.net/error-code/basic/EXCEED_RATELIMIT", "nothing is counted: the sandbox's fault gateway plays both")
+		"docs.cloudbase.net/error-code/basic/EXCEED_RATELIMIT", "nothing is counted: the sandbox's fault gateway simulates both")
 	rules.LetsPass("CloudBase: state of the environment", "an environment that is in arrears, paused or being set up answers INVALID_ENV_STATUS",
-		"docs.cloudbase.net/error-code/INVALID_ENV_STATUS", "there is no bill here: the sandbox's fault gateway plays it")
+		"docs.cloudbase.net/error-code/INVALID_ENV_STATUS", "there is no bill here: the sandbox's fault gateway simulates it")
 }

@@ -64,8 +64,8 @@ func (t Target) Packages() []string {
 
 // Revision returns the commit of the source at root, the folder of a module: twelve digits,
 // and -dirty if tracked files differ from it. It is empty if root is not the top of a git
-// checkout, or there is no git. The go command fails no build either without -buildvcs.
-// deploy/Makefile has the same command.
+// checkout, or there is no git. In these cases a build does not fail: the go command
+// behaves in the same way by default. deploy/Makefile has the same command.
 func Revision(ctx context.Context, root string) string {
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
 		return "" // the source was copied, perhaps into another repository

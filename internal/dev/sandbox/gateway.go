@@ -65,9 +65,9 @@ func newGateway(o Options) (gateway, error) {
 	return g, nil
 }
 
-// serveGateway answers a Cloud Call. A fault of kind FaultErrCode, FaultBody or FaultBare
-// for the gateway's path is WeChat's reply behind it, and a FaultPermission the gateway's
-// own. The zero Fault is none.
+// serveGateway serves a Cloud Call. With a FaultErrCode, FaultBody or FaultBare, the
+// gateway passes on that reply of WeChat. With a FaultPermission it refuses the call
+// itself. The zero Fault is none.
 func (s *Sandbox) serveGateway(w http.ResponseWriter, r *http.Request, fault Fault) {
 	if r.Method != http.MethodPost {
 		gatewayMethod.Refuse()

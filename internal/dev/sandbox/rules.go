@@ -91,9 +91,9 @@ var (
 	gatewayPermission = rules.Documented("gateway: permission",
 		"-604101: config.json of the function does not list the API in permissions.openapi", tcbConfig)
 	gatewayFresh = rules.Documented("gateway: permission that was just uploaded",
-		"-604101 for about ten minutes after the upload: the permissions are cached; the fault permission plays it", tcbConfig)
+		"-604101 for about ten minutes after the upload: the permissions are cached; the fault permission simulates it", tcbConfig)
 	gatewayLate = rules.Documented("gateway: WeChat is late",
-		"-604102: WeChat did not answer the gateway in time; how long that is is not documented, so only a fault plays it", wxCloudCode)
+		"-604102: WeChat did not answer the gateway in time; no page says how long that is, so only a fault simulates it", wxCloudCode)
 	gatewayBroken = rules.Documented("gateway: WeChat does not answer",
 		"-604103: a system error between the gateway and WeChat", wxCloudCode)
 )
@@ -155,17 +155,17 @@ var (
 
 func init() {
 	rules.LetsPass("WeChat: rate of token requests", "getStableAccessToken takes 10,000 requests a minute and 500,000 a day", wxStable,
-		"nothing is counted: the fault errcode plays 45009 and 45011")
+		"nothing is counted: the fault errcode simulates 45009 and 45011")
 	rules.LetsPass("WeChat: quota of an API", "an API has quotas a day and a minute: 45009 and 45011", wxCommon,
-		"nothing is counted: the fault errcode plays both")
+		"nothing is counted: the fault errcode simulates both")
 	rules.LetsPass("WeChat: HTTPS", "requests use HTTPS: 43003", wxCommon,
 		"the sandbox serves loopback in the clear; a function refuses http to any other computer")
 	rules.LetsPass("WeChat: IP allow-list", "an address that is not on the list of the account: 40164", wxToken,
-		"every request comes from loopback: the fault errcode plays 40164")
+		"every request comes from loopback: the fault errcode simulates 40164")
 	rules.LetsPass("gateway: one ticket for each invocation", "a Cloud Call has the ticket of an invocation that a Mini Program made", tcbParam,
 		"Options.CloudTicket is one for all; how long a ticket lives is not documented")
 	rules.LetsPass("open API service: resources of another account", "without from_appid the app of the environment calls: 48001 or 85105 for another's API", wxHosting,
-		"a sandbox has no shared environments: the fault errcode plays both")
+		"a sandbox has no shared environments: the fault errcode simulates both")
 	rules.LetsPass("callContainer: environment and service", "only an app that the environment has authorized may call it: -501000", wxCallFAQ,
 		"the address names the container, and there is one environment")
 	rules.LetsPass("Cloud Hosting: time of a public request", "a request by the public domain has 60 s at most", wxCall,
