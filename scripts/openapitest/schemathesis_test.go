@@ -56,7 +56,7 @@ func TestSchemathesis(t *testing.T) {
 func TestSchemathesisFindsMistakes(t *testing.T) {
 	content, err := os.ReadFile(document)
 	require.NoError(t, err)
-	broken := bytes.Replace(content, []byte("\"400\":\n          description: The question is wrong (-501007), or WeChat"), []byte("\"409\":\n          description: The question is wrong (-501007), or WeChat"), 1)
+	broken := bytes.Replace(content, []byte("\"400\":\n          description: The request is wrong (-501007), or WeChat"), []byte("\"409\":\n          description: The request is wrong (-501007), or WeChat"), 1)
 	require.NotEqual(t, content, broken)
 	file := filepath.Join(t.TempDir(), "openapi.yaml")
 	require.NoError(t, os.WriteFile(file, broken, 0o600))
