@@ -56,7 +56,7 @@ const requestTimeout = 10 * time.Second
 // Service verifies signatures and issues challenges. It is safe for concurrent use. Use
 // [Open] or [FromEnv] to make one, and [Service.Close] to end it.
 type Service struct {
-	handler   *function.Handler
+	handler   *function.Host
 	http      *adapter.Requests
 	embedding *wiring.Embedding
 	life      *upstream.Life

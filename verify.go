@@ -110,7 +110,7 @@ func (s *Service) Verify(ctx context.Context, r Request) (Verification, error) {
 		return Verification{}, refused(verified.Verdict)
 	}
 	// WeChat has judged a text that we cannot read
-	answer, _ := soter.ParseAnswer(verified.JSONString)
+	answer, _ := soter.ParseClaims(verified.JSONString)
 	return Verification{AppID: verified.AppID, OpenID: verified.OpenID, Purpose: verified.Purpose, Challenge: answer.Raw}, nil
 }
 

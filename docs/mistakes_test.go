@@ -68,7 +68,7 @@ func TestMistakesAreInTheWordsOfTheCode(t *testing.T) {
 		bodies = append(bodies, string(body))
 		code.WriteString(openapi.Hint(openapi.Request{OpenID: r.OpenID, JSONString: r.JSONString, JSONSignature: r.JSONSignature}) + "\n")
 	}
-	call := (&openapi.Handler{Verifier: wrong{}}).Calls(nil, nil)[0]
+	call := (&openapi.VerifySignature{Verifier: wrong{}}).Calls(nil, nil)[0]
 	backend := openapi.WithCaller(t.Context(), openapi.Backend())
 	for _, body := range bodies {
 		if e := call.Serve(openapi.NewEvent(backend, []byte(body))).Err; e != nil {

@@ -1,5 +1,5 @@
 // Package adapter is the interface between a function and its platform, whichever it is. An
-// event or a request goes to a [Handler], with the platform's description of the invocation
+// event or a request goes to a [Function], with the platform's description of the invocation
 // in one form. It needs none of the platforms' own libraries; package platforms has those,
 // and runs a Handler on each.
 //
@@ -66,10 +66,10 @@ func InvocationFrom(ctx context.Context) Invocation {
 	return i
 }
 
-// Handler is a function. Invoke may be called concurrently; ctx always has a deadline,
+// Function is a deployed function. Invoke may be called concurrently; ctx always has a deadline,
 // which leaves time to respond before the platform's own. An error is a function error to
 // the platform and leaves the function verbatim: it must hold no secret.
-type Handler interface {
+type Function interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)
 	// Serve handles a request on a platform without events. The invocation's context is
 	// ctx, not that of r.

@@ -25,7 +25,7 @@ const MaxRequestBody = 256 << 10
 // Requests passes the requests of an HTTP server to Handler, each with a deadline after
 // Timeout, less the [Reserve]. Set the fields before the first request.
 type Requests struct {
-	Handler Handler
+	Handler Function
 	Timeout time.Duration
 	Life    *upstream.Life // ends the work on a request, too; nil: as long as the process
 	// Stopping says that the server will end: each response then ends its connection, and

@@ -41,8 +41,8 @@ func newWarm(t testing.TB) warm {
 	r := p.answer(t, 241)
 	event := []byte(fmt.Sprintf(`{"openid":%s,"jsonString":%s,"jsonSignature":%s}`, quote(t, r.OpenID), quote(t, r.JSONString), quote(t, r.JSONSignature)))
 	verifier := authkeys.NewVerifier(authkeys.NewFile(path))
-	call := (&openapi.Handler{Verifier: verifier}).Calls(nil, nil)[0]
-	believing := (&openapi.Handler{Verifier: believer{}}).Calls(nil, nil)[0]
+	call := (&openapi.VerifySignature{Verifier: verifier}).Calls(nil, nil)[0]
+	believing := (&openapi.VerifySignature{Verifier: believer{}}).Calls(nil, nil)[0]
 	signature, err := base64.StdEncoding.DecodeString(r.JSONSignature)
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte(r.JSONString))

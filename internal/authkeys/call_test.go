@@ -28,7 +28,7 @@ func backend(t testing.TB) context.Context {
 func enroll(ctx context.Context, store authkeys.Store, event string) (string, openapi.Result) {
 	call := authkeys.EnrollCall(store)
 	result := call.Serve(openapi.NewEvent(ctx, []byte(event)))
-	return string(call.Answer(result)), result
+	return string(call.Body(result)), result
 }
 
 func enrolledBy(t testing.TB, store authkeys.Store, event string) string {

@@ -14,7 +14,7 @@ import (
 	"sotercall/internal/store/redis/redistest"
 )
 
-func do(t *testing.T, store *redis.Store, command string, args ...any) any {
+func do(t *testing.T, store *redis.Server, command string, args ...any) any {
 	t.Helper()
 	reply, err := store.Do(context.Background(), command, args...)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 
 func newStore() *storetest.Memory { return new(storetest.Memory) }
 
-func openRedis(t testing.TB, server *redistest.Server) *redis.Store {
+func openRedis(t testing.TB, server *redistest.Server) *redis.Server {
 	store, err := redis.Open(server.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })

@@ -140,7 +140,7 @@ func TestChallengeIsIssuedInTheAppThatIsMeant(t *testing.T) {
 				Challenge string `json:"challenge"`
 				ErrCode   int    `json:"errCode"`
 			}
-			require.NoError(t, json.Unmarshal(call.Answer(result), &answer))
+			require.NoError(t, json.Unmarshal(call.Body(result), &answer))
 			require.Equal(t, c.errCode, answer.ErrCode)
 			if c.errCode != 0 {
 				assert.Empty(t, answer.Challenge)

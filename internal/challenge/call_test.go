@@ -49,7 +49,7 @@ func TestIssuedChallengeIsTheUsers(t *testing.T) {
 				ErrCode   int    `json:"errCode"`
 				ErrMsg    string `json:"errMsg"`
 			}
-			require.NoError(t, json.Unmarshal(h.Answer(h.Serve(openapi.NewEvent(c.ctx, []byte(c.event)))), &answer, json.RejectUnknownMembers(true)))
+			require.NoError(t, json.Unmarshal(h.Body(h.Serve(openapi.NewEvent(c.ctx, []byte(c.event)))), &answer, json.RejectUnknownMembers(true)))
 			assert.Equal(t, 120, answer.ExpiresIn)
 			assert.Equal(t, 0, answer.ErrCode)
 			assert.Equal(t, "openapi.soter.issueChallenge:ok", answer.ErrMsg)
@@ -83,7 +83,7 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			result := h.Serve(openapi.NewEvent(c.ctx, []byte(c.event)))
-			answer := string(h.Answer(result))
+			answer := string(h.Body(result))
 			assert.Contains(t, answer, c.says)
 			assert.NotContains(t, answer, `"challenge"`)
 			assert.Contains(t, answer, "openapi.soter.issueChallenge:fail ")
@@ -95,7 +95,7 @@ func TestChallengesThatAreNotIssued(t *testing.T) {
 func TestIssueOverHTTP(t *testing.T) {
 	h, _ := newCall(t)
 	r := httptest.NewRequest("POST", challenge.IssuePath, strings.NewReader(`{"openid":"oUser"}`)).WithContext(backend(t))
-	answer := string(h.Answer(h.Serve(r)))
+	answer := string(h.Body(h.Serve(r)))
 	assert.Contains(t, answer, `"errCode":0`)
 	assert.Contains(t, answer, `"challenge"`)
 	assert.Nil(t, h.Gate, "the one that was given")

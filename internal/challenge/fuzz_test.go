@@ -67,7 +67,7 @@ func FuzzVerifier(f *testing.F) {
 		d := newDesk(t, nil)
 		text := issue(t, d.Issuer, alice)
 		jsonString = strings.ReplaceAll(jsonString, "$", text)
-		result, malformed := soter.ParseAnswer(jsonString)
+		result, malformed := soter.ParseClaims(jsonString)
 		isAnswer := malformed == nil && result.Raw == text
 		unchecked := 0
 		d.OnUnchecked = func(context.Context, string) { unchecked++ }

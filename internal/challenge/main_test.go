@@ -71,7 +71,7 @@ func issue(t require.TestingT, issuer *challenge.Issuer, openid string) string {
 	return issued.Text
 }
 
-func openStore(t testing.TB, server *redistest.Server) *redis.Store {
+func openStore(t testing.TB, server *redistest.Server) *redis.Server {
 	store, err := redis.Open(server.URL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })

@@ -297,7 +297,7 @@ func TestPurposeOfAnIssuedChallenge(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			call := challenge.IssueCall(issuer, nil, c.policy)
 			result := call.Serve(openapi.NewEvent(backend(t), []byte(`{"openid":"`+alice+`"`+c.members+`}`)))
-			answer := string(call.Answer(result))
+			answer := string(call.Body(result))
 			for _, attr := range result.Log {
 				assert.NotContains(t, attr.String(), "pay", "a purpose is not logged")
 			}

@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/store/redis/redistest"
 )
 
-func do(t *testing.T, store *redis.Store, command string, args ...any) any {
+func do(t *testing.T, store *redis.Server, command string, args ...any) any {
 	t.Helper()
 	reply, err := store.Do(context.Background(), command, args...)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestRedisKeepsWhatItsCommentSays(t *testing.T) {
 	}
 }
 
-func assertLife(t *testing.T, store *redis.Store, key string, want time.Duration) {
+func assertLife(t *testing.T, store *redis.Server, key string, want time.Duration) {
 	t.Helper()
 	left := do(t, store, "PTTL", key).(int64)
 	got := time.Duration(left) * time.Millisecond

@@ -14,7 +14,7 @@ import (
 // What a Verifier says of a refusal is told by its words, so that this test reads them from
 // the errors themselves.
 func TestRefusalIsToldByItsReason(t *testing.T) {
-	_, malformed := soter.ParseAnswer("{")
+	_, malformed := soter.ParseClaims("{")
 	require.Error(t, malformed)
 	for kind, reasons := range map[challenge.Refusal][]string{
 		challenge.RefusedUnknown:   {challenge.ErrNotOurs.Error(), malformed.Error()},

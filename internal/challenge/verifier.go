@@ -63,7 +63,7 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // a new challenge. Under LogCounter, a Ledger that fails to raise a counter costs half a
 // second at most, then nothing for some seconds, and changes no verdict.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
-	answer, err := soter.ParseAnswer(r.JSONString)
+	answer, err := soter.ParseClaims(r.JSONString)
 	var ticket Ticket
 	if v.Issuer != nil {
 		if err == nil {
@@ -135,7 +135,7 @@ func because(err error) string {
 }
 
 // count applies the policy to the counter of a genuine result.
-func (v *Verifier) count(ctx context.Context, openid string, answer soter.Answer, nonce string) (openapi.Verdict, error) {
+func (v *Verifier) count(ctx context.Context, openid string, answer soter.Claims, nonce string) (openapi.Verdict, error) {
 	if answer.Uncounted != nil {
 		return v.uncounted(ctx, answer.Uncounted), nil
 	}

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// Metrics counts what a [Handler] does, and serves the figures if the function serves a
+// Metrics counts what a [Host] does, and serves the figures if the function serves a
 // port.
 type Metrics interface {
 	// Serve begins to serve the figures. stop ends that. The error names the variable that
@@ -15,7 +15,7 @@ type Metrics interface {
 	Invocation(line slog.Record)
 }
 
-// Status is the state of a [Handler] that [Metrics] may read.
+// Status is the state of a [Host] that [Metrics] may read.
 type Status interface {
 	// LogDropped returns how many log lines were lost since the process started.
 	LogDropped() int
@@ -27,13 +27,13 @@ type Status interface {
 const MetricsVariable = "METRICS_PORT"
 
 // Option changes what [Main] hosts.
-type Option func(h *Handler)
+type Option func(h *Host)
 
 // WithMetrics makes a Handler report each invocation to m, and serve m.
-func WithMetrics(m Metrics) Option { return func(h *Handler) { h.metrics = m } }
+func WithMetrics(m Metrics) Option { return func(h *Host) { h.metrics = m } }
 
-// Accompany implements [adapter.Handler]: it serves the metrics, if there are any.
-func (h *Handler) Accompany() (stop func(), err error) {
+// Accompany implements [adapter.Function]: it serves the metrics, if there are any.
+func (h *Host) Accompany() (stop func(), err error) {
 	if h.metrics == nil {
 		return func() {}, nil
 	}
@@ -42,7 +42,7 @@ func (h *Handler) Accompany() (stop func(), err error) {
 }
 
 // checkMetrics refuses METRICS_PORT if the program has no metrics.
-func (h *Handler) checkMetrics() error {
+func (h *Host) checkMetrics() error {
 	if h.environment[MetricsVariable] == "" || h.served {
 		return nil
 	}

@@ -57,7 +57,7 @@ func TestMetricsGetEachLine(t *testing.T) {
 }
 
 func TestPortOfMetricsThatNobodyServesIsRefused(t *testing.T) {
-	newHandler := func() *function.Handler {
+	newHandler := func() *function.Host {
 		return function.New("verify", builds([]openapi.Call{saying("first")}, nil), new(bytes.Buffer))
 	}
 	h := newHandler()

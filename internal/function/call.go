@@ -89,16 +89,16 @@ func (f *Function) timer(ctx context.Context) []byte {
 			continue
 		}
 		if f.err != nil {
-			return call.Answer(f.end(ctx, call, openapi.Refused(unconfigured(f.err))))
+			return call.Body(f.end(ctx, call, openapi.Refused(unconfigured(f.err))))
 		}
-		return call.Answer(f.end(ctx, call, call.Timer(ctx)))
+		return call.Body(f.end(ctx, call, call.Timer(ctx)))
 	}
 	return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, "timer events carry no request, so there is nothing to answer", nil))
 }
 
 // refuse responds with an error before any call.
 func (f *Function) refuse(ctx context.Context, call openapi.Call, e *openapi.Error) []byte {
-	return call.Answer(f.end(ctx, call, openapi.Refused(e)))
+	return call.Body(f.end(ctx, call, openapi.Refused(e)))
 }
 
 // end adds the result of a call to the invocation's log line.

@@ -14,13 +14,13 @@ import (
 )
 
 // SetClock sets the clock for rereading secrets, for tests. Call it before the first use.
-func (h *Handler) SetClock(now func() time.Time) { h.now = now }
+func (h *Host) SetClock(now func() time.Time) { h.now = now }
 
 // SetVault sets the function that opens the vault of secrets. Call it before the first use.
-func (h *Handler) SetVault(open secret.OpenVault) { h.openVault = open }
+func (h *Host) SetVault(open secret.OpenVault) { h.openVault = open }
 
 // Close closes the vault, if it can be closed. No call may be under way or follow.
-func (h *Handler) Close() error {
+func (h *Host) Close() error {
 	if closer, ok := h.vault.(io.Closer); ok {
 		return closer.Close()
 	}
@@ -28,7 +28,7 @@ func (h *Handler) Close() error {
 }
 
 // open sets the variables, and builds a function with the secrets among them.
-func (h *Handler) open(environment map[string]string) {
+func (h *Host) open(environment map[string]string) {
 	h.once.Do(func() {
 		h.environment = map[string]string{}
 		for _, variable := range os.Environ() {
@@ -53,7 +53,7 @@ func (h *Handler) open(environment map[string]string) {
 // read within the time of ctx. If their version is not the function's, it builds the next
 // function from this one. Without any secrets each call is refused with the reason, and the
 // next call tries again.
-func (h *Handler) configure(ctx context.Context, environment map[string]string) *Function {
+func (h *Host) configure(ctx context.Context, environment map[string]string) *Function {
 	h.open(environment)
 	if h.vault == nil {
 		return h.function.Load()
@@ -74,7 +74,7 @@ func (h *Handler) configure(ctx context.Context, environment map[string]string) 
 }
 
 // rebuilt returns the function with secrets of a version.
-func (h *Handler) rebuilt(values map[string]string, version int) *Function {
+func (h *Host) rebuilt(values map[string]string, version int) *Function {
 	h.building.Lock()
 	defer h.building.Unlock()
 	before, build := h.function.Load(), h.build
@@ -94,7 +94,7 @@ func (h *Handler) rebuilt(values map[string]string, version int) *Function {
 
 // built returns the function of these variables. problem, if not nil, makes it refuse every
 // call.
-func (h *Handler) built(build Builder, environment map[string]string, problem error) *Function {
+func (h *Host) built(build Builder, environment map[string]string, problem error) *Function {
 	function, err := build(environment, h.log, h.level)
 	if len(function.Calls) == 0 {
 		panic("a function without calls")
@@ -109,9 +109,9 @@ func (h *Handler) built(build Builder, environment map[string]string, problem er
 // seconds (AWS Lambda, "Lambda runtime environment").
 const warmTimeout = 5 * time.Second
 
-// Prepare implements [adapter.Handler]: it reads the secrets, and does in advance what the
+// Prepare implements [adapter.Function]: it reads the secrets, and does in advance what the
 // first call would wait for. That call joins the work under way; errors are ignored.
-func (h *Handler) Prepare() (done <-chan struct{}) {
+func (h *Host) Prepare() (done <-chan struct{}) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -129,8 +129,8 @@ func (h *Handler) Prepare() (done <-chan struct{}) {
 	return ended
 }
 
-// Configured implements [adapter.Handler].
-func (h *Handler) Configured() error {
+// Configured implements [adapter.Function].
+func (h *Host) Configured() error {
 	ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 	defer cancel()
 	function := h.configure(ctx, nil)

@@ -25,7 +25,7 @@ import (
 
 // keeping is a function whose one secret is kept in server; it answers with the
 // secret, and counts in built how often it is built.
-func keeping(server *secretsmanagertest.Server, now func() time.Time, log *bytes.Buffer) (_ *function.Handler, environment map[string]string, built *atomic.Int32) {
+func keeping(server *secretsmanagertest.Server, now func() time.Time, log *bytes.Buffer) (_ *function.Host, environment map[string]string, built *atomic.Int32) {
 	built = new(atomic.Int32)
 	build := func(variables map[string]string, _ *slog.Logger, _ *slog.LevelVar) (function.Function, error) {
 		built.Add(1)

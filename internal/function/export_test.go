@@ -1,7 +1,7 @@
 package function
 
 // WarmUp does what is done before the first call, and waits for its end.
-func WarmUp(h *Handler, variables map[string]string) {
+func WarmUp(h *Host, variables map[string]string) {
 	h.open(variables)
 	<-h.Prepare()
 }

@@ -1,7 +1,7 @@
 // Package function is one deployed function: the layer between the adapter, which passes
 // events or requests, and the function's calls.
 //
-// A [Function] is a list of calls. For each invocation a [Handler] identifies source and
+// A [Function] is a list of calls. For each invocation a [Host] identifies source and
 // caller (package trigger), reserves time for the response, and finds the call. Then it
 // wraps the response for the source, and writes one log line. Every byte string gets a
 // response; only a bug of ours becomes a function error.
@@ -66,8 +66,8 @@ type Function struct {
 // level may be set.
 type Builder func(environment map[string]string, log *slog.Logger, level *slog.LevelVar) (Function, error)
 
-// Handler runs a Function. It implements [adapter.Handler].
-type Handler struct {
+// Host runs a Function. It implements [adapter.Function].
+type Host struct {
 	name  string
 	build Builder
 	log   *slog.Logger
@@ -88,29 +88,29 @@ type Handler struct {
 	warm        atomic.Bool
 }
 
-var _ adapter.Handler = (*Handler)(nil)
+var _ adapter.Function = (*Host)(nil)
 
 // New returns a Handler that logs to w, as JSON. If w is a [journal.Queue], the response to
 // an event waits until its line has left the queue, for flushTime. build is called when the
 // variables are known, on SCF with the first invocation. When a secret in a vault has
 // changed, the function's own Rebuild is called, or build if it has none. Variables that
-// name a vault are refused until [Handler.SetVault] is called.
-func New(name string, build Builder, w io.Writer) *Handler {
+// name a vault are refused until [Host.SetVault] is called.
+func New(name string, build Builder, w io.Writer) *Host {
 	level := new(slog.LevelVar)
 	queue, _ := w.(*journal.Queue)
-	return &Handler{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
+	return &Host{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
 }
 
 // NewLogging returns a Handler that logs to log, at the level that log has.
-func NewLogging(name string, build Builder, log *slog.Logger) *Handler {
-	return &Handler{name: name, build: build, log: log, level: new(slog.LevelVar), now: time.Now, openVault: secret.NoVault}
+func NewLogging(name string, build Builder, log *slog.Logger) *Host {
+	return &Host{name: name, build: build, log: log, level: new(slog.LevelVar), now: time.Now, openVault: secret.NoVault}
 }
 
 // Main hosts the function called name on the platform that has started the process, and
 // ends the process. start runs it there and returns the exit status. Logs go to stderr,
 // which all platforms collect. A reader of stderr that goes away or stops reading costs
 // lines, and nothing else. Started with -version, the process prints its version and ends.
-func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Handler, stderr io.Writer) int, options ...Option) {
+func Main(name string, build Builder, open secret.OpenVault, start func(h adapter.Function, stderr io.Writer) int, options ...Option) {
 	if isVersion(os.Args[1:]) {
 		printVersion(os.Stdout, name)
 		return
@@ -138,11 +138,11 @@ const flushTime = 500 * time.Millisecond
 // the adapter's reserve for the response.
 const minFlushTime = 50 * time.Millisecond
 
-// LogDropped implements [adapter.Handler].
-func (h *Handler) LogDropped() int { return h.queue.Dropped() }
+// LogDropped implements [adapter.Function].
+func (h *Host) LogDropped() int { return h.queue.Dropped() }
 
-// Notices implements [adapter.Handler].
-func (h *Handler) Notices() []string {
+// Notices implements [adapter.Function].
+func (h *Host) Notices() []string {
 	if f := h.function.Load(); f != nil && f.Notices != nil {
 		return f.Notices()
 	}
@@ -152,8 +152,8 @@ func (h *Handler) Notices() []string {
 // errBug is the caller's error for a bug.
 var errBug = errors.New("internal error, the log of the function says more")
 
-// Invoke implements [adapter.Handler].
-func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, payload []byte) (answer []byte, err error) {
+// Invoke implements [adapter.Function].
+func (h *Host) Invoke(ctx context.Context, invocation adapter.Invocation, payload []byte) (answer []byte, err error) {
 	ctx, end := h.begin(ctx, invocation)
 	defer func() {
 		if bug := end(recover()); bug != nil {
@@ -170,13 +170,13 @@ func (h *Handler) Invoke(ctx context.Context, invocation adapter.Invocation, pay
 	return function.answer(ctx, event, payload), nil
 }
 
-// Serve implements [adapter.Handler]. It sends the response before it writes the line.
-func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
+// Serve implements [adapter.Function]. It sends the response before it writes the line.
+func (h *Host) Serve(ctx context.Context, invocation adapter.Invocation, w http.ResponseWriter, r *http.Request) {
 	ctx, end := h.begin(ctx, invocation)
 	var function *Function
 	defer func() {
 		if bug := end(recover()); bug != nil {
-			write(w, http.StatusInternalServerError, function.first().Answer(openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))))
+			write(w, http.StatusInternalServerError, function.first().Body(openapi.Refused(openapi.NewError(openapi.CodeSystem, bug.Error(), nil))))
 		}
 	}()
 	function = h.configure(ctx, nil)
@@ -190,7 +190,7 @@ func (h *Handler) Serve(ctx context.Context, invocation adapter.Invocation, w ht
 
 // Call handles a call of the program itself, as its own backend. The event names the call
 // and is otherwise as in a direct invocation. A bug is a refusal.
-func (h *Handler) Call(ctx context.Context, invocation adapter.Invocation, event []byte) (result openapi.Result) {
+func (h *Host) Call(ctx context.Context, invocation adapter.Invocation, event []byte) (result openapi.Result) {
 	ctx, end := h.begin(ctx, invocation)
 	defer func() {
 		if bug := end(recover()); bug != nil {
@@ -204,7 +204,7 @@ func (h *Handler) Call(ctx context.Context, invocation adapter.Invocation, event
 }
 
 // Serves reports whether the function, which has been configured, has a call of that name.
-func (h *Handler) Serves(name string) bool {
+func (h *Host) Serves(name string) bool {
 	function := h.function.Load()
 	return function != nil && slices.ContainsFunc(function.Calls, func(c openapi.Call) bool { return c.Name == name })
 }
@@ -219,7 +219,7 @@ func caller(invocation adapter.Invocation) openapi.Caller {
 
 // begin opens an invocation. end closes it, with the result of recover: it writes the log
 // line, and returns the error of a bug.
-func (h *Handler) begin(ctx context.Context, invocation adapter.Invocation) (_ context.Context, end func(bug any) error) {
+func (h *Host) begin(ctx context.Context, invocation adapter.Invocation) (_ context.Context, end func(bug any) error) {
 	begin := h.now()
 	ctx, entry := journal.New(ctx)
 	entry.Set("function", h.name)
@@ -252,7 +252,7 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 		return f.refuse(ctx, f.first(), openapi.NewError(openapi.CodeInvalidParam, event.Err.Error(), event.Err))
 	case !event.Source.IsHTTP():
 		call := f.direct(payload)
-		return call.Answer(f.serve(call, openapi.NewEvent(ctx, payload)))
+		return call.Body(f.serve(call, openapi.NewEvent(ctx, payload)))
 	}
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	if event.Err != nil {
@@ -264,7 +264,7 @@ func (f *Function) answer(ctx context.Context, event trigger.Event, payload []by
 }
 
 // write writes the invocation's line. On Lambda it has the figures as metrics as well.
-func (h *Handler) write(ctx context.Context, platform adapter.Platform, entry *journal.Entry, err error) {
+func (h *Host) write(ctx context.Context, platform adapter.Platform, entry *journal.Entry, err error) {
 	level := slog.LevelInfo
 	if err != nil {
 		level = slog.LevelError

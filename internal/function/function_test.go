@@ -24,7 +24,7 @@ import (
 	"sotercall/internal/secret"
 )
 
-func newHandler(calls ...openapi.Call) (*function.Handler, *bytes.Buffer) {
+func newHandler(calls ...openapi.Call) (*function.Host, *bytes.Buffer) {
 	var log bytes.Buffer
 	return function.New("verify", builds(calls, nil), &log), &log
 }

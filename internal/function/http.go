@@ -39,7 +39,7 @@ func (f *Function) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", call.Method)
 	}
-	write(w, status, call.Answer(result))
+	write(w, status, call.Body(result))
 }
 
 // admit returns the caller of a request, or the reason for a refusal.

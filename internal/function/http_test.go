@@ -111,7 +111,7 @@ func TestHTTPDoors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := judge{verdict: openapi.Genuine()}
-			h, _ := newHandler((&openapi.Handler{Verifier: &j}).Calls(c.gate, c.tokens)...)
+			h, _ := newHandler((&openapi.VerifySignature{Verifier: &j}).Calls(c.gate, c.tokens)...)
 			w := httptest.NewRecorder()
 			h.Serve(t.Context(), adapter.Invocation{}, w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
 			assert.Equal(t, c.status, w.Code)
@@ -130,7 +130,7 @@ func TestHealthByEvent(t *testing.T) {
 	const event = `{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"GET","path":"/healthz","queryStringParameters":{},` +
 		`"headers":{"user-agent":"ELB-HealthChecker/2.0"},"body":"","isBase64Encoded":false}`
 	j := judge{verdict: openapi.Genuine()}
-	h, log := newHandler((&openapi.Handler{Verifier: &j}).Calls(closed(401), nil)...)
+	h, log := newHandler((&openapi.VerifySignature{Verifier: &j}).Calls(closed(401), nil)...)
 	answer, err := h.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
 	assert.NoError(t, err)
 	assert.Contains(t, string(answer), `"statusCode":200`)
@@ -139,7 +139,7 @@ func TestHealthByEvent(t *testing.T) {
 	assert.Empty(t, j.asked)
 
 	unset := function.New("verify", func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
-		return function.Function{Calls: (&openapi.Handler{Verifier: &j}).Calls(open, nil)}, errors.New("WECHAT_APPID is not set")
+		return function.Function{Calls: (&openapi.VerifySignature{Verifier: &j}).Calls(open, nil)}, errors.New("WECHAT_APPID is not set")
 	}, io.Discard)
 	answer, err = unset.Invoke(t.Context(), adapter.Invocation{Platform: adapter.Lambda}, []byte(event))
 	assert.NoError(t, err)
@@ -148,7 +148,7 @@ func TestHealthByEvent(t *testing.T) {
 }
 
 func TestBrokenRequestInAnEventSaysWhy(t *testing.T) {
-	h, _ := newHandler((&openapi.Handler{Verifier: &judge{}}).Calls(open, nil)...)
+	h, _ := newHandler((&openapi.VerifySignature{Verifier: &judge{}}).Calls(open, nil)...)
 	for event, says := range map[string]string{
 		`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"POST","path":"/","headers":{},"body":"%","isBase64Encoded":true}`: "is broken: body is not base64, though isBase64Encoded says so",
 		`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"POST","path":"/","headers":{"\u001b[2J":7},"body":""}`:            `is broken: headers: \"\\x1b[2J\" is neither a string`,
@@ -166,7 +166,7 @@ func TestBrokenRequestInAnEventSaysWhy(t *testing.T) {
 }
 
 func TestBodyThatBreaksOff(t *testing.T) {
-	h, _ := newHandler((&openapi.Handler{Verifier: &judge{verdict: openapi.Genuine()}}).Calls(open, nil)...)
+	h, _ := newHandler((&openapi.VerifySignature{Verifier: &judge{verdict: openapi.Genuine()}}).Calls(open, nil)...)
 	w := httptest.NewRecorder()
 	h.Serve(t.Context(), adapter.Invocation{}, w, httptest.NewRequest("POST", "/", brokenReader{}))
 	assert.Equal(t, 400, w.Code)

@@ -35,8 +35,8 @@ type Call struct {
 	Refuse func(e *Error) []byte
 }
 
-// Answer returns a result as the caller gets it.
-func (c Call) Answer(r Result) []byte {
+// Body returns a result as the caller gets it.
+func (c Call) Body(r Result) []byte {
 	switch {
 	case r.Err == nil:
 		return r.Body

@@ -83,7 +83,7 @@ func (h held) Owner(context.Context, string) (string, error) { return string(h),
 
 func TestQuestionIsAboutAnApp(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
-	handler := &openapi.Handler{Verifier: &j, Apps: []string{"wxshop", "wxgame"}}
+	handler := &openapi.VerifySignature{Verifier: &j, Apps: []string{"wxshop", "wxgame"}}
 	named := func(body, appID string) string { return strings.Replace(body, "{", `{"appid":"`+appID+`",`, 1) }
 
 	call := handler.Calls(nil, nil)[0]

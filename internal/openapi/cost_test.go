@@ -68,12 +68,12 @@ func (wrongAlways) Verify(context.Context, openapi.Request) (openapi.Verdict, er
 // ask asks both forms of the call, as a backend.
 func ask(ctx context.Context, calls []openapi.Call, body string) {
 	for _, call := range calls {
-		call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(body))))
+		call.Body(call.Serve(openapi.NewEvent(ctx, []byte(body))))
 	}
 }
 
 func backendCalls() (context.Context, []openapi.Call) {
-	h := &openapi.Handler{Verifier: wrongAlways{}}
+	h := &openapi.VerifySignature{Verifier: wrongAlways{}}
 	return openapi.WithCaller(context.Background(), openapi.Backend()), h.Calls(nil, nil)
 }
 

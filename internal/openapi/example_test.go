@@ -15,7 +15,7 @@ func (everybody) Verify(context.Context, openapi.Request) (openapi.Verdict, erro
 }
 
 func ExampleHandler() {
-	handler := &openapi.Handler{Verifier: everybody{}}
+	handler := &openapi.VerifySignature{Verifier: everybody{}}
 	call := handler.Calls(nil, nil)[0]
 	ctx := openapi.WithCaller(context.Background(), openapi.Backend())
 	for _, event := range []string{
@@ -23,7 +23,7 @@ func ExampleHandler() {
 		`{"openid":"oUser","jsonString":{"raw":"challenge"},"jsonSignature":"c2ln"}`,
 	} {
 		result := call.Serve(openapi.NewEvent(ctx, []byte(event)))
-		fmt.Printf("%s\n", call.Answer(result))
+		fmt.Printf("%s\n", call.Body(result))
 	}
 	// Output:
 	// {"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}

@@ -3,13 +3,13 @@ package openapi
 import "context"
 
 // CloudCall answers a camelCase question.
-func (h *Handler) CloudCall(ctx context.Context, body []byte) Answer {
-	_, a := h.answer(ctx, camelCase, body)
+func (h *VerifySignature) CloudCall(ctx context.Context, body []byte) Response {
+	_, a := h.respond(ctx, camelCase, body)
 	return a
 }
 
 // HTTPSCall answers a snake_case question.
-func (h *Handler) HTTPSCall(ctx context.Context, body []byte) Answer {
-	_, a := h.answer(ctx, snakeCase, body)
+func (h *VerifySignature) HTTPSCall(ctx context.Context, body []byte) Response {
+	_, a := h.respond(ctx, snakeCase, body)
 	return a
 }

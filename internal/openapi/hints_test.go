@@ -116,7 +116,7 @@ func TestWhatHappenedOnTheWayIsHinted(t *testing.T) {
 			body, err := json.Marshal(signed(c.damaged))
 			require.NoError(t, err)
 			wrong := judge{verdict: openapi.Wrong("WeChat says so")}
-			a := (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), body)
+			a := (&openapi.VerifySignature{Verifier: &wrong}).CloudCall(backend(t), body)
 			require.Equal(t, []openapi.Request{c.damaged}, wrong.asked, "WeChat was asked, to the byte")
 			assert.Equal(t, 0, a.Code())
 			assert.Equal(t, openapi.Hint(c.damaged), a.Hint)
@@ -124,17 +124,17 @@ func TestWhatHappenedOnTheWayIsHinted(t *testing.T) {
 			assert.Equal(t, `{"errcode":0,"errmsg":"ok","is_ok":false}`, string(a.HTTPSCall()), "WeChat's, to the byte")
 
 			asking := append([]byte(`{"explain":true,`), body[1:]...)
-			a = (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), asking)
+			a = (&openapi.VerifySignature{Verifier: &wrong}).CloudCall(backend(t), asking)
 			require.Equal(t, c.damaged, wrong.asked[1])
 			hint := " hint: " + strings.ReplaceAll(a.Hint, `\`, `\\`)
 			assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok`+hint+`","errCode":0}`, string(a.CloudCall()))
 			assert.Equal(t, `{"errcode":0,"errmsg":"ok`+hint+`","is_ok":false}`, string(a.HTTPSCall()))
 
 			right := judge{verdict: openapi.Genuine()}
-			a = (&openapi.Handler{Verifier: &right}).CloudCall(backend(t), asking)
+			a = (&openapi.VerifySignature{Verifier: &right}).CloudCall(backend(t), asking)
 			assert.Equal(t, `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, string(a.CloudCall()), "WeChat knows better")
 			broken := judge{err: openapi.Upstream(-1, "system error")}
-			a = (&openapi.Handler{Verifier: &broken}).CloudCall(backend(t), asking)
+			a = (&openapi.VerifySignature{Verifier: &broken}).CloudCall(backend(t), asking)
 			assert.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail system error","errCode":-1}`, string(a.CloudCall()))
 		})
 	}
@@ -150,7 +150,7 @@ func TestOnlyTrueAsksForAnExplanation(t *testing.T) {
 		`true`: true, `false`: false, `null`: false, `"true"`: false, `1`: false, `{"true":true}`: false, `[true]`: false,
 	} {
 		j := judge{verdict: openapi.Wrong("forged")}
-		a := (&openapi.Handler{Verifier: &j}).CloudCall(backend(t), []byte(`{"explain":`+value+`,`+body[1:]))
+		a := (&openapi.VerifySignature{Verifier: &j}).CloudCall(backend(t), []byte(`{"explain":`+value+`,`+body[1:]))
 		require.Len(t, j.asked, 1, value)
 		assert.NotEmpty(t, a.Hint)
 		assert.Equal(t, explained, strings.Contains(string(a.CloudCall()), "hint"), value)
@@ -167,7 +167,7 @@ func TestTheLogSaysTheHint(t *testing.T) {
 			}
 			e := genuineEvent(names[0], names[1])
 			e[names[0]] += "\n"
-			r := (&openapi.Handler{Verifier: &j}).Calls(nil, nil)[n].Serve(openapi.NewEvent(backend(t), e.bytes(t)))
+			r := (&openapi.VerifySignature{Verifier: &j}).Calls(nil, nil)[n].Serve(openapi.NewEvent(backend(t), e.bytes(t)))
 			logged := slog.GroupValue(r.Log...).String()
 			assert.Equal(t, wrong, strings.Contains(logged, "hint=parameter."+names[0]+" has a blank"), logged)
 		}
@@ -182,7 +182,7 @@ func requireUnhinted(t require.TestingT, r openapi.Request) {
 	require.NoError(t, err)
 	body = append([]byte(`{"explain":true,`), body[1:]...)
 	j := judge{verdict: openapi.Wrong("another user's")}
-	a := (&openapi.Handler{Verifier: &j}).CloudCall(openapi.WithCaller(context.Background(), openapi.Backend()), body)
+	a := (&openapi.VerifySignature{Verifier: &j}).CloudCall(openapi.WithCaller(context.Background(), openapi.Backend()), body)
 	require.Equal(t, `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`, string(a.CloudCall()), "%q", r.JSONString)
 	require.Equal(t, []openapi.Request{r}, j.asked)
 }
@@ -287,8 +287,8 @@ func FuzzHint(f *testing.F) {
 		require.NoError(t, err)
 		body = append([]byte(`{"explain":true,`), body[1:]...)
 		genuine, wrong := judge{verdict: openapi.Genuine()}, judge{verdict: openapi.Wrong("")}
-		yes := (&openapi.Handler{Verifier: &genuine}).CloudCall(backend(t), body)
-		no := (&openapi.Handler{Verifier: &wrong}).CloudCall(backend(t), body)
+		yes := (&openapi.VerifySignature{Verifier: &genuine}).CloudCall(backend(t), body)
+		no := (&openapi.VerifySignature{Verifier: &wrong}).CloudCall(backend(t), body)
 		require.Equal(t, genuine.asked, wrong.asked)
 		require.Equal(t, len(genuine.asked) == 1, yes.IsOK())
 		require.False(t, no.IsOK())

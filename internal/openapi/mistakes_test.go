@@ -54,16 +54,16 @@ func (e event) form() string {
 func TestMistakesThatCannotBeRightAreRefused(t *testing.T) {
 	for _, form := range []struct {
 		text, signature, otherText, otherSignature string
-		ask                                        func(h *openapi.Handler, body []byte) openapi.Answer
+		ask                                        func(h *openapi.VerifySignature, body []byte) openapi.Response
 	}{
 		{"jsonString", "jsonSignature", "json_string", "json_signature",
-			func(h *openapi.Handler, body []byte) openapi.Answer { return h.CloudCall(backend(t), body) }},
+			func(h *openapi.VerifySignature, body []byte) openapi.Response { return h.CloudCall(backend(t), body) }},
 		{"json_string", "json_signature", "jsonString", "jsonSignature",
-			func(h *openapi.Handler, body []byte) openapi.Answer { return h.HTTPSCall(backend(t), body) }},
+			func(h *openapi.VerifySignature, body []byte) openapi.Response { return h.HTTPSCall(backend(t), body) }},
 	} {
 		text, signature := form.text, form.signature
 		j := judge{verdict: openapi.Genuine()}
-		handler := &openapi.Handler{Verifier: &j}
+		handler := &openapi.VerifySignature{Verifier: &j}
 		twin := form.ask(handler, genuineEvent(text, signature).bytes(t))
 		require.True(t, twin.IsOK(), "%v", twin.Err)
 		require.Len(t, j.asked, 1)
@@ -163,7 +163,7 @@ func TestBodiesInAnotherEncodingAreNamed(t *testing.T) {
 		return encoded
 	}
 	j := judge{verdict: openapi.Genuine()}
-	handler := &openapi.Handler{Verifier: &j}
+	handler := &openapi.VerifySignature{Verifier: &j}
 	require.True(t, handler.HTTPSCall(backend(t), body).IsOK(), "the twin")
 	for _, c := range []struct {
 		body []byte
@@ -188,7 +188,7 @@ func TestAUserWithoutOpenIDIsHimself(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
 	own := genuineEvent("jsonString", "jsonSignature")
 	own.rename("openid", "openId")
-	a := (&openapi.Handler{Verifier: &j}).CloudCall(openapi.WithCaller(t.Context(), openapi.User("oUser")), own.bytes(t))
+	a := (&openapi.VerifySignature{Verifier: &j}).CloudCall(openapi.WithCaller(t.Context(), openapi.User("oUser")), own.bytes(t))
 	assert.True(t, a.IsOK())
 	assert.Equal(t, "oUser", j.asked[0].OpenID)
 }

@@ -10,7 +10,7 @@
 //   - the HTTPS Call, snake_case: openid, json_string, json_signature in; is_ok, errcode,
 //     errmsg out.
 //
-// [Handler] serves both. It reads the request strictly, refuses one that cannot be right,
+// [VerifySignature] serves both. It reads the request strictly, refuses one that cannot be right,
 // calls one [Verifier], and writes the response. There are three outcomes, and they never
 // turn into one another. The signature is genuine or it is wrong: both are a [Verdict]. Or
 // nobody could find out: an [*Error]. On any error isOk is not true. [Hint] explains a

@@ -83,7 +83,7 @@ func TestThreeOutcomesInBothSpellings(t *testing.T) {
 			`{"errcode":-604103,"errmsg":"-604103 call open API system error. internal error, the log of the function says more"}`, 502, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			handler := &openapi.Handler{Verifier: &c.judge}
+			handler := &openapi.VerifySignature{Verifier: &c.judge}
 			a := handler.CloudCall(backend(t), []byte(cloudCall))
 			assert.Equal(t, c.cloud, string(a.CloudCall()))
 			assert.Equal(t, c.genuine, a.IsOK())
@@ -100,7 +100,7 @@ func TestThreeOutcomesInBothSpellings(t *testing.T) {
 
 func TestMistakesAreNamed(t *testing.T) {
 	genuine := judge{verdict: openapi.Genuine()}
-	handler := &openapi.Handler{Verifier: &genuine}
+	handler := &openapi.VerifySignature{Verifier: &genuine}
 	require.True(t, handler.CloudCall(backend(t), []byte(cloudCall)).IsOK(), "the twin that passes")
 
 	long := "{" + strings.Repeat("x", openapi.MaxJSONString-1)
@@ -163,7 +163,7 @@ func TestQuestionInEscapes(t *testing.T) {
 		func(letter string) string { return fmt.Sprintf(`\u%04x`, letter[0]) })
 	body := strings.ReplaceAll(inEscapes, "!", `\"`)
 	j := judge{verdict: openapi.Genuine()}
-	handler := &openapi.Handler{Verifier: &j}
+	handler := &openapi.VerifySignature{Verifier: &j}
 	require.True(t, handler.CloudCall(backend(t), []byte(body)).IsOK(), body)
 	assert.Equal(t, []openapi.Request{question}, j.asked)
 
@@ -173,7 +173,7 @@ func TestQuestionInEscapes(t *testing.T) {
 
 func TestUnknownFieldsAreAllowed(t *testing.T) {
 	j := judge{verdict: openapi.Genuine()}
-	handler := &openapi.Handler{Verifier: &j}
+	handler := &openapi.VerifySignature{Verifier: &j}
 	body := strings.Replace(cloudCall, `{`, `{"userInfo":{"appId":"wx1","openId":"oSomebodyElse"},"tcbContext":{},`, 1)
 	assert.True(t, handler.CloudCall(backend(t), []byte(body)).IsOK())
 	assert.Equal(t, "oUser", j.asked[0].OpenID, "userInfo names nobody")
@@ -205,7 +205,7 @@ func TestWhoCalls(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j := judge{verdict: openapi.Genuine()}
-			handler := &openapi.Handler{Verifier: &j}
+			handler := &openapi.VerifySignature{Verifier: &j}
 			a := handler.CloudCall(openapi.WithCaller(t.Context(), c.caller), []byte(c.body))
 			assert.Equal(t, c.code, a.Code())
 			assert.Equal(t, c.code == 0, a.IsOK())
@@ -226,7 +226,7 @@ func TestJSONStringArrivesByteForByte(t *testing.T) {
 		j := judge{verdict: openapi.Genuine()}
 		body, err := json.Marshal(map[string]string{"openid": "o", "jsonString": text, "jsonSignature": signature})
 		require.NoError(t, err)
-		(&openapi.Handler{Verifier: &j}).CloudCall(backend(t), body)
+		(&openapi.VerifySignature{Verifier: &j}).CloudCall(backend(t), body)
 		require.Len(t, j.asked, 1, text)
 		assert.Equal(t, text, j.asked[0].JSONString)
 	}
@@ -247,7 +247,7 @@ func TestLogSeesEveryOutcome(t *testing.T) {
 		{"not read", judge{verdict: openapi.Genuine()}, `{`, "", "[isOk=false]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			call := (&openapi.Handler{Verifier: &c.judge}).Calls(nil, nil)[0]
+			call := (&openapi.VerifySignature{Verifier: &c.judge}).Calls(nil, nil)[0]
 			r := call.Serve(openapi.NewEvent(backend(t), []byte(c.body)))
 			assert.Equal(t, c.outcome, r.Outcome)
 			assert.Equal(t, c.outcome == "", r.Err != nil)
@@ -271,8 +271,8 @@ func FuzzCloudCall(f *testing.F) {
 	f.Add([]byte("\xff\x00[[[["))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		j := judge{verdict: openapi.Genuine()}
-		handler := &openapi.Handler{Verifier: &j}
-		for _, a := range []openapi.Answer{handler.CloudCall(backend(t), body), handler.HTTPSCall(backend(t), body)} {
+		handler := &openapi.VerifySignature{Verifier: &j}
+		for _, a := range []openapi.Response{handler.CloudCall(backend(t), body), handler.HTTPSCall(backend(t), body)} {
 			var cloud struct {
 				IsOK    *bool   `json:"isOk"`
 				ErrMsg  *string `json:"errMsg"`

@@ -53,7 +53,7 @@ func TestPurposeIsReadOrRefused(t *testing.T) {
 		} {
 			t.Run(c.name+" "+spelling, func(t *testing.T) {
 				var k keeper
-				handler := &openapi.Handler{Verifier: &k, Purpose: c.policy}
+				handler := &openapi.VerifySignature{Verifier: &k, Purpose: c.policy}
 				if c.member != "" {
 					body = "{" + c.member + "," + body[1:]
 				}
@@ -80,7 +80,7 @@ func TestPurposeIsReadOrRefused(t *testing.T) {
 
 func TestPurposeIsNotLogged(t *testing.T) {
 	var k keeper
-	call := (&openapi.Handler{Verifier: &k, Purpose: openapi.OptionalPurpose}).Calls(nil, nil)[0]
+	call := (&openapi.VerifySignature{Verifier: &k, Purpose: openapi.OptionalPurpose}).Calls(nil, nil)[0]
 	body := []byte(`{"openid":"oUser","jsonString":"{\"raw\":\"1\"}","jsonSignature":"QUJD","purpose":"pay Alice"}`)
 	r := call.Serve(openapi.NewEvent(backend(t), body))
 	assert.True(t, bytes.Contains(r.Body, []byte(`"isOk":true`)))

@@ -42,7 +42,7 @@ const (
 // them.
 type Secrets struct {
 	arns   map[string]string // by the secret's variable
-	aws    *awssdk.Client
+	aws    *awssdk.Service
 	client *sdk.Client
 	redact redact.Redactor
 	now    func() time.Time

@@ -48,18 +48,18 @@ func FuzzParseResult(f *testing.F) {
 		}
 		require.NotEmpty(t, result.Raw)
 
-		answer, err := ParseAnswer(text)
+		answer, err := ParseClaims(text)
 		require.NoError(t, err, "the other reader takes all of this")
-		require.Equal(t, Answer{Raw: result.Raw, CPUID: result.CPUID, Counter: result.Counter}, answer)
+		require.Equal(t, Claims{Raw: result.Raw, CPUID: result.CPUID, Counter: result.Counter}, answer)
 	})
 }
 
-func FuzzParseAnswer(f *testing.F) {
+func FuzzParseClaims(f *testing.F) {
 	for _, seed := range resultSeeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		answer, err := ParseAnswer(text)
+		answer, err := ParseClaims(text)
 		strict := jsontext.Value(text).IsValid() // unique names included
 		if err != nil {
 			require.ErrorIs(t, err, ErrMalformed)

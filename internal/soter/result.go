@@ -36,7 +36,7 @@ type Result struct {
 // developer forum, 0000e8de568d80b67e799ea5c5c800).
 //
 // The error is ErrMalformed, and the Result with it is zero. Use ParseResult if you judge
-// the signature yourself; if another party does, see [ParseAnswer].
+// the signature yourself; if another party does, see [ParseClaims].
 func ParseResult[Text string | []byte](jsonString Text) (Result, error) {
 	var r resultReader
 	if err := r.read([]byte(jsonString)); err != nil {

@@ -122,13 +122,13 @@ func TestTimerRenewsEveryApp(t *testing.T) {
 	h, shops, games := newServer()
 	call := h.Calls()[0]
 	r := call.Timer(t.Context())
-	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Answer(r)))
+	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Body(r)))
 	assert.Equal(t, "[apps=2 apps_failed=0]", slog.GroupValue(r.Log...).String())
 	assert.Equal(t, "tokentoken", shops.asked+games.asked)
 
 	*shops, *games = source{err: &accesstoken.Refusal{ErrCode: 50007, ErrMsg: "frozen"}}, source{}
 	r = call.Timer(t.Context())
-	assert.Contains(t, string(call.Answer(r)), `"errCode":50007`, "an alarm is raised")
+	assert.Contains(t, string(call.Body(r)), `"errCode":50007`, "an alarm is raised")
 	assert.Equal(t, "[apps=2 apps_failed=1 failed=wxshop]", slog.GroupValue(r.Log...).String())
 	assert.Equal(t, "token", games.asked, "the other is renewed all the same")
 }
@@ -141,7 +141,7 @@ func TestStatus(t *testing.T) {
 		`"lastFailure":{"at":"2026-11-22T12:00:00Z","errCode":45009,"errMsg":"reach max api daily quota limit"}}`
 	ask := func(ctx context.Context, event string) string {
 		call := h.Calls()[3]
-		return string(call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
+		return string(call.Body(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
 	}
 	all := `{"apps":[` + ofGame + `,` + ofShop + `],"errCode":0,"errMsg":"openapi.auth.getTokenStatus:ok"}`
 	for _, event := range []string{`{"call":"openapi.auth.getTokenStatus"}`, `{}`, ``} {

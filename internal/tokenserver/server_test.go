@@ -63,7 +63,7 @@ func backend(t testing.TB) context.Context {
 // direct is the answer to a direct event.
 func direct(ctx context.Context, h *tokenserver.Server, event string) string {
 	call := h.Calls()[0]
-	return string(call.Answer(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
+	return string(call.Body(call.Serve(openapi.NewEvent(ctx, []byte(event)))))
 }
 
 // serve answers a request as the function does.
@@ -147,7 +147,7 @@ func TestDirectRefusals(t *testing.T) {
 func TestTimerRenewsAndTellsNoToken(t *testing.T) {
 	s := new(source)
 	call := newSingle(s).Calls()[0]
-	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Answer(call.Timer(t.Context()))))
+	assert.Equal(t, `{"expiresIn":3600,"errCode":0,"errMsg":"openapi.auth.getAccessToken:ok"}`, string(call.Body(call.Timer(t.Context()))))
 	assert.Equal(t, "token", s.asked)
 }
 

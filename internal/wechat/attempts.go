@@ -34,9 +34,9 @@ const (
 	hedgeShareOnce    = 2. / 3
 )
 
-// invocation counts the requests for one of our calls, across all functions that get its
+// attemptBudget counts the requests for one of our calls, across all functions that get its
 // context.
-type invocation struct {
+type attemptBudget struct {
 	deadline time.Time // of the call; a fetch that others may join outlives it; zero: none
 	began    time.Time // when counting began
 
@@ -44,31 +44,31 @@ type invocation struct {
 	sent int // guarded by mu
 }
 
-type invocationKey struct{}
+type attemptBudgetKey struct{}
 
 // begin returns a context that starts counting.
-func (c *Client) begin(ctx context.Context) context.Context {
+func (c *API) begin(ctx context.Context) context.Context {
 	c.budget.Call()
-	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadlineOf(ctx), began: time.Now()})
+	return context.WithValue(ctx, attemptBudgetKey{}, &attemptBudget{deadline: deadlineOf(ctx), began: time.Now()})
 }
 
 // beginAnew returns a context that counts from zero again, for the same call. Requests that
 // were answered so far do not limit those that follow.
 func beginAnew(ctx context.Context) context.Context {
 	deadline := deadlineOf(ctx)
-	if i, ok := ctx.Value(invocationKey{}).(*invocation); ok {
+	if i, ok := ctx.Value(attemptBudgetKey{}).(*attemptBudget); ok {
 		deadline = i.deadline
 	}
-	return context.WithValue(ctx, invocationKey{}, &invocation{deadline: deadline, began: time.Now()})
+	return context.WithValue(ctx, attemptBudgetKey{}, &attemptBudget{deadline: deadline, began: time.Now()})
 }
 
-func (i *invocation) count() {
+func (i *attemptBudget) count() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.sent++
 }
 
-func (i *invocation) mayRepeat(most int) bool {
+func (i *attemptBudget) mayRepeat(most int) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.sent < most
@@ -85,9 +85,9 @@ type attempt struct {
 // attempts is one request in progress. An attempt that stays silent starts another one
 // beside itself. The first good reply ends them all.
 type attempts struct {
-	client     *Client
+	client     *API
 	request    *request
-	invocation *invocation
+	invocation *attemptBudget
 	failures   failures
 	beside     sync.WaitGroup     // attempts begun beside a silent one
 	cancel     context.CancelFunc // ends all attempts
@@ -104,8 +104,8 @@ type attempts struct {
 
 // call sends r until it has a valid reply, or until another attempt is of no use. If it
 // returns no error, r.read has read the reply.
-func (c *Client) call(ctx context.Context, r *request) error {
-	switch i, ok := ctx.Value(invocationKey{}).(*invocation); {
+func (c *API) call(ctx context.Context, r *request) error {
+	switch i, ok := ctx.Value(attemptBudgetKey{}).(*attemptBudget); {
 	case !ok:
 		ctx = c.begin(ctx)
 	case time.Since(i.began) >= countedFor:
@@ -114,7 +114,7 @@ func (c *Client) call(ctx context.Context, r *request) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a := &attempts{
-		client: c, request: r, invocation: ctx.Value(invocationKey{}).(*invocation), cancel: cancel,
+		client: c, request: r, invocation: ctx.Value(attemptBudgetKey{}).(*attemptBudget), cancel: cancel,
 		route: r.hosts.Route(), failures: failures{hosts: r.hosts.Count()},
 	}
 	for {

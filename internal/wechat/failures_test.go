@@ -82,7 +82,7 @@ func newSandbox(t *testing.T, o sandbox.Options) *sandbox.Sandbox {
 
 // instance is one instance of the function, in front of hosts.
 type instance struct {
-	client   *wechat.Client
+	client   *wechat.API
 	verifier *wechat.Verifier
 }
 

@@ -73,7 +73,7 @@ func address(base *url.URL) string {
 }
 
 // Tokens returns the Source of access_tokens that c fetches.
-func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
+func (c *API) Tokens(config TokenConfig) *accesstoken.Cache {
 	endpoint, classic := c.StableToken(config.Base, config.Credentials), config.Classic
 	switch {
 	case config.Function:
@@ -90,7 +90,7 @@ func (c *Client) Tokens(config TokenConfig) *accesstoken.Cache {
 
 // refuses reports whether WeChat refuses token. It sends a verification without parameters:
 // WeChat checks the token first.
-func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secret.Text) (bool, error) {
+func (c *API) refuses(ctx context.Context, hosts *upstream.Hosts, token secret.Text) (bool, error) {
 	var refusal error
 	err := c.call(ctx, &request{
 		method: "POST", hosts: hosts, path: verifyPath, query: "access_token=" + url.QueryEscape(token.Reveal()), body: []byte("{}"), spare: 1,
@@ -107,7 +107,7 @@ func (c *Client) refuses(ctx context.Context, hosts *upstream.Hosts, token secre
 
 // StableToken is getStableAccessToken at base. It returns the same token while that is
 // valid, unless forced.
-func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
+func (c *API) StableToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		// WeChat must not learn the stale token.
 		return c.stable(ctx, base, credentials, accesstoken.FetchRequest{Force: r.Force, IsForStranger: r.IsForStranger}, false)
@@ -116,7 +116,7 @@ func (c *Client) StableToken(base *upstream.Hosts, credentials Credentials) acce
 
 // ClassicToken is getAccessToken at base. Each fetch makes a new token and retires the
 // previous one.
-func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
+func (c *API) ClassicToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		return c.classic(ctx, base, credentials, r)
 	})
@@ -128,7 +128,7 @@ func (c *Client) ClassicToken(base *upstream.Hosts, credentials Credentials) acc
 // be valid, it makes a normal fetch, without force. A foreign token server, which ignores
 // these fields, returns its token. One without stable_token gets the request of
 // getAccessToken.
-func (c *Client) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
+func (c *API) FunctionToken(base *upstream.Hosts, credentials Credentials) accesstoken.Endpoint {
 	return endpoint(func(ctx context.Context, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 		grant, err := c.stable(ctx, base, credentials, r, true)
 		var status *badStatus
@@ -156,7 +156,7 @@ func (e endpoint) Fetch(ctx context.Context, r accesstoken.FetchRequest) (access
 	return e(ctx, r)
 }
 
-func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest, function bool) (accesstoken.Grant, error) {
+func (c *API) stable(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest, function bool) (accesstoken.Grant, error) {
 	body, err := json.Marshal(struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
@@ -171,7 +171,7 @@ func (c *Client) stable(ctx context.Context, base *upstream.Hosts, credentials C
 	return c.grant(ctx, &request{method: "POST", hosts: base, path: stableTokenPath, body: body, spare: 1, function: function, isForStranger: r.IsForStranger})
 }
 
-func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
+func (c *API) classic(ctx context.Context, base *upstream.Hosts, credentials Credentials, r accesstoken.FetchRequest) (accesstoken.Grant, error) {
 	return c.grant(ctx, &request{method: "GET", hosts: base, path: classicTokenPath, once: true, spare: 1, isForStranger: r.IsForStranger, query: url.Values{
 		"grant_type": {"client_credential"},
 		"appid":      {credentials.AppID},
@@ -179,7 +179,7 @@ func (c *Client) classic(ctx context.Context, base *upstream.Hosts, credentials 
 	}.Encode()})
 }
 
-func (c *Client) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
+func (c *API) grant(ctx context.Context, r *request) (accesstoken.Grant, error) {
 	type grant struct {
 		ErrCode     int         `json:"errcode"`
 		ErrMsg      string      `json:"errmsg"`

@@ -18,7 +18,7 @@ const verifyPath = "/cgi-bin/soter/verify_signature"
 
 // Verifier has WeChat judge signatures. It implements [openapi.Verifier].
 type Verifier struct {
-	client *Client
+	client *API
 	hosts  *upstream.Hosts
 	tokens accesstoken.Source
 }
@@ -26,7 +26,7 @@ type Verifier struct {
 var _ openapi.Verifier = (*Verifier)(nil)
 
 // Verifier returns a Verifier that calls hosts with the access_tokens of tokens.
-func (c *Client) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
+func (c *API) Verifier(hosts *upstream.Hosts, tokens accesstoken.Source) *Verifier {
 	return &Verifier{client: c, hosts: hosts, tokens: tokens}
 }
 

@@ -28,14 +28,14 @@ func (v *Verifier) Warm(ctx context.Context) {
 }
 
 // Connect opens a connection to hosts and leaves it open.
-func (c *Client) Connect(ctx context.Context, hosts *upstream.Hosts) {
+func (c *API) Connect(ctx context.Context, hosts *upstream.Hosts) {
 	route := hosts.Route()
 	c.connect(ctx, route.Base())
 }
 
 // connect sends a request without an effect: [http.Transport] opens a connection for a
 // request only.
-func (c *Client) connect(ctx context.Context, base *url.URL) {
+func (c *API) connect(ctx context.Context, base *url.URL) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
 	if err != nil {
 		return

@@ -37,7 +37,7 @@ type bench struct {
 	*sandbox.Sandbox
 	server      *httptest.Server
 	connections atomic.Int32 // how many the server has accepted
-	client      *wechat.Client
+	client      *wechat.API
 	pauses      *[]time.Duration
 	verifier    *wechat.Verifier
 	tokens      *accesstoken.Cache

@@ -34,7 +34,7 @@ const (
 type many struct {
 	hosted.Sandbox
 	ids  []string
-	on   *function.Handler
+	on   *function.Host
 	logs *hosted.Log
 
 	environment map[string]string

@@ -63,7 +63,7 @@ func (w *world) verifyOf(s verifySettings, err error, others []secret.Text, envi
 		w.warnOfCleartext(s.cleartext())
 		p, err = w.assemble(s, environment)
 	}
-	handler := &openapi.Handler{Verifier: p.verifier, Apps: s.served(), Purpose: s.purpose()}
+	handler := &openapi.VerifySignature{Verifier: p.verifier, Apps: s.served(), Purpose: s.purpose()}
 	calls := handler.Calls(p.gate, p.owners())
 	if p.platformToken {
 		calls = withPlatformToken(calls)

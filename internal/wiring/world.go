@@ -29,7 +29,7 @@ type world struct {
 	observer Observer // nobody{}, or that of metrics
 	log      *slog.Logger
 	redact   *redact.Redactor
-	client   *wechat.Client // connections
+	client   *wechat.API // connections
 	memory   challenge.Memory
 	hosts    map[string]*upstream.Hosts      // by their addresses
 	apps     map[string]*app                 // by AppID
@@ -114,7 +114,7 @@ func (w *world) close() {
 // app has the parts of one app, which no other app shares.
 type app struct {
 	app      listedApp
-	client   *wechat.Client // its retry budget
+	client   *wechat.API // its retry budget
 	memory   *accesstoken.Memory
 	tokens   *accesstoken.Cache
 	in       *store.Store // the store of its tokens; nil: none

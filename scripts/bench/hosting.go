@@ -24,7 +24,7 @@ func (b *bench) host(ctx context.Context, on emulator.Platform, program string, 
 
 // verify invokes the function with an event that it must find genuine: no other result is
 // measured.
-func (h hosted) verify(ctx context.Context, event []byte) (emulator.Answer, error) {
+func (h hosted) verify(ctx context.Context, event []byte) (emulator.Response, error) {
 	answer, err := h.Invoke(ctx, emulator.Call{Payload: event})
 	if err != nil {
 		return answer, err

@@ -36,7 +36,7 @@ func (b *bench) newLocal(ctx context.Context) (localVerification, error) {
 	if err != nil {
 		return localVerification{}, err
 	}
-	verify := (&openapi.Handler{Verifier: authkeys.NewVerifier(keys)}).Calls(nil, nil)[0]
+	verify := (&openapi.VerifySignature{Verifier: authkeys.NewVerifier(keys)}).Calls(nil, nil)[0]
 	backend := openapi.WithCaller(ctx, openapi.Backend())
 	ours := func() error {
 		if answer := verify.Serve(openapi.NewEvent(backend, b.event)); string(answer.Body) != hosting.Verified {

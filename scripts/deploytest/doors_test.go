@@ -161,14 +161,14 @@ func (oneToken) Owner(_ context.Context, token string) (string, error) {
 
 // verify is the function behind HTTP_AUTH=platform, with a verifier in place of
 // WeChat.
-func verify(verifier openapi.Verifier, gate openapi.Gate) *function.Handler {
+func verify(verifier openapi.Verifier, gate openapi.Gate) *function.Host {
 	build := func(map[string]string, *slog.Logger, *slog.LevelVar) (function.Function, error) {
-		return function.Function{Calls: (&openapi.Handler{Verifier: verifier}).Calls(gate, oneToken{})}, nil
+		return function.Function{Calls: (&openapi.VerifySignature{Verifier: verifier}).Calls(gate, oneToken{})}, nil
 	}
 	return function.New("verify", build, io.Discard)
 }
 
-func invoke(t *testing.T, f *function.Handler, event []byte) []byte {
+func invoke(t *testing.T, f *function.Host, event []byte) []byte {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -48,7 +48,7 @@ const (
 )
 
 // startHTTP serves until the signal to stop, and returns the exit status.
-func startHTTP(h adapter.Handler, stderr io.Writer) int {
+func startHTTP(h adapter.Function, stderr io.Writer) int {
 	timeout, err := duration(timeoutVariable, requestTimeout, maxTimeout)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -88,13 +88,13 @@ func duration(name string, standard, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// httpServer is a [adapter.Handler] behind a port.
+// httpServer is a [adapter.Function] behind a port.
 type httpServer struct {
 	adapter.Requests
 	server *http.Server
 }
 
-func newHTTPServer(h adapter.Handler, timeout, idle time.Duration) *httpServer {
+func newHTTPServer(h adapter.Function, timeout, idle time.Duration) *httpServer {
 	s := &httpServer{Requests: adapter.Requests{Handler: h, Timeout: timeout}}
 	s.server = &http.Server{
 		Handler:           s,

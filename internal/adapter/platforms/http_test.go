@@ -36,7 +36,7 @@ func (s *serving) Configured() error { return s.err }
 
 // start runs h on loopback. stop tells it to stop, as SIGTERM does, and returns
 // what run returned.
-func start(t *testing.T, h adapter.Handler, timeout, notice time.Duration) (url string, stop func() error) {
+func start(t *testing.T, h adapter.Function, timeout, notice time.Duration) (url string, stop func() error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

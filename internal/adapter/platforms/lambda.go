@@ -17,7 +17,7 @@ import (
 const initPreparation = time.Second
 
 // onLambda is a Handler as a lambda.Handler of aws-lambda-go.
-type onLambda struct{ handler adapter.Handler }
+type onLambda struct{ handler adapter.Function }
 
 func (f onLambda) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	invocation := adapter.Invocation{Platform: adapter.Lambda, Authorized: true}

@@ -30,27 +30,27 @@ type Kind struct {
 	// otherwise they come with each invocation.
 	VariablesAtStart bool
 
-	// accompanied says that the platform serves a port. [adapter.Handler.Accompany] may then
+	// accompanied says that the platform serves a port. [adapter.Function.Accompany] may then
 	// serve others.
 	accompanied bool
-	// preparation bounds the wait for [adapter.Handler.Prepare] before the process reports
+	// preparation bounds the wait for [adapter.Function.Prepare] before the process reports
 	// to the platform that it is ready. Unfinished work then goes on beside. Zero where
 	// being ready early is worth more.
 	preparation time.Duration
 	// start runs a function there. If it returns, the result is the exit status of the
 	// process.
-	start func(h adapter.Handler, stderr io.Writer) int
+	start func(h adapter.Function, stderr io.Writer) int
 }
 
 // Platforms are all supported platforms, in the order in which a process looks for its own.
 // With both libraries linked, only Lambda sets Lambda's variable. PORT is last, because it
 // is set in many places.
 var Platforms = []Kind{
-	{Name: adapter.Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, preparation: initPreparation, start: func(h adapter.Handler, _ io.Writer) int {
+	{Name: adapter.Lambda, Variable: "AWS_LAMBDA_RUNTIME_API", VariablesAtStart: true, preparation: initPreparation, start: func(h adapter.Function, _ io.Writer) int {
 		lambda.Start(onLambda{h})
 		return 0
 	}},
-	{Name: adapter.SCF, Variable: "_LAMBDA_SERVER_PORT", start: func(h adapter.Handler, _ io.Writer) int {
+	{Name: adapter.SCF, Variable: "_LAMBDA_SERVER_PORT", start: func(h adapter.Function, _ io.Writer) int {
 		scfguard.StartHandler(newSCF(h))
 		return 0
 	}},
@@ -98,7 +98,7 @@ const NotHosted = 2
 
 // Start runs h on the platform whose variable is set, and returns the exit status. If none
 // is set, it prints on stderr how to run the function and returns [NotHosted].
-func Start(h adapter.Handler, stderr io.Writer) int {
+func Start(h adapter.Function, stderr io.Writer) int {
 	if kind, ok := found(); ok {
 		if kind.accompanied {
 			stop, err := h.Accompany()

@@ -14,7 +14,7 @@ import (
 
 // onSCF is a Handler as a cloudfunction.Handler of scf-go-lib.
 type onSCF struct {
-	handler adapter.Handler
+	handler adapter.Function
 	// cloudBase says that the process was started with variables of CloudBase. Later they
 	// prove nothing: the library copies those of each invocation there.
 	cloudBase bool
@@ -25,7 +25,7 @@ type onSCF struct {
 // doc/oplatform/openApi/cloudbase-common/scf-management/api_invokecloudfunction.
 const httpAPITime = 5 * time.Second
 
-func newSCF(h adapter.Handler) onSCF {
+func newSCF(h adapter.Function) onSCF {
 	return onSCF{handler: h, cloudBase: slices.ContainsFunc(os.Environ(), trigger.IsCloudBase)}
 }
 

@@ -117,8 +117,8 @@ type Call struct {
 	Forged bool
 }
 
-// Answer is the platform's response to the invoker.
-type Answer struct {
+// Response is the platform's response to the invoker.
+type Response struct {
 	// Payload is the function's response, or with FunctionError the platform's error
 	// document, which is JSON.
 	Payload []byte
@@ -139,10 +139,10 @@ type Answer struct {
 // Runtime hosts one function. Both methods are safe for concurrent use.
 type Runtime interface {
 	// Invoke runs the function once. A function that fails is not an error here: see
-	// Answer.FunctionError. The error is that of ctx if the caller leaves, and the
+	// Response.FunctionError. The error is that of ctx if the caller leaves, and the
 	// invocation is then finished without the caller. Or it is [ErrClosed], or says that
 	// the emulator could not run the function.
-	Invoke(ctx context.Context, call Call) (Answer, error)
+	Invoke(ctx context.Context, call Call) (Response, error)
 	// Close ends the process and everything that it started, and waits until it is gone.
 	// Further calls do nothing.
 	Close() error
@@ -199,9 +199,9 @@ func (f Function) withDefaults() (Function, error) {
 
 // await runs an invocation to its end even if the caller leaves first. The platforms do the
 // same: the process stays busy until the function has returned or timed out.
-func await(ctx context.Context, invocation func() (Answer, error)) (Answer, error) {
+func await(ctx context.Context, invocation func() (Response, error)) (Response, error) {
 	type outcome struct {
-		answer Answer
+		answer Response
 		err    error
 	}
 	ended := make(chan outcome, 1)
@@ -213,7 +213,7 @@ func await(ctx context.Context, invocation func() (Answer, error)) (Answer, erro
 	case o := <-ended:
 		return o.answer, o.err
 	case <-ctx.Done():
-		return Answer{}, context.Cause(ctx)
+		return Response{}, context.Cause(ctx)
 	}
 }
 

@@ -20,9 +20,9 @@ import (
 func seenBy(t *testing.T, endpoint func(Runtime) http.Handler, r *http.Request) []byte {
 	t.Helper()
 	var seen []byte
-	function := runtimeFunc(func(_ context.Context, call Call) (Answer, error) {
+	function := runtimeFunc(func(_ context.Context, call Call) (Response, error) {
 		seen = call.Payload
-		return Answer{Payload: []byte(restReply)}, nil
+		return Response{Payload: []byte(restReply)}, nil
 	})
 	endpoint(function).ServeHTTP(httptest.NewRecorder(), r)
 	require.NotNil(t, seen)

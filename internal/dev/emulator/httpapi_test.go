@@ -31,7 +31,7 @@ func TestHTTPAPIRunsTheFunction(t *testing.T) {
 // docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: the request line and the values of the headers
 // have 10,240 bytes together.
 func TestHTTPAPITakesTenKilobytesOfHeaders(t *testing.T) {
-	api := HTTPAPI(runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte(`{}`)}, nil }))
+	api := HTTPAPI(runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte(`{}`)}, nil }))
 	for size, want := range map[int]int{maxHTTPAPIHead: http.StatusOK, maxHTTPAPIHead + 1: http.StatusRequestHeaderFieldsTooLarge} {
 		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.Header.Set("X-Large", strings.Repeat("x", size-headSize(r)))
@@ -43,32 +43,32 @@ func TestHTTPAPITakesTenKilobytesOfHeaders(t *testing.T) {
 
 func TestHTTPAPIAnswersByTheRulesOfPayload2(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer      Answer
+		answer      Response
 		err         error
 		status      int
 		contentType string
 		body        string
 	}{
-		"object without statusCode": {Answer{Payload: []byte(`{ "a": 1 }`)}, nil, 200, "application/json", `{ "a": 1 }`},
-		"string":                    {Answer{Payload: []byte(`"Hello <b>"`)}, nil, 200, "application/json", `Hello <b>`},
-		"null":                      {Answer{Payload: []byte(`null`)}, nil, 200, "application/json", `null`},
-		"statusCode":                {Answer{Payload: []byte(`{"statusCode":201,"body":"made"}`)}, nil, 201, "text/plain;charset=UTF-8", "made"},
-		"content type":              {Answer{Payload: []byte(`{"statusCode":200,"headers":{"content-type":"text/html"},"body":"<p>"}`)}, nil, 200, "text/html", "<p>"},
-		"base64":                    {Answer{Payload: []byte(`{"statusCode":200,"body":"/wA=","isBase64Encoded":true}`)}, nil, 200, "text/plain;charset=UTF-8", "\xff\x00"},
-		"own length":                {Answer{Payload: []byte(`{"statusCode":200,"headers":{"Content-Length":7},"body":"a"}`)}, nil, 200, "text/plain;charset=UTF-8", "a"},
+		"object without statusCode": {Response{Payload: []byte(`{ "a": 1 }`)}, nil, 200, "application/json", `{ "a": 1 }`},
+		"string":                    {Response{Payload: []byte(`"Hello <b>"`)}, nil, 200, "application/json", `Hello <b>`},
+		"null":                      {Response{Payload: []byte(`null`)}, nil, 200, "application/json", `null`},
+		"statusCode":                {Response{Payload: []byte(`{"statusCode":201,"body":"made"}`)}, nil, 201, "text/plain;charset=UTF-8", "made"},
+		"content type":              {Response{Payload: []byte(`{"statusCode":200,"headers":{"content-type":"text/html"},"body":"<p>"}`)}, nil, 200, "text/html", "<p>"},
+		"base64":                    {Response{Payload: []byte(`{"statusCode":200,"body":"/wA=","isBase64Encoded":true}`)}, nil, 200, "text/plain;charset=UTF-8", "\xff\x00"},
+		"own length":                {Response{Payload: []byte(`{"statusCode":200,"headers":{"Content-Length":7},"body":"a"}`)}, nil, 200, "text/plain;charset=UTF-8", "a"},
 
-		"bad base64":      {Answer{Payload: []byte(`{"statusCode":200,"body":"?","isBase64Encoded":true}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"bad statusCode":  {Answer{Payload: []byte(`{"statusCode":99}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"null statusCode": {Answer{Payload: []byte(`{"statusCode":null}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"body no string":  {Answer{Payload: []byte(`{"statusCode":200,"body":{}}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"bad header":      {Answer{Payload: []byte(`{"statusCode":200,"headers":{"a":[]}}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"not JSON":        {Answer{Payload: []byte(`<html>`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"nothing":         {Answer{}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"function error":  {Answer{Payload: []byte(`{"statusCode":200}`), FunctionError: "Unhandled"}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
-		"not invoked":     {Answer{}, errors.New("busy"), 503, "application/json", `{"message":"Service Unavailable"}`},
+		"bad base64":      {Response{Payload: []byte(`{"statusCode":200,"body":"?","isBase64Encoded":true}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"bad statusCode":  {Response{Payload: []byte(`{"statusCode":99}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"null statusCode": {Response{Payload: []byte(`{"statusCode":null}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"body no string":  {Response{Payload: []byte(`{"statusCode":200,"body":{}}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"bad header":      {Response{Payload: []byte(`{"statusCode":200,"headers":{"a":[]}}`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"not JSON":        {Response{Payload: []byte(`<html>`)}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"nothing":         {Response{}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"function error":  {Response{Payload: []byte(`{"statusCode":200}`), FunctionError: "Unhandled"}, nil, 500, "application/json", `{"message":"Internal Server Error"}`},
+		"not invoked":     {Response{}, errors.New("busy"), 503, "application/json", `{"message":"Service Unavailable"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rt := runtimeFunc(func(context.Context, Call) (Answer, error) { return test.answer, test.err })
+			rt := runtimeFunc(func(context.Context, Call) (Response, error) { return test.answer, test.err })
 			response, body := post(t, HTTPAPI(rt), "/", nil, nil)
 			assert.Equal(t, test.status, response.StatusCode)
 			assert.Equal(t, test.contentType, response.Header.Get("Content-Type"))
@@ -78,8 +78,8 @@ func TestHTTPAPIAnswersByTheRulesOfPayload2(t *testing.T) {
 }
 
 func TestHTTPAPIAnswerHeadersAndCookies(t *testing.T) {
-	rt := runtimeFunc(func(context.Context, Call) (Answer, error) {
-		return Answer{Payload: []byte(`{"statusCode":204,"headers":{"x-text":"a","x-number":1.5,"x-boolean":true},"cookies":["a=1; Secure","b=2"]}`)}, nil
+	rt := runtimeFunc(func(context.Context, Call) (Response, error) {
+		return Response{Payload: []byte(`{"statusCode":204,"headers":{"x-text":"a","x-number":1.5,"x-boolean":true},"cookies":["a=1; Secure","b=2"]}`)}, nil
 	})
 	response, _ := post(t, HTTPAPI(rt), "/", nil, nil)
 	assert.Equal(t, http.StatusNoContent, response.StatusCode)
@@ -91,9 +91,9 @@ func TestHTTPAPIAnswerHeadersAndCookies(t *testing.T) {
 
 func TestHTTPAPIRefusesLargeBodies(t *testing.T) {
 	called := false
-	api := HTTPAPI(runtimeFunc(func(context.Context, Call) (Answer, error) {
+	api := HTTPAPI(runtimeFunc(func(context.Context, Call) (Response, error) {
 		called = true
-		return Answer{Payload: []byte("{}")}, nil
+		return Response{Payload: []byte("{}")}, nil
 	}))
 	text := map[string]string{"Content-Type": "text/plain"}
 	for size, want := range map[int]int{

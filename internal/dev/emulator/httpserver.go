@@ -102,13 +102,13 @@ func setUserHeaders(headers http.Header, environment map[string]string) error {
 // Invoke implements [Runtime]. The event is the body of a POST to /. Variables of the
 // Environment that name a user become the headers of Cloud Hosting. Whatever the status,
 // the body is the response.
-func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
+func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Response, error) {
 	if s.process.gone() {
-		return Answer{}, ErrClosed
+		return Response{}, ErrClosed
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/", bytes.NewReader(call.Payload))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	id := call.RequestID
 	if id == "" {
@@ -117,24 +117,24 @@ func (s *HTTPServer) Invoke(ctx context.Context, call Call) (Answer, error) {
 	r.Header.Set("X-Request-Id", id)
 	r.Header.Set("Content-Type", "application/json")
 	if err := setUserHeaders(r.Header, call.Environment); err != nil {
-		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+		return Response{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	logged, begin := s.process.log.position(), time.Now()
 	resp, err := s.client.Do(r)
 	if err != nil {
 		if ctx.Err() != nil {
-			return Answer{}, context.Cause(ctx)
+			return Response{}, context.Cause(ctx)
 		}
-		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+		return Response{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	defer resp.Body.Close()
 	payload, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+		return Response{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	duration := time.Since(begin)
 	s.process.log.sync()
-	answer := Answer{Payload: payload, RequestID: id, Duration: duration, LogTail: s.process.log.since(logged)}
+	answer := Response{Payload: payload, RequestID: id, Duration: duration, LogTail: s.process.log.since(logged)}
 	if resp.StatusCode == http.StatusInternalServerError {
 		answer.FunctionError = functionErrorUnhandled
 	}

@@ -203,7 +203,7 @@ func isJSONObject(value []byte) bool {
 	return isJSON(value) && jsontext.Value(value).Kind() == '{'
 }
 
-func writeInvokeAnswer(w http.ResponseWriter, answer Answer, withLog bool) {
+func writeInvokeAnswer(w http.ResponseWriter, answer Response, withLog bool) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amz-Executed-Version", latestVersion)

@@ -83,7 +83,7 @@ func TestInvokeAPINames(t *testing.T) {
 		name, qualifier := functionName(identifier)
 		assert.Equal(t, want, [2]string{name, qualifier}, identifier)
 	}
-	called := runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte("1")}, nil })
+	called := runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte("1")}, nil })
 	response, _ := post(t, InvokeAPI(map[string]Runtime{"verify": called}),
 		"/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Averify%3A%24LATEST/invocations", nil, nil)
 	assert.Equal(t, http.StatusOK, response.StatusCode)
@@ -91,9 +91,9 @@ func TestInvokeAPINames(t *testing.T) {
 
 func TestInvokeAPIInvocationTypes(t *testing.T) {
 	calls := make(chan Call, 1)
-	api := InvokeAPI(map[string]Runtime{"verify": runtimeFunc(func(ctx context.Context, call Call) (Answer, error) {
+	api := InvokeAPI(map[string]Runtime{"verify": runtimeFunc(func(ctx context.Context, call Call) (Response, error) {
 		calls <- call
-		return Answer{Payload: []byte(`"done"`)}, ctx.Err()
+		return Response{Payload: []byte(`"done"`)}, ctx.Err()
 	})})
 
 	response, body := post(t, api, invokeVerify, []byte(`{"n":1}`), map[string]string{"X-Amz-Invocation-Type": "RequestResponse"})
@@ -114,8 +114,8 @@ func TestInvokeAPIInvocationTypes(t *testing.T) {
 
 func TestInvokeAPIRefusals(t *testing.T) {
 	api := InvokeAPI(map[string]Runtime{
-		"verify": runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte("1")}, nil }),
-		"closed": runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{}, ErrClosed }),
+		"verify": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte("1")}, nil }),
+		"closed": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{}, ErrClosed }),
 	})
 	largest := []byte(`"` + strings.Repeat("x", maxSyncPayload-2) + `"`)
 	for name, test := range map[string]struct {

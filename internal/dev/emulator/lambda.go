@@ -66,25 +66,25 @@ func StartLambda(ctx context.Context, f Function) (*Lambda, error) {
 // Invoke implements [Runtime]. An invocation is complete when the process asks for the next
 // one. A process that responds and then ends without asking has failed the invocation,
 // unless its response was an error already.
-func (l *Lambda) Invoke(ctx context.Context, call Call) (Answer, error) {
+func (l *Lambda) Invoke(ctx context.Context, call Call) (Response, error) {
 	if len(call.Environment) > 0 {
 		lambdaCallVariables.Refuse()
-		return Answer{}, errors.New("emulator: Lambda has no per-invocation environment")
+		return Response{}, errors.New("emulator: Lambda has no per-invocation environment")
 	}
 	if err := checkEventSize(call.Payload, maxSyncPayload, lambdaEvent); err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return Answer{}, context.Cause(ctx)
+		return Response{}, context.Cause(ctx)
 	}
 	select {
 	case l.turn <- struct{}{}:
 	case <-ctx.Done():
-		return Answer{}, context.Cause(ctx)
+		return Response{}, context.Cause(ctx)
 	case <-l.life.Done():
-		return Answer{}, ErrClosed
+		return Response{}, ErrClosed
 	}
-	return await(ctx, func() (Answer, error) {
+	return await(ctx, func() (Response, error) {
 		defer func() { <-l.turn }()
 		return l.serve(call)
 	})
@@ -103,12 +103,12 @@ func (l *Lambda) Close() error {
 }
 
 // serve runs one invocation in the environment. The caller has the turn.
-func (l *Lambda) serve(call Call) (Answer, error) {
+func (l *Lambda) serve(call Call) (Response, error) {
 	deadline := time.Now().Add(l.function.Timeout)
 	ctx, cancel := context.WithDeadlineCause(l.life, deadline, errTimedOut)
 	defer cancel()
 	if ctx.Err() != nil {
-		return Answer{}, context.Cause(ctx)
+		return Response{}, context.Cause(ctx)
 	}
 	invocation := l.newInvocation(call, deadline)
 
@@ -117,7 +117,7 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 		logged = l.environment.process.log.position()
 	} else {
 		if err := l.renew(); err != nil {
-			return Answer{}, err
+			return Response{}, err
 		}
 		// This is no longer the INIT phase: it is part of the invocation, and bounded by
 		// its timeout.
@@ -136,7 +136,7 @@ func (l *Lambda) serve(call Call) (Answer, error) {
 	if err := s.wait(ctx, invocation.completed); err != nil {
 		return l.fail(invocation, err, started, logged)
 	}
-	answer := Answer{RequestID: invocation.requestID, Duration: time.Since(started), InitDuration: s.initDuration}
+	answer := Response{RequestID: invocation.requestID, Duration: time.Since(started), InitDuration: s.initDuration}
 	s.initDuration = 0
 	s.process.log.sync()
 	answer.LogTail = l.logTail(answer, s.process.log.since(logged), nil)
@@ -159,10 +159,10 @@ func (l *Lambda) renew() error {
 }
 
 // fail ends the environment and returns Lambda's error for the invocation.
-func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Time, logged int64) (Answer, error) {
+func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Time, logged int64) (Response, error) {
 	s := l.environment
 	l.environment = nil
-	answer := Answer{
+	answer := Response{
 		RequestID:     invocation.requestID,
 		FunctionError: functionErrorUnhandled,
 		Duration:      time.Since(started),
@@ -180,7 +180,7 @@ func (l *Lambda) fail(invocation *lambdaInvocation, cause error, started time.Ti
 	case errors.As(cause, &exit):
 		answer.Payload = s.lastWords(invocation, exit)
 	default:
-		return Answer{}, cause
+		return Response{}, cause
 	}
 	return answer, nil
 }

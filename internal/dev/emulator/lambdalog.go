@@ -14,7 +14,7 @@ import (
 // events that users have published. Memory use is not measured: as in AWS' Runtime
 // Interface Emulator, REPORT has the configured memory. cause is why the sandbox ended, or
 // nil.
-func (l *Lambda) logTail(answer Answer, logged []byte, cause error) []byte {
+func (l *Lambda) logTail(answer Response, logged []byte, cause error) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "START RequestId: %s Version: %s\n%s", answer.RequestID, latestVersion, logged)
 	fmt.Fprintf(&b, "END RequestId: %s\n", answer.RequestID)

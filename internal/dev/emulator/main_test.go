@@ -91,7 +91,7 @@ func testFunction(f Function) Function {
 }
 
 // do asks the test function to do something.
-func do(t *testing.T, rt Runtime, what, text string) Answer {
+func do(t *testing.T, rt Runtime, what, text string) Response {
 	t.Helper()
 	answer, err := rt.Invoke(t.Context(), Call{Payload: event(t, what, text)})
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func event(t *testing.T, what, text string) []byte {
 	return payload
 }
 
-func requireEcho(t *testing.T, rt Runtime) Answer {
+func requireEcho(t *testing.T, rt Runtime) Response {
 	t.Helper()
 	answer, err := rt.Invoke(t.Context(), Call{Payload: []byte(`{"still":"there"}`)})
 	require.NoError(t, err)
@@ -115,9 +115,9 @@ func requireEcho(t *testing.T, rt Runtime) Answer {
 }
 
 // runtimeFunc is a Runtime without a process.
-type runtimeFunc func(ctx context.Context, call Call) (Answer, error)
+type runtimeFunc func(ctx context.Context, call Call) (Response, error)
 
-func (f runtimeFunc) Invoke(ctx context.Context, call Call) (Answer, error) { return f(ctx, call) }
+func (f runtimeFunc) Invoke(ctx context.Context, call Call) (Response, error) { return f(ctx, call) }
 func (f runtimeFunc) Close() error                                          { return nil }
 
 // processExists says whether a process that we started has not ended yet.

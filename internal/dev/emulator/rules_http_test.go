@@ -38,12 +38,12 @@ func httpCases() map[*rule.Rule]ruletest.Case {
 	slow := func(handler func(Runtime) http.Handler, want int, answers bool) func(t *testing.T) {
 		return func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				function := runtimeFunc(func(ctx context.Context, _ Call) (Answer, error) {
+				function := runtimeFunc(func(ctx context.Context, _ Call) (Response, error) {
 					if answers {
-						return Answer{Payload: []byte(restReply)}, nil
+						return Response{Payload: []byte(restReply)}, nil
 					}
 					<-ctx.Done()
-					return Answer{}, context.Cause(ctx)
+					return Response{}, context.Cause(ctx)
 				})
 				w := httptest.NewRecorder()
 				handler(function).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
@@ -106,8 +106,8 @@ func TestEndpointsReadTheSameAnswerDifferently(t *testing.T) {
 			assert.Equal(t, want[i], response.Status[:4]+body, "%s, endpoint %d", answer, i)
 		}
 	}
-	failed := runtimeFunc(func(context.Context, Call) (Answer, error) {
-		return Answer{Payload: []byte(restReply), FunctionError: functionErrorUnhandled}, nil
+	failed := runtimeFunc(func(context.Context, Call) (Response, error) {
+		return Response{Payload: []byte(restReply), FunctionError: functionErrorUnhandled}, nil
 	})
 	for i, handler := range []func(Runtime) http.Handler{HTTPAPI, FunctionURL, RESTAPI} {
 		response, _ := post(t, handler(failed), "/", nil, nil)

@@ -177,5 +177,5 @@ func invokeCases() map[*rule.Rule]ruletest.Case {
 
 // answering is a function that always answers the same.
 func answering(payload string) Runtime {
-	return runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte(payload)}, nil })
+	return runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte(payload)}, nil })
 }

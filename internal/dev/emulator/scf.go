@@ -67,9 +67,9 @@ func StartSCF(ctx context.Context, f Function) (*SCF, error) {
 
 // Invoke implements [Runtime]. A call that times out ends the process, and with it the
 // concurrent calls.
-func (s *SCF) Invoke(ctx context.Context, call Call) (Answer, error) {
+func (s *SCF) Invoke(ctx context.Context, call Call) (Response, error) {
 	if ctx.Err() != nil {
-		return Answer{}, context.Cause(ctx)
+		return Response{}, context.Cause(ctx)
 	}
 	err := checkCaller(call)
 	if err == nil && s.function.Env[ticket] != "" && !call.Forged && !hasTicket(call.Environment[callerVariable]) {
@@ -77,16 +77,16 @@ func (s *SCF) Invoke(ctx context.Context, call Call) (Answer, error) {
 		err = errTicket
 	}
 	if err != nil {
-		return Answer{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
+		return Response{}, fmt.Errorf("emulator: function %s: %w", s.function.Name, err)
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return Answer{}, ErrClosed
+		return Response{}, ErrClosed
 	}
 	s.calls.Add(1)
 	s.mu.Unlock()
-	return await(ctx, func() (Answer, error) {
+	return await(ctx, func() (Response, error) {
 		defer s.calls.Done()
 		return s.serve(call)
 	})
@@ -106,13 +106,13 @@ func (s *SCF) Close() error {
 }
 
 // serve runs one invocation, in a new process if the last one is gone.
-func (s *SCF) serve(call Call) (Answer, error) {
+func (s *SCF) serve(call Call) (Response, error) {
 	if call.RequestID == "" {
 		call.RequestID = newRequestID()
 	}
 	environment, err := s.environment(call)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	i, err := s.ready()
 	if failed := (*initError)(nil); errors.As(err, &failed) {
@@ -121,7 +121,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 		return answer, nil
 	}
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 
 	logged := i.process.log.position()
@@ -133,7 +133,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 	err = i.call(ctx, "Function.Invoke", s.request(call, environment, started.Add(s.function.Timeout)), &response)
 	duration := time.Since(started)
 
-	var answer Answer
+	var answer Response
 	switch {
 	case err == nil:
 		i.process.log.sync()
@@ -146,7 +146,7 @@ func (s *SCF) serve(call Call) (Answer, error) {
 		i.destroy()
 		answer = scfExit(call.RequestID)
 	default:
-		return Answer{}, err
+		return Response{}, err
 	}
 	answer.Duration = duration
 	answer.InitDuration = time.Duration(i.initDuration.Swap(0))

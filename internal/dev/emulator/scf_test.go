@@ -108,7 +108,7 @@ func TestSCFLastCallersVariablesStayInTheProcess(t *testing.T) {
 func TestSCFCallsRunInParallel(t *testing.T) {
 	t.Parallel()
 	s := startSCF(t, Function{})
-	first := make(chan Answer, 1)
+	first := make(chan Response, 1)
 	go func() {
 		answer, err := s.Invoke(context.Background(), Call{Payload: []byte(`{"Do":"meet"}`)})
 		assert.NoError(t, err)

@@ -38,7 +38,7 @@ type scfError struct {
 }
 
 // scfAnswer returns the function's response as the platform's.
-func scfAnswer(requestID string, response *messages.InvokeResponse) Answer {
+func scfAnswer(requestID string, response *messages.InvokeResponse) Response {
 	if e := response.Error; e != nil {
 		return scfFailure(scfError{
 			Code: 1, Message: e.Message, Type: e.Type, RequestID: requestID, StackTrace: e.StackTrace, Status: scfCodeError,
@@ -50,10 +50,10 @@ func scfAnswer(requestID string, response *messages.InvokeResponse) Answer {
 			Code: -1, Message: "The size of response exceeds the upper limit (6MB)", RequestID: requestID, Status: scfAnswerTooLarge,
 		})
 	}
-	return Answer{RequestID: requestID, Payload: response.Payload}
+	return Response{RequestID: requestID, Payload: response.Payload}
 }
 
-func scfTimeout(requestID string, timeout time.Duration) Answer {
+func scfTimeout(requestID string, timeout time.Duration) Response {
 	return scfFailure(scfError{
 		Code:      -1,
 		Message:   "Invoking task timed out after " + strconv.FormatFloat(timeout.Seconds(), 'f', -1, 64) + " seconds",
@@ -62,23 +62,23 @@ func scfTimeout(requestID string, timeout time.Duration) Answer {
 	})
 }
 
-func scfExit(requestID string) Answer {
+func scfExit(requestID string) Response {
 	return scfFailure(scfError{Code: -1, Message: "User process exit when running", RequestID: requestID, Status: scfProcessExit})
 }
 
 // scfInitFailure returns the response if a process did not become ready. The text for its
 // time-out is ours.
-func scfInitFailure(requestID string, cause error) Answer {
+func scfInitFailure(requestID string, cause error) Response {
 	if errors.Is(cause, errNotReady) {
 		return scfFailure(scfError{Code: -1, Message: "Initialization timed out", RequestID: requestID, Status: scfTimedOut})
 	}
 	return scfExit(requestID)
 }
 
-func scfFailure(e scfError) Answer {
+func scfFailure(e scfError) Response {
 	document, err := json.Marshal(e, allowInvalidUTF8)
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return Answer{RequestID: e.RequestID, Payload: document, FunctionError: functionErrorUnhandled}
+	return Response{RequestID: e.RequestID, Payload: document, FunctionError: functionErrorUnhandled}
 }

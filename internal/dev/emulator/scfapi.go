@@ -178,7 +178,7 @@ type scfAPIResult struct {
 	InvokeResult      int     // 0, or -1 for a failure
 }
 
-func resultOf(invocation scfInvocation, answer Answer) scfAPIResult {
+func resultOf(invocation scfInvocation, answer Response) scfAPIResult {
 	result := scfAPIResult{
 		Duration:          milliseconds(answer.Duration),
 		BillDuration:      int64(math.Ceil(milliseconds(answer.Duration))),

@@ -22,9 +22,9 @@ func FuzzSCFAPI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, action, contentType, authorization, body string) {
 		for key, mayRun := range map[TC3Key]bool{{}: true, {"AKID", "a secret"}: false} {
 			ran := make(chan string, 1)
-			api := SCFAPI(map[string]Runtime{"verify": runtimeFunc(func(_ context.Context, call Call) (Answer, error) {
+			api := SCFAPI(map[string]Runtime{"verify": runtimeFunc(func(_ context.Context, call Call) (Response, error) {
 				ran <- string(call.Payload)
-				return Answer{Payload: call.Payload, RequestID: call.RequestID}, nil
+				return Response{Payload: call.Payload, RequestID: call.RequestID}, nil
 			})}, key)
 			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 			r.Header.Set("Content-Type", contentType)

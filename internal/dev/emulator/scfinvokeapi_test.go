@@ -41,8 +41,8 @@ func TestSCFInvokeAPIPlaysAMiniProgramCaller(t *testing.T) {
 
 func TestSCFInvokeAPIRefusals(t *testing.T) {
 	api := SCFInvokeAPI(map[string]Runtime{
-		"verify": runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte("1")}, nil }),
-		"closed": runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{}, ErrClosed }),
+		"verify": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte("1")}, nil }),
+		"closed": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{}, ErrClosed }),
 	})
 	largest := `"` + strings.Repeat("x", maxSyncPayload-2) + `"`
 	for name, test := range map[string]struct {

@@ -95,7 +95,7 @@ func SCFFunctionURL(rt Runtime, key TC3Key) http.Handler {
 }
 
 // writeSCFURLFailure writes the error document of a failed invocation, with its status code.
-func writeSCFURLFailure(w http.ResponseWriter, failed Answer) {
+func writeSCFURLFailure(w http.ResponseWriter, failed Response) {
 	var document scfError
 	if err := json.Unmarshal(failed.Payload, &document); err != nil || document.Status < 200 || document.Status > 599 {
 		document.Status = http.StatusInternalServerError

@@ -55,9 +55,9 @@ func scfURLCases() map[*rule.Rule]ruletest.Case {
 // The event of the page, 583/96099, which lists all of its members.
 func TestSCFFunctionURLSendsTheEventOfItsPage(t *testing.T) {
 	var event string
-	echo := runtimeFunc(func(_ context.Context, call Call) (Answer, error) {
+	echo := runtimeFunc(func(_ context.Context, call Call) (Response, error) {
 		event = string(call.Payload)
-		return Answer{Payload: []byte(`{"statusCode":201,"headers":{"Content-Type":"application/json","My-Custom-Header":"Custom Value"},"body":"{ \"message\": \"Hello, world!\" }"}`)}, nil
+		return Response{Payload: []byte(`{"statusCode":201,"headers":{"Content-Type":"application/json","My-Custom-Header":"Custom Value"},"body":"{ \"message\": \"Hello, world!\" }"}`)}, nil
 	})
 	r := httptest.NewRequest(http.MethodPost, "http://1250000000-url.ap-guangzhou.tencentscf.com/?a=1&b=2&c=3&c=4", strings.NewReader(`{"test":"hello world"}`))
 	r.RemoteAddr = "111.206.96.145:4711"
@@ -93,7 +93,7 @@ func TestSCFFunctionURLReadsAnswers(t *testing.T) {
 		got := fmt.Sprintf("%d %s %s", w.Code, w.Header().Get("Content-Type"), w.Body)
 		assert.True(t, strings.HasPrefix(got, want), "%s: %s", payload, got)
 	}
-	failed := runtimeFunc(func(_ context.Context, call Call) (Answer, error) {
+	failed := runtimeFunc(func(_ context.Context, call Call) (Response, error) {
 		return scfTimeout(call.RequestID, time.Second), nil
 	})
 	w := httptest.NewRecorder()

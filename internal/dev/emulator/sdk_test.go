@@ -113,7 +113,7 @@ func TestTheSDKOfAWSInvokes(t *testing.T) {
 // The errors are those of the AWS Lambda API reference, pages "Invoke", "GetFunction" and "Common Errors": the SDK finds
 // their names in X-Amzn-ErrorType and the words in the body.
 func TestTheSDKOfAWSReadsErrors(t *testing.T) {
-	api := InvokeAPI(map[string]Runtime{"verify": runtimeFunc(func(context.Context, Call) (Answer, error) { return Answer{Payload: []byte("1")}, nil })})
+	api := InvokeAPI(map[string]Runtime{"verify": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte("1")}, nil })})
 	const arn = "arn:aws:lambda:us-east-1:123456789012:function:"
 	cases := []struct {
 		call    sdkCall
@@ -178,9 +178,9 @@ func TestTheSDKOfTencentCloudInvokes(t *testing.T) {
 func TestTheSDKOfTencentCloudReadsErrors(t *testing.T) {
 	key := TC3Key{SecretID: "AKIDemulator", SecretKey: "not-a-secret"}
 	called := false
-	functions := map[string]Runtime{"verify": runtimeFunc(func(context.Context, Call) (Answer, error) {
+	functions := map[string]Runtime{"verify": runtimeFunc(func(context.Context, Call) (Response, error) {
 		called = true
-		return Answer{Payload: []byte("1")}, nil
+		return Response{Payload: []byte("1")}, nil
 	})}
 	verify := sdkCall{"InvokeFunction", map[string]any{"FunctionName": "verify"}}
 	cases := []struct {

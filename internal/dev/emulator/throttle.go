@@ -41,7 +41,7 @@ func (e *Throttled) scfRule() *rule.Rule {
 
 // scfAnswer returns SCF's response: page "Function Status Code", 429 and 432, with made-up
 // sizes.
-func (e *Throttled) scfAnswer(requestID string) Answer {
+func (e *Throttled) scfAnswer(requestID string) Response {
 	failed := scfError{Code: -1, Message: "Function concurrency exceeded reserved quota 128 MB", RequestID: requestID, Status: scfLimitReached}
 	if e.Fault == FaultRate {
 		failed.Message, failed.Status = "ResourceLimit", scfBurstLimit
@@ -76,9 +76,9 @@ func (f *Faulty) Inject(fault Fault, times int) {
 }
 
 // Invoke implements [Runtime]. For a fault its error is a [*Throttled].
-func (f *Faulty) Invoke(ctx context.Context, call Call) (Answer, error) {
+func (f *Faulty) Invoke(ctx context.Context, call Call) (Response, error) {
 	if fault, ok := f.take(func(fault Fault) bool { return fault != FaultGateway }); ok {
-		return Answer{}, &Throttled{fault}
+		return Response{}, &Throttled{fault}
 	}
 	return f.Runtime.Invoke(ctx, call)
 }

@@ -101,7 +101,7 @@ func TestGatewayMissesParametersInTheFunctionsWords(t *testing.T) {
 			question := demoQuestion(t)
 			spoil(&question)
 			said, code := outcome(verifier.Verify(t.Context(), question))
-			call := (&openapi.Handler{Verifier: verifier}).Calls(nil, nil)[0]
+			call := (&openapi.VerifySignature{Verifier: verifier}).Calls(nil, nil)[0]
 			ours := call.Serve(openapi.NewEvent(openapi.WithCaller(t.Context(), openapi.Backend()), []byte(jsonOf(t, map[string]string{
 				"openid": question.OpenID, "jsonString": question.JSONString, "jsonSignature": question.JSONSignature,
 			}))))

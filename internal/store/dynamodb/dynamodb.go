@@ -46,7 +46,7 @@ type Table struct {
 	Redact *redact.Redactor
 
 	name   string
-	aws    *awssdk.Client
+	aws    *awssdk.Service
 	client *sdk.Client
 	// hopeless is why this configuration can never work; nil if it may.
 	hopeless atomic.Pointer[string]

@@ -25,12 +25,12 @@ import (
 // DEL removes a user, HDEL one device; they never expire. Give the server maxmemory-policy
 // noeviction and persistence. Users whose AuthKeys it loses must enrol again, and old
 // exports would be accepted then. A hash takes about 800 bytes for each device.
-type AuthKeys struct{ store *Store }
+type AuthKeys struct{ store *Server }
 
 var _ authkeys.Store = (*AuthKeys)(nil)
 
 // NewAuthKeys returns AuthKeys in a store, which the caller must close.
-func NewAuthKeys(store *Store) *AuthKeys { return &AuthKeys{store: store} }
+func NewAuthKeys(store *Server) *AuthKeys { return &AuthKeys{store: store} }
 
 // Find implements [authkeys.Store]. The errors are those of the server and the network, and
 // of an entry in a foreign format.

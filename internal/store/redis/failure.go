@@ -71,7 +71,7 @@ func withoutQuotes(err error) error {
 
 // Hopeless returns why this REDIS_URL can never work, as far as the servers have said so;
 // nil otherwise. A server that is unreachable, busy or full is not hopeless.
-func (s *Store) Hopeless() error {
+func (s *Server) Hopeless() error {
 	if reason := s.hopeless.Load(); reason != nil {
 		return errors.New("REDIS_URL: " + *reason)
 	}
@@ -81,7 +81,7 @@ func (s *Store) Hopeless() error {
 // EvictionPolicy returns the setting maxmemory-policy of the server, or of one node of a
 // Cluster: its policy for a full memory. Managed servers forbid CONFIG and allow INFO,
 // which has it as well (Redis documentation, INFO).
-func (s *Store) EvictionPolicy(ctx context.Context) (string, error) {
+func (s *Server) EvictionPolicy(ctx context.Context) (string, error) {
 	reply, err := s.Do(ctx, "INFO", "memory")
 	if err != nil {
 		return "", err
@@ -100,8 +100,8 @@ func (s *Store) EvictionPolicy(ctx context.Context) (string, error) {
 const probes = 8
 
 // Connect opens a connection for the first call, and checks whether the configuration can
-// work: see [Store.Hopeless].
-func (s *Store) Connect(ctx context.Context) {
+// work: see [Server.Hopeless].
+func (s *Server) Connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	answers, err := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
@@ -127,7 +127,7 @@ func (s *Store) Connect(ctx context.Context) {
 const errNotOne = "the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address"
 
 // note records what an error, or a success, shows of the configuration.
-func (s *Store) note(err error) {
+func (s *Server) note(err error) {
 	reason := s.reasonOf(err)
 	switch {
 	case reason != "":
@@ -138,7 +138,7 @@ func (s *Store) note(err error) {
 }
 
 // reasonOf returns why no retry can fix an error; empty if one may.
-func (s *Store) reasonOf(err error) string {
+func (s *Server) reasonOf(err error) string {
 	if err == nil {
 		return ""
 	}

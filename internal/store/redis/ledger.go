@@ -27,12 +27,12 @@ import (
 // noeviction. (Managed ones often have volatile-lru, which evicts just these keys.) A
 // restart without persistence loses challenges, and a failover may lose the last few. Such
 // a challenge may count once more within its ttl.
-type Ledger struct{ store *Store }
+type Ledger struct{ store *Server }
 
 var _ challenge.Ledger = (*Ledger)(nil)
 
 // NewLedger returns a Ledger in a store, which the caller must close.
-func NewLedger(store *Store) *Ledger { return &Ledger{store: store} }
+func NewLedger(store *Server) *Ledger { return &Ledger{store: store} }
 
 const (
 	challengeKey = "sotercall:challenge:"

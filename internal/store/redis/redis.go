@@ -1,7 +1,7 @@
 // Package redis is the shared store on Redis: one server, a Cluster, or a master with
 // Sentinels. Both clouds sell them managed.
 //
-// A [Store] is the server at REDIS_URL. [Tokens], [Ledger] and [AuthKeys] are the
+// A [Server] is the server at REDIS_URL. [Tokens], [Ledger] and [AuthKeys] are the
 // functions' data there. Scripts change it; each runs as one atomic step on the server
 // (Redis documentation, EVAL). The keys of one script belong to one slot, so it runs on a
 // Cluster as well.
@@ -52,8 +52,8 @@ const (
 	maxPauseElsewhere = 150 * time.Millisecond
 )
 
-// Store is the server at REDIS_URL. It is safe for concurrent use. Use [Open] to make one.
-type Store struct {
+// Server is the server at REDIS_URL. It is safe for concurrent use. Use [Open] to make one.
+type Server struct {
 	redact *redact.Redactor // masks the address and the passwords in it
 
 	client redis.UniversalClient
@@ -70,7 +70,7 @@ func init() { logging.Disable() } // the errors have everything
 // Open returns the Store of an address; see parse for its forms. With rediss:// it trusts
 // the authorities of the operating system (on Linux, as all Go programs, also those of
 // SSL_CERT_FILE and SSL_CERT_DIR). It connects on first use.
-func Open(address secret.Text) (*Store, error) {
+func Open(address secret.Text) (*Server, error) {
 	o, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -78,8 +78,8 @@ func Open(address secret.Text) (*Store, error) {
 	return newStore(address, o), nil
 }
 
-func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
-	s := &Store{
+func newStore(address secret.Text, o *redis.UniversalOptions) *Server {
+	s := &Server{
 		redact:    redact.New(address, secret.New(o.Password), secret.New(o.SentinelPassword)),
 		failsOver: o.IsClusterMode || o.MasterName != "",
 	}
@@ -117,11 +117,11 @@ func newStore(address secret.Text, o *redis.UniversalOptions) *Store {
 }
 
 // Close closes all connections.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Server) Close() error { return s.client.Close() }
 
 // Do runs one command, which must be idempotent. The reply is nil, an int64, a string, or a
 // []any of these. After an error it is not known whether the command has run.
-func (s *Store) Do(ctx context.Context, command string, args ...any) (any, error) {
+func (s *Server) Do(ctx context.Context, command string, args ...any) (any, error) {
 	return s.do(ctx, command, args, func(ctx context.Context) (any, error) {
 		return s.client.Do(ctx, append([]any{command}, args...)...).Result()
 	})
@@ -145,8 +145,8 @@ func NewIdempotentScript(keys int, program string) *Script {
 }
 
 // Run runs a Script with its keys first, its arguments after. The reply is as
-// with [Store.Do]. After an error it is not known whether the script has run.
-func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
+// with [Server.Do]. After an error it is not known whether the script has run.
+func (s *Server) Run(ctx context.Context, script *Script, keysAndArgs ...any) (any, error) {
 	keys := make([]string, script.keys)
 	for i := range keys {
 		keys[i] = keysAndArgs[i].(string)
@@ -157,7 +157,7 @@ func (s *Store) Run(ctx context.Context, script *Script, keysAndArgs ...any) (an
 }
 
 // do runs a command or script within timeout, and returns an error without secrets.
-func (s *Store) do(ctx context.Context, command string, args []any, run func(context.Context) (any, error)) (any, error) {
+func (s *Server) do(ctx context.Context, command string, args []any, run func(context.Context) (any, error)) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := run(ctx)
@@ -180,7 +180,7 @@ func (s *Store) do(ctx context.Context, command string, args []any, run func(con
 
 // seekMaster makes the client reload the slots of a Cluster. go-redis itself reloads them
 // once a minute, and after a redirect.
-func (s *Store) seekMaster(ctx context.Context) {
+func (s *Server) seekMaster(ctx context.Context) {
 	if s.cluster != nil {
 		s.cluster.ReloadState(ctx)
 	}

@@ -41,7 +41,7 @@ func TestBrokenConnectionsAreReplaced(t *testing.T) {
 
 // cutTwice fills the pool of a Store, and has the connections cut, twice. It returns what
 // went wrong.
-func cutTwice(ctx context.Context, store *redis.Store, cut func()) (problem string) {
+func cutTwice(ctx context.Context, store *redis.Server, cut func()) (problem string) {
 	for range 2 {
 		done := make(chan error)
 		for n := range 20 {

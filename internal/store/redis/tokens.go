@@ -21,7 +21,7 @@ import (
 // or got old data back.
 type Tokens struct {
 	now   func() time.Time
-	store *Store
+	store *Server
 	// state is a hash. Its fields:
 	//
 	//   - state: JSON
@@ -38,7 +38,7 @@ type Tokens struct {
 var _ accesstoken.Store = (*Tokens)(nil)
 
 // NewTokens returns the Tokens for the State of one appid in store; now is the wall clock.
-func NewTokens(store *Store, appid string, now func() time.Time) *Tokens {
+func NewTokens(store *Server, appid string, now func() time.Time) *Tokens {
 	return &Tokens{
 		now:   now,
 		store: store,

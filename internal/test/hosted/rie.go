@@ -94,27 +94,27 @@ func freeAddress(t testing.TB) string {
 
 // Invoke implements [emulator.Runtime]. The emulator marks no failure: a response with
 // Lambda's errorMessage and errorType is one, and so is one that is not JSON.
-func (r *rie) Invoke(ctx context.Context, call emulator.Call) (emulator.Answer, error) {
+func (r *rie) Invoke(ctx context.Context, call emulator.Call) (emulator.Response, error) {
 	if len(call.Environment) > 0 {
-		return emulator.Answer{}, errors.New("Lambda has no per-invocation environment")
+		return emulator.Response{}, errors.New("Lambda has no per-invocation environment")
 	}
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return emulator.Answer{}, context.Cause(ctx)
+		return emulator.Response{}, context.Cause(ctx)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.address+"/2015-03-31/functions/function/invocations", bytes.NewReader(call.Payload))
 	if err != nil {
-		return emulator.Answer{}, err
+		return emulator.Response{}, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return emulator.Answer{}, err
+		return emulator.Response{}, err
 	}
 	defer resp.Body.Close()
 	payload, err := io.ReadAll(resp.Body)
-	answer := emulator.Answer{Payload: payload}
+	answer := emulator.Response{Payload: payload}
 	var failure struct {
 		Message *string `json:"errorMessage"`
 		Type    *string `json:"errorType"`

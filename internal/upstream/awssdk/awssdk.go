@@ -48,8 +48,8 @@ const (
 	renewBefore = 5 * time.Minute
 )
 
-// Client is the configuration of the SDK's clients for one service.
-type Client struct {
+// Service is the configuration of the SDK's clients for one service.
+type Service struct {
 	// Config is for the NewFromConfig of the service's package.
 	Config aws.Config
 	// FIPS and DualStack have the values of AWS_USE_FIPS_ENDPOINT and
@@ -62,11 +62,11 @@ type Client struct {
 }
 
 // CloseIdle closes the idle connections.
-func (c *Client) CloseIdle() { c.connections.CloseIdle() }
+func (c *Service) CloseIdle() { c.connections.CloseIdle() }
 
 // Close ends all background work, and closes the connections. No request may be under way
 // or follow.
-func (c *Client) Close() {
+func (c *Service) Close() {
 	c.life.End()
 	c.CloseIdle()
 }
@@ -77,9 +77,9 @@ func (c *Client) Close() {
 // for endpoints (AWS SDKs and Tools Reference Guide, "Service-specific endpoints",
 // "Dual-stack and FIPS endpoints"). An endpoint in the clear must be on this machine. New
 // contacts no server. The errors name the variable, and hold no value.
-func New(environment map[string]string, service string, now func() time.Time) (*Client, error) {
+func New(environment map[string]string, service string, now func() time.Time) (*Service, error) {
 	life := upstream.NewLife()
-	c := &Client{connections: upstream.New(life.NewTransport(idleLife, now), now), life: life}
+	c := &Service{connections: upstream.New(life.NewTransport(idleLife, now), now), life: life}
 	id, key := environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
 	switch onLambda := environment["AWS_LAMBDA_FUNCTION_NAME"] != ""; {
 	case id != "" && key != "":
@@ -120,7 +120,7 @@ func defaults(environment map[string]string) (aws.Config, error) {
 }
 
 // endpoints reads the addresses of the service.
-func (c *Client) endpoints(environment map[string]string, service string) error {
+func (c *Service) endpoints(environment map[string]string, service string) error {
 	for variable, set := range map[string]func(on bool){
 		"AWS_USE_FIPS_ENDPOINT": func(on bool) {
 			if on {

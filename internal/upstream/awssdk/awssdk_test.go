@@ -33,7 +33,7 @@ func isolate(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-func client(c *awssdk.Client, others ...func(*dynamodb.Options)) *dynamodb.Client {
+func client(c *awssdk.Service, others ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.NewFromConfig(c.Config, append([]func(*dynamodb.Options){func(o *dynamodb.Options) {
 		o.BaseEndpoint = c.Config.BaseEndpoint
 		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = c.FIPS, c.DualStack

@@ -238,10 +238,10 @@ func (p *Playground) verify(ctx context.Context, c choice, event []byte, way *re
 	return nil
 }
 
-func (p *Playground) invoke(ctx context.Context, f Function, event []byte) (emulator.Answer, error) {
+func (p *Playground) invoke(ctx context.Context, f Function, event []byte) (emulator.Response, error) {
 	runtime, err := p.runtime(ctx, f)
 	if err != nil {
-		return emulator.Answer{}, err
+		return emulator.Response{}, err
 	}
 	return runtime.Invoke(ctx, emulator.Call{Payload: event})
 }

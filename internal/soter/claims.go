@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Answer is what a resultJSON tells its challenge's issuer when another party judges the
+// Claims is what a resultJSON tells its challenge's issuer when another party judges the
 // signature. Trust none of it before that party has found the signature genuine.
-type Answer struct {
+type Claims struct {
 	Raw     string // the challenge, as the Mini Program passed it; never empty
 	CPUID   string // cpu_id, the device; "" if Uncounted
 	Counter uint64 // grows with every signature on the device; 0 if Uncounted
@@ -19,7 +19,7 @@ type Answer struct {
 	Uncounted error
 }
 
-// ParseAnswer reads a resultJSON of any size. Only raw must be readable, because WeChat
+// ParseClaims reads a resultJSON of any size. Only raw must be readable, because WeChat
 // signs for phones that nobody here has seen. It is a string in a JSON object, in UTF-8,
 // with unique names. All other members may be absent, or have any name and any value,
 // nested ones included. As by [ParseResult], unescaped control characters in values are
@@ -28,32 +28,32 @@ type Answer struct {
 //
 // A text with two readings is refused: duplicate names, a spelling of raw in another case,
 // control characters in names, lone surrogates, trailing text. The error is
-// ErrMalformed, and the Answer with it is zero.
-func ParseAnswer(jsonString string) (Answer, error) {
-	var r answerReader
+// ErrMalformed, and the Claims with it is zero.
+func ParseClaims(jsonString string) (Claims, error) {
+	var r claimsReader
 	if err := readFlat(escapeControls([]byte(jsonString)), &r); err != nil {
-		return Answer{}, fmt.Errorf("resultJSON: %w: %w", ErrMalformed, err)
+		return Claims{}, fmt.Errorf("resultJSON: %w: %w", ErrMalformed, err)
 	}
-	if r.answer.Raw == "" {
-		return Answer{}, fmt.Errorf("resultJSON: %w: raw is missing or empty", ErrMalformed)
+	if r.claims.Raw == "" {
+		return Claims{}, fmt.Errorf("resultJSON: %w: raw is missing or empty", ErrMalformed)
 	}
 	r.count()
-	return r.answer, nil
+	return r.claims, nil
 }
 
-type answerReader struct {
-	answer Answer
+type claimsReader struct {
+	claims Claims
 	device identity
 	odd    error // the first mistake in cpu_id or counter
 }
 
-func (r *answerReader) member(name []byte, value jsontext.Token) error {
+func (r *claimsReader) member(name []byte, value jsontext.Token) error {
 	if err := checkName(name, "raw"); err != nil {
 		return err
 	}
 	switch string(name) {
 	case "raw":
-		return readString(&r.answer.Raw, value)
+		return readString(&r.claims.Raw, value)
 	case "cpu_id", "counter":
 		r.note(name, r.device.member(name, value))
 	default:
@@ -62,7 +62,7 @@ func (r *answerReader) member(name []byte, value jsontext.Token) error {
 	return nil
 }
 
-func (r *answerReader) nested(name []byte, dec *jsontext.Decoder) error {
+func (r *claimsReader) nested(name []byte, dec *jsontext.Decoder) error {
 	if err := checkName(name, "raw"); err != nil {
 		return err
 	}
@@ -79,23 +79,23 @@ func (r *answerReader) nested(name []byte, dec *jsontext.Decoder) error {
 }
 
 // note records a mistake in a member that is not required.
-func (r *answerReader) note(name []byte, err error) {
+func (r *claimsReader) note(name []byte, err error) {
 	if err != nil && r.odd == nil {
 		r.odd = fmt.Errorf("%q %w", name, err)
 	}
 }
 
 // count sets the device and its counter.
-func (r *answerReader) count() {
+func (r *claimsReader) count() {
 	switch {
 	case r.odd != nil:
-		r.answer.Uncounted = r.odd
+		r.claims.Uncounted = r.odd
 	case isNoCPUID(r.device.cpuID):
-		r.answer.Uncounted = errNoCPUID
+		r.claims.Uncounted = errNoCPUID
 	case r.device.counter == 0:
-		r.answer.Uncounted = errNoCounter
+		r.claims.Uncounted = errNoCounter
 	default:
-		r.answer.CPUID, r.answer.Counter = r.device.cpuID, r.device.counter
+		r.claims.CPUID, r.claims.Counter = r.device.cpuID, r.device.counter
 	}
 }
 

@@ -12,8 +12,8 @@ const (
 	HTTPSCallPath = "/cgi-bin/soter/verify_signature"
 )
 
-// Handler serves the call in both spellings. It is safe for concurrent use.
-type Handler struct {
+// VerifySignature serves the call in both spellings. It is safe for concurrent use.
+type VerifySignature struct {
 	// Verifier is called once for each well-formed request.
 	Verifier Verifier
 	// Apps are the AppIDs that requests may concern; none if the platform decides that.
@@ -37,25 +37,25 @@ type Tokens interface {
 // Calls returns the two forms of the call. The camelCase one stands behind gate. The
 // snake_case one is authorized as at WeChat, by an access_token in the query that tokens
 // knows. If tokens is nil, every snake_case request is refused.
-func (h *Handler) Calls(gate Gate, tokens Tokens) []Call {
+func (h *VerifySignature) Calls(gate Gate, tokens Tokens) []Call {
 	return []Call{
 		{
 			Name: Name, Style: CloudCall, Direct: true, Path: CloudCallPath, Root: true, Method: http.MethodPost, Gate: gate,
 			Serve: func(r *http.Request) Result {
-				return h.serve(r, camelCase, Answer.CloudCall)
+				return h.serve(r, camelCase, Response.CloudCall)
 			},
-			Refuse: func(e *Error) []byte { return Answer{Err: e}.CloudCall() },
+			Refuse: func(e *Error) []byte { return Response{Err: e}.CloudCall() },
 		},
 		{
 			Name: Name, Style: HTTPSCall, Path: HTTPSCallPath, Method: http.MethodPost, Gate: requireToken(tokens),
 			Serve: func(r *http.Request) Result {
-				return h.serve(r, snakeCase, Answer.HTTPSCall)
+				return h.serve(r, snakeCase, Response.HTTPSCall)
 			},
 		},
 	}
 }
 
-func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte) Result {
+func (h *VerifySignature) serve(req *http.Request, s spelling, word func(Response) []byte) Result {
 	ctx := req.Context()
 	refused := CallerFrom(ctx).CheckKnown()
 	var body []byte
@@ -65,7 +65,7 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	if refused != nil {
 		return Result{Err: refused, Log: []slog.Attr{slog.Bool("isOk", false)}}
 	}
-	r, a := h.answer(ctx, s, body)
+	r, a := h.respond(ctx, s, body)
 	log := make([]slog.Attr, 0, 5)
 	log = append(log, slog.Bool("isOk", a.IsOK()))
 	if r.AppID != "" {
@@ -86,36 +86,36 @@ func (h *Handler) serve(req *http.Request, s spelling, word func(Answer) []byte)
 	return Result{Body: word(a), Value: Verified{Request: r, Verdict: a.Verdict}, Outcome: a.outcome(), Log: log}
 }
 
-// answer handles a request in one of the spellings of the call, camelCase or snake_case. If
+// respond handles a request in one of the spellings of the call, camelCase or snake_case. If
 // the [Caller] of ctx is a user, openid may be absent, and must not name another user.
 // [Caller.ResolveAppID] finds the app. The Request is zero if the body could not be read.
-func (h *Handler) answer(ctx context.Context, s spelling, body []byte) (Request, Answer) {
+func (h *VerifySignature) respond(ctx context.Context, s spelling, body []byte) (Request, Response) {
 	q, e := s.parse(body)
 	r := q.Request
 	if e != nil {
-		return r, Answer{Err: e}
+		return r, Response{Err: e}
 	}
 	if e = h.Purpose.Check(r.Purpose); e != nil {
-		return r, Answer{Err: e}
+		return r, Response{Err: e}
 	}
 	caller := CallerFrom(ctx)
 	if r.OpenID == "" && caller.IsBackend() {
-		return r, Answer{Err: missing(s.openid, body)}
+		return r, Response{Err: missing(s.openid, body)}
 	}
 	if r.OpenID, e = caller.ResolveOpenID(r.OpenID); e != nil {
-		return r, Answer{Err: e}
+		return r, Response{Err: e}
 	}
 	if r.AppID, e = caller.ResolveAppID(r.AppID, h.Apps); e != nil {
-		return r, Answer{Err: e}
+		return r, Response{Err: e}
 	}
 	verdict, err := h.Verifier.Verify(ctx, r)
 	if err != nil {
-		return r, Answer{Err: AsError(err)}
+		return r, Response{Err: AsError(err)}
 	}
 	if verdict.IsGenuine() {
-		return r, Answer{Verdict: verdict}
+		return r, Response{Verdict: verdict}
 	}
-	return r, Answer{Verdict: verdict, Hint: s.hint(r), explain: q.explain}
+	return r, Response{Verdict: verdict, Hint: s.hint(r), explain: q.explain}
 }
 
 // maxQuery bounds a query that is parsed, in bytes. Real ones have some 200.

@@ -9,8 +9,8 @@ import (
 // usual is the length of a response in bytes, unless it has much to explain.
 const usual = 128
 
-// Answer is the outcome of a request: a Verdict, or an Error if Err is not nil.
-type Answer struct {
+// Response is the outcome of a request: a Verdict, or an Error if Err is not nil.
+type Response struct {
 	Verdict Verdict
 	Err     *Error
 	// Hint names the likely damage to a request whose signature is wrong; empty if none is
@@ -21,10 +21,10 @@ type Answer struct {
 }
 
 // IsOK reports whether the signature is genuine. It is false if there is an error.
-func (a Answer) IsOK() bool { return a.Err == nil && a.Verdict.IsGenuine() }
+func (a Response) IsOK() bool { return a.Err == nil && a.Verdict.IsGenuine() }
 
 // Code returns the errCode: 0 if there is a verdict.
-func (a Answer) Code() int {
+func (a Response) Code() int {
 	if a.Err == nil {
 		return 0
 	}
@@ -32,7 +32,7 @@ func (a Answer) Code() int {
 }
 
 // CloudCall returns the response as wx-server-sdk writes it, with the keys in its order.
-func (a Answer) CloudCall() []byte {
+func (a Response) CloudCall() []byte {
 	message := Name + ":ok" + a.explanation()
 	if a.Err != nil {
 		message = Name + ":fail " + a.Err.Message
@@ -47,7 +47,7 @@ func (a Answer) CloudCall() []byte {
 }
 
 // HTTPSCall returns the response as the HTTPS API writes it: an error has no is_ok.
-func (a Answer) HTTPSCall() []byte {
+func (a Response) HTTPSCall() []byte {
 	if a.Err != nil {
 		return HTTPSCall.refusal(Name, a.Err)
 	}
@@ -61,7 +61,7 @@ func (a Answer) HTTPSCall() []byte {
 // explanation returns the hint that is appended to WeChat's message if the request asked
 // for it. Otherwise the response for a wrong signature has WeChat's exact bytes: many pages
 // compare the whole of errMsg with "openapi.…:ok".
-func (a Answer) explanation() string {
+func (a Response) explanation() string {
 	if !a.explain || a.Hint == "" {
 		return ""
 	}
@@ -69,7 +69,7 @@ func (a Answer) explanation() string {
 }
 
 // outcome returns the log's word for an answer.
-func (a Answer) outcome() string {
+func (a Response) outcome() string {
 	if a.IsOK() {
 		return "genuine"
 	}

@@ -1,7 +1,7 @@
 // Package wechat is a client of WeChat's HTTPS API, as far as verifying a SOTER signature
 // needs it. It calls verify_signature, and the two endpoints that issue access_tokens.
 //
-// A [Client] keeps connections open between calls. It repeats requests after temporary
+// An [API] keeps connections open between calls. It repeats requests after temporary
 // failures: a dead connection, a broken reply or one that is not WeChat's, errcode -1, HTTP
 // 429 and 5xx. One silent connection does not use up all the time. While a host fails, it
 // uses another. The deadline of the call's context bounds all that. So does a budget, so
@@ -33,8 +33,8 @@ import (
 // theirs longer.
 const connectionLife = 30 * time.Second
 
-// Client calls WeChat. It is safe for concurrent use. Use [New] to make one.
-type Client struct {
+// API calls WeChat. It is safe for concurrent use. Use [New] to make one.
+type API struct {
 	// Trace, if set, returns the trace header of a context's invocation; it is sent as
 	// X-Amzn-Trace-Id. Set it before the first use.
 	Trace func(ctx context.Context) string
@@ -51,11 +51,11 @@ type Client struct {
 }
 
 // New returns a Client; now is the wall clock. It sends nothing before the first call.
-func New(now func() time.Time) *Client { return NewFor(nil, now) }
+func New(now func() time.Time) *API { return NewFor(nil, now) }
 
 // NewFor returns a Client whose fetches and dials are canceled when life ends.
-func NewFor(life *upstream.Life, now func() time.Time) *Client {
-	return &Client{
+func NewFor(life *upstream.Life, now func() time.Time) *API {
+	return &API{
 		http:      upstream.New(life.NewTransport(connectionLife, now), now),
 		life:      life,
 		budget:    upstream.NewBudget(now),
@@ -65,23 +65,23 @@ func NewFor(life *upstream.Life, now func() time.Time) *Client {
 }
 
 // Over sets another transport; see [upstream.NewOver]. Call it before the first use.
-func (c *Client) Over(transport http.RoundTripper) {
+func (c *API) Over(transport http.RoundTripper) {
 	c.http = upstream.NewOver(transport, connectionLife, c.now)
 }
 
 // CloseIdle closes the idle connections.
-func (c *Client) CloseIdle() { c.http.CloseIdle() }
+func (c *API) CloseIdle() { c.http.CloseIdle() }
 
 // ForApp returns a client for one app of several. It shares c's connections, and has a
 // retry budget of its own: a failing app does not use up another's.
-func (c *Client) ForApp() *Client {
+func (c *API) ForApp() *API {
 	app := *c
 	app.budget = upstream.NewBudget(c.now)
 	return &app
 }
 
 // Hosts returns the base addresses of one API, in the order of preference.
-func (c *Client) Hosts(bases ...*url.URL) *upstream.Hosts {
+func (c *API) Hosts(bases ...*url.URL) *upstream.Hosts {
 	own := make([]*url.URL, len(bases))
 	for i, base := range bases {
 		own[i] = base.JoinPath()
@@ -120,7 +120,7 @@ type request struct {
 func (r *request) name() string { return r.method + " " + r.path }
 
 // newRequest returns the HTTP request of r to base. The error holds no part of it.
-func (c *Client) newRequest(ctx context.Context, r *request, base *url.URL) (*http.Request, error) {
+func (c *API) newRequest(ctx context.Context, r *request, base *url.URL) (*http.Request, error) {
 	u := *base
 	u.Path += r.path
 	if u.RawPath != "" {
@@ -148,7 +148,7 @@ func (c *Client) newRequest(ctx context.Context, r *request, base *url.URL) (*ht
 }
 
 // send sends r once, and returns the body of an HTTP 200.
-func (c *Client) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
+func (c *API) send(ctx context.Context, r *request, to attempt) ([]byte, error) {
 	req, err := c.newRequest(ctx, r, to.base)
 	if err != nil {
 		return nil, err
