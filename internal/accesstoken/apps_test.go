@@ -104,6 +104,7 @@ func TestHolderWhereAnAppIsInTrouble(t *testing.T) {
 
 // An app that hangs delays nobody whose token is known.
 func TestHolderDoesNotWaitForAnAppThatHangs(t *testing.T) {
+	t.Parallel()
 	hanging := &endpoint{app: game, wait: make(chan struct{})}
 	t.Cleanup(func() { close(hanging.wait) })
 	all := accesstoken.Apps{shop: newCacheOf(&endpoint{app: shop}, false, accesstoken.NewMemory(time.Now)), game: newCacheOf(hanging, false, accesstoken.NewMemory(time.Now))}

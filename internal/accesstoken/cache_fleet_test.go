@@ -43,6 +43,7 @@ func fleet(w *wechat, open func() Store) []*Cache {
 }
 
 func TestFleetFetchesOnce(t *testing.T) {
+	t.Parallel()
 	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 50, fleet...))
 		w.requireFetches(t, 1, 0)
@@ -67,6 +68,7 @@ func TestFleetFetchesOnce(t *testing.T) {
 // Within the margin WeChat may give the same token once more, with its last
 // minutes: one instance asks, the others need not.
 func TestFleetAsksOnceForTheLastMinutesOfAToken(t *testing.T) {
+	t.Parallel()
 	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 1, fleet...))
 		w.requireFetches(t, 1, 0)
@@ -79,6 +81,7 @@ func TestFleetAsksOnceForTheLastMinutesOfAToken(t *testing.T) {
 }
 
 func TestFleetInTheSameTokenTrapMakesOneNormalAndOneForcedFetch(t *testing.T) {
+	t.Parallel()
 	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		assert.Zero(t, w.calls(t, 1, fleet...))
 		w.requireFetches(t, 1, 0)
@@ -90,6 +93,7 @@ func TestFleetInTheSameTokenTrapMakesOneNormalAndOneForcedFetch(t *testing.T) {
 }
 
 func TestClassicFleetDoesNotPushEachOtherOut(t *testing.T) {
+	t.Parallel()
 	eachFleet(t, func(t *testing.T, w *wechat, clock *clock, fleet []*Cache) {
 		w.classic = true
 		for _, c := range fleet {
@@ -146,6 +150,7 @@ type endpoint func(ctx context.Context) (Grant, error)
 func (e endpoint) Fetch(ctx context.Context, _ FetchRequest) (Grant, error) { return e(ctx) }
 
 func TestWithoutRedisEachInstanceGoesOnWithItsMemory(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	clock, w := new(clock), newWechat()
 	w.now = clock.now
@@ -208,6 +213,7 @@ func TestRedisThatIsBackLearnsWhatHappenedMeanwhile(t *testing.T) {
 // Redis is killed, and starts again empty, while a fleet is at work whose tokens
 // are refused time and again.
 func TestRedisThatIsKilledAndRestartedFailsNoCall(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	clock, w := new(clock), newWechat()
 	w.now, w.latency = clock.now, time.Millisecond

@@ -141,6 +141,7 @@ func TestStoreThatPausesIsWaitedForBriefly(t *testing.T) {
 // A server that takes no writes may still be read: the token that stands there is
 // used.
 func TestStoredTokenIsUsedThoughNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string][]any{
 		"read-only":     {"REPLICAOF", "127.0.0.1", "1"},
 		"out of memory": {"CONFIG", "SET", "maxmemory", "1"},

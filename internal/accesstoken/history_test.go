@@ -315,6 +315,7 @@ func (p *played) answerOf(ctx context.Context, instance int, q ask) (a answer) {
 // The cache does what decide decides, and recovers, whatever happens: clocks that jump, saves
 // that are lost, a store or fetches that hang. The histories reach all that can be decided.
 func TestTwoInstancesWhateverHappens(t *testing.T) {
+	t.Parallel()
 	reached := map[string]int{}
 	for seed := range 1500 {
 		h := histories.Example(seed)

@@ -29,6 +29,7 @@ func manyApps(w *wechat, n int, function bool) Apps {
 // Strangers present junk all the time. However many apps there are, and whether WeChat
 // is well or sick, they cause two requests a minute at most.
 func TestStrangersCauseTwoRequestsAMinute(t *testing.T) {
+	t.Parallel()
 	minutes := time.Duration(needs.OrLong(2, 5))
 	for name, outage := range outages {
 		for _, n := range []int{1, 3, 100} {

@@ -20,6 +20,7 @@ import (
 // Each function that reads the document of the apps notices that the file has changed, also
 // where it could not use what it read.
 func TestChangedDocumentIsNoticed(t *testing.T) {
+	t.Parallel()
 	type watched struct {
 		path string
 		log  *hosted.Log
@@ -90,6 +91,7 @@ func TestChangedDocumentIsNoticed(t *testing.T) {
 // A file of AuthKeys is read anew by itself. One that cannot be used is noticed, also before a
 // call needs it.
 func TestUselessFileOfAuthKeysIsNoticed(t *testing.T) {
+	t.Parallel()
 	path, log := filepath.Join(t.TempDir(), "authkeys.json"), new(hosted.Log)
 	put := func(content string) {
 		require.NoError(t, os.WriteFile(path+".next", []byte(content), 0o600))

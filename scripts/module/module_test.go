@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/test/need"
 )
 
 const mirrored = "git.example.com/team/mirrored"
@@ -57,6 +59,7 @@ func contents(t *testing.T, dir string) map[string]string {
 }
 
 func TestRenamedModuleBuildsAndNothingElseChanges(t *testing.T) {
+	need.Time(t)
 	dir := copyOfRepository(t)
 	before := contents(t, dir)
 	changed, err := rename(dir, mirrored)

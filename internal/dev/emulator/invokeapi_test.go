@@ -113,6 +113,7 @@ func TestInvokeAPIInvocationTypes(t *testing.T) {
 }
 
 func TestInvokeAPIRefusals(t *testing.T) {
+	t.Parallel()
 	api := InvokeAPI(map[string]Runtime{
 		"verify": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{Payload: []byte("1")}, nil }),
 		"closed": runtimeFunc(func(context.Context, Call) (Response, error) { return Response{}, ErrClosed }),

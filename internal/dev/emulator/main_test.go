@@ -118,7 +118,7 @@ func requireEcho(t *testing.T, rt Runtime) Response {
 type runtimeFunc func(ctx context.Context, call Call) (Response, error)
 
 func (f runtimeFunc) Invoke(ctx context.Context, call Call) (Response, error) { return f(ctx, call) }
-func (f runtimeFunc) Close() error                                          { return nil }
+func (f runtimeFunc) Close() error                                            { return nil }
 
 // processExists says whether a process that we started has not ended yet.
 func processExists(pid int) bool {

@@ -30,7 +30,16 @@ func settings(t *testing.T, file string) map[string]string {
 	return settings
 }
 
+// skipIfShort is need.Time, which imports this package.
+func skipIfShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short")
+	}
+}
+
 func TestABinaryIsBuiltAsItIsDeployed(t *testing.T) {
+	skipIfShort(t)
 	t.Setenv(SharedFolder, "")
 	folder := t.TempDir()
 	require.NoError(t, Functions(t.Context(), folder, "token"))
@@ -77,6 +86,7 @@ func TestRevisionOfACheckout(t *testing.T) {
 
 // A function names its revision where its binary holds no trace of version control.
 func TestAFunctionPrintsItsVersion(t *testing.T) {
+	skipIfShort(t)
 	t.Setenv(SharedFolder, "")
 	file := filepath.Join(t.TempDir(), "challenge")
 	for stamped, want := range map[string]string{"0123456789ab-dirty": version.Number + "+0123456789ab.dirty", "": version.Number} {
@@ -104,6 +114,7 @@ func TestATrialIsMadeOfWhatIsCompiledAlready(t *testing.T) {
 
 // A run's processes share one program of each package and target.
 func TestOneRunLinksAProgramOnce(t *testing.T) {
+	skipIfShort(t)
 	shared := t.TempDir()
 	t.Setenv(SharedFolder, shared)
 	programs := func() map[string]time.Time {
