@@ -136,7 +136,7 @@ func (l *load) consume(one, other challenge.Ledger, id string) {
 func (l *load) await(t *testing.T, more int) {
 	t.Helper()
 	begun := l.count()
-	require.Eventually(t, func() bool { return l.count() >= begun+more }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return l.count() >= begun+more }, time.Minute, 5*time.Millisecond)
 }
 
 func (l *load) count() int {
