@@ -152,7 +152,7 @@ func (s *Service) Handler() http.Handler {
 // description: each Service opens its own connections.
 type Store struct {
 	opener store.Opener
-	place  string
+	place  store.Place
 }
 
 // Env has the parts that [FromEnv] uses. Options change it.
@@ -166,7 +166,7 @@ type Env struct {
 }
 
 func init() {
-	wiring.Public.NewStore = func(opener store.Opener, place string) any { return &Store{opener, place} }
+	wiring.Public.NewStore = func(opener store.Opener, place store.Place) any { return &Store{opener, place} }
 	wiring.Public.AddStore = func(env any, opener store.Opener) {
 		e := env.(*Env)
 		e.openers = append(e.openers, opener)

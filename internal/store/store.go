@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/authkeys"
@@ -35,19 +36,39 @@ type Store struct {
 	EvictionPolicy func(ctx context.Context) (string, error)
 }
 
+// Place is where a store is.
+type Place struct {
+	// Setting is what the operator has set, for messages: a variable such as REDIS_URL, or
+	// a field of a program's configuration.
+	Setting string
+	// Address is its value. It may hold a password.
+	Address string
+}
+
 // Opener opens Stores of one kind.
 type Opener struct {
 	// Variable is the variable with the store's address, such as REDIS_URL.
 	Variable string
-	// Open makes the Store at place, the value of Variable. It connects on first use.
-	// environment has the platform's variables for the connection, and redactor masks the
-	// server's texts. The error names the variable, and holds no secret.
-	Open func(place string, environment map[string]string, redactor *redact.Redactor) (*Store, error)
+	// Open makes the Store at place. It connects on first use. environment has the
+	// platform's variables for the connection, and redactor masks the server's texts. Its
+	// error, and that of Hopeless, name the setting and hold no secret.
+	Open func(place Place, environment map[string]string, redactor *redact.Redactor) (*Store, error)
+}
+
+// Hopeless returns a [Store.Hopeless] that names the setting in front of what reason
+// returns.
+func (p Place) Hopeless(reason func() error) func() error {
+	return func() error {
+		if err := reason(); err != nil {
+			return fmt.Errorf("%s: %w", p.Setting, err)
+		}
+		return nil
+	}
 }
 
 // Missing returns the Opener of a variable whose store is not linked. should says what to do.
 func Missing(variable, should string) Opener {
-	return Opener{Variable: variable, Open: func(string, map[string]string, *redact.Redactor) (*Store, error) {
+	return Opener{Variable: variable, Open: func(Place, map[string]string, *redact.Redactor) (*Store, error) {
 		return nil, errors.New(variable + " " + should)
 	}}
 }

@@ -69,11 +69,11 @@ func withoutQuotes(err error) error {
 	return errors.New("the server refuses: " + text)
 }
 
-// Hopeless returns why this REDIS_URL can never work, as far as the servers have said so;
+// Hopeless returns why this address can never work, as far as the servers have said so;
 // nil otherwise. A server that is unreachable, busy or full is not hopeless.
 func (s *Server) Hopeless() error {
 	if reason := s.hopeless.Load(); reason != nil {
-		return errors.New("REDIS_URL: " + *reason)
+		return errors.New(*reason)
 	}
 	return nil
 }
