@@ -18,6 +18,9 @@ import (
 	"sotercall/internal/secret/redact"
 )
 
+// ErrDenied says that the server denies access to an item. Others may be accessible.
+var ErrDenied = errors.New("access denied")
+
 // Store is a shared store. It is safe for concurrent use.
 type Store struct {
 	Tokens   func(appID string) accesstoken.Store
@@ -26,8 +29,9 @@ type Store struct {
 	// Close closes the idle connections.
 	Close func()
 	// Connect opens a connection and triggers what Hopeless returns; nil: the store has no
-	// such check.
-	Connect func(ctx context.Context)
+	// such check. A server that denies the keys that Connect reads has answered: that is no
+	// error.
+	Connect func(ctx context.Context) error
 	// Hopeless returns why this configuration can never work, once a server has said so;
 	// nil: the store has no such check.
 	Hopeless func() error

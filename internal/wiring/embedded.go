@@ -66,6 +66,7 @@ func (e *Embedding) Close() {
 func embed(openers Openers, log *slog.Logger, transport http.RoundTripper) *Embedding {
 	life := upstream.NewLife()
 	e := &Embedding{Life: life, world: newWorldFor(life, openers, log), owns: transport == nil}
+	e.world.checks = true
 	if transport != nil {
 		e.world.client.Over(transport)
 	}
