@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sotercall/internal/upstream"
+	"sotercall/scripts/local/playground"
 )
 
 // serve keeps everything running until ctx ends.
@@ -35,7 +36,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 			return fmt.Errorf("-config: %w", err)
 		}
 	}
-	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err, i.Table)}
+	s := settings{addr: *addr, pages: playground.Pages, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err, i.Table)}
 	if s.containers, err = containersHere(*containers, i.err); err != nil {
 		return err
 	}
