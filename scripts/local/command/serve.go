@@ -24,9 +24,9 @@ func serve(ctx context.Context, i invocation) (err error) {
 		return err
 	}
 	if _, _, err := net.SplitHostPort(*addr); err != nil {
-		return i.wrong(fmt.Errorf("-addr: %w: want one such as 127.0.0.1:9001", err))
+		return i.wrong(errors.New(i.Say("usage.addr", err)))
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func serve(ctx context.Context, i invocation) (err error) {
 	}
 	w, err := listen(s)
 	if taken := (*net.OpError)(nil); errors.As(err, &taken) && taken.Op == "listen" {
-		return fmt.Errorf("cannot listen there (%w): choose another address with -addr, such as -addr 127.0.0.1:9001", err)
+		return errors.New(i.Say("usage.listen", err))
 	}
 	if err != nil {
 		return err
