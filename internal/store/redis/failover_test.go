@@ -276,7 +276,7 @@ func TestCluster(t *testing.T) {
 			require.NoError(t, err)
 		}
 		connected, used := hopeless(t, whole)
-		assert.EqualError(t, connected, "REDIS_URL: the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address")
+		assert.EqualError(t, connected, "the server is a node of a Redis Cluster: add ?is_cluster_mode=true to the address")
 		assert.Equal(t, connected.Error(), used.Error())
 	})
 

@@ -23,9 +23,9 @@ func sign(ctx context.Context, i invocation) error {
 		return err
 	}
 	if *challenge == "" {
-		return i.wrong(errors.New("-challenge is missing"))
+		return i.wrong(errors.New(i.Say("usage.challenge")))
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func sign(ctx context.Context, i invocation) error {
 
 // phonesFolder returns the folder that keeps phones between commands. It creates the folder
 // if needed, and returns an error if it is not writable.
-func phonesFolder(ctx context.Context, given string) (string, error) {
+func (i invocation) phonesFolder(ctx context.Context, given string) (string, error) {
 	folder := given
 	if folder == "" {
 		root, err := gobuild.ModuleRoot(ctx)
@@ -69,7 +69,7 @@ func phonesFolder(ctx context.Context, given string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("phones cannot be kept in %s (%w): choose another folder with -phones", folder, err)
+		return "", errors.New(i.Say("usage.phones", folder, err))
 	}
 	return folder, nil
 }
