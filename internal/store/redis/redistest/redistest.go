@@ -21,6 +21,7 @@ import (
 
 	"sotercall/internal/secret"
 	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 // Password is the password of every [Server].
@@ -54,16 +55,15 @@ func Start(t testing.TB, options ...string) *Server {
 	return s
 }
 
-// StartTLS is Start with a server that speaks TLS on the port of URL. Its
-// certificate is valid for 127.0.0.1; authority is the path of a PEM file with
-// the authority that vouches for it.
+// StartTLS is Start with a server that speaks TLS on the port of URL. Its certificate is
+// valid for 127.0.0.1 alone; authority is the PEM file of the authority that issued it.
 func StartTLS(t testing.TB) (s *Server, authority string) {
 	t.Helper()
-	c := makeCertificate(t)
+	authority, certificate, key := tlstest.NewForAddress().WriteFiles(t.TempDir())
 	s = Start(t, "--tls-port", strconv.Itoa(freePort(t)), "--tls-auth-clients", "no",
-		"--tls-cert-file", c.certificate, "--tls-key-file", c.key, "--tls-ca-cert-file", c.authority)
+		"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority)
 	s.URL = secret.New(fmt.Sprintf("rediss://:%s@127.0.0.1:%s/0", Password, s.options[1]))
-	return s, c.authority
+	return s, authority
 }
 
 // Run starts the server, empty, on its port; after Kill it is a restart.
