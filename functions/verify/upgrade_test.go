@@ -109,7 +109,7 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	const user = "oUpgrade-0123456789-01234567"
 	variables := hosted.With(hosted.With(s.Variables(), store), map[string]string{
-		"WECHAT_API_BASE":  s.ServePlain(t), // the version before cannot talk to a server with HTTP/2
+		"WECHAT_API_BASE":  hosted.Serve(t, s.Sandbox), // the version before cannot talk to a server with HTTP/2
 		"CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
 	fleet := newAges(t, before, variables)
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
@@ -167,7 +167,7 @@ func TestUpgradeToPurposes(t *testing.T) {
 	before := binaryBefore(t)
 	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	fleet := newAges(t, before, hosted.With(s.Variables(), map[string]string{
-		"WECHAT_API_BASE": s.ServePlain(t), "CHALLENGE_SECRET": challengeKey}))
+		"WECHAT_API_BASE": hosted.Serve(t, s.Sandbox), "CHALLENGE_SECRET": challengeKey}))
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
 	require.NoError(t, err)
 	phone, err := s.Phone(user, sandbox.Android)

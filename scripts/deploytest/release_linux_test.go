@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -296,9 +296,7 @@ func (r fromRelease) testCloudHosting() {
 	for _, name := range []string{"soter", "start.sh"} {
 		require.NoError(r.t, os.Chmod(filepath.Join(service, name), 0o755)) // as the Dockerfile of the document does
 	}
-	free := httptest.NewServer(http.NotFoundHandler())
-	free.Close()
-	_, port, _ := strings.Cut(strings.TrimPrefix(free.URL, "http://"), ":")
+	port := strconv.Itoa(need.Port(r.t))
 	ask := `curl -s --retry 40 --retry-delay 1 --retry-connrefused "$SOTER_URL/healthz"`
 	start := exec.CommandContext(r.t.Context(), filepath.Join(service, "start.sh"), "sh", "-c", ask)
 	start.Env = []string{"PATH=/usr/bin:/bin", "SOTER_PORT=" + port, "CHALLENGE_SECRET=" + strings.Repeat("c", 32)}

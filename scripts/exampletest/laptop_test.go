@@ -2,8 +2,8 @@ package exampletest
 
 import (
 	"bufio"
+	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,10 +55,7 @@ func startLocal(t *testing.T) string {
 	binary := filepath.Join(t.TempDir(), "local")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sotercall/scripts/local/command").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
+	address := fmt.Sprintf("127.0.0.1:%d", need.Port(t))
 	command := exec.Command(binary, "-challenges", "-addr", address, "-phones", t.TempDir())
 	command.Dir = "../.."
 	log := &hosted.Log{}

@@ -60,7 +60,7 @@ func open(t *testing.T) *world {
 
 	w.urls = urls{
 		AppID:     sandbox.DefaultAppID,
-		Sandbox:   w.sandbox.ServePlain(t),
+		Sandbox:   hosted.Serve(t, w.sandbox.Sandbox),
 		Functions: hosted.Serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
 		Hosting:   hosted.Serve(t, w.cloudHosting(t)),
 	}

@@ -192,7 +192,7 @@ func nodeSDK(t *testing.T) *exec.Cmd {
 func TestDocumentedCentralServer(t *testing.T) {
 	need.Program(t, "curl")
 	weChat := hosted.NewSandbox(t, sandbox.Options{})
-	weChat.URL = weChat.ServePlain(t) // as go run ./scripts/local serves it
+	weChat.URL = hosted.Serve(t, weChat.Sandbox) // as go run ./scripts/local serves it
 	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
 	require.True(t, found)
 	block, _, _ = strings.Cut(block, "```")

@@ -143,7 +143,7 @@ func TestDocumentedVariables(t *testing.T) {
 	page, err := os.ReadFile("../../docs/sandbox.md")
 	require.NoError(t, err)
 	s := hosted.NewSandbox(t, sandbox.Options{})
-	s.URL = s.ServePlain(t) // as go run ./scripts/local serves it
+	s.URL = hosted.Serve(t, s.Sandbox) // as go run ./scripts/local serves it
 	environment := map[string]string{}
 	for _, line := range regexp.MustCompile(`(?m)^export (.+)$`).FindAllSubmatch(page, -1) {
 		for _, variable := range regexp.MustCompile(`(\w+)=('[^']*'|\S+)`).FindAllSubmatch(line[1], -1) {

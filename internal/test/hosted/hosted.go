@@ -127,12 +127,6 @@ func Serve(t testing.TB, handler http.Handler) (url string) {
 	return server.URL
 }
 
-// ServePlain serves s in the clear as well, until the test ends.
-func (s Sandbox) ServePlain(t testing.TB) (url string) {
-	t.Helper()
-	return Serve(t, s.Sandbox)
-}
-
 // With returns variables with others added or replaced.
 func With(variables, others map[string]string) map[string]string {
 	all := maps.Clone(variables)
@@ -235,9 +229,5 @@ func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) 
 // Verified is the Cloud Call's answer to a genuine signature.
 const Verified = hosting.Verified
 
-// PageCaller returns the variables that Tencent's platform adds to an invocation by a
-// user's page.
-func PageCaller(openid string) map[string]string {
-	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
-		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}
-}
+// PageCaller is [hosting.PageCaller].
+func PageCaller(openid string) map[string]string { return hosting.PageCaller(openid) }
