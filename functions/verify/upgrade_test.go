@@ -76,9 +76,7 @@ type ages struct{ before, now []emulator.Runtime }
 func newAges(t *testing.T, before string, variables map[string]string) (a ages) {
 	t.Helper()
 	for range 2 {
-		old, err := emulator.StartSCF(t.Context(), emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hosted.Log)})
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, old.Close()) })
+		old := hosted.Run(t, emulator.StartSCF, emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hosted.Log)})
 		a.before = append(a.before, old)
 		a.now = append(a.now, hosted.SCF(t, "verify", variables, 20*time.Second, new(hosted.Log)))
 	}

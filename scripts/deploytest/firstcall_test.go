@@ -2,7 +2,6 @@ package deploytest
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
 
@@ -26,19 +26,11 @@ func deployed(t *testing.T) string {
 	need.Time(t)
 	folder := t.TempDir()
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "verify", "token"))
-	s, err := sandbox.New(sandbox.Options{})
-	require.NoError(t, err)
-	wechat := httptest.NewServer(s)
-	t.Cleanup(wechat.Close)
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	start := func(name string, more map[string]string) emulator.Runtime {
-		variables := map[string]string{"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": wechat.URL}
-		for variable, value := range more {
-			variables[variable] = value
-		}
-		runtime, err := emulator.StartLambda(t.Context(), emulator.Function{Name: name, Binary: filepath.Join(folder, name), Env: variables, Timeout: time.Minute})
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-		return runtime
+		return hosted.Run(t, emulator.StartLambda, emulator.Function{
+			Name: name, Binary: filepath.Join(folder, name), Env: hosted.With(wechat.Variables(), more), Timeout: time.Minute,
+		})
 	}
 	verify := start("verify", map[string]string{"HTTP_AUTH": "platform"})
 	token := start("token", map[string]string{"TOKEN_CLIENT_SECRETS": "one of TOKEN_CLIENT_SECRETS"})
@@ -46,9 +38,7 @@ func deployed(t *testing.T) string {
 	routes.Handle("/2015-03-31/", emulator.InvokeAPI(map[string]emulator.Runtime{"verify": verify}))
 	routes.Handle("/openapi/", emulator.HTTPAPI(verify))
 	routes.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(token))
-	server := httptest.NewServer(routes)
-	t.Cleanup(server.Close)
-	return server.URL
+	return hosted.Serve(t, routes)
 }
 
 // TestFirstCall runs the commands of docs/aws.md, "The first call", as they stand, but

@@ -224,7 +224,7 @@ func (r fromRelease) testAWS() {
 		}
 		if processor == architecture() {
 			f := emulator.Function{Name: "verify", Binary: r.program("lambda-"+processor+"-verify.zip", "bootstrap"), Timeout: time.Minute}
-			r.requireVerified(f, func(f emulator.Function) (emulator.Runtime, error) { return emulator.StartLambda(r.t.Context(), f) })
+			r.requireVerified(f, func(f emulator.Function) emulator.Runtime { return hosted.Run(r.t, emulator.StartLambda, f) })
 		}
 	}
 }
@@ -245,20 +245,16 @@ func (r fromRelease) signed(method, url string) (status int, body []byte) {
 
 // requireVerified starts verify in front of a sandbox. It must answer the sample, and the
 // event that the documents name for a first test.
-func (r fromRelease) requireVerified(f emulator.Function, start func(emulator.Function) (emulator.Runtime, error)) {
+func (r fromRelease) requireVerified(f emulator.Function, start func(emulator.Function) emulator.Runtime) {
 	r.t.Helper()
 	wechat := hosted.NewSandbox(r.t, sandbox.Options{})
 	f.Env = wechat.Variables()
-	started, err := start(f)
-	require.NoError(r.t, err)
-	r.t.Cleanup(func() { assert.NoError(r.t, started.Close()) })
+	started := start(f)
 	for event, says := range map[string]string{
 		string(hosted.JSON(r.t, hosted.Sample(r.t))): hosted.Verified,
 		"{}": `"errCode":-501007`,
 	} {
-		answered, err := started.Invoke(r.t.Context(), emulator.Call{Payload: []byte(event)})
-		require.NoError(r.t, err)
-		assert.Contains(r.t, string(answered.Payload), says)
+		assert.Contains(r.t, hosted.Invoke(r.t, started, []byte(event), nil), says)
 	}
 	said, err := exec.CommandContext(r.t.Context(), f.Binary, "-version").Output()
 	require.NoError(r.t, err)
@@ -277,7 +273,7 @@ func (r fromRelease) testSCF() {
 		}
 	}
 	f := emulator.Function{Name: "verify", Binary: r.program("scf-verify.zip", "main"), Timeout: time.Minute}
-	r.requireVerified(f, func(f emulator.Function) (emulator.Runtime, error) { return emulator.StartSCF(r.t.Context(), f) })
+	r.requireVerified(f, func(f emulator.Function) emulator.Runtime { return hosted.Run(r.t, emulator.StartSCF, f) })
 }
 
 // testCloudHosting puts the program and start.sh into the folder of a service, and starts
