@@ -15,7 +15,7 @@ import (
 // storeys below it.
 var storeys = []string{
 	"secret journal jsonobject wiring/filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/child test/nodemodules test/tlstest",
-	"soter openapi secret/redact dev/loopback dev/rule test/tools",
+	"soter openapi secret/redact dev/loopback dev/rule test/tools test/documented",
 	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter secrets test/moto",
 	"accesstoken authkeys challenge wechat/cloudcall function adapter/platforms",
