@@ -73,6 +73,8 @@ var otherwise = map[string]string{
 	"sudo chown 65532 apps.json && sudo chmod 400 apps.json":                "functions/service TestDocumentOfTheAppsIsMounted",
 	`node -e 'require("./index.js").main({}, {}).then(console.log)'`:        "scripts/interop TestDocumentedExampleRunsAgainstTheSandbox",
 
+	"cd deploy && cp .env.example .env": "scripts/deploytest TestDocumentedTCCLI",
+
 	"kubectl create secret generic sotercall --from-env-file=.env": cluster,
 	"kubectl rollout restart deployment/sotercall":                 cluster,
 	"kubectl apply -f deploy/kubernetes/service.yaml":              cluster,

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
@@ -46,42 +46,31 @@ func deployed(t *testing.T) string {
 func TestFirstCall(t *testing.T) {
 	need.Program(t, "curl")
 	path := awsOnPath(t)
-	page, err := os.ReadFile("../docs/aws.md")
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(page), "\n## The first call\n")
-	require.True(t, found)
-	section, _, _ = strings.Cut(section, "\n## ")
 	base := deployed(t)
 	folder := t.TempDir() // where they leave something
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(here, filepath.Join(folder, "deploy")))
 
-	ran := 0
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
-		for line := range strings.Lines(block[1]) {
-			line = strings.ReplaceAll(strings.TrimSpace(line), "wx…", sandbox.DefaultAppID)
-			if strings.HasPrefix(line, "eval ") {
-				continue // TestCredentialsAreExported
-			}
-			said := output(t.Context(), t, folder, []string{
-				path, "AWS_ENDPOINT_URL=" + base, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
-				"AWS_ACCESS_KEY_ID=AKIDOFATEST", "AWS_SECRET_ACCESS_KEY=opens-nothing", "AWS_SESSION_TOKEN=opens-nothing-either",
-				"VerifyFunctionName=verify", "VerifySignatureUrl=" + base + "/openapi/soter/verifySignature", "WeChatBaseUrl=" + base,
-			}, "sh", "-c", line)
-			ran++
-			const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
-			switch {
-			case strings.HasPrefix(line, "aws "):
-				answer, err := os.ReadFile(filepath.Join(folder, "answer.json"))
-				require.NoError(t, err, said)
-				assert.Equal(t, verified, string(answer), line)
-			case strings.Contains(line, "--aws-sigv4"):
-				assert.Equal(t, verified, said, line)
-			default:
-				assert.Contains(t, said, `"access_token":"`, line)
-			}
+	commands := documented.Commands(t)
+	require.Len(t, commands, 3)
+	for _, line := range commands {
+		line = strings.ReplaceAll(line, "wx…", sandbox.DefaultAppID)
+		said := output(t.Context(), t, folder, []string{
+			path, "AWS_ENDPOINT_URL=" + base, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
+			"AWS_ACCESS_KEY_ID=AKIDOFATEST", "AWS_SECRET_ACCESS_KEY=opens-nothing", "AWS_SESSION_TOKEN=opens-nothing-either",
+			"VerifyFunctionName=verify", "VerifySignatureUrl=" + base + "/openapi/soter/verifySignature", "WeChatBaseUrl=" + base,
+		}, "sh", "-c", line)
+		const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+		switch {
+		case strings.HasPrefix(line, "aws "):
+			answer, err := os.ReadFile(filepath.Join(folder, "answer.json"))
+			require.NoError(t, err, said)
+			assert.Equal(t, verified, string(answer), line)
+		case strings.Contains(line, "--aws-sigv4"):
+			assert.Equal(t, verified, said, line)
+		default:
+			assert.Contains(t, said, `"access_token":"`, line)
 		}
 	}
-	assert.Equal(t, 3, ran)
 }

@@ -32,7 +32,7 @@ var Scripts = []Script{
 	{"scripts/deploytest TestCloudHostingConfig", "docs/cloud-hosting.md", []string{"cp deploy/container/"}},
 	{"scripts/deploytest TestCredentialsAreExported", "docs/aws.md", []string{"eval "}},
 	{"scripts/deploytest TestDocumentedAWSCommands", "docs/aws.md", []string{"aws secretsmanager ", "openssl ", "aws dynamodb "}},
-	{"scripts/deploytest TestDocumentedTCCLI", "docs/scf.md", []string{"cd deploy && cp ", "set -a ", "for ", "python3 ", "tccli ", "done"}},
+	{"scripts/deploytest TestDocumentedTCCLI", "docs/scf.md", []string{"set -a ", "for ", "python3 ", "tccli ", "done"}},
 	{"scripts/deploytest TestFirstCall", "docs/aws.md", []string{"aws lambda invoke ", "curl "}},
 	{"scripts/deploytest TestOutputsAreExported", "docs/aws.md", []string{"export $(aws cloudformation "}},
 	{"scripts/deploytest TestReleaseIsDeployedFromItsFiles", "docs/releases.md", []string{"sha256sum ", "sam ", "unzip ", "cp "}},
