@@ -39,10 +39,10 @@ var ranHere = []struct{ command, prints string }{
 	{"go run ./scripts/local invoke -platform scf deploy/events/direct.json", verified},
 }
 
-// otherwise are the commands that no test reads in a document, and why. A command is there
-// for one of these reasons. It needs an account or a cluster, or installs a program. It runs
-// until it is stopped, takes minutes, or needs the words of a user, so that its test calls
-// the same code in the same process or with other arguments: then folder and test are named.
+// otherwise are the commands that no test reads in a document. Some cannot run here: they
+// need an account or a cluster, install a program, or run this test itself. The others run
+// until they are stopped, take minutes, or need values of the user. Their tests run the same
+// code in their own process or with other arguments, and are named here.
 var otherwise = map[string]string{
 	"go run ./scripts/local demo":               "scripts/local/command TestDemo",
 	"go run ./scripts/local":                    "scripts/local/command TestServe",
