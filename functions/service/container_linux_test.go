@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -146,15 +145,7 @@ func put(t *testing.T, root, name string, content []byte, mode os.FileMode) {
 	require.NoError(t, os.WriteFile(file, content, mode))
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer free.Close()
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	require.NoError(t, err)
-	return port
-}
+func freePort(t *testing.T) string { return strconv.Itoa(need.Port(t)) }
 
 // wait waits until it answers.
 func (c container) wait(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +100,17 @@ func Program(t testing.TB, name string) string {
 	path, err := Find(name)
 	Met(t, err)
 	return path
+}
+
+// Port returns a port of loopback that is free.
+func Port(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // Time skips a test that takes seconds when go test is called with -short. Such a test

@@ -7,9 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/go-json-experiment/json"
-
 	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 )
 
@@ -41,11 +40,7 @@ func sign(ctx context.Context, i invocation) error {
 	if err != nil {
 		return err
 	}
-	event, err := json.Marshal(signed)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(i.out, "%s\n", event)
+	fmt.Fprintf(i.out, "%s\n", hosting.Event(signed))
 	return nil
 }
 
