@@ -17,7 +17,7 @@ import (
 )
 
 // what no translation changes: code, links, placeholders and verbs of package fmt.
-var fixed = regexp.MustCompile("`[^`]+`|\\]\\([^)]+\\)|\\{[a-z]+\\}|%[a-z]")
+var fixed = regexp.MustCompile("`[^`]+`|\\]\\([^)]+\\)|\\{[a-z]+\\}|%[a-z]|BASE|HOST")
 
 func marks(text string) []string {
 	all := fixed.FindAllString(text, -1)
