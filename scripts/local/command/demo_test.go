@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	adapters "sotercall/internal/adapter/platforms"
+	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/need"
 	"sotercall/scripts/local/language"
@@ -194,4 +195,13 @@ func TestNamesOfTheColumns(t *testing.T) {
 		assert.LessOrEqual(t, columns(want), cellWidth*len(all))
 	}
 	assert.Equal(t, "Lambda SCF 云托管", columnNames([]platform{lambda, scf, hosting}, texts.Commands(language.Chinese)))
+}
+
+// What the demo says first names the platforms of its columns.
+func TestDemoNamesEachPlatform(t *testing.T) {
+	for _, lang := range language.All {
+		for _, p := range emulator.Platforms {
+			assert.Contains(t, texts.Commands(lang).Say("demo.begin"), p.Title, lang)
+		}
+	}
 }
