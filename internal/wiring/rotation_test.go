@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,7 +153,7 @@ const wrong = `"isOk":false,"errMsg":"openapi.soter.verifySignature:ok"`
 
 // everywhere runs a test on every platform, with and without a store.
 func everywhere(t *testing.T, appSecret string, test func(t *testing.T, r *rotating)) {
-	for _, platform := range append(slices.Clone(emulator.Platforms), emulator.Port) {
+	for _, platform := range emulator.All() {
 		t.Run(platform.Name, func(t *testing.T) {
 			t.Run("memory", func(t *testing.T) { test(t, rotatingOn(t, platform, appSecret, nil)) })
 			for name, start := range hosted.Stores {

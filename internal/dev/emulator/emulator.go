@@ -32,7 +32,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -150,22 +153,52 @@ type Runtime interface {
 
 // Platform is where functions can run.
 type Platform struct {
-	// Name is the platform's name in the functions' logs: lambda or scf.
+	// Name is the platform's name in the functions' logs, such as lambda.
 	Name string
 	// Title is the platform's name for people.
 	Title string
 	// Start starts a function and waits until it accepts calls. ctx bounds the start only.
 	Start func(ctx context.Context, f Function) (Runtime, error)
+	// API takes calls of the given functions, by name, at Paths: patterns of http.ServeMux.
+	// Below the first, {name}/invocations takes the events of a function. [Port] has none.
+	API   func(functions map[string]Runtime) http.Handler
+	Paths []string
+
+	limits *limits // nil if the platform has none
 }
 
-// Platforms are those that run functions on events; [StartHTTP] is for requests.
+// Platforms are those that run functions on events; [Port] is for requests.
 var Platforms = []Platform{
-	{"lambda", "Lambda", func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) }},
-	{"scf", "SCF", func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) }},
+	{
+		Name: "lambda", Title: "Lambda", API: InvokeAPI, Paths: []string{"/2015-03-31/functions/", "/2021-11-15/functions/"}, limits: &lambdaLimits,
+		Start: func(ctx context.Context, f Function) (Runtime, error) { return started(StartLambda(ctx, f)) },
+	},
+	{
+		Name: "scf", Title: "SCF", API: SCFInvokeAPI, Paths: []string{"/scf/functions/"}, limits: &scfLimits,
+		Start: func(ctx context.Context, f Function) (Runtime, error) { return started(StartSCF(ctx, f)) },
+	},
 }
 
 // Port is a container, whose functions take requests.
-var Port = Platform{"http", "HTTP", func(ctx context.Context, f Function) (Runtime, error) { return started(StartHTTP(ctx, f)) }}
+var Port = Platform{
+	Name: "http", Title: "HTTP",
+	Start: func(ctx context.Context, f Function) (Runtime, error) { return started(StartHTTP(ctx, f)) },
+}
+
+// All returns [Platforms], and [Port] behind them.
+func All() []Platform { return append(slices.Clone(Platforms), Port) }
+
+// Named returns the platform of [All] with a name. An error names the others.
+func Named(name string) (Platform, error) {
+	var names []string
+	for _, p := range All() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Platform{}, fmt.Errorf("platform %q, want one of %s", name, strings.Join(names, ", "))
+}
 
 // started turns a nil pointer into a nil Runtime.
 func started[R Runtime](rt R, err error) (Runtime, error) {

@@ -21,9 +21,6 @@ const (
 	maxClientContext = 3583 // bytes of base64
 )
 
-// InvokeAPIPaths are the patterns of http.ServeMux that [InvokeAPI] serves.
-var InvokeAPIPaths = []string{"/2015-03-31/functions/", "/2021-11-15/functions/"}
-
 // InvokeAPI is AWS Lambda's own API for the given functions, by name:
 //
 //	POST /2015-03-31/functions/{name}/invocations

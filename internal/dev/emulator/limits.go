@@ -21,20 +21,13 @@ type limits struct {
 	reservedPrefixes []string
 	memory           func(mb int) bool
 	memoryInWords    string
+	maxTimeout       time.Duration // of a function, in whole seconds
+	maxVariables     int           // bytes of the names and values of all variables
 	rules            configurationRules
 }
 
 // configurationRules are the rules that refuse a configuration.
 type configurationRules struct{ name, timeout, memory, variable, reserved, variablesSize *rule.Rule }
-
-const (
-	// maxEnvironment bounds the names and values of a function's variables in total, on
-	// both platforms.
-	maxEnvironment = 4 << 10
-
-	// maxTimeout is the maximum timeout of a function, on both platforms, in whole seconds.
-	maxTimeout = 900 * time.Second
-)
 
 var lambdaLimits = limits{
 	platform:     "Lambda",
@@ -49,6 +42,8 @@ var lambdaLimits = limits{
 	},
 	memory:        func(mb int) bool { return mb >= 128 && mb <= 10_240 },
 	memoryInWords: "128 to 10240 MB",
+	maxTimeout:    900 * time.Second,
+	maxVariables:  4 << 10,
 	rules:         configurationRules{lambdaName, lambdaTimeout, lambdaMemory, lambdaVariable, lambdaReserved, lambdaVariables},
 }
 
@@ -61,6 +56,8 @@ var scfLimits = limits{
 	reservedPrefixes: []string{"SCF_", "QCLOUD_", "TENCENTCLOUD_"},
 	memory:           func(mb int) bool { return mb == 64 || mb >= 128 && mb <= 3072 && mb%128 == 0 },
 	memoryInWords:    "64 MB, or 128 to 3072 MB in steps of 128",
+	maxTimeout:       900 * time.Second,
+	maxVariables:     4 << 10,
 	rules:            configurationRules{scfName, scfTimeoutRule, scfMemory, scfVariable, scfReserved, scfVariablesSize},
 }
 
@@ -73,8 +70,8 @@ func (l limits) check(f Function) error {
 	if !l.functionName.MatchString(f.Name) {
 		return refuse(l.rules.name, "%s takes no function of this name: want %s", l.platform, l.functionName)
 	}
-	if f.Timeout > maxTimeout || f.Timeout%time.Second != 0 {
-		return refuse(l.rules.timeout, "timeout %s: %s takes whole seconds, 1 to %d", f.Timeout, l.platform, maxTimeout/time.Second)
+	if f.Timeout > l.maxTimeout || f.Timeout%time.Second != 0 {
+		return refuse(l.rules.timeout, "timeout %s: %s takes whole seconds, 1 to %d", f.Timeout, l.platform, l.maxTimeout/time.Second)
 	}
 	if !l.memory(f.MemoryMB) {
 		return refuse(l.rules.memory, "%d MB: %s takes %s", f.MemoryMB, l.platform, l.memoryInWords)
@@ -91,8 +88,8 @@ func (l limits) check(f Function) error {
 			return refuse(l.rules.variable, "variable %s: %s takes names like %s", name, l.platform, l.variableName)
 		}
 	}
-	if size > maxEnvironment {
-		return refuse(l.rules.variablesSize, "the variables have %d bytes, %s takes %d", size, l.platform, maxEnvironment)
+	if size > l.maxVariables {
+		return refuse(l.rules.variablesSize, "the variables have %d bytes, %s takes %d", size, l.platform, l.maxVariables)
 	}
 	return nil
 }

@@ -48,12 +48,16 @@ func TestConfigurationsThatThePlatformWouldNotTake(t *testing.T) {
 
 	requireRefused(t, lambdaLimits, "reserved", variable("AWS_REGION", 1), "variable AWS_REGION is reserved by Lambda")
 	requireRefused(t, lambdaLimits, "reserved", variable("_HANDLER", 1), "variable _HANDLER is reserved by Lambda")
+	require.NoError(t, checked(t, lambdaLimits, variable("AWS_REGIONS", 1)), "the twin")
 	require.NoError(t, checked(t, lambdaLimits, variable("TENCENTCLOUD_X", 1)))
+	requireRefused(t, lambdaLimits, "too large", Function{MemoryMB: 10_241}, "10241 MB")
+	require.NoError(t, checked(t, lambdaLimits, Function{MemoryMB: 10_240}), "the twin")
 	require.NoError(t, checked(t, lambdaLimits, Function{Name: "1_"}))
 	require.NoError(t, checked(t, lambdaLimits, Function{MemoryMB: 129}))
 	for _, name := range []string{"SCF_X", "QCLOUD_X", "TENCENTCLOUD_X"} {
 		requireRefused(t, scfLimits, "reserved", variable(name, 1), "variable "+name+" is reserved by SCF")
 	}
+	require.NoError(t, checked(t, scfLimits, variable("SCFX", 1)), "the twin")
 	require.NoError(t, checked(t, scfLimits, variable("AWS_REGION", 1)))
 	requireRefused(t, scfLimits, "65 bytes", variable(strings.Repeat("A", 65), 1), "SCF takes names like")
 	for _, name := range []string{"v", "1verify", "verify-", "verify_", strings.Repeat("a", 61)} {
@@ -80,11 +84,11 @@ func requireRefused(t *testing.T, l limits, name string, f Function, says string
 }
 
 // The rules are those of the platforms that are started.
-func TestBothPlatformsCheckTheConfiguration(t *testing.T) {
-	f := Function{Name: "verify", Binary: "/no/such/binary", Env: map[string]string{"A": "x"}}
+func TestEachPlatformChecksTheConfiguration(t *testing.T) {
+	f := Function{Name: "verify", Binary: "/no/such/binary", Env: map[string]string{"A-B": "x"}}
 	for _, platform := range Platforms {
 		_, err := platform.Start(t.Context(), f)
-		require.ErrorContains(t, err, "variable A: ", platform.Name)
+		require.ErrorContains(t, err, "variable A-B: "+platform.Title, platform.Name)
 		_, err = platform.Start(t.Context(), Function{Name: f.Name, Binary: f.Binary})
 		require.ErrorContains(t, err, "no such file", "%s, the twin", platform.Name)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,16 +51,20 @@ func configurationCases() map[*rule.Rule]ruletest.Case {
 		}
 		cases[r] = ruletest.Case{Breaks: of(breaks, true), Keeps: of(keeps, false)}
 	}
-	for _, l := range []limits{lambdaLimits, scfLimits} {
+	for _, platform := range Platforms {
+		l := *platform.limits
+		reserved := slices.Clone(l.reservedNames)
+		for _, prefix := range l.reservedPrefixes {
+			reserved = append(reserved, prefix+"X")
+		}
+		size := l.maxVariables - len("AB")
 		add(l, l.rules.name, Function{Name: "verify.main"}, Function{Name: "verify-main"})
-		add(l, l.rules.timeout, Function{Timeout: 901 * time.Second}, Function{Timeout: 900 * time.Second})
+		add(l, l.rules.timeout, Function{Timeout: l.maxTimeout + time.Second}, Function{Timeout: l.maxTimeout})
+		add(l, l.rules.memory, Function{MemoryMB: 1}, Function{MemoryMB: 128})
 		add(l, l.rules.variable, variable("A-B", 1), variable("A_B", 1))
-		add(l, l.rules.variablesSize, variable("AB", 4095), variable("AB", 4094))
+		add(l, l.rules.reserved, variable(reserved[0], 1), variable("AB", 1))
+		add(l, l.rules.variablesSize, variable("AB", size+1), variable("AB", size))
 	}
-	add(lambdaLimits, lambdaMemory, Function{MemoryMB: 10_241}, Function{MemoryMB: 10_240})
-	add(lambdaLimits, lambdaReserved, variable("AWS_REGION", 1), variable("AWS_REGIONS", 1))
-	add(scfLimits, scfMemory, Function{MemoryMB: 192}, Function{MemoryMB: 256})
-	add(scfLimits, scfReserved, variable("SCF_X", 1), variable("SCFX", 1))
 	return cases
 }
 

@@ -104,7 +104,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		{2, `serve: unexpected argument "9001"`, []string{"serve", "9001"}},
 		{2, `sign: unexpected argument "hello"`, []string{"sign", "hello"}},
 		{2, "-challenge is missing", []string{"sign"}},
-		{2, "want one of lambda, scf, http", []string{"invoke", "-platform", "azure", event}},
+		{2, "want one of " + strings.Join(platformNames(), ", "), []string{"invoke", "-platform", "azure", event}},
 		{2, "want one of verify, challenge, token", []string{"invoke", "-function", "nothing", event}},
 		{2, "want one of android, ", []string{"sign", "-challenge", "c", "-device", "nokia"}},
 		{2, `unexpected argument "second.json"`, []string{"invoke", event, "second.json"}},

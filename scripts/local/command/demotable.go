@@ -10,7 +10,8 @@ import (
 )
 
 // table is what the demo prints: a row for each case, a column for each platform. It stays
-// below 80 columns, except for the JSON of -v.
+// below 80 columns, except for the JSON of -v. A name that leaves no room for the platforms
+// goes on in a second line.
 type table struct {
 	texts.Table
 	out            io.Writer
@@ -21,12 +22,14 @@ type table struct {
 
 const (
 	lineWidth = 79
-	// nameWidth is that of a case's name and reason. Each platform's column behind
-	// them has 6.
-	nameWidth = 61
+	// cellWidth is that of a platform's column, with the mark of a response in its middle.
+	cellWidth = 6
 	// wrongWidth is that of the mark of a wrong response.
 	wrongWidth = 5
 )
+
+// nameWidth is that of a case's name and reason, in front of the columns.
+var nameWidth = lineWidth - cellWidth*len(platforms)
 
 func (t *table) print(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
 
@@ -37,12 +40,25 @@ func (t *table) begin() {
 
 // heading begins a group of cases. The columns of platforms are named there.
 func (t *table) heading(name string) {
-	t.print("\n%s%s", pad(t.Say("demo.heading."+name), nameWidth), t.colours.dim(t.Say("demo.columns")))
+	t.print("\n%s%s", fill(t.Say("demo.heading."+name), "", nameWidth), t.colours.dim(columnNames(platforms, t.Table)))
+}
+
+// columnNames has the name of each platform above the middle of its column, or as near as
+// the name before allows.
+func columnNames(all []platform, table texts.Table) (line string) {
+	for i, p := range all {
+		name := p.column(table)
+		if line != "" {
+			line += " "
+		}
+		line = pad(line, i*cellWidth+cellWidth/2-1-columns(name)/2) + name
+	}
+	return line
 }
 
 // row shows how a case was answered.
 func (t *table) row(c demoCase, cells []cell) {
-	line := t.mark(c.want.isOK) + " " + pad(c.title(t.Table), nameWidth-2)
+	line := t.mark(c.want.isOK) + strings.TrimPrefix(fill(c.title(t.Table), "  ", nameWidth), " ")
 	for _, cell := range cells {
 		t.answers++
 		if cell.problem == "" {
@@ -55,7 +71,7 @@ func (t *table) row(c demoCase, cells []cell) {
 	t.print("%s", strings.TrimRight(line, " "))
 	for _, cell := range cells {
 		if cell.problem != "" {
-			t.print("%s", wrap(t.Say("demo.wrong.row", cell.platform.title, cell.got, cell.problem), "    "))
+			t.print("%s", wrap(t.Say("demo.wrong.row", cell.platform.title, cell.got, cell.problem), "    ", lineWidth))
 		}
 		if t.verbose {
 			t.print("    %-6s %3d %6.1f ms  %s", cell.platform.name, cell.reply.status, milliseconds(cell.reply.duration), harmlessJSON(cell.reply.answer))

@@ -65,14 +65,11 @@ func (s stage) Start(ctx context.Context, base string, f playground.Function) (e
 		MemoryMB: 128,
 		Log:      s.world.journal,
 	}
-	if f.Platform == httpPlatform {
-		return emulator.StartHTTP(ctx, function)
+	on, err := emulator.Named(f.Platform)
+	if err != nil {
+		return nil, err
 	}
-	i = slices.IndexFunc(emulator.Platforms, func(p emulator.Platform) bool { return p.Name == f.Platform })
-	if i < 0 {
-		return nil, fmt.Errorf("there is no platform %q", f.Platform)
-	}
-	return emulator.Platforms[i].Start(ctx, function)
+	return on.Start(ctx, function)
 }
 
 // Address implements [playground.World].
@@ -81,13 +78,10 @@ func (s stage) Address(base string, f playground.Function, openid string) (addre
 	if f.Challenges {
 		name, service = strictVerify, strictContainer
 	}
-	switch f.Platform {
-	case httpPlatform:
-		return base + "/callContainer/" + url.PathEscape(openid) + verifyPaths[0], http.Header{"X-WX-SERVICE": {service}}
-	case "scf":
-		return base + "/scf/functions/" + name + "/invocations", nil
+	if on, err := emulator.Named(f.Platform); err == nil && len(on.Paths) > 0 {
+		return base + on.Paths[0] + name + "/invocations", nil
 	}
-	return base + "/2015-03-31/functions/" + name + "/invocations", nil
+	return base + "/callContainer/" + url.PathEscape(openid) + verifyPaths[0], http.Header{"X-WX-SERVICE": {service}}
 }
 
 // Line implements [playground.World].

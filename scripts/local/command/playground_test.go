@@ -129,7 +129,7 @@ func TestPlayground(t *testing.T) {
 		{"cut", "unanswered", "unanswered", -604103, ""},
 		{"", genuine, genuine, 0, ""}, // nothing of it stays
 	} {
-		for _, platform := range playground.Platforms {
+		for _, platform := range platformNames() {
 			for _, bound := range []struct {
 				challenges, purpose bool
 				want                string

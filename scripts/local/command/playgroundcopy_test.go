@@ -28,7 +28,7 @@ func TestWhatIsCopiedAsCurlRuns(t *testing.T) {
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
 	response := regexp.MustCompile(`\{"isOk":[^{}]*\}`)
 	for mistake := range verdicts {
-		for _, platform := range playground.Platforms {
+		for _, platform := range platformNames() {
 			for _, challenges := range []bool{true, false} {
 				if (platform != "lambda" || !challenges) && slices.Contains([]string{"slow", "busy", "cut"}, mistake) {
 					continue // they take their time, everywhere the same

@@ -14,6 +14,7 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/loopback"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/scripts/local/texts"
 )
 
 // world has everything that runs: one HTTP server on loopback with the paths of WeChat, the
@@ -21,7 +22,7 @@ import (
 type world struct {
 	base    string // http://127.0.0.1:…
 	sandbox *sandbox.Sandbox
-	// Lambda's and SCF's, by the names of platform and function.
+	// hosted has the functions on events, by the names of platform and function.
 	hosted  map[string]map[string]emulator.Runtime
 	hosting cloudHosting // nil without Cloud Hosting
 	journal *journal
@@ -51,6 +52,14 @@ type settings struct {
 
 // platform is a platform that runs functions.
 type platform struct{ name, title string }
+
+// column returns the name of p above a column of the demo.
+func (p platform) column(table texts.Table) string {
+	if p.name == httpPlatform {
+		return table.Say("demo.hosting")
+	}
+	return p.title
+}
 
 // httpPlatform is the platform of HTTP servers in the functions' log.
 const httpPlatform = "http"
@@ -153,10 +162,11 @@ func (w *world) startAll(ctx context.Context, s settings) (err error) {
 		}
 		rest.Handle(containerPath, w.hosting)
 	}
-	for _, path := range emulator.InvokeAPIPaths {
-		rest.Handle(path, emulator.InvokeAPI(w.hosted["lambda"]))
+	for _, platform := range emulator.Platforms {
+		for _, path := range platform.Paths {
+			rest.Handle(path, platform.API(w.hosted[platform.Name]))
+		}
 	}
-	rest.Handle("/scf/functions/", emulator.SCFInvokeAPI(w.hosted["scf"]))
 	gateway, scf := http.NotFoundHandler(), emulator.SCFAPI(w.hosted["scf"], emulator.TC3Key{})
 	if verify := w.front("verify"); verify != nil {
 		gateway = emulator.HTTPAPI(verify)
@@ -185,7 +195,7 @@ func (w *world) serveRest(reply http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(reply, `{"message":"The functions are being built and started. Try again in a few seconds."}`)
 }
 
-// start hosts one function on Lambda and SCF, and puts it behind the one base URL of all
+// start hosts one function on each platform for events, and puts it behind the one base URL of all
 // functions.
 func (w *world) start(ctx context.Context, f function, s settings) error {
 	for _, platform := range emulator.Platforms {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/scripts/local/language"
 	"sotercall/scripts/local/texts"
@@ -102,7 +103,7 @@ func (p *Playground) servePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	p.page.write(w, "index.html", lang, map[string]any{
 		"Texts": p.page.texts[lang], "Tabs": tabs, "Links": readOn,
-		"Devices": sandbox.Devices(), "Users": users, "Orders": orders, "Platforms": Platforms, "Groups": groups(),
+		"Devices": sandbox.Devices(), "Users": users, "Orders": orders, "Platforms": emulator.All(), "Groups": groups(),
 	})
 }
 

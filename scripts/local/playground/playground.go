@@ -34,7 +34,7 @@ const Timeout = 3 * time.Second
 // World starts the functions that the playground shows.
 type World interface {
 	// Start starts a function, "token", "challenge" or "verify", in a process of its
-	// own on one of [Platforms]. At base, WeChat has its own paths, and the token
+	// own on one of [emulator.All]. At base, WeChat has its own paths, and the token
 	// function's stand below /functions. With challenges, verify takes no others
 	// than those that the challenge function issued. ctx bounds the start only.
 	Start(ctx context.Context, base string, f Function) (emulator.Runtime, error)
@@ -57,9 +57,6 @@ type Function struct {
 	Name, Platform string
 	Challenges     bool
 }
-
-// Platforms are the platforms that host the functions, by the names in the functions' log.
-var Platforms = []string{"lambda", "scf", "http"}
 
 // Playground is the page and what it calls. It is made by New, and safe for
 // concurrent use.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -79,8 +78,8 @@ func (q Question) choice() (choice, error) {
 	if c.openid == "" {
 		return choice{}, fmt.Errorf("there is no user %q", q.User)
 	}
-	if !slices.Contains(Platforms, q.Platform) {
-		return choice{}, fmt.Errorf("platform %q, want one of %s", q.Platform, strings.Join(Platforms, ", "))
+	if _, err := emulator.Named(q.Platform); err != nil {
+		return choice{}, err
 	}
 	order := 0
 	if q.Order != "" {

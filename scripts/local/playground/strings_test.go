@@ -37,9 +37,6 @@ func TestEveryNameHasItsTexts(t *testing.T) {
 			has("item." + order.Name)
 			has("amount." + order.Name)
 		}
-		for _, platform := range Platforms {
-			has("platform." + platform)
-		}
 		for _, verdict := range []string{genuine, refused, unanswered} {
 			has("verdict." + verdict)
 			has("phone." + verdict)
@@ -90,7 +87,7 @@ func TestEveryTextIsUsed(t *testing.T) {
 		"state.*": {"building", "ready", "lost"}, "state.*.more": {"building", "ready", "lost"},
 		"way.*": {"page", "challenge", "phone", "function", "token", "wechat", "cut", "left"}, "way.empty.*": {"page", "challenge", "phone", "function", "token", "wechat"},
 		"verdict.*": {genuine, "careful", refused, unanswered}, "phone.*": {"running", genuine, refused, unanswered}, "do.*": {genuine, refused},
-		"happened.*": {genuine}, "happened.*.off": {genuine}, "platform.*": Platforms, "raw.*": tabs, "raw.copied.*": {"curl", "event", "link"},
+		"happened.*": {genuine}, "happened.*.off": {genuine}, "raw.*": tabs, "raw.copied.*": {"curl", "event", "link"},
 	}
 	add := func(name string, patterns ...string) {
 		for _, pattern := range patterns {
