@@ -38,6 +38,7 @@ type engine struct{ host []string }
 // started, and TestInAnEmptyRoot stands in for it.
 func startEngine(t *testing.T) engine {
 	t.Helper()
+	need.CI(t)
 	_, err := need.Find("docker")
 	need.Engine(t, err)
 	running := engine{os.Environ()}

@@ -90,6 +90,7 @@ func (c *cloudBase) store(w http.ResponseWriter, r *http.Request, body []byte) {
 // tcb runs the command line of CloudBase in a folder, with somebody's keys.
 func tcb(t *testing.T, folder, home, standIn string, args ...string) string {
 	t.Helper()
+	need.CI(t)
 	installed := need.NodeModules(t, tools)
 	return output(t.Context(), t, folder, []string{
 		"HOME=" + home, "STAND_IN=" + standIn, "NODE_OPTIONS=--require " + filepath.Join(installed, "offline.js"),

@@ -35,6 +35,7 @@ func osls(t *testing.T, args ...string) string {
 // runOsls returns what osls has printed, and on failure what it has said of it.
 func runOsls(t *testing.T, args ...string) (string, error) {
 	t.Helper()
+	need.CI(t)
 	program := filepath.Join(need.NodeModules(t, tools), "node_modules", ".bin", "osls")
 	command := exec.CommandContext(t.Context(), program, args...)
 	command.Env = append(os.Environ(),

@@ -46,7 +46,7 @@ func servePlayground(t *testing.T) (base string, play *playground.Playground, re
 // hosts of its maker.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	need.Time(t)
+	need.CI(t)
 	path := need.Program(t, "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
