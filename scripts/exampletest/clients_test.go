@@ -77,6 +77,7 @@ func TestClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := need.Find(client.program)
 			if client.large {
+				need.CI(t)
 				need.Optional(t, err)
 			}
 			need.Met(t, err)

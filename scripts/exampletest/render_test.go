@@ -31,6 +31,7 @@ func (s seen) of(amount, purpose string) seen {
 // TestPage renders the page and presses its button.
 func TestPage(t *testing.T) {
 	need.Program(t, "node")
+	need.CI(t)
 	need.NodeModules(t, ".")
 	w := open(t)
 	const (

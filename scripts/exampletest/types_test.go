@@ -43,12 +43,14 @@ func tsc(t *testing.T, project string) string {
 }
 
 func TestTypesOfTheMiniProgram(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	assert.Empty(t, tsc(t, "."))
 }
 
 // TestTypesAreChecked is the twin: a copy with one misspelt member of wx is refused.
 func TestTypesAreChecked(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	source, err := os.ReadFile("../../examples/miniprogram/utils/soter.js")
 	require.NoError(t, err)

@@ -27,6 +27,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	need.CI(t)
 	need.NodeModules(t, ".")
 	w := &world{cases: cases(t), sandboxes: map[place]hosted.Sandbox{}}
 	for _, c := range w.cases {

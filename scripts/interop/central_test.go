@@ -53,6 +53,7 @@ func centralServer(t *testing.T) (server *emulator.HTTPServer, weChat hosted.San
 // TestSDKsTakeTheirTokenFromTheCentralServer runs SDKs of WeChat that know nothing of
 // this project, with the change that docs/central-token-server.md shows.
 func TestSDKsTakeTheirTokenFromTheCentralServer(t *testing.T) {
+	need.CI(t)
 	java := javaSDKs(t)
 	for name, program := range map[string]func(t *testing.T) *exec.Cmd{
 		"silenceper/wechat":           goSDK,
@@ -133,6 +134,7 @@ func goSDK(t *testing.T) *exec.Cmd {
 // 1,500 s less than that, and UseStableAK for 300 s less. Redis refuses a time of 0 or
 // less; the memory keeps nothing then, and each call is a fetch.
 func TestSilenceperOverTheLifeOfAToken(t *testing.T) {
+	need.CI(t)
 	server, _ := centralServer(t)
 	store := redistest.Start(t)
 	aged := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

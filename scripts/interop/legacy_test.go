@@ -29,6 +29,7 @@ func behindProxy(url string) map[string]string {
 // for the gateway's address. Their signatures are checked as they make them,
 // SHA-1 in a field of the form or TC3.
 func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	s := sound.open(t)
 	signed := hosted.Sample(t)
@@ -63,6 +64,7 @@ func TestOldVersionsAreServedThroughAProxy(t *testing.T) {
 // TestWxAPI asks by the older ways, whose action is wx.api: cloud.callOpenAPI,
 // and callWxOpenApi of the libraries below it.
 func TestWxAPI(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	s, closed := sound.open(t), forbidding.open(t)
 	signed := hosted.Sample(t)
@@ -118,6 +120,7 @@ func TestWxAPI(t *testing.T) {
 // TestWhyNamespace: without SCF_NAMESPACE the example as it stands today does not
 // leave the SDK in many versions, and that of the seed does.
 func TestWhyNamespace(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	s := sound.open(t)
 	signed := hosted.Sample(t)
@@ -139,6 +142,7 @@ func TestWhyNamespace(t *testing.T) {
 // TestDocumentedVariables asks with the variables of docs/sandbox.md, as they
 // stand there.
 func TestDocumentedVariables(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	s := hosted.NewSandbox(t, sandbox.Options{})
 	s.URL = hosted.Serve(t, s.Sandbox) // as go run ./scripts/local serves it

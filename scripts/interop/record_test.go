@@ -38,6 +38,7 @@ type request struct {
 // TestRecordingsAreWhatTheSDKSends keeps the testdata of package cloudcall
 // honest: the SDK still sends every byte of it.
 func TestRecordingsAreWhatTheSDKSends(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	text, err := os.ReadFile(recordings)
 	require.NoError(t, err)

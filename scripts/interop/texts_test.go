@@ -39,6 +39,7 @@ var unknownTo4 = map[int]bool{-601018: true}
 // TestWordsAreTheSDKs has a gateway that refuses with each code in turn, and
 // asks with the newest SDK and with package cloudcall.
 func TestWordsAreTheSDKs(t *testing.T) {
+	need.CI(t)
 	need.NodeModules(t, ".")
 	server := httptest.NewServer(http.HandlerFunc(refuseAsTold))
 	defer server.Close()

@@ -147,8 +147,8 @@ func OrLong[T any](short, long T) T {
 // patience bounds one installation.
 const patience = 10 * time.Minute
 
-// CI skips a test unless the variable CI is set. It is for other people's large tools, and
-// for what compiles the functions for many platforms.
+// CI skips a test unless the variable CI is set. It is for other people's tools and SDKs,
+// and for what compiles the functions for many platforms.
 func CI(t testing.TB) {
 	t.Helper()
 	Time(t)
