@@ -87,8 +87,11 @@ func (m *many) start(t *testing.T, build function.Builder) {
 
 // post sends a request, as on a port.
 func (m *many) post(path, body string, header http.Header) string {
+	// As on a platform: a call that has a limit joins the next fetch when one takes too long.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(body))
 	for name, values := range header {
 		r.Header[name] = values
 	}
@@ -114,7 +117,6 @@ func (m *many) invoke(t *testing.T, event string) string {
 
 func (m *many) invokeBy(t *testing.T, i adapter.Invocation, event string) string {
 	t.Helper()
-	// As on a platform: a call that has a limit joins the next fetch when one takes too long.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	answer, err := m.on.Invoke(ctx, i, []byte(event))
@@ -229,6 +231,7 @@ func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 		answer, _ := m.on.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, []byte(`{"appid":"`+appID(silent)+`"}`))
 		hung <- string(answer)
 	}()
+	began := time.Now()
 	var running sync.WaitGroup
 	for i, id := range m.ids {
 		if i == silent {
@@ -256,9 +259,15 @@ func TestOneAppInTroubleSlowsNobodyElse(t *testing.T) {
 		t.Error("the others have waited for the one that hangs:", answer)
 	default:
 	}
+	// See TestManyAppsFetchOnceEach for what a slow machine may add.
+	most, took := 1, time.Since(began)
+	if took >= silenceLimit {
+		most = 3 * (1 + int(took/fetchLimit))
+	}
 	for i, id := range m.ids {
 		if i != silent {
-			assert.Equal(t, 1, m.fetched(t, id), "what WeChat has refused is remembered")
+			assert.Positive(t, m.fetched(t, id))
+			assert.LessOrEqual(t, m.fetched(t, id), most, "what WeChat has refused is remembered")
 		}
 	}
 	hangUp()

@@ -59,16 +59,28 @@ func onEach(t *testing.T, name string, platforms []string, test func(f *fleet)) 
 	for _, platform := range platforms {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
-			f := &fleet{
-				recorder: newRecorder(t), platform: platform, on: map[string]*instance{},
-				wechat: hosted.NewSandbox(t, sandbox.Options{FirstToken: sandbox.EventToken}),
+			f := record(t, platform, test)
+			for attempt := 1; attempt < 5 && f.isStarved(); attempt++ {
+				f = record(t, platform, test)
 			}
-			f.variables = f.wechat.Variables()
-			test(f)
 			f.compare(name + "-" + platform)
 		})
 	}
 }
+
+func record(t *testing.T, platform string, test func(f *fleet)) *fleet {
+	f := &fleet{
+		recorder: newRecorder(t), platform: platform, on: map[string]*instance{},
+		wechat: hosted.NewSandbox(t, sandbox.Options{FirstToken: sandbox.EventToken}),
+	}
+	f.variables = f.wechat.Variables()
+	test(f)
+	return f
+}
+
+// isStarved reports whether the platform killed a function because its limit was over. On a
+// busy machine one may get no processor time in what it reserves for its response.
+func (f *fleet) isStarved() bool { return strings.Contains(f.text.String(), "timed out after") }
 
 // start starts functions, or on a port the service, which is all of them.
 func (f *fleet) start(limit time.Duration, functions ...string) {
