@@ -42,9 +42,9 @@ func TestConfigThatCannotWorkIsRefusedByItsField(t *testing.T) {
 		"cleartext hosts":     {func(c *sotercall.Config) { c.CleartextHosts = []string{"api.weixin.qq.com"} }, "CleartextHosts must not hold a host of WeChat's"},
 		"apps of a container": {func(c *sotercall.Config) { c.OpenAPIService = true }, "Apps must be empty with OpenAPIService"},
 		"public secrets":      {func(c *sotercall.Config) { c.APIBases, c.ChallengeSecrets, c.Auth = nil, nil, sotercall.Auth{} }, "Apps must not hold a credential of the sandbox"},
-		"redis":               {func(c *sotercall.Config) { c.Store = redisstore.New("http://hidden") }, "REDIS_URL is"},
-		"no redis":            {func(c *sotercall.Config) { c.Store = redisstore.New("") }, "REDIS_URL is not set"},
-		"dynamodb":            {func(c *sotercall.Config) { c.Store = dynamodbstore.New("no table") }, "DYNAMODB_TABLE must be the name of a table"},
+		"redis":               {func(c *sotercall.Config) { c.Store = redisstore.New("http://hidden") }, "sotercall: Store (redisstore.New) is not an address of the form redis://"},
+		"no redis":            {func(c *sotercall.Config) { c.Store = redisstore.New("") }, "sotercall: Store (redisstore.New) is empty"},
+		"dynamodb":            {func(c *sotercall.Config) { c.Store = dynamodbstore.New("no table") }, "sotercall: Store (dynamodbstore.New) must be the name of a table"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := wechat.Config()

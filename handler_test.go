@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall"
+	"sotercall/internal/store/redis/redistest"
+	"sotercall/redisstore"
 	"sotercall/sotercalltest"
 )
 
@@ -153,4 +155,21 @@ func TestGivenTransportIsUsedAndRemainsTheCallers(t *testing.T) {
 	assert.EqualValues(t, 2, transport.requests.Load(), "a token and a verification")
 	require.NoError(t, service.Close())
 	assert.Zero(t, transport.closed.Load(), "its connections are the caller's to close")
+}
+
+// A program that opens a store by its package has no variable: what is wrong with the
+// store is said of what the program has set.
+func TestWrongStoreIsCalledByWhatTheProgramSets(t *testing.T) {
+	server := redistest.Start(t)
+	service, wechat := open(t, func(c *sotercall.Config) {
+		c.Store = redisstore.New(strings.Replace(server.URL.Reveal(), redistest.Password, "hidden", 1))
+	})
+	text := issue(t, service, sotercall.ChallengeRequest{OpenID: alice})
+	got, err := service.Verify(t.Context(), wechat.Phone(alice).Sign(text))
+	requireError(t, sotercall.CodeSystem, got, err)
+	status, body := answered(service.Handler(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", nil))
+	assert.Equal(t, http.StatusServiceUnavailable, status)
+	assert.Contains(t, body, "Store (redisstore.New): the server refuses the user or the password (WRONGPASS)\n")
+	assert.NotContains(t, body+err.Error(), "REDIS_URL")
+	assert.NotContains(t, body+err.Error(), "hidden")
 }

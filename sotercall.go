@@ -38,11 +38,13 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotercall/internal/adapter"
 	"sotercall/internal/function"
 	"sotercall/internal/journal"
+	"sotercall/internal/openapi"
 	"sotercall/internal/secret"
 	"sotercall/internal/store"
 	"sotercall/internal/upstream"
@@ -61,9 +63,11 @@ type Service struct {
 	embedding *wiring.Embedding
 	life      *upstream.Life
 	close     sync.Once
+	prepared  atomic.Bool
 }
 
-// Open returns a Service. It connects to nothing: the first call fetches the access_token.
+// Open returns a Service. It connects to nothing: [Service.Prepare] or the first call
+// fetches the access_token.
 // The error names each field of config that cannot work, and holds no secret.
 func Open(config Config) (*Service, error) {
 	settings := wiring.Embedded{
@@ -111,6 +115,36 @@ func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault
 	return s, nil
 }
 
+// Prepare does what the first call would wait for: it connects to WeChat and to the Store,
+// and fetches the access_token. With several Apps it fetches none, because it does not know
+// which app is first. With OpenAPIService it connects to the Store only.
+//
+// No call needs it. Call it when the program starts, or in its readiness probe: after a nil
+// error it sends nothing any more. The error is an [*Error] that says what calls would fail
+// of at this moment, and the next Prepare tries again. Prepare takes as long as ctx allows,
+// or 10 seconds.
+func (s *Service) Prepare(ctx context.Context) error {
+	ctx, done, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if s.prepared.Load() {
+		return nil
+	}
+	err = s.handler.Warm(ctx)
+	if never := s.handler.Configured(); never != nil {
+		failed := ofError(openapi.NewError(openapi.CodeSystem, "the configuration cannot work: "+never.Error(), err))
+		failed.Temporary = false
+		return failed
+	}
+	if err != nil {
+		return ofError(openapi.AsError(err))
+	}
+	s.prepared.Store(true)
+	return nil
+}
+
 // Close ends the Service: calls under way end with an [*Error], and so does every later
 // one. It returns when each goroutine of the Service has ended. It closes all connections
 // but those of [Config.Transport], which the caller must close. The error is always nil.
@@ -152,7 +186,7 @@ func (s *Service) Handler() http.Handler {
 // description: each Service opens its own connections.
 type Store struct {
 	opener store.Opener
-	place  string
+	place  store.Place
 }
 
 // Env has the parts that [FromEnv] uses. Options change it.
@@ -166,7 +200,7 @@ type Env struct {
 }
 
 func init() {
-	wiring.Public.NewStore = func(opener store.Opener, place string) any { return &Store{opener, place} }
+	wiring.Public.NewStore = func(opener store.Opener, place store.Place) any { return &Store{opener, place} }
 	wiring.Public.AddStore = func(env any, opener store.Opener) {
 		e := env.(*Env)
 		e.openers = append(e.openers, opener)
@@ -187,6 +221,7 @@ func init() {
 // All variables of functions/service work but SOTER_VERIFIER=cloudcall, which is refused:
 // only a function on SCF can make a Cloud Call. PORT, HOST, REQUEST_TIMEOUT,
 // IDLE_TIMEOUT and METRICS_PORT are not read: the program has a server of its own.
+// LOG_LEVEL has no effect: the handler of Logger decides which lines are written.
 func FromEnv(options ...func(*Env)) (*Service, error) {
 	env := Env{vault: noSecretsManager}
 	for _, option := range options {

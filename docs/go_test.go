@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 )
 
@@ -40,7 +41,7 @@ func TestDocumentedGoModule(t *testing.T) {
 		require.NoError(t, err, "%s\n%s", command, printed)
 		return string(printed)
 	}
-	all := commands(t, "docs/go.md")
+	all := documented.Commands(t)
 	require.Equal(t, "mkdir shop && cd shop", all[0])
 	run(folder, all[0])
 	for _, command := range all[1:] {

@@ -90,9 +90,9 @@ func expressions(t *testing.T, name string) (all []string) {
 	return all
 }
 
-// documented returns the cells of the first and the last column of the rows of a table, by
+// documentedMetrics returns the cells of the first and the last column of the rows of a table, by
 // the first cell of its head.
-func documented(t *testing.T, name, head string) (first, last []string) {
+func documentedMetrics(t *testing.T, name, head string) (first, last []string) {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func documented(t *testing.T, name, head string) (first, last []string) {
 }
 
 func TestEachMetricIsDocumented(t *testing.T) {
-	names, _ := documented(t, "operations.md", "metric")
+	names, _ := documentedMetrics(t, "operations.md", "metric")
 	want := []string{}
 	for name := range metricLabels(t) {
 		want = append(want, "`"+name+"`")
@@ -119,7 +119,7 @@ func TestEachMetricIsDocumented(t *testing.T) {
 // and label in them is one that the service has, or that Prometheus adds.
 func TestAlarmsNameWhatThereIs(t *testing.T) {
 	rules := expressions(t, "deploy/prometheus/alerts.yaml")
-	_, shown := documented(t, "operations.md", "alarm")
+	_, shown := documentedMetrics(t, "operations.md", "alarm")
 	for i, cell := range shown {
 		shown[i] = strings.Trim(cell, "`| ")
 	}

@@ -3,6 +3,7 @@ package docs_test
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"sotercall/internal/store/dynamodb/dynalite"
 	"sotercall/internal/store/redis"
 	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 )
 
@@ -33,7 +35,7 @@ func TestOneUserIsDeleted(t *testing.T) {
 		store, err := redis.Open(server.URL)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = store.Close() })
-		forgets(t, redis.NewLedger(store), redis.NewAuthKeys(store), []string{"export CLI_URL=", "redis-cli "},
+		forgets(t, redis.NewLedger(store), redis.NewAuthKeys(store), "aws ",
 			map[string]string{"REDIS_URL": server.URL.Reveal()})
 	})
 	t.Run("DynamoDB", func(t *testing.T) {
@@ -42,13 +44,13 @@ func TestOneUserIsDeleted(t *testing.T) {
 		table, err := dynamodb.Open(server.Name, server.Environment())
 		require.NoError(t, err)
 		t.Cleanup(table.Close)
-		forgets(t, dynamodb.NewLedger(table), dynamodb.NewAuthKeys(table), []string{"aws "}, server.Environment())
+		forgets(t, dynamodb.NewLedger(table), dynamodb.NewAuthKeys(table), "redis-cli ", server.Environment())
 	})
 }
 
-// forgets fills a store with people, runs the commands that begin with one of programs, and
-// looks whom the store knows.
-func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, programs []string, environment map[string]string) {
+// forgets fills a store with people, runs the commands but those that begin with another
+// store's program, and looks whom the store knows.
+func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, other string, environment map[string]string) {
 	t.Helper()
 	need.Program(t, "openssl")
 	reading := func(cpuID string, counter uint64, nonce string) challenge.Reading {
@@ -60,17 +62,11 @@ func forgets(t *testing.T, ledger challenge.Ledger, keys authkeys.Store, program
 		require.NoError(t, keys.Put(t.Context(), storetest.Key(openid, cpuID, "10001", 7)))
 	}
 
-	var script []string
-	for _, line := range commands(t, "docs/personal-data.md") {
-		for _, program := range append(programs, "export DEVICE=") {
-			if strings.HasPrefix(line, program) {
-				script = append(script, line)
-			}
-		}
-	}
-	require.Len(t, script, 2+len(programs), "the device, what the program needs, and two keys")
-	command := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(script, "\n"))
-	command.Env = append(os.Environ(), "OPENID="+forgotten, "CPU_ID="+people[forgotten])
+	script := slices.DeleteFunc(documented.Commands(t), func(command string) bool { return strings.HasPrefix(command, other) })
+	require.Len(t, script, 5, "the user, the device, the server of Redis, and two keys")
+	fill := strings.NewReplacer("the openid", forgotten, "the cpu_id", people[forgotten])
+	command := exec.CommandContext(t.Context(), "sh", "-ec", fill.Replace(strings.Join(script, "\n")))
+	command.Env = os.Environ()
 	for name, value := range environment {
 		command.Env = append(command.Env, name+"="+value)
 	}

@@ -4,6 +4,7 @@ package dynamodbstore
 
 import (
 	"sotercall"
+	"sotercall/internal/store"
 	"sotercall/internal/store/dynamodb"
 	"sotercall/internal/wiring"
 )
@@ -12,7 +13,8 @@ import (
 // and credentials, first in the environment of the process. New connects to nothing;
 // [sotercall.Open] returns the errors.
 func New(table string) *sotercall.Store {
-	return wiring.Public.NewStore(dynamodb.Opener(wiring.WallClock), table).(*sotercall.Store)
+	place := store.Place{Setting: "Store (dynamodbstore.New)", Address: table}
+	return wiring.Public.NewStore(dynamodb.Opener(wiring.WallClock), place).(*sotercall.Store)
 }
 
 // FromEnv is an option of [sotercall.FromEnv]: the variable DYNAMODB_TABLE names the table.

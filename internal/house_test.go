@@ -14,8 +14,8 @@ import (
 // storeys are the packages from the ground up. Each uses only those of the
 // storeys below it.
 var storeys = []string{
-	"secret journal jsonobject wiring/filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/nodemodules test/tlstest",
-	"soter openapi secret/redact dev/loopback dev/rule test/tools",
+	"secret journal jsonobject wiring/filewatch upstream version adapter/scfguard dev/gobuild dev/changelog test/child test/nodemodules test/tlstest",
+	"soter openapi secret/redact dev/loopback dev/rule test/tools test/documented",
 	"trigger upstream/awssdk dev/emulator dev/rule/ruletest test/need",
 	"adapter secrets test/moto",
 	"accesstoken authkeys challenge wechat/cloudcall function adapter/platforms",

@@ -4,6 +4,7 @@ package redisstore
 
 import (
 	"sotercall"
+	"sotercall/internal/store"
 	"sotercall/internal/store/redis"
 	"sotercall/internal/wiring"
 )
@@ -12,7 +13,8 @@ import (
 // rediss://user:password@host:6379/0. docs/stores.md has all forms. New connects to
 // nothing; [sotercall.Open] returns the mistakes in the URL.
 func New(url string) *sotercall.Store {
-	return wiring.Public.NewStore(redis.Opener(wiring.WallClock), url).(*sotercall.Store)
+	place := store.Place{Setting: "Store (redisstore.New)", Address: url}
+	return wiring.Public.NewStore(redis.Opener(wiring.WallClock), place).(*sotercall.Store)
 }
 
 // FromEnv is an option of [sotercall.FromEnv]: the variable REDIS_URL names the store.

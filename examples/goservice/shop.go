@@ -21,9 +21,18 @@ func (s *shop) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders/{id}/challenge", s.challenge)
 	mux.HandleFunc("POST /orders/{id}/pay", s.pay)
+	mux.HandleFunc("GET /readyz", s.ready)
 	// For other services of yours, in any language: docs/call.md.
 	mux.Handle("/soter/", http.StripPrefix("/soter", s.soter.Handler()))
 	return mux
+}
+
+// ready serves the readiness probe: the first user need not wait for what Prepare does.
+func (s *shop) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.soter.Prepare(r.Context()); err != nil {
+		log.Print(err)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	}
 }
 
 // purpose returns the text that the user authorizes. It holds everything that must not

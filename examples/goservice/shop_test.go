@@ -98,3 +98,21 @@ func TestPaymentWhileWeChatIsDown(t *testing.T) {
 		t.Error("the signature is still good:", status)
 	}
 }
+
+// The shop is ready once WeChat has been reached.
+func TestReadiness(t *testing.T) {
+	h, wechat := open(t)
+	ready := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		return w.Code
+	}
+	wechat.Fail(sotercalltest.Down)
+	if status := ready(); status != http.StatusServiceUnavailable {
+		t.Error(status)
+	}
+	wechat.Recover()
+	if status := ready(); status != http.StatusOK {
+		t.Error(status)
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
@@ -30,12 +31,32 @@ func beside(t *testing.T, soter string) (start string) {
 	require.NoError(t, err)
 	start = filepath.Join(folder, "start.sh")
 	require.NoError(t, os.WriteFile(start, script, 0o755))
-	if soter != "" {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, "soter"), []byte(soter), 0o755))
-		return start
-	}
-	require.NoError(t, os.Symlink(hosted.Binary("service"), filepath.Join(folder, "soter")))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "soter"), []byte(soter), 0o755))
 	return start
+}
+
+// documentedBeside is beside by the commands of the document, with the service as soter.
+func documentedBeside(t *testing.T) (start string) {
+	t.Helper()
+	folder := t.TempDir()
+	project, service := filepath.Join(folder, "sotercall"), filepath.Join(folder, "my-service")
+	for link, target := range map[string]string{
+		filepath.Join(project, "dist/http/service/main"):        hosted.Binary("service"),
+		filepath.Join(project, "deploy/cloud-hosting/start.sh"): "../../deploy/cloud-hosting/start.sh",
+	} {
+		target, err := filepath.Abs(target)
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o755))
+		require.NoError(t, os.Symlink(target, link))
+	}
+	require.NoError(t, os.Mkdir(service, 0o755))
+	for _, line := range documented.Commands(t) {
+		command := exec.CommandContext(t.Context(), "sh", "-c", line)
+		command.Dir = project
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s\n%s", line, out)
+	}
+	return filepath.Join(service, "start.sh")
 }
 
 // TestOneContainerForTwo follows docs/cloud-hosting.md: the example's backend and
@@ -47,7 +68,6 @@ func TestOneContainerForTwo(t *testing.T) {
 		document, err := os.ReadFile("../../docs/" + name)
 		require.NoError(t, err)
 		for _, line := range []string{
-			"cp dist/http/service/main ../my-service/soter", "cp deploy/cloud-hosting/start.sh ../my-service/",
 			`ENTRYPOINT ["/sotercall/start.sh"]`, `CMD ["node", "server.js"]`,
 		} {
 			assert.Contains(t, string(document), "\n   "+line+"\n", name)
@@ -61,7 +81,7 @@ func TestOneContainerForTwo(t *testing.T) {
 	t.Cleanup(openAPI.Close)
 	port := freePort(t)
 
-	command := exec.Command(beside(t, ""), "node", "../../examples/backend/server.js")
+	command := exec.Command(documentedBeside(t), "node", "../../examples/backend/server.js")
 	command.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "PORT=0", "CLOUD_HOSTING=yes", "SOTER_PORT=" + port,
 		"CHALLENGE_SECRET=" + strings.Repeat("c", 32), "WECHAT_API_BASE=" + openAPI.URL,

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -146,20 +145,12 @@ func put(t *testing.T, root, name string, content []byte, mode os.FileMode) {
 	require.NoError(t, os.WriteFile(file, content, mode))
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer free.Close()
-	_, port, err := net.SplitHostPort(free.Addr().String())
-	require.NoError(t, err)
-	return port
-}
+func freePort(t *testing.T) string { return strconv.Itoa(need.Port(t)) }
 
 // wait waits until it answers.
 func (c container) wait(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/healthz", nil)
@@ -201,7 +192,7 @@ func TestInAnEmptyRoot(t *testing.T) {
 	answer := unsigned.verify(t)
 	assert.Contains(t, answer, `"errCode":-604103`, "the twin: that file is where authorities come from")
 	// A log line may come a moment after its answer.
-	assert.Eventually(t, func() bool { return strings.Contains(unsigned.log.String(), "certificate") }, 10*time.Second, 5*time.Millisecond)
+	assert.Eventually(t, func() bool { return strings.Contains(unsigned.log.String(), "certificate") }, time.Minute, 5*time.Millisecond)
 }
 
 func filesBelow(t *testing.T, root string) (n int) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ import (
 
 	"sotercall/internal/accesstoken"
 	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 	"sotercall/internal/version"
@@ -36,6 +38,7 @@ type engine struct{ host []string }
 // started, and TestInAnEmptyRoot stands in for it.
 func startEngine(t *testing.T) engine {
 	t.Helper()
+	need.CI(t)
 	_, err := need.Find("docker")
 	need.Engine(t, err)
 	running := engine{os.Environ()}
@@ -198,15 +201,13 @@ func linked(t *testing.T, name, target string) string {
 	return folder
 }
 
-// documented is a command of a document in docs, without docker, and with other words in
-// the place of some.
-func documented(t *testing.T, name, verb string, others map[string][]string) []string {
+// dockerCommand is the first documented command with a verb and a word, without docker, and
+// with other words in the place of some.
+func dockerCommand(t *testing.T, verb, word string, others map[string][]string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/" + name)
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
+	for _, line := range documented.Commands(t) {
 		words := strings.Fields(line)
-		if len(words) < 2 || words[0] != "docker" || words[1] != verb {
+		if words[1] != verb || !slices.Contains(words, word) {
 			continue
 		}
 		args := []string{verb}
@@ -234,7 +235,7 @@ func TestImage(t *testing.T) {
 	const goImage, image = "sotercall-go:test", "sotercall:test"
 	e.goImage(t, goImage, authority)
 	t.Cleanup(func() { e.must(t, "rmi", "-f", goImage) })
-	said := e.must(t, documented(t, "containers.md", "build", map[string][]string{
+	said := e.must(t, dockerCommand(t, "build", "sotercall", map[string][]string{
 		"-f": {"--network", "none", "--build-arg", "GO_IMAGE=" + goImage, "-f"}, "sotercall": {image},
 	})...)
 	t.Logf("compiled in the container: %q", regexp.MustCompile(`(?m)^[\w.-]+(/[\w.-]+)*$`).FindAllString(said, -1))
@@ -246,7 +247,7 @@ func TestImage(t *testing.T) {
 	require.NoError(t, os.WriteFile(token, []byte(wechat.CloudbaseAccessToken()), 0o644))
 	require.NoError(t, os.WriteFile(variables, []byte("HOST=127.0.0.1\nPORT="+port+"\nHTTP_BEARER_TOKENS="+bearer+
 		"\nACCESS_TOKEN_MODE=cloudbase\nWECHAT_API_BASE="+wechat.URL+"\n"), 0o600))
-	id := e.must(t, documented(t, "containers.md", "run", map[string][]string{
+	id := e.must(t, dockerCommand(t, "run", "--env-file", map[string][]string{
 		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-v", token + ":" + accesstoken.CloudBaseFile + ":ro"},
 		".env": {variables}, "sotercall": {image},
 	})...)
@@ -264,7 +265,7 @@ func TestImage(t *testing.T) {
 	require.NoError(t, os.WriteFile(document, appsDocument(t), 0o400))
 	require.NoError(t, os.Chown(document, 65532, -1))
 	c.url = "http://127.0.0.1:" + freePort(t)
-	id = e.must(t, documented(t, "central-token-server.md", "run", map[string][]string{
+	id = e.must(t, dockerCommand(t, "run", "WECHAT_APPS_FILE=/apps.json", map[string][]string{
 		"-p": {"--network"}, "127.0.0.1:8080:8080": {"host", "-e", "HOST=127.0.0.1", "-e", "PORT=" + strings.TrimPrefix(c.url, "http://127.0.0.1:")},
 		"-e":                             {"-e", "WECHAT_API_BASE=" + wechat.URL, "-e"},
 		`"$PWD/apps.json:/apps.json:ro"`: {document + ":/apps.json:ro"}, "sotercall": {image},

@@ -24,6 +24,7 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 )
 
 const tokenClient = "a-client-secret-of-the-metrics-test"
@@ -31,10 +32,7 @@ const tokenClient = "a-client-secret-of-the-metrics-test"
 // unused returns an address of loopback that nobody listens at.
 func unused(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", need.Port(t))
 }
 
 // figures are those of one scrape.
@@ -99,13 +97,9 @@ func TestMetricsWhileCallsRun(t *testing.T) {
 	delete(variables, "WECHAT_APPID")
 	delete(variables, "WECHAT_APPSECRET")
 	log := new(hosted.Log)
-	s, err := emulator.StartHTTP(t.Context(), emulator.Function{
-		Name: "service", Binary: hosted.Binary("service"), Timeout: hosted.Ample, Log: log, Env: hosted.With(variables, map[string]string{
-			"WECHAT_APPS": apps, "HTTP_BEARER_TOKENS": bearer, "METRICS_PORT": metrics, "LOG_LEVEL": "error",
-		}),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	s := hosted.HTTP(t, "service", hosted.With(variables, map[string]string{
+		"WECHAT_APPS": apps, "HTTP_BEARER_TOKENS": bearer, "METRICS_PORT": metrics, "LOG_LEVEL": "error",
+	}), hosted.Ample, log)
 	assert.Zero(t, scrape(t, metrics).sum("sotercall_faults_total"))
 
 	sample, authorized := hosted.Sample(t), http.Header{"Authorization": {"Bearer " + bearer}}

@@ -176,7 +176,7 @@ func TestNothingIsAskedWhileAContainerStarts(t *testing.T) {
 // 41001 says what to do.
 func TestWithoutTheOpenAPIService(t *testing.T) {
 	wechat := hosted.NewSandbox(t, sandbox.Options{})
-	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": wechat.ServePlain(t)})
+	s := serve(t, map[string]string{"HTTP_BEARER_TOKENS": bearer, "ACCESS_TOKEN_MODE": "none", "WECHAT_API_BASE": hosted.Serve(t, wechat.Sandbox)})
 	_, answer := hosted.Post(t, s.URL+"/", hosted.JSON(t, hosted.Sample(t)), http.Header{"Authorization": {"Bearer " + bearer}})
 	assert.Contains(t, answer, `"errCode":41001`)
 	assert.Contains(t, answer, "开放接口服务")

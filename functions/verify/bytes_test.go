@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/test/hosted"
 )
@@ -29,8 +30,7 @@ func TestWhatThePhoneSignedIsWhatWeChatReceives(t *testing.T) {
 	check := func(t require.TestingT, phone *sandbox.Phone, challenge, platform string) {
 		signed, err := phone.Sign(challenge)
 		require.NoError(t, err)
-		event, err := json.Marshal(signed)
-		require.NoError(t, err)
+		event := hosting.Event(signed)
 		answer, err := h.on[platform].Invoke(h.context(), call(event))
 		require.NoError(t, err)
 		require.Equal(t, hosted.Verified, string(answer.Payload), "challenge %q", challenge)

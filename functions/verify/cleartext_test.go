@@ -33,7 +33,7 @@ func counting(t *testing.T, status int) (url string, requests *atomic.Int32) {
 // of HTTP_PROXY, and the log warns.
 func TestTokensInTheClear(t *testing.T) {
 	s := hosted.NewSandbox(t, sandbox.Options{})
-	base := afar(s.ServePlain(t))
+	base := afar(hosted.Serve(t, s.Sandbox))
 	host := strings.TrimPrefix(base, "http://")
 	proxy, requests := counting(t, http.StatusForbidden)
 	variables := hosted.With(s.Variables(), map[string]string{"WECHAT_TOKEN_BASE": base, "HTTP_PROXY": proxy, "http_proxy": proxy})

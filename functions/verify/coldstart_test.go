@@ -66,7 +66,7 @@ func startPrepared(t *testing.T, variables map[string]string, limit time.Duratio
 	if time.Since(began) < time.Second {
 		require.True(t, done(), "it was ready before the bound, and not prepared")
 	} else {
-		require.Eventually(t, done, 10*time.Second, time.Millisecond)
+		require.Eventually(t, done, time.Minute, time.Millisecond)
 	}
 	return function
 }

@@ -76,9 +76,7 @@ type ages struct{ before, now []emulator.Runtime }
 func newAges(t *testing.T, before string, variables map[string]string) (a ages) {
 	t.Helper()
 	for range 2 {
-		old, err := emulator.StartSCF(t.Context(), emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hosted.Log)})
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, old.Close()) })
+		old := hosted.Run(t, emulator.StartSCF, emulator.Function{Name: "verify", Binary: before, Env: variables, Timeout: 20 * time.Second, Log: new(hosted.Log)})
 		a.before = append(a.before, old)
 		a.now = append(a.now, hosted.SCF(t, "verify", variables, 20*time.Second, new(hosted.Log)))
 	}
@@ -109,7 +107,7 @@ func upgradeAndRollback(t *testing.T, store map[string]string) {
 	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	const user = "oUpgrade-0123456789-01234567"
 	variables := hosted.With(hosted.With(s.Variables(), store), map[string]string{
-		"WECHAT_API_BASE":  s.ServePlain(t), // the version before cannot talk to a server with HTTP/2
+		"WECHAT_API_BASE":  hosted.Serve(t, s.Sandbox), // the version before cannot talk to a server with HTTP/2
 		"CHALLENGE_SECRET": challengeKey, "COUNTER_POLICY": "enforce"})
 	fleet := newAges(t, before, variables)
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
@@ -167,7 +165,7 @@ func TestUpgradeToPurposes(t *testing.T) {
 	before := binaryBefore(t)
 	s := hosted.NewSandbox(t, sandbox.Options{Strict: true})
 	fleet := newAges(t, before, hosted.With(s.Variables(), map[string]string{
-		"WECHAT_API_BASE": s.ServePlain(t), "CHALLENGE_SECRET": challengeKey}))
+		"WECHAT_API_BASE": hosted.Serve(t, s.Sandbox), "CHALLENGE_SECRET": challengeKey}))
 	issuer, err := challenge.NewIssuer([]secret.Text{secret.New(challengeKey)}, challenge.DefaultTTL, time.Now)
 	require.NoError(t, err)
 	phone, err := s.Phone(user, sandbox.Android)

@@ -135,7 +135,10 @@ func (c *Cache) force(ctx context.Context) (Token, error) {
 
 // Warm fetches a token before a call needs one, if there is none. A concurrent call joins
 // the fetch. Its failure is not cached: the next call fetches.
-func (c *Cache) Warm(ctx context.Context) { _, _ = c.get(ctx, ask{why: beforeUse}) }
+func (c *Cache) Warm(ctx context.Context) error {
+	_, err := c.get(ctx, ask{why: beforeUse})
+	return err
+}
 
 // get returns a token for q: from memory, or from a fetch that it begins or joins.
 func (c *Cache) get(ctx context.Context, q ask) (Token, error) {

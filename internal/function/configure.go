@@ -121,12 +121,21 @@ func (h *Host) Prepare() (done <-chan struct{}) {
 		if h.vault != nil && h.vault.Prepare(ctx) != nil {
 			return
 		}
-		function := h.configure(ctx, nil)
-		if function.Warm != nil && function.err == nil {
-			function.Warm(ctx)
-		}
+		_ = h.Warm(ctx)
 	}()
 	return ended
+}
+
+// Warm does in advance what the first call would wait for. The error is that of a call.
+func (h *Host) Warm(ctx context.Context) error {
+	function := h.configure(ctx, nil)
+	if function.err != nil {
+		return unconfigured(function.err)
+	}
+	if function.Warm == nil {
+		return nil
+	}
+	return function.Warm(ctx)
 }
 
 // Configured implements [adapter.Function].

@@ -43,8 +43,8 @@ type Function struct {
 	// Calls[0] handles events without a "call" member.
 	Calls []openapi.Call
 	// Warm, if set, does in advance what the first call would wait for: it fetches a token,
-	// it connects. If it fails, the call will try itself.
-	Warm func(ctx context.Context)
+	// it connects. If it fails, the call will try itself. The error is that of a call.
+	Warm func(ctx context.Context) error
 	// Rebuild, if set, builds the successor of this function when a secret has changed. It
 	// keeps what the change does not affect: consumed challenges, tokens, budgets,
 	// connections. Calls of this one may still be under way.

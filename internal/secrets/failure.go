@@ -38,7 +38,8 @@ func (s *Secrets) describe(ctx context.Context, err error) (kind, detail string)
 	switch {
 	case refused:
 		return kindOf(refusal), refusal.Message
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded):
+		// The last attempt may end before the call does.
 		return "Secrets Manager did not answer in time", ""
 	}
 	kind = "the request to Secrets Manager failed"

@@ -1,7 +1,9 @@
 package wechat
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -10,37 +12,61 @@ import (
 	"sync"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/openapi"
 	"sotercall/internal/upstream"
 )
 
 // Warm does in advance what the first call would wait for. It fetches a token, and connects
-// to the call's host unless the fetch has done so. Errors are ignored; the first call will
-// report them.
-func (v *Verifier) Warm(ctx context.Context) {
+// to the call's host unless the fetch has done so. The error is the first one, as a call
+// returns it.
+func (v *Verifier) Warm(ctx context.Context) error {
 	used := new(addresses)
 	traced := httptrace.WithClientTrace(v.client.begin(ctx), &httptrace.ClientTrace{GetConn: used.add})
-	if tokens, ok := v.tokens.(*accesstoken.Cache); ok {
-		tokens.Warm(traced)
-	}
+	err := v.WarmToken(traced)
 	if route := v.hosts.Route(); !used.has(route.Base()) {
-		v.client.connect(ctx, route.Base())
+		err = cmp.Or(err, v.client.connect(ctx, route.Base()))
 	}
+	return err
 }
 
-// Connect opens a connection to hosts and leaves it open.
-func (c *API) Connect(ctx context.Context, hosts *upstream.Hosts) {
+// WarmToken fetches a token if tokens are fetched, and there is none. The error is that of
+// a call.
+func (v *Verifier) WarmToken(ctx context.Context) error {
+	tokens, ok := v.tokens.(*accesstoken.Cache)
+	if !ok {
+		return nil
+	}
+	if err := tokens.Warm(ctx); err != nil {
+		return asCallError(err)
+	}
+	return nil
+}
+
+// Connect opens a connection to hosts and leaves it open. The error is an [openapi.Error].
+func (c *API) Connect(ctx context.Context, hosts *upstream.Hosts) error {
 	route := hosts.Route()
-	c.connect(ctx, route.Base())
+	return c.connect(ctx, route.Base())
 }
 
 // connect sends a request without an effect: [http.Transport] opens a connection for a
 // request only.
-func (c *API) connect(ctx context.Context, base *url.URL) {
+func (c *API) connect(ctx context.Context, base *url.URL) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, base.JoinPath("/cgi-bin/").String(), nil)
 	if err != nil {
-		return
+		return openapi.NewError(openapi.CodeSystem, "the connection to "+base.Host+" failed", err)
 	}
-	_, _ = c.http.Send(req)
+	_, err = c.http.Send(req)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return openapi.NewError(openapi.CodeTimeout, base.Host+" did not answer in time", err)
+	}
+	message := "the connection to " + base.Host + " failed"
+	if obstacle, ok := errors.AsType[*upstream.Obstacle](err); ok {
+		message += ": " + obstacle.Sentence()
+	}
+	return openapi.NewError(openapi.CodeSystem, message, err)
 }
 
 // addresses are the requests' destinations, as host:port.

@@ -97,7 +97,7 @@ func (w *world) checkedStore(tokens bool, set appSet, challenges, counters bool)
 	if in == nil {
 		return nil
 	}
-	s := &doctor.Store{Variable: w.opens.chosen().variable, Connect: in.Connect, Hopeless: in.Hopeless, EvictionPolicy: in.EvictionPolicy}
+	s := &doctor.Store{Variable: w.opens.chosen().name(), Connect: in.Connect, Hopeless: in.Hopeless, EvictionPolicy: in.EvictionPolicy}
 	if ids := set.IDs(); tokens && len(ids) > 0 {
 		s.Uses = append(s.Uses, doctor.Use{Name: "read a token", Try: func(ctx context.Context) error {
 			_, err := in.Tokens(ids[0]).Load(ctx)

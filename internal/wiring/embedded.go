@@ -29,7 +29,7 @@ type Embedded struct {
 	HTTPAuth             string // as HTTP_AUTH
 	BearerTokens         []string
 	Store                *store.Opener // nil: none
-	StorePlace           string        // the value of Store.Variable
+	StorePlace           store.Place
 }
 
 // EmbeddedApp is one app of Embedded.
@@ -66,6 +66,7 @@ func (e *Embedding) Close() {
 func embed(openers Openers, log *slog.Logger, transport http.RoundTripper) *Embedding {
 	life := upstream.NewLife()
 	e := &Embedding{Life: life, world: newWorldFor(life, openers, log), owns: transport == nil}
+	e.world.checks = true
 	if transport != nil {
 		e.world.client.Over(transport)
 	}
@@ -130,8 +131,8 @@ func (s Embedded) settings() (verifySettings, challengeSettings, error) {
 	s.addresses(&check, &v)
 	s.secrets(&check, v)
 	if s.Store != nil {
-		v.Store.given = namedStore{s.Store.Variable, secret.New(s.StorePlace)}
-		check.Required(s.Store.Variable, s.StorePlace != "")
+		v.Store.given = namedStore{s.Store.Variable, secret.New(s.StorePlace.Address), s.StorePlace.Setting}
+		check.That(s.StorePlace.Address != "", s.StorePlace.Setting, "is empty")
 	}
 	ttl := s.ChallengeTTL
 	if ttl == 0 {

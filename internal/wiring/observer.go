@@ -44,7 +44,7 @@ func (o Openers) ObservedService(observer Observer) function.Builder {
 func (o Openers) observed(failed func(item string)) Openers {
 	all := slices.Clone(o)
 	for i, opener := range o {
-		all[i].Open = func(place string, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
+		all[i].Open = func(place store.Place, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
 			s, err := opener.Open(place, environment, redactor)
 			return s.Observed(failed), err
 		}

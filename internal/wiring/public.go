@@ -9,7 +9,7 @@ import (
 // no internal type. Package sotercall sets it in its init.
 var Public struct {
 	// NewStore returns a *sotercall.Store of an Opener and the place to open.
-	NewStore func(opener store.Opener, place string) any
+	NewStore func(opener store.Opener, place store.Place) any
 	// AddStore adds an Opener to a *sotercall.Env, and SetVault a Vault.
 	AddStore func(env any, opener store.Opener)
 	SetVault func(env any, open secret.OpenVault)

@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"slices"
@@ -19,15 +20,20 @@ type storeSettings struct {
 	given namedStore // by a program, which sets no variables
 }
 
-// namedStore is the variable of a store, and its value.
+// namedStore is the variable of a kind of store, and its value.
 type namedStore struct {
 	variable string
 	place    secret.Text
+	// setting is what a program sets in place of the variable; empty: the variable is set.
+	setting string
 }
+
+// name returns what messages call the store's address.
+func (n namedStore) name() string { return cmp.Or(n.setting, n.variable) }
 
 // named are the stores that there are. Only one may be set.
 func (s storeSettings) named() []namedStore {
-	all := []namedStore{s.given, {"REDIS_URL", s.RedisURL}, {"DYNAMODB_TABLE", secret.New(s.DynamoDBTable)}}
+	all := []namedStore{s.given, {variable: "REDIS_URL", place: s.RedisURL}, {variable: "DYNAMODB_TABLE", place: secret.New(s.DynamoDBTable)}}
 	return slices.DeleteFunc(all, func(n namedStore) bool { return n.place.IsZero() })
 }
 
@@ -71,7 +77,7 @@ func (o Openers) open(s storeSettings, environment map[string]string, redactor *
 	}
 	for _, opener := range o {
 		if opener.Variable == chosen.variable {
-			return opener.Open(chosen.place.Reveal(), environment, redactor)
+			return opener.Open(store.Place{Setting: chosen.name(), Address: chosen.place.Reveal()}, environment, redactor)
 		}
 	}
 	return nil, errors.New(chosen.variable + " cannot be used: this program is built without that store")

@@ -49,7 +49,7 @@ func (w *world) tokenCaches(s tokenSettings, environment map[string]string) (_ a
 	if len(caches) == 1 {
 		warm = caches[s.apps.IDs()[0]].Warm // which looks for the token in the store
 		if in != nil && in.Connect != nil {
-			warm = together(warm, in.Connect)
+			warm = together(warm, connecting(in, nil))
 		}
 		return caches, warm, nil
 	}

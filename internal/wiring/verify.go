@@ -180,11 +180,11 @@ func (w *world) wechatVerifier(s verifySettings, hosts *upstream.Hosts, from tok
 		return apps, together(w.connecting(hosts, from.hosts), connected)
 	case len(apps) == 1:
 		only := w.apps[s.apps.IDs()[0]]
-		if from.store != nil && in.Connect == nil {
+		if from.store != nil && in.Connect == nil && !w.checks {
 			connected = nil // the token is looked for there
 		}
 		if from.hosts != hosts {
-			return only.verifier, together(only.tokens.Warm, w.connecting(hosts), connected)
+			return only.verifier, together(only.verifier.WarmToken, w.connecting(hosts), connected)
 		}
 		return only.verifier, together(only.verifier.Warm, connected)
 	}

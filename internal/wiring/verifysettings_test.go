@@ -225,12 +225,12 @@ func TestEverySecretMayBeKeptInSecretsManager(t *testing.T) {
 // a password there is a secret.
 func TestStoreIsTheSameHoweverItIsNamed(t *testing.T) {
 	url := secret.New("redis://:a-password-of-the-test@127.0.0.1:6379")
-	for _, s := range []storeSettings{{RedisURL: url}, {given: namedStore{"REDIS_URL", url}}} {
+	for _, s := range []storeSettings{{RedisURL: url}, {given: namedStore{variable: "REDIS_URL", place: url}}} {
 		assert.True(t, s.isSet())
-		assert.Equal(t, namedStore{"REDIS_URL", url}, s.chosen())
+		assert.Equal(t, namedStore{variable: "REDIS_URL", place: url}, s.chosen())
 		assert.Equal(t, []secret.Text{url}, s.secrets())
 	}
-	for _, s := range []storeSettings{{DynamoDBTable: "table"}, {given: namedStore{"DYNAMODB_TABLE", secret.New("table")}}} {
+	for _, s := range []storeSettings{{DynamoDBTable: "table"}, {given: namedStore{variable: "DYNAMODB_TABLE", place: secret.New("table")}}} {
 		assert.True(t, s.isSet())
 		assert.Equal(t, "DYNAMODB_TABLE", s.chosen().variable)
 		assert.Empty(t, s.secrets(), "a table's name is none")

@@ -1,7 +1,9 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -36,6 +38,9 @@ type world struct {
 	file     atomic.Pointer[filewatch.Watch] // of the document of the apps; nil if it is in no file
 	keysFile atomic.Pointer[keysFile]        // nil if AuthKeys are in no file
 
+	// checks says that the warm-up reports a store that does not answer. A function needs
+	// its errors less than the time of one more request.
+	checks  bool
 	openers Openers
 	store   *store.Store   // nil: none
 	opened  []*store.Store // all that there were, for close
@@ -192,21 +197,25 @@ func (w *world) verifiers(set appSet, hosts *upstream.Hosts) byApp {
 	return all
 }
 
-// warmer does in advance what the first call would wait for; nil: there is nothing.
-type warmer func(ctx context.Context)
+// warmer does in advance what the first call would wait for; nil: there is nothing. The
+// error is that of a call.
+type warmer func(ctx context.Context) error
 
-// together runs all steps concurrently; nil ones are skipped.
+// together runs all steps concurrently, and returns the first error in their order; nil
+// steps are skipped.
 func together(steps ...warmer) warmer {
 	steps = slices.DeleteFunc(steps, func(step warmer) bool { return step == nil })
 	if len(steps) == 0 {
 		return nil
 	}
-	return func(ctx context.Context) {
+	return func(ctx context.Context) error {
 		var all sync.WaitGroup
-		for _, step := range steps {
-			all.Go(func() { step(ctx) })
+		errs := make([]error, len(steps))
+		for i, step := range steps {
+			all.Go(func() { errs[i] = step(ctx) })
 		}
 		all.Wait()
+		return cmp.Or(errs...)
 	}
 }
 
@@ -214,7 +223,7 @@ func together(steps ...warmer) warmer {
 func (w *world) connecting(all ...*upstream.Hosts) warmer {
 	var steps []warmer
 	for _, hosts := range slices.Compact(all) {
-		steps = append(steps, func(ctx context.Context) { w.client.Connect(ctx, hosts) })
+		steps = append(steps, func(ctx context.Context) error { return w.client.Connect(ctx, hosts) })
 	}
 	return together(steps...)
 }
@@ -222,12 +231,22 @@ func (w *world) connecting(all ...*upstream.Hosts) warmer {
 // connecting opens a connection to s. If s has no Connect, it reads the token of the first
 // app, as a cold instance does. A role that may not read it still leaves a connection.
 func connecting(s *store.Store, appIDs []string) warmer {
-	switch {
-	case s == nil:
+	if s == nil {
 		return nil
-	case s.Connect != nil:
-		return s.Connect
 	}
-	tokens := s.Tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
-	return func(ctx context.Context) { _, _ = tokens.Load(ctx) }
+	connect := s.Connect
+	if connect == nil {
+		tokens := s.Tokens(strings.Join(appIDs[:min(1, len(appIDs))], ""))
+		connect = func(ctx context.Context) error { _, err := tokens.Load(ctx); return err }
+	}
+	return func(ctx context.Context) error {
+		switch err := connect(ctx); {
+		case err == nil, errors.Is(err, store.ErrDenied):
+			return nil
+		case ctx.Err() != nil:
+			return openapi.NewError(openapi.CodeTimeout, "the store did not answer in time", err)
+		default:
+			return openapi.NewError(openapi.CodeSystem, "the store could not be used", err)
+		}
+	}
 }

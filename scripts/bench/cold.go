@@ -36,7 +36,7 @@ func (b *bench) coldAt(ctx context.Context, on emulator.Platform, delay time.Dur
 	}
 	samples, err := inTurns(ctx, b.colds,
 		func() (float64, error) { return b.toFirstAnswer(ctx, on, "verify", b.upstream.Variables()) },
-		func() (float64, error) { return b.toFirstAnswer(ctx, on, "call", b.baselineVariables("")) })
+		func() (float64, error) { return b.toFirstAnswer(ctx, on, "call", b.upstream.Variables()) })
 	if err != nil {
 		return Figure{}, err
 	}

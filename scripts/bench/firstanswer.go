@@ -91,9 +91,9 @@ func (b *bench) newCold(limits *throttle) (_ *coldStart, leave func(), err error
 	if err := b.upstream.Inject(sandbox.Fault{Kind: sandbox.FaultDelay, DelayMS: int(firstAnswerDelay.Milliseconds())}); err != nil {
 		return nil, nil, err
 	}
-	c.wechat = c.chain.serve(b.upstream.Sandbox)
-	c.secretsManager = c.chain.serve(http.HandlerFunc(secretsServer))
-	c.dynamoDB = c.chain.serve(&table{items: map[string]jsontext.Value{}})
+	c.wechat = c.chain.Serve(b.upstream.Sandbox, "http/1.1")
+	c.secretsManager = c.chain.Serve(http.HandlerFunc(secretsServer), "http/1.1")
+	c.dynamoDB = c.chain.Serve(&table{items: map[string]jsontext.Value{}}, "http/1.1")
 	return c, func() {
 		b.upstream.ClearFaults()
 		c.wechat.Close()
@@ -149,7 +149,7 @@ type measurements struct{ walls, cpus []float64 }
 
 // measure measures ours and the baseline in turns.
 func (c *coldStart) measure(ctx context.Context, s scenario, share float64) (sides [2]measurements, err error) {
-	baseline := c.baselineVariables("")
+	baseline := c.upstream.Variables()
 	maps.Copy(baseline, map[string]string{"WECHAT_API_BASE": c.wechat.URL, "SSL_CERT_FILE": c.chain.bundle})
 	side := func(m *measurements, program string, variables map[string]string) func() (float64, error) {
 		return func() (float64, error) {

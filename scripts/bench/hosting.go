@@ -34,13 +34,3 @@ func (h hosted) verify(ctx context.Context, event []byte) (emulator.Response, er
 	}
 	return answer, nil
 }
-
-// baselineVariables returns the variables of the call program: ours and, if it must not
-// fetch one itself, a token.
-func (b *bench) baselineVariables(token string) map[string]string {
-	variables := b.upstream.Variables()
-	if token != "" {
-		variables["ACCESS_TOKEN"] = token
-	}
-	return variables
-}

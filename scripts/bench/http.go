@@ -15,10 +15,6 @@ var behindPort = map[string]string{"HOST": "127.0.0.1", "HTTP_AUTH": "platform"}
 // http measures the service as a server: the start, and the cost of a request. The baseline
 // is a server of net/http that makes the one HTTPS call.
 func (b *bench) http(ctx context.Context) ([]Figure, error) {
-	token, err := b.fetchToken(ctx)
-	if err != nil {
-		return nil, err
-	}
 	preparing, leave, err := b.newcomer()
 	if err != nil {
 		return nil, err
@@ -44,6 +40,6 @@ func (b *bench) http(ctx context.Context) ([]Figure, error) {
 		figures = append(figures, Figure{Name: "exec to listening (HTTP), " + s.how, Unit: Milliseconds}.
 			against(handlerWithCall, samples[0], samples[1], Goal{AtMost, 1.15}))
 	}
-	warm, err := b.warmOn(ctx, emulator.Port, "service", behindPort, token)
+	warm, err := b.warmOn(ctx, emulator.Port, "service", behindPort)
 	return append(figures, warm...), err
 }

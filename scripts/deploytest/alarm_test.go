@@ -2,7 +2,6 @@ package deploytest
 
 import (
 	"bytes"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +19,7 @@ import (
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/openapi"
+	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
 
@@ -92,10 +92,7 @@ func TestWrongAppIDRaisesAlarm(t *testing.T) {
 	need.Time(t)
 	folder := t.TempDir()
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "verify", "token"))
-	s, err := sandbox.New(sandbox.Options{})
-	require.NoError(t, err)
-	wechat := httptest.NewServer(s)
-	defer wechat.Close()
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	found := resources(t, load(t, "template.yaml"), "AWS::Logs::MetricFilter")
 	for function, name := range filters {
 		pattern := at(t, found[name], "FilterPattern").(string)
@@ -103,11 +100,10 @@ func TestWrongAppIDRaisesAlarm(t *testing.T) {
 		require.NoError(t, err)
 		for appID, counted := range map[string]int{"wx0000000000000000": 1, sandbox.DefaultAppID: 0} {
 			var log bytes.Buffer
-			runtime, err := emulator.StartLambda(t.Context(), emulator.Function{
+			runtime := hosted.Run(t, emulator.StartLambda, emulator.Function{
 				Name: function, Binary: filepath.Join(folder, strings.ToLower(function)), Timeout: time.Minute, Log: &log,
-				Env: map[string]string{"WECHAT_APPID": appID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": wechat.URL},
+				Env: hosted.With(wechat.Variables(), map[string]string{"WECHAT_APPID": appID}),
 			})
-			require.NoError(t, err)
 			_, err = runtime.Invoke(t.Context(), emulator.Call{Payload: event})
 			require.NoError(t, err)
 			require.NoError(t, runtime.Close())

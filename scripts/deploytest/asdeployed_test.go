@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"path"
@@ -26,6 +25,7 @@ import (
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/dynamodb/dynalite"
+	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
 
@@ -109,15 +109,11 @@ func newCloud(t *testing.T, set object) *cloud {
 	var err error
 	c.wechat, err = sandbox.New(sandbox.Options{AppID: "wx0123456789abcdef"})
 	require.NoError(t, err)
-	wechat := httptest.NewServer(c.wechat)
-	t.Cleanup(wechat.Close)
 	backend, err := url.Parse(c.table.URL)
 	require.NoError(t, err)
 	c.guarded = &guardedTable{Handler: httputil.NewSingleHostReverseProxy(backend), t: t}
-	table := httptest.NewServer(c.guarded)
-	t.Cleanup(table.Close)
 	c.own = c.secrets.Variables()
-	c.own["WECHAT_API_BASE"], c.own["AWS_ENDPOINT_URL_DYNAMODB"] = wechat.URL, table.URL
+	c.own["WECHAT_API_BASE"], c.own["AWS_ENDPOINT_URL_DYNAMODB"] = hosted.Serve(t, c.wechat), hosted.Serve(t, c.guarded)
 	return c
 }
 
@@ -138,21 +134,14 @@ func (c *cloud) start(id string) emulator.Runtime {
 		variables[name] = text
 	}
 	maps.Copy(variables, c.own)
-	runtime, err := emulator.StartLambda(c.t.Context(), emulator.Function{
+	return hosted.Run(c.t, emulator.StartLambda, emulator.Function{
 		Name: id, Binary: filepath.Join(c.folder, functionsOf[id]), Env: variables, Timeout: time.Minute,
 	})
-	require.NoError(c.t, err)
-	c.t.Cleanup(func() { assert.NoError(c.t, runtime.Close()) })
-	return runtime
 }
 
 func (c *cloud) ask(runtime emulator.Runtime, question any) string {
 	c.t.Helper()
-	event, err := json.Marshal(question)
-	require.NoError(c.t, err)
-	answered, err := runtime.Invoke(c.t.Context(), emulator.Call{Payload: event})
-	require.NoError(c.t, err)
-	return string(answered.Payload)
+	return hosted.Invoke(c.t, runtime, hosted.JSON(c.t, question), nil)
 }
 
 // TestAsDeployed runs verify and challenge with the variables that the template gives

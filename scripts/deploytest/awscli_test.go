@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/moto"
 	"sotercall/internal/test/need"
 )
@@ -25,24 +26,8 @@ func awsOnPath(t *testing.T) string {
 	return "PATH=" + filepath.Dir(need.Python(t, "aws")) + string(filepath.ListSeparator) + os.Getenv("PATH")
 }
 
-// documentedAWS returns the commands of docs/aws.md and docs/operations.md that speak to
-// Secrets Manager or DynamoDB, in their order.
-func documentedAWS(t *testing.T) []string {
-	t.Helper()
-	var commands []string
-	for _, file := range []string{"aws.md", "operations.md"} {
-		page, err := os.ReadFile(filepath.Join(folder, "../docs", file))
-		require.NoError(t, err)
-		for _, found := range regexp.MustCompile("(?m)^(?:openssl [^\n]* \\| )?aws (?:secretsmanager|dynamodb) .*$|`aws (?:secretsmanager|dynamodb) [^`]* [^`]*`").FindAllString(string(page), -1) {
-			if found = strings.ReplaceAll(strings.Trim(found, "`"), "\n", " "); strings.Contains(found, " --") {
-				commands = append(commands, found)
-			}
-		}
-	}
-	return commands
-}
-
-// TestDocumentedAWSCommands runs them with the AWS CLI, in front of moto.
+// TestDocumentedAWSCommands runs the commands of docs/aws.md and docs/operations.md that speak
+// to Secrets Manager or DynamoDB, with the AWS CLI, in front of moto.
 func TestDocumentedAWSCommands(t *testing.T) {
 	t.Parallel() // other people's programs take seconds to start
 	url := moto.Start(t)
@@ -71,8 +56,8 @@ func TestDocumentedAWSCommands(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	commands := documentedAWS(t)
-	require.Len(t, commands, 6)
+	commands := documented.Commands(t)
+	require.Len(t, commands, 5)
 	const typed = "printf 'the secret that is typed\n' | " // Enter, and Ctrl-D
 	run(typed + commands[0])
 	assert.Equal(t, "the secret that is typed\n", secret("WECHAT_APPSECRET"))
@@ -82,8 +67,11 @@ func TestDocumentedAWSCommands(t *testing.T) {
 	assert.Regexp(t, `^[0-9a-f]{64}\n$`, secret("TOKEN_CLIENT_SECRETS"))
 	assert.NotEqual(t, secret("CHALLENGE_SECRET"), secret("TOKEN_CLIENT_SECRETS"))
 
-	assert.Contains(t, commands[5], "put-secret-value")
-	run("printf 'the next secret\n' | " + strings.ReplaceAll(commands[5], "…", "WECHAT_APPSECRET"))
+	page, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	put := regexp.MustCompile("`(aws secretsmanager put-secret-value [^`]*)`").FindSubmatch(page)
+	require.NotNil(t, put)
+	run("printf 'the next secret\n' | " + strings.NewReplacer("…", "WECHAT_APPSECRET", "\n", " ").Replace(string(put[1])))
 	assert.Equal(t, "the next secret\n", secret("WECHAT_APPSECRET"))
 
 	run(commands[3])

@@ -19,7 +19,7 @@ import (
 // template's folder, a WorkingDirectory that is not inside CodeUri is used where
 // it is, and ARTIFACTS_DIR in the environment.
 func TestSAMBuild(t *testing.T) {
-	need.Time(t)
+	need.CI(t)
 	make := need.Program(t, "make")
 	root := t.TempDir() // a copy: nobody edits it between the two builds
 	for _, folder := range []string{"deploy", "functions", "internal"} {

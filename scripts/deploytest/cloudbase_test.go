@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 )
 
@@ -89,6 +90,7 @@ func (c *cloudBase) store(w http.ResponseWriter, r *http.Request, body []byte) {
 // tcb runs the command line of CloudBase in a folder, with somebody's keys.
 func tcb(t *testing.T, folder, home, standIn string, args ...string) string {
 	t.Helper()
+	need.CI(t)
 	installed := need.NodeModules(t, tools)
 	return output(t.Context(), t, folder, []string{
 		"HOME=" + home, "STAND_IN=" + standIn, "NODE_OPTIONS=--require " + filepath.Join(installed, "offline.js"),
@@ -113,12 +115,17 @@ func packaged(t *testing.T) string {
 	permissions, err := os.ReadFile("../functions/verify/config.json")
 	require.NoError(t, err)
 	write("scf/verify/config.json", string(permissions), 0o644)
+	for _, command := range documented.Commands(t) {
+		if strings.HasPrefix(command, "cd ") {
+			output(t.Context(), t, root, nil, "sh", "-c", command)
+		}
+	}
 	bootstrap, err := os.ReadFile("cloudbase/scf_bootstrap")
 	require.NoError(t, err)
 	write("http/service/scf_bootstrap", string(bootstrap), 0o755)
-	example, err := os.ReadFile("cloudbase/.env.example")
+	example, err := os.ReadFile(filepath.Join(folder, ".env"))
 	require.NoError(t, err)
-	var env strings.Builder // as the document says: copied, and filled in
+	var env strings.Builder // and filled in
 	for line := range strings.Lines(string(example)) {
 		if name, _, isVariable := strings.Cut(line, "="); isVariable {
 			value := "the-value-of-" + name
@@ -139,8 +146,7 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 	server := httptest.NewServer(cloud)
 	defer server.Close()
 	folder, home := packaged(t), t.TempDir()
-	tcb(t, folder, home, server.URL, "login", "--apiKeyId", "AKID"+strings.Repeat("a", 32), "--apiKey", strings.Repeat("b", 32))
-	for function, want := range map[string]struct {
+	expected := map[string]struct {
 		kind      string
 		variables map[string]string
 		files     map[string]os.FileMode
@@ -156,8 +162,23 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 			"CHALLENGE_SECRET": "the-value-of-CHALLENGE_SECRET", "REDIS_URL": "the-value-of-REDIS_URL",
 			"HTTP_BEARER_TOKENS": "the-value-of-HTTP_BEARER_TOKENS",
 		}, map[string]os.FileMode{"main": 0o755, "scf_bootstrap": 0o755}},
-	} {
-		said := tcb(t, folder, home, server.URL, "fn", "deploy", function)
+	}
+	deployed := 0
+	for _, command := range documented.Commands(t) {
+		arguments := strings.Fields(command)[1:]
+		switch arguments[0] {
+		case "login":
+			tcb(t, folder, home, server.URL, append(arguments, "--apiKeyId", "AKID"+strings.Repeat("a", 32), "--apiKey", strings.Repeat("b", 32))...)
+			continue
+		case "fn":
+		default:
+			continue // packaged runs it
+		}
+		deployed++
+		function := arguments[len(arguments)-1]
+		want, known := expected[function]
+		require.True(t, known, function)
+		said := tcb(t, folder, home, server.URL, arguments...)
 		functions, stored := cloud.taken()
 		require.Len(t, functions, 1, "%s: %s", function, said)
 		created := functions[0]
@@ -184,6 +205,7 @@ func TestWhatCloudBaseWouldBeSent(t *testing.T) {
 			assert.Equal(t, want.files, files, function)
 		}
 	}
+	assert.Equal(t, len(expected), deployed)
 }
 
 // TestCloudBaseVariablesAreThoseThatTheFunctionsKnow, and secrets come from .env.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 )
 
@@ -33,6 +34,7 @@ func objects(t *testing.T, content []byte) (all []object) {
 func problems(t *testing.T, all []object) (said []string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "node", "kubernetes.js")
+	need.CI(t)
 	command.Dir = need.NodeModules(t, tools)
 	stdin, err := json.Marshal(all)
 	require.NoError(t, err)
@@ -106,11 +108,14 @@ type hosting struct {
 }
 
 func TestCloudHostingConfig(t *testing.T) {
-	content, err := os.ReadFile("container/container.config.json")
+	code := t.TempDir() // which the command of docs/cloud-hosting.md completes
+	require.NoError(t, os.Symlink(folder, filepath.Join(code, "deploy")))
+	output(t.Context(), t, code, nil, "sh", "-c", documented.Commands(t)[0])
+	content, err := os.ReadFile(filepath.Join(code, "container.config.json"))
 	require.NoError(t, err)
 	var c hosting
 	require.NoError(t, json.Unmarshal(content, &c, json.RejectUnknownMembers(true)))
-	dockerfile, err := os.ReadFile("container/Dockerfile")
+	dockerfile, err := os.ReadFile(filepath.Join(code, c.DockerfilePath))
 	require.NoError(t, err)
 	port := regexp.MustCompile(`(?m)^ENV PORT=(\d+)$`).FindSubmatch(dockerfile)
 	require.NotNil(t, port)

@@ -15,19 +15,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/moto"
 	"sotercall/internal/test/need"
 )
-
-// documentedAWSLine returns the one line of docs/aws.md that begins with prefix.
-func documentedAWSLine(t *testing.T, prefix string) string {
-	t.Helper()
-	page, err := os.ReadFile("../docs/aws.md")
-	require.NoError(t, err)
-	found := regexp.MustCompile("(?m)^"+regexp.QuoteMeta(prefix)+".*$").FindAllString(string(page), -1)
-	require.Len(t, found, 1, prefix)
-	return found[0]
-}
 
 // TestOutputsAreExported runs the line that makes variables of a stack's outputs, in front
 // of moto, which has a stack with the template's outputs.
@@ -46,7 +37,7 @@ func TestOutputsAreExported(t *testing.T) {
 		"AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey, "BODY=" + string(body),
 	}
 	output(t.Context(), t, ".", environment, "sh", "-c", `aws cloudformation create-stack --stack-name sotercall --template-body "$BODY"`)
-	exported := output(t.Context(), t, ".", environment, "sh", "-c", documentedAWSLine(t, "export $(aws cloudformation")+"; env | grep '=https://of.' | sort")
+	exported := output(t.Context(), t, ".", environment, "sh", "-c", documented.Commands(t)[0]+"; env | grep '=https://of.' | sort")
 	assert.Equal(t, said, strings.Fields(exported))
 }
 
@@ -74,7 +65,7 @@ func TestCredentialsAreExported(t *testing.T) {
 	profile := "[default]\nregion = eu-central-1\naws_access_key_id = AKIDOFTHEPROFILE\naws_secret_access_key = key-of-the-profile\naws_session_token = token-of-the-profile\n"
 	file := filepath.Join(folder, "config")
 	require.NoError(t, os.WriteFile(file, []byte(profile), 0o600))
-	command := exec.CommandContext(t.Context(), "sh", "-c", documentedAWSLine(t, "eval ")+" && env")
+	command := exec.CommandContext(t.Context(), "sh", "-c", documented.Commands(t)[0]+" && env")
 	command.Env = []string{"PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "HOME=" + folder, "AWS_CONFIG_FILE=" + file, "AWS_SHARED_CREDENTIALS_FILE=" + file}
 	said, err := command.CombinedOutput()
 	require.NoError(t, err, string(said))
@@ -97,7 +88,7 @@ func TestParametersAreDocumented(t *testing.T) {
 	require.True(t, found)
 	rest, _, _ = strings.Cut(rest, "\nThe stack has")
 	named := regexp.MustCompile("`([A-Z][A-Za-z]+)`")
-	documented := func(table string) (names []string) {
+	listed := func(table string) (names []string) {
 		for line := range strings.Lines(table) {
 			cell, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
 			for _, name := range named.FindAllStringSubmatch(cell, -1) {
@@ -117,8 +108,8 @@ func TestParametersAreDocumented(t *testing.T) {
 	}
 	slices.Sort(needed)
 	slices.Sort(others)
-	assert.Equal(t, needed, documented(asked))
-	assert.Equal(t, others, documented(rest))
+	assert.Equal(t, needed, listed(asked))
+	assert.Equal(t, others, listed(rest))
 }
 
 // forOthers are rights that CloudFormation's schemas name for what the template does not use.

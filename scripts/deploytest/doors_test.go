@@ -170,7 +170,7 @@ func verify(verifier openapi.Verifier, gate openapi.Gate) *function.Host {
 
 func invoke(t *testing.T, f *function.Host, event []byte) []byte {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	answer, err := f.Invoke(ctx, adapter.Invocation{Platform: adapter.Lambda, Authorized: true}, event)
 	require.NoError(t, err)

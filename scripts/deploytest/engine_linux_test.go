@@ -40,7 +40,7 @@ func withEngine(t *testing.T, prepare, test func(folder string)) {
 		test(folder)
 		return
 	}
-	need.Time(t)
+	need.CI(t)
 	for _, program := range []string{"dockerd", "containerd", "docker", "unshare", "ip", "mount", "tar"} {
 		_, err := need.Find(program)
 		need.Engine(t, err)

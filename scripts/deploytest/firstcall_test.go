@@ -2,10 +2,8 @@ package deploytest
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +14,8 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
+	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
 
@@ -26,19 +26,11 @@ func deployed(t *testing.T) string {
 	need.Time(t)
 	folder := t.TempDir()
 	require.NoError(t, gobuild.Functions(t.Context(), folder, "verify", "token"))
-	s, err := sandbox.New(sandbox.Options{})
-	require.NoError(t, err)
-	wechat := httptest.NewServer(s)
-	t.Cleanup(wechat.Close)
+	wechat := hosted.NewSandbox(t, sandbox.Options{})
 	start := func(name string, more map[string]string) emulator.Runtime {
-		variables := map[string]string{"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret, "WECHAT_API_BASE": wechat.URL}
-		for variable, value := range more {
-			variables[variable] = value
-		}
-		runtime, err := emulator.StartLambda(t.Context(), emulator.Function{Name: name, Binary: filepath.Join(folder, name), Env: variables, Timeout: time.Minute})
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, runtime.Close()) })
-		return runtime
+		return hosted.Run(t, emulator.StartLambda, emulator.Function{
+			Name: name, Binary: filepath.Join(folder, name), Env: hosted.With(wechat.Variables(), more), Timeout: time.Minute,
+		})
 	}
 	verify := start("verify", map[string]string{"HTTP_AUTH": "platform"})
 	token := start("token", map[string]string{"TOKEN_CLIENT_SECRETS": "one of TOKEN_CLIENT_SECRETS"})
@@ -46,9 +38,7 @@ func deployed(t *testing.T) string {
 	routes.Handle("/2015-03-31/", emulator.InvokeAPI(map[string]emulator.Runtime{"verify": verify}))
 	routes.Handle("/openapi/", emulator.HTTPAPI(verify))
 	routes.Handle("/cgi-bin/stable_token", emulator.HTTPAPI(token))
-	server := httptest.NewServer(routes)
-	t.Cleanup(server.Close)
-	return server.URL
+	return hosted.Serve(t, routes)
 }
 
 // TestFirstCall runs the commands of docs/aws.md, "The first call", as they stand, but
@@ -56,42 +46,31 @@ func deployed(t *testing.T) string {
 func TestFirstCall(t *testing.T) {
 	need.Program(t, "curl")
 	path := awsOnPath(t)
-	page, err := os.ReadFile("../docs/aws.md")
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(page), "\n## The first call\n")
-	require.True(t, found)
-	section, _, _ = strings.Cut(section, "\n## ")
 	base := deployed(t)
 	folder := t.TempDir() // where they leave something
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(here, filepath.Join(folder, "deploy")))
 
-	ran := 0
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1) {
-		for line := range strings.Lines(block[1]) {
-			line = strings.ReplaceAll(strings.TrimSpace(line), "wx…", sandbox.DefaultAppID)
-			if strings.HasPrefix(line, "eval ") {
-				continue // TestCredentialsAreExported
-			}
-			said := output(t.Context(), t, folder, []string{
-				path, "AWS_ENDPOINT_URL=" + base, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
-				"AWS_ACCESS_KEY_ID=AKIDOFATEST", "AWS_SECRET_ACCESS_KEY=opens-nothing", "AWS_SESSION_TOKEN=opens-nothing-either",
-				"VerifyFunctionName=verify", "VerifySignatureUrl=" + base + "/openapi/soter/verifySignature", "WeChatBaseUrl=" + base,
-			}, "sh", "-c", line)
-			ran++
-			const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
-			switch {
-			case strings.HasPrefix(line, "aws "):
-				answer, err := os.ReadFile(filepath.Join(folder, "answer.json"))
-				require.NoError(t, err, said)
-				assert.Equal(t, verified, string(answer), line)
-			case strings.Contains(line, "--aws-sigv4"):
-				assert.Equal(t, verified, said, line)
-			default:
-				assert.Contains(t, said, `"access_token":"`, line)
-			}
+	commands := documented.Commands(t)
+	require.Len(t, commands, 3)
+	for _, line := range commands {
+		line = strings.ReplaceAll(line, "wx…", sandbox.DefaultAppID)
+		said := output(t.Context(), t, folder, []string{
+			path, "AWS_ENDPOINT_URL=" + base, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
+			"AWS_ACCESS_KEY_ID=AKIDOFATEST", "AWS_SECRET_ACCESS_KEY=opens-nothing", "AWS_SESSION_TOKEN=opens-nothing-either",
+			"VerifyFunctionName=verify", "VerifySignatureUrl=" + base + "/openapi/soter/verifySignature", "WeChatBaseUrl=" + base,
+		}, "sh", "-c", line)
+		const verified = `{"isOk":true,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+		switch {
+		case strings.HasPrefix(line, "aws "):
+			answer, err := os.ReadFile(filepath.Join(folder, "answer.json"))
+			require.NoError(t, err, said)
+			assert.Equal(t, verified, string(answer), line)
+		case strings.Contains(line, "--aws-sigv4"):
+			assert.Equal(t, verified, said, line)
+		default:
+			assert.Contains(t, said, `"access_token":"`, line)
 		}
 	}
-	assert.Equal(t, 3, ran)
 }

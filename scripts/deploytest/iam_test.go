@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -156,10 +155,7 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 			t.Parallel() // each waits for the time of notice at its end
 			wechat, err := sandbox.New(sandbox.Options{AppID: "wx0123456789abcdef", AppSecret: appSecret})
 			require.NoError(t, err)
-			api := httptest.NewServer(wechat)
-			t.Cleanup(api.Close)
-			variables := maps.Clone(trial.role)
-			maps.Copy(variables, map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_API_BASE": api.URL,
+			variables := hosted.With(trial.role, map[string]string{"WECHAT_APPID": "wx0123456789abcdef", "WECHAT_API_BASE": hosted.Serve(t, wechat),
 				"DYNAMODB_TABLE": "store", "HTTP_BEARER_TOKENS": operator, "WECHAT_APPSECRET_ARN": appSecretARN})
 			if trial.function == "token" {
 				variables["TOKEN_CLIENT_SECRETS_ARN"] = clientARN
@@ -167,10 +163,8 @@ func TestFunctionsWorkWithTheirRoles(t *testing.T) {
 				maps.Copy(variables, map[string]string{"HTTP_AUTH": "bearer", "COUNTER_POLICY": "enforce"})
 			}
 			log := new(hosted.Log)
-			function, err := emulator.StartHTTP(t.Context(), emulator.Function{Name: trial.function,
+			function := hosted.Run(t, emulator.StartHTTP, emulator.Function{Name: trial.function,
 				Binary: filepath.Join(folder, trial.function), Env: variables, Timeout: time.Minute, Log: log})
-			require.NoError(t, err)
-			t.Cleanup(func() { assert.NoError(t, function.Close()) })
 			if trial.function == "token" {
 				given := post(t, function.URL+"/cgi-bin/stable_token", fmt.Sprintf(`{"grant_type":"client_credential","appid":"wx0123456789abcdef","secret":%q}`, client))
 				assert.Equal(t, trial.name != "noSecrets", strings.Contains(given, `"access_token"`), given)
@@ -197,20 +191,11 @@ func signedBy(t *testing.T, wechat *sandbox.Sandbox, function string) string {
 	require.NoError(t, err)
 	signed, err := phone.Sign("a challenge")
 	require.NoError(t, err)
-	text, err := json.Marshal(object{"openid": signed.OpenID, "jsonString": signed.JSONString, "jsonSignature": signed.JSONSignature})
-	require.NoError(t, err)
-	return string(text)
+	return string(hosted.JSON(t, signed))
 }
 
 func post(t *testing.T, url, body string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+operator)
-	reply, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer reply.Body.Close()
-	said, err := io.ReadAll(reply.Body)
-	require.NoError(t, err)
-	return string(said)
+	_, said := hosted.Post(t, url, []byte(body), http.Header{"Authorization": {"Bearer " + operator}})
+	return said
 }

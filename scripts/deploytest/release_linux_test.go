@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/moto"
 	"sotercall/internal/test/need"
@@ -70,13 +72,14 @@ type fromRelease struct {
 
 func (r fromRelease) on(t *testing.T) fromRelease { return fromRelease{t, r.folder} }
 
-// shell runs a command of docs/releases.md, with other words in the place of some, where
-// there is no Go.
-func (r fromRelease) shell(env []string, command string, others ...string) (said string, err error) {
+// shell runs the command of docs/releases.md that begins so, with other words in the place
+// of some, where there is no Go.
+func (r fromRelease) shell(env []string, begins string, others ...string) (said string, err error) {
 	r.t.Helper()
-	document, err := os.ReadFile("../docs/releases.md")
-	require.NoError(r.t, err)
-	require.Contains(r.t, string(document), "\n"+command+"\n")
+	commands := documented.Commands(r.t)
+	i := slices.IndexFunc(commands, func(command string) bool { return strings.HasPrefix(command, begins) })
+	require.GreaterOrEqual(r.t, i, 0, begins)
+	command := commands[i]
 	shell := exec.CommandContext(r.t.Context(), "sh", "-c", strings.NewReplacer(others...).Replace(command))
 	shell.Dir = r.folder
 	path := filepath.Dir(need.Python(r.t, "sam")) + ":/usr/bin:/bin"
@@ -112,7 +115,7 @@ func (r fromRelease) testFiles() {
 }
 
 func (r fromRelease) testChecksums() {
-	const check = "sha256sum -c --ignore-missing SHA256SUMS"
+	const check = "sha256sum "
 	said, err := r.shell(nil, check)
 	require.NoError(r.t, err, said)
 	entries, err := os.ReadDir(r.folder)
@@ -194,8 +197,8 @@ func (r fromRelease) testAWS() {
 		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_ENDPOINT_URL=" + strings.TrimSuffix(s3, "/"),
 		"AWS_ACCESS_KEY_ID=" + moto.AccessKey, "AWS_SECRET_ACCESS_KEY=" + moto.SecretKey, "AWS_EC2_METADATA_DISABLED=true",
 	}
-	const validate = "sam validate --lint -t template-arm64.yaml"
-	const deploy = "sam deploy -t template-arm64.yaml --guided --stack-name sotercall"
+	const validate = "sam validate "
+	const deploy = "sam deploy "
 	for _, processor := range []string{"arm64", "x86_64"} {
 		ours := []string{"template-arm64", "template-" + processor}
 		said, err := r.shell(env, validate, ours...)
@@ -224,7 +227,7 @@ func (r fromRelease) testAWS() {
 		}
 		if processor == architecture() {
 			f := emulator.Function{Name: "verify", Binary: r.program("lambda-"+processor+"-verify.zip", "bootstrap"), Timeout: time.Minute}
-			r.requireVerified(f, func(f emulator.Function) (emulator.Runtime, error) { return emulator.StartLambda(r.t.Context(), f) })
+			r.requireVerified(f, func(f emulator.Function) emulator.Runtime { return hosted.Run(r.t, emulator.StartLambda, f) })
 		}
 	}
 }
@@ -245,20 +248,16 @@ func (r fromRelease) signed(method, url string) (status int, body []byte) {
 
 // requireVerified starts verify in front of a sandbox. It must answer the sample, and the
 // event that the documents name for a first test.
-func (r fromRelease) requireVerified(f emulator.Function, start func(emulator.Function) (emulator.Runtime, error)) {
+func (r fromRelease) requireVerified(f emulator.Function, start func(emulator.Function) emulator.Runtime) {
 	r.t.Helper()
 	wechat := hosted.NewSandbox(r.t, sandbox.Options{})
 	f.Env = wechat.Variables()
-	started, err := start(f)
-	require.NoError(r.t, err)
-	r.t.Cleanup(func() { assert.NoError(r.t, started.Close()) })
+	started := start(f)
 	for event, says := range map[string]string{
 		string(hosted.JSON(r.t, hosted.Sample(r.t))): hosted.Verified,
 		"{}": `"errCode":-501007`,
 	} {
-		answered, err := started.Invoke(r.t.Context(), emulator.Call{Payload: []byte(event)})
-		require.NoError(r.t, err)
-		assert.Contains(r.t, string(answered.Payload), says)
+		assert.Contains(r.t, hosted.Invoke(r.t, started, []byte(event), nil), says)
 	}
 	said, err := exec.CommandContext(r.t.Context(), f.Binary, "-version").Output()
 	require.NoError(r.t, err)
@@ -277,7 +276,7 @@ func (r fromRelease) testSCF() {
 		}
 	}
 	f := emulator.Function{Name: "verify", Binary: r.program("scf-verify.zip", "main"), Timeout: time.Minute}
-	r.requireVerified(f, func(f emulator.Function) (emulator.Runtime, error) { return emulator.StartSCF(r.t.Context(), f) })
+	r.requireVerified(f, func(f emulator.Function) emulator.Runtime { return hosted.Run(r.t, emulator.StartSCF, f) })
 }
 
 // testCloudHosting puts the program and start.sh into the folder of a service, and starts
@@ -289,16 +288,14 @@ func (r fromRelease) testCloudHosting() {
 	need.Program(r.t, "unzip")
 	need.Program(r.t, "curl")
 	service := r.t.TempDir()
-	for _, command := range []string{"unzip -p http-service.zip main > ../my-service/soter", "cp start.sh ../my-service/"} {
+	for _, command := range []string{"unzip ", "cp "} {
 		said, err := r.shell(nil, command, "../my-service", service)
 		require.NoError(r.t, err, said)
 	}
 	for _, name := range []string{"soter", "start.sh"} {
 		require.NoError(r.t, os.Chmod(filepath.Join(service, name), 0o755)) // as the Dockerfile of the document does
 	}
-	free := httptest.NewServer(http.NotFoundHandler())
-	free.Close()
-	_, port, _ := strings.Cut(strings.TrimPrefix(free.URL, "http://"), ":")
+	port := strconv.Itoa(need.Port(r.t))
 	ask := `curl -s --retry 40 --retry-delay 1 --retry-connrefused "$SOTER_URL/healthz"`
 	start := exec.CommandContext(r.t.Context(), filepath.Join(service, "start.sh"), "sh", "-c", ask)
 	start.Env = []string{"PATH=/usr/bin:/bin", "SOTER_PORT=" + port, "CHALLENGE_SECRET=" + strings.Repeat("c", 32)}

@@ -21,6 +21,7 @@ import (
 
 	"sotercall/internal/dev/gobuild"
 	"sotercall/internal/dev/loopback"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/moto"
 	"sotercall/internal/test/need"
 	"sotercall/internal/test/tlstest"
@@ -72,14 +73,8 @@ func architectureParameter() string { return "Architecture=" + architecture() }
 // computer's processor: the document has the template's default first.
 func (c sam) documented(begins string) string {
 	c.t.Helper()
-	content, err := os.ReadFile("../docs/aws.md")
-	require.NoError(c.t, err)
-	_, section, ok := strings.Cut(string(content), "\n## On your computer, with SAM and Docker\n")
-	require.True(c.t, ok)
-	section, _, _ = strings.Cut(section, "\n## ")
 	var first, here string
-	for line := range strings.Lines(section) {
-		line = strings.TrimSpace(line)
+	for _, line := range documented.Commands(c.t) {
 		switch {
 		case !strings.HasPrefix(line, begins+" "):
 		case strings.Contains(line, architectureParameter()):

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/emulator"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 	"sotercall/internal/test/tlstest"
 )
@@ -76,20 +77,15 @@ func (w *tccliWorld) run(t *testing.T, script string) {
 	require.NotContains(t, said, "TencentCloudSDKException")
 }
 
-// documentedTCCLI returns the commands of docs/scf.md for tccli, without what builds the
-// zips and what sets the account: the test has its own.
+// documentedTCCLI returns the commands of docs/scf.md for tccli, those that deploy and those
+// that update. The test has zips, an account, and the variables of .env itself.
 func documentedTCCLI(t *testing.T) (deploy, update string) {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(folder, "../docs/scf.md"))
-	require.NoError(t, err)
-	_, section, found := strings.Cut(string(page), "## With tccli\n")
+	const variables, updates = "set -a && . ./.env && set +a", "python3 scf/call.py scf/verify/UpdateFunctionCode.json"
+	script := strings.Join(documented.Commands(t), "\n")
+	deploy, update, found := strings.Cut(script, updates)
 	require.True(t, found)
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, 2)
-	require.Len(t, blocks, 2)
-	own := regexp.MustCompile(`(?m)^(go run ./scripts/package|export TENCENTCLOUD_.*)\n`)
-	assert.Len(t, own.FindAllString(blocks[0][1], -1), 2)
-	deploy = strings.Replace(own.ReplaceAllString(blocks[0][1], ""), "cd deploy && ", "", 1)
-	return deploy, "set -a && . ./.env && set +a\n" + blocks[1][1]
+	return "cp .env.example .env\n" + deploy, variables + "\n" + updates + update
 }
 
 // TestDocumentedTCCLI runs the commands of docs/scf.md with Tencent's own tccli, and

@@ -84,6 +84,7 @@ func TestTencentSecretsComeFromTheEnvironment(t *testing.T) {
 // TestWhatTencentWouldBeSent deploys with Tencent's own library, cut off from
 // the network, and compares what it would send.
 func TestWhatTencentWouldBeSent(t *testing.T) {
+	need.CI(t)
 	folder := need.NodeModules(t, tools)
 	for function, want := range map[string]string{
 		"verify": `[{

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 	"sotercall/internal/test/tlstest"
@@ -24,17 +26,16 @@ import (
 type client struct {
 	program string   // that must be installed
 	large   bool     // CI does without it
-	command []string // that the file says it is run with, where that is not a build
 	compile []string // with the folder of the result to follow
 	binary  []string // in that folder, what is run then
 }
 
 var clients = map[string]client{
-	"verify.sh":   {program: "curl", command: []string{"sh", "verify.sh"}},
+	"verify.sh":   {program: "curl"},
 	"verify.go":   {program: "go", compile: []string{"go", "build", "-o"}, binary: []string{"./verify"}},
-	"verify.mjs":  {program: "node", command: []string{"node", "verify.mjs"}},
-	"verify.py":   {program: "python3", command: []string{"python3", "verify.py"}},
-	"Verify.java": {program: "javac", large: true, command: []string{"java", "Verify.java"}, compile: []string{"javac", "-d"}, binary: []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ".", "Verify"}},
+	"verify.mjs":  {program: "node"},
+	"verify.py":   {program: "python3"},
+	"Verify.java": {program: "javac", large: true, compile: []string{"javac", "-d"}, binary: []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ".", "Verify"}},
 }
 
 // Two purposes that differ in a digit.
@@ -64,7 +65,11 @@ func TestEveryClientIsRun(t *testing.T) {
 	}
 }
 
+// TestClients runs each client as docs/walkthrough.md says, and the compiled ones also by
+// themselves, because the command of the document compiles anew.
 func TestClients(t *testing.T) {
+	commands := documented.Commands(t)
+	require.Len(t, commands, len(clients))
 	w := open(t)
 	_, err := w.sandbox.Phone(stranger, sandbox.Android)
 	require.NoError(t, err)
@@ -75,11 +80,12 @@ func TestClients(t *testing.T) {
 				need.Optional(t, err)
 			}
 			need.Met(t, err)
-			folder, err := filepath.Abs(clientsFolder)
-			require.NoError(t, err)
-			if client.command != nil {
-				w.testClient(t, runner{folder, client.command}, client.compile == nil)
-			}
+			folder := t.TempDir()
+			require.NoError(t, os.CopyFS(folder, os.DirFS(clientsFolder)))
+			shown := slices.IndexFunc(commands, func(command string) bool { return strings.Contains(command, " "+name+" ") })
+			require.GreaterOrEqual(t, shown, 0, "the document runs it")
+			command := strings.Replace(commands[shown], "question.json", `"$0"`, 1)
+			w.testClient(t, runner{folder, []string{"sh", "-c", command}}, client.compile == nil)
 			if client.compile != nil {
 				built := t.TempDir()
 				compile := exec.CommandContext(t.Context(), client.compile[0], append(client.compile[1:], built+"/", name)...)

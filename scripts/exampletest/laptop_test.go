@@ -2,8 +2,8 @@ package exampletest
 
 import (
 	"bufio"
+	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
@@ -23,17 +24,21 @@ import (
 // developer tools.
 func TestOnALaptop(t *testing.T) {
 	need.Program(t, "node")
-	text, err := os.ReadFile("../../docs/walkthrough.md")
-	require.NoError(t, err)
-	assert.Contains(t, string(text), "\ngo run ./scripts/local -challenges &\n")
-	assert.Contains(t, string(text), "\nSOTER_URL=http://127.0.0.1:9000/functions SANDBOX_OPENID=oLocal-User_0000000000000001 node examples/backend/server.js\n")
+	commands := documented.Commands(t)
+	require.Len(t, commands, 2)
+	local, _ := strings.CutSuffix(strings.TrimPrefix(commands[0], "go run ./scripts/local "), " &")
+	assignments, started, _ := strings.Cut(commands[1], " node ")
+	require.Equal(t, backendScript, started)
 
-	const holder = "oLocal-User_0000000000000001"
-	base := startLocal(t)
+	base := startLocal(t, strings.Fields(local)...)
 	w := &world{urls: urls{AppID: sandbox.DefaultAppID, Sandbox: base}, log: &hosted.Log{}}
-	w.Backend = w.startBackend(t, map[string]string{
-		"SOTER_URL": base + "/functions", "SANDBOX_OPENID": holder, "SOTER_BEARER_TOKEN": "", "WECHAT_APPID": "", "WECHAT_APPSECRET": "",
-	})
+	variables := map[string]string{"SOTER_BEARER_TOKEN": "", "WECHAT_APPID": "", "WECHAT_APPSECRET": ""}
+	for assignment := range strings.FieldsSeq(assignments) {
+		name, value, _ := strings.Cut(assignment, "=")
+		variables[name] = strings.Replace(value, "http://127.0.0.1:9000", base, 1)
+	}
+	holder := variables["SANDBOX_OPENID"]
+	w.Backend = w.startBackend(t, variables)
 	for _, r := range []run{
 		{name: "genuine", phone: inTools, options: object{"sandbox": object{"url": base, "openid": holder}}, result: "passed", verifyAsked: true},
 		{name: "another user's phone", phone: inTools, options: object{"sandbox": object{"url": base, "openid": stranger}}, result: "refused", verifyAsked: true},
@@ -48,18 +53,15 @@ func TestOnALaptop(t *testing.T) {
 	assert.Contains(t, string(config), "'http://127.0.0.1:3000'")
 }
 
-// startLocal runs scripts/local, at another port than its usual one, until the test
-// ends.
-func startLocal(t *testing.T) string {
+// startLocal runs scripts/local with arguments, at another port than its usual one, until
+// the test ends.
+func startLocal(t *testing.T, arguments ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "local")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "sotercall/scripts/local/command").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := free.Addr().String()
-	require.NoError(t, free.Close())
-	command := exec.Command(binary, "-challenges", "-addr", address, "-phones", t.TempDir())
+	address := fmt.Sprintf("127.0.0.1:%d", need.Port(t))
+	command := exec.Command(binary, append(arguments, "-addr", address, "-phones", t.TempDir())...)
 	command.Dir = "../.."
 	log := &hosted.Log{}
 	command.Stderr = log

@@ -60,7 +60,7 @@ func open(t *testing.T) *world {
 
 	w.urls = urls{
 		AppID:     sandbox.DefaultAppID,
-		Sandbox:   w.sandbox.ServePlain(t),
+		Sandbox:   hosted.Serve(t, w.sandbox.Sandbox),
 		Functions: hosted.Serve(t, emulator.SCFInvokeAPI(map[string]emulator.Runtime{"verify": verify, "challenge": challenge})),
 		Hosting:   hosted.Serve(t, w.cloudHosting(t)),
 	}
@@ -98,6 +98,8 @@ func code2Session(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"openid":"`+openid+`","session_key":"c2Vzc2lvbi1rZXktb2YtdGVzdA=="}`)
 }
 
+const backendScript = "examples/backend/server.js"
+
 // startBackend runs examples/backend until the test ends, and returns its URL.
 func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 	t.Helper()
@@ -107,7 +109,7 @@ func (w *world) startBackend(t *testing.T, variables map[string]string) string {
 		"WECHAT_APPID": sandbox.DefaultAppID, "WECHAT_APPSECRET": sandbox.DefaultAppSecret,
 		"WECHAT_API_BASE": hosted.Serve(t, http.HandlerFunc(code2Session)),
 	}
-	return w.startNode(t, "../../examples/backend/server.js", hosted.With(all, variables))
+	return w.startNode(t, "../../"+backendScript, hosted.With(all, variables))
 }
 
 // startNode runs a server until the test ends, and returns the URL that it prints.

@@ -47,7 +47,7 @@ func (p place) open(t *testing.T) hosted.Sandbox {
 		require.NoError(t, err)
 	}
 	s := hosted.NewSandbox(t, sandbox.Options{CloudSecretID: secretID, CloudSecretKey: secretKey, FunctionConfig: config})
-	s.URL = s.ServePlain(t) // the subject is what SDKs say; old ones trust no authority of ours
+	s.URL = hosted.Serve(t, s.Sandbox) // the subject is what SDKs say; old ones trust no authority of ours
 	if p.fault.Kind != "" {
 		require.NoError(t, s.Inject(p.fault))
 	}

@@ -22,6 +22,7 @@ import (
 	"sotercall/internal/dev/emulator"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/store/redis/redistest"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
@@ -192,11 +193,8 @@ func nodeSDK(t *testing.T) *exec.Cmd {
 func TestDocumentedCentralServer(t *testing.T) {
 	need.Program(t, "curl")
 	weChat := hosted.NewSandbox(t, sandbox.Options{})
-	weChat.URL = weChat.ServePlain(t) // as go run ./scripts/local serves it
-	_, block, found := strings.Cut(centralDocs(t), "```sh\n")
-	require.True(t, found)
-	block, _, _ = strings.Cut(block, "```")
-	lines := strings.Split(strings.TrimSpace(block), "\n")
+	weChat.URL = hosted.Serve(t, weChat.Sandbox) // as go run ./scripts/local serves it
+	lines := documented.Commands(t)
 	require.Len(t, lines, 4)
 	assert.Equal(t, "go run ./scripts/local &", lines[0])
 
@@ -224,13 +222,6 @@ func TestDocumentedCentralServer(t *testing.T) {
 	}
 	assert.Regexp(t, `^{"access_token":"[^"]+","expires_in":7\d\d\d}$`, said[0])
 	assert.Regexp(t, `^{"apps":\[{"appid":"wx5a4db0c55a4db0c5","fetchedAt":"[^"]+","expiresAt":"[^"]+","forcedRefreshesLeft":20}\],`, said[1])
-}
-
-func centralDocs(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/central-token-server.md")
-	require.NoError(t, err)
-	return string(text)
 }
 
 // TestDocumentedSDKChangesAreTheOnesThatRun: what the document shows is a part of

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/dev/sandbox"
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/hosted"
 	"sotercall/internal/test/need"
 )
@@ -140,15 +140,12 @@ func TestWhyNamespace(t *testing.T) {
 // stand there.
 func TestDocumentedVariables(t *testing.T) {
 	need.NodeModules(t, ".")
-	page, err := os.ReadFile("../../docs/sandbox.md")
-	require.NoError(t, err)
 	s := hosted.NewSandbox(t, sandbox.Options{})
-	s.URL = s.ServePlain(t) // as go run ./scripts/local serves it
+	s.URL = hosted.Serve(t, s.Sandbox) // as go run ./scripts/local serves it
 	environment := map[string]string{}
-	for _, line := range regexp.MustCompile(`(?m)^export (.+)$`).FindAllSubmatch(page, -1) {
-		for _, variable := range regexp.MustCompile(`(\w+)=('[^']*'|\S+)`).FindAllSubmatch(line[1], -1) {
-			value := strings.Trim(string(variable[2]), "'")
-			environment[string(variable[1])] = strings.ReplaceAll(value, "http://127.0.0.1:9000", s.URL)
+	for _, line := range documented.Commands(t) {
+		for _, variable := range regexp.MustCompile(`(\w+)=('[^']*'|\S+)`).FindAllStringSubmatch(line, -1) {
+			environment[variable[1]] = strings.ReplaceAll(strings.Trim(variable[2], "'"), "http://127.0.0.1:9000", s.URL)
 		}
 	}
 	require.Len(t, environment, 6)

@@ -31,7 +31,7 @@ import (
 // source that share nothing but their content. The command runs as a process of
 // its own: with the race detector in it, compressing would take a minute.
 func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
-	need.Time(t)
+	need.CI(t)
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "a longer path", "with blanks")
 	copySource(t, "../..", here)
 	copySource(t, here, there)             // not ../.. again: somebody may be at work there
@@ -78,7 +78,7 @@ func TestTheSameSourceGivesTheSameBytesInAnyFolder(t *testing.T) {
 // TestACheckoutMadeOnWindowsIsPackagedAsAnyOther packages from a checkout as Git for
 // Windows makes it, and starts what is in the zip.
 func TestACheckoutMadeOnWindowsIsPackagedAsAnyOther(t *testing.T) {
-	need.Time(t)
+	need.CI(t)
 	git := need.Program(t, "git")
 	bash := need.Program(t, "bash")
 	origin, windows := t.TempDir(), filepath.Join(t.TempDir(), "checkout")
@@ -132,7 +132,7 @@ func TestACheckoutMadeOnWindowsIsPackagedAsAnyOther(t *testing.T) {
 }
 
 func TestLambdaRunsOnX86Too(t *testing.T) {
-	need.Time(t)
+	need.CI(t)
 	root, err := gobuild.ModuleRoot(t.Context())
 	require.NoError(t, err)
 	out := t.TempDir()

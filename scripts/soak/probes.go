@@ -111,14 +111,8 @@ func endpointProbes(genuine sandbox.Signed) []probe {
 	return []probe{
 		{name: "by HTTP", event: httpEvent(bearer, hosting.Event(genuine)), isOK: true, asked: true},
 		{name: "by HTTP, a wrong token", event: httpEvent("wrong", hosting.Event(genuine)), code: codeClosed},
-		{name: "from the user's page", event: hosting.Event(withoutUser), environment: page(alice), isOK: true, asked: true},
-		{name: "from another user's page", event: hosting.Event(genuine), environment: page(bob), code: codeCaller},
-	}
-}
-
-func page(openid string) map[string]string {
-	return map[string]string{
-		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID", "WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
+		{name: "from the user's page", event: hosting.Event(withoutUser), environment: hosting.PageCaller(alice), isOK: true, asked: true},
+		{name: "from another user's page", event: hosting.Event(genuine), environment: hosting.PageCaller(bob), code: codeCaller},
 	}
 }
 

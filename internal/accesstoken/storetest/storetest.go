@@ -72,13 +72,18 @@ func StateOf(name string) accesstoken.State {
 func RequireKept(t require.TestingT, want accesstoken.State, store accesstoken.Store) {
 	got, err := store.Load(ctx(t))
 	require.NoError(t, err)
+	RequireSame(t, want, got)
+}
+
+// RequireSame asserts that two States mean the same, however their times are represented.
+func RequireSame(t require.TestingT, want, got accesstoken.State) {
 	require.Equal(t, plain(want), plain(got))
 }
 
 // plain returns the meaning of a State, without the representation of its times.
 func plain(s accesstoken.State) string {
 	token := func(t accesstoken.Token) string {
-		return fmt.Sprintf("%q %v %v %v", t.Value.Reveal(), t.Renew.UTC().Round(0), t.Expires.UTC().Round(0), t.CloudBase)
+		return fmt.Sprintf("%q %v %v %v %v", t.Value.Reveal(), t.Renew.UTC().Round(0), t.Expires.UTC().Round(0), t.Fetched.UTC().Round(0), t.CloudBase)
 	}
 	forced := ""
 	for _, at := range s.Forced {
@@ -92,7 +97,7 @@ func kept(t *testing.T, open func() accesstoken.Store) {
 	RequireKept(t, accesstoken.State{}, one)
 	now := time.Now()
 	state := StateOf("tokenñ</\\\"")
-	state.Current.CloudBase = true
+	state.Current.CloudBase, state.Current.Fetched = true, now
 	state.Previous = accesstoken.Token{Value: secret.New("previous"), Expires: now.Add(accesstoken.Overlap)}
 	state.Forced = []time.Time{now.Add(-time.Hour), now}
 	state.Spent = now.Add(time.Minute)

@@ -244,7 +244,7 @@ func TestLambdaCallsWaitForTheirTurnAndLeaveWithTheirContext(t *testing.T) {
 		_, err := l.Invoke(context.Background(), Call{Payload: []byte(`{"Do":"hang"}`)})
 		busy <- err
 	}()
-	require.Eventually(t, func() bool { return len(l.turn) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.turn) == 1 }, time.Minute, time.Millisecond)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -270,7 +270,7 @@ func TestLambdaFinishesACallWhoseCallerLeft(t *testing.T) {
 	_, err := l.Invoke(ctx, Call{Payload: event(t, "hang", "")})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Len(t, l.turn, 1, "the process is still busy with it")
-	require.Eventually(t, func() bool { return len(l.turn) == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(l.turn) == 0 }, time.Minute, 5*time.Millisecond)
 }
 
 func TestLambdaCloseEndsTheProcessOnce(t *testing.T) {

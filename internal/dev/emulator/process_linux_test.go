@@ -57,7 +57,7 @@ func TestProcessTakesItsChildrenAlong(t *testing.T) {
 
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return !isRunning(pid) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !isRunning(pid) }, time.Minute, time.Millisecond)
 }
 
 // isRunning knows of strangers' processes too: one that has ended but that nobody has waited for does not run.

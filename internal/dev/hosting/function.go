@@ -57,3 +57,10 @@ func Event(s sandbox.Signed) []byte {
 	}
 	return event
 }
+
+// PageCaller returns the variables that Tencent's platform adds to an invocation by a
+// user's page.
+func PageCaller(openid string) map[string]string {
+	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
+		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}
+}

@@ -76,7 +76,7 @@ func (c Containers) Listen(port string) (net.Listener, error) {
 // Only is [Only] that also admits containers of this computer, under their name for it.
 // Other computers, too, may send packets to the listener on a bridge; they are refused by
 // their address.
-func (c Containers) Only(next http.Handler) http.Handler {
+func (c Containers) Only(next http.Handler, pages ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !c.has(r.RemoteAddr):
@@ -84,7 +84,7 @@ func (c Containers) Only(next http.Handler) http.Handler {
 		case !upstream.IsThisComputer(r.Host) && !c.isGateway(r.Host):
 			refuse(w, "this server is reached through a loopback address, localhost or "+upstream.DockerHost+" only")
 		default:
-			serveOwn(next, w, r)
+			serveOwn(next, pages, w, r)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sotercall/internal/upstream"
@@ -29,19 +30,22 @@ func Listen(addr string) (net.Listener, error) {
 // server by a name of its own, the Host header has that name. For other requests across
 // origins, browsers set Origin and Sec-Fetch-Site (Fetch Standard; Fetch Metadata Request
 // Headers). Programs send neither.
-func Only(next http.Handler) http.Handler {
+//
+// pages are paths that a link on another site may open as a page of its own. The other site
+// cannot read such a page. Name none whose GET changes anything.
+func Only(next http.Handler, pages ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !upstream.IsLoopback(r.Host) {
 			refuse(w, "this server is reached through a loopback address or localhost only")
 			return
 		}
-		serveOwn(next, w, r)
+		serveOwn(next, pages, w, r)
 	})
 }
 
-// serveOwn serves requests that are not from another web page.
-func serveOwn(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if !ownOrigin(r) {
+// serveOwn serves requests that are not from another web page, and the opening of pages.
+func serveOwn(next http.Handler, pages []string, w http.ResponseWriter, r *http.Request) {
+	if !ownOrigin(r) || !ownSite(r) && !opens(r, pages) {
 		refuse(w, "this server takes no requests from other web pages")
 		return
 	}
@@ -54,8 +58,19 @@ func ownOrigin(r *http.Request) bool {
 			return false
 		}
 	}
+	return true
+}
+
+func ownSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "" || site == "same-origin" || site == "none"
+}
+
+// opens reports whether a browser opens one of pages in a window or tab. In a frame the
+// destination is "iframe", and for an image or a script the mode is another.
+func opens(r *http.Request, pages []string) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document" && slices.Contains(pages, r.URL.Path)
 }
 
 func refuse(w http.ResponseWriter, message string) {

@@ -58,3 +58,44 @@ func TestOnly(t *testing.T) {
 		assert.Contains(t, w.Body.String(), c.says, name)
 	}
 }
+
+// A link on another site opens a page that is named, and does nothing else.
+func TestLinksOpenPages(t *testing.T) {
+	teapot := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	link := map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+	for name, c := range map[string]struct {
+		method, path, host string
+		changed            map[string]string
+		ok                 bool
+	}{
+		"a link":             {"GET", "/?mistake=replay", "127.0.0.1:9000", nil, true},
+		"a sibling's link":   {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Site": "same-site"}, true},
+		"another path":       {"GET", "/admin", "127.0.0.1:9000", nil, false},
+		"a form":             {"POST", "/", "127.0.0.1:9000", nil, false},
+		"HEAD":               {"HEAD", "/", "127.0.0.1:9000", nil, false},
+		"a frame":            {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Dest": "iframe"}, false},
+		"an image":           {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, false},
+		"fetch":              {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, false},
+		"a prefetch":         {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Dest": "empty"}, false},
+		"with an origin":     {"GET", "/", "127.0.0.1:9000", map[string]string{"Origin": "https://evil.test"}, false},
+		"to a rebound name":  {"GET", "/", "evil.test:9000", nil, false},
+		"an older browser's": {"GET", "/", "127.0.0.1:9000", map[string]string{"Sec-Fetch-Mode": "", "Sec-Fetch-Dest": ""}, false},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		r.Host, r.RemoteAddr = c.host, "127.0.0.1:5000"
+		for header, value := range link {
+			r.Header.Set(header, value)
+		}
+		for header, value := range c.changed {
+			r.Header.Set(header, value)
+		}
+		for guard, handler := range map[string]http.Handler{"Only": Only(teapot, "/"), "containers": Containers{}.Only(teapot, "/")} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			assert.Equal(t, c.ok, w.Code == http.StatusTeapot, "%s, %s", name, guard)
+		}
+		w := httptest.NewRecorder()
+		Only(teapot).ServeHTTP(w, r)
+		assert.Equal(t, http.StatusForbidden, w.Code, "%s: no page is named", name)
+	}
+}

@@ -85,7 +85,7 @@ var models = []model{
 	{
 		DeviceInfo: DeviceInfo{
 			Device: AndroidPlain,
-			Signs:  "the nine documented fields, and nothing particular",
+			Signs:  "the nine documented fields",
 			Source: serverSample + "final_json.txt (MediaTek); wx.startSoterAuthentication",
 		},
 		result:   mediaTek,
@@ -95,7 +95,7 @@ var models = []model{
 	{
 		DeviceInfo: DeviceInfo{
 			Device: AndroidSlash,
-			Signs:  `a "/" is written as \/, and that is what is signed: the text must not be written anew`,
+			Signs:  `a "/" is written as \/, and that text is signed: do not parse it and write it again`,
 			Source: serverSample + "auth_key_json.txt (MediaTek), where the AuthKey's text has them",
 		},
 		result:   mediaTek,
@@ -139,7 +139,7 @@ var models = []model{
 	{
 		DeviceInfo: DeviceInfo{
 			Device:   HarmonyOS,
-			Signs:    "fields that nobody knows, one of them nested, uid as a number, blanks between the members",
+			Signs:    "unknown fields, one of them nested; uid is a number; blanks between the members",
 			Source:   invented + "; wx.startSoterAuthentication says only that WeChat for HarmonyOS supports it",
 			Invented: true,
 		},

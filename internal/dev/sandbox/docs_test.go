@@ -3,10 +3,10 @@ package sandbox
 import (
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 
+	"sotercall/internal/test/documented"
 	"sotercall/internal/test/need"
 
 	"github.com/stretchr/testify/assert"
@@ -50,15 +50,10 @@ func TestDocumentedCommandsRun(t *testing.T) {
 	need.Program(t, "curl")
 	c := newClient(t, Options{})
 	var answers []string
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readDocs(t), -1) {
-		for line := range strings.Lines(block[1]) {
-			if !strings.HasPrefix(line, "curl ") {
-				continue
-			}
-			out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "http://127.0.0.1:9000", c.url)).Output()
-			require.NoError(t, err, line)
-			answers = append(answers, string(out))
-		}
+	for _, line := range documented.Commands(t) {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, "http://127.0.0.1:9000", c.url)).Output()
+		require.NoError(t, err, line)
+		answers = append(answers, string(out))
 	}
 	require.Len(t, answers, 5)
 	assert.Contains(t, answers[0], `{"openid":"oUser","jsonString":"{\"raw\":\"hello\",\"fid\":\"`)

@@ -228,3 +228,9 @@ func (s *Sandbox) RotateTokens() {
 
 // CloudbaseAccessToken is App.CloudbaseAccessToken of the first app.
 func (s *Sandbox) CloudbaseAccessToken() string { return s.app.CloudbaseAccessToken() }
+
+// AccessToken returns the first app's current access_token, as stable_token does.
+func (s *Sandbox) AccessToken() string {
+	reply, _ := s.app.tokens.fetchStable(false) // fails only if forced
+	return reply.AccessToken
+}

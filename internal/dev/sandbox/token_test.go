@@ -322,6 +322,7 @@ func TestTheEventTokenIsLikeTheOthers(t *testing.T) {
 	assert.Equal(t, 40001, c.codeOf(EventToken), "not handed out yet")
 	assert.Equal(t, EventToken, c.stable(false).AccessToken)
 	assert.Zero(t, c.codeOf(EventToken))
+	assert.Equal(t, EventToken, c.s.AccessToken())
 	assert.NotEqual(t, EventToken, c.classic().AccessToken)
 }
 

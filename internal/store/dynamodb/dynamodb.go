@@ -53,24 +53,32 @@ type Table struct {
 }
 
 // Open returns the Table of that name, with the region, the credentials and the endpoint
-// that package awssdk finds. It connects on first use. The errors name the variable.
+// that package awssdk finds. It connects on first use. An error
+// about the region or the endpoint names its variable.
 func Open(name string, environment map[string]string) (*Table, error) {
-	// DynamoDB API, CreateTable
-	if len(name) < 3 || len(name) > 255 || !isOf(name, lower+upper+digits+"_.-") {
-		return nil, errors.New("DYNAMODB_TABLE must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
+	if err := checkName(name); err != nil {
+		return nil, err
 	}
 	configured, err := awssdk.New(environment, "DYNAMODB", time.Now)
 	if err != nil {
 		return nil, err
 	}
 	if region := configured.Config.Region; region == "" || !isOf(region, lower+digits+"-") {
-		return nil, errors.New("AWS_REGION must be the region of DYNAMODB_TABLE: Lambda sets it")
+		return nil, errors.New("AWS_REGION must be the region of the table: Lambda sets it")
 	}
 	client := sdk.NewFromConfig(configured.Config, func(o *sdk.Options) {
 		o.BaseEndpoint = configured.Config.BaseEndpoint
 		o.EndpointOptions.UseFIPSEndpoint, o.EndpointOptions.UseDualStackEndpoint = configured.FIPS, configured.DualStack
 	})
 	return &Table{name: name, aws: configured, client: client}, nil
+}
+
+// checkName returns why a table cannot have that name (DynamoDB API, CreateTable).
+func checkName(name string) error {
+	if len(name) < 3 || len(name) > 255 || !isOf(name, lower+upper+digits+"_.-") {
+		return errors.New("must be the name of a table: 3 to 255 of A-Z a-z 0-9 _ . -")
+	}
+	return nil
 }
 
 const (
@@ -89,7 +97,7 @@ func (t *Table) Close() { t.aws.Close() }
 // if nothing is known.
 func (t *Table) Hopeless() error {
 	if why := t.hopeless.Load(); why != nil {
-		return errors.New("DYNAMODB_TABLE: " + *why)
+		return errors.New(*why)
 	}
 	return nil
 }

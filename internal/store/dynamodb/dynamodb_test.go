@@ -144,9 +144,9 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 		value    string
 		says     string
 	}{
-		"no table":                {"", "", "", "DYNAMODB_TABLE"},
-		"a short name":            {"ab", "", "", "DYNAMODB_TABLE"},
-		"a path":                  {"../x", "", "", "DYNAMODB_TABLE"},
+		"no table":                {"", "", "", "must be the name of a table"},
+		"a short name":            {"ab", "", "", "must be the name of a table"},
+		"a path":                  {"../x", "", "", "must be the name of a table"},
 		"no region":               {"table", "AWS_REGION", "", "AWS_REGION"},
 		"a region with a host":    {"table", "AWS_REGION", "x.example.com/", "AWS_REGION"},
 		"no id":                   {"table", "AWS_ACCESS_KEY_ID", "", "AWS_ACCESS_KEY_ID"},

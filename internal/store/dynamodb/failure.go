@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sotercall/internal/store"
 	"sotercall/internal/upstream/awssdk"
 )
 
@@ -15,15 +16,19 @@ var ErrFull = errors.New("the item would be larger than the 400 KB that DynamoDB
 
 // failure is why an operation failed.
 type failure struct {
-	text  string
-	cause error
+	text   string
+	cause  error
+	denied bool // access to the item is
 }
 
 func (f *failure) Error() string { return f.text }
 
-// Is reports whether the cause is target, such as a timeout. There is no Unwrap, because
-// the cause quotes the server.
-func (f *failure) Is(target error) bool { return errors.Is(f.cause, target) }
+// Is reports whether the cause is target, such as a timeout, or target is
+// [store.ErrDenied] and access is denied. There is no Unwrap, because the cause quotes the
+// server.
+func (f *failure) Is(target error) bool {
+	return f.denied && target == store.ErrDenied || errors.Is(f.cause, target)
+}
 
 // explain returns the error of an action, without the request's data.
 func (t *Table) explain(ctx context.Context, action string, err error) error {
@@ -38,8 +43,11 @@ func (t *Table) explain(ctx context.Context, action string, err error) error {
 	if hopeless {
 		t.hopeless.Store(&words)
 	}
-	return &failure{text: "dynamodb: " + action + ": " + words, cause: err}
+	return &failure{text: "dynamodb: " + action + ": " + words, cause: err, denied: refusal.Code == accessDenied}
 }
+
+// accessDenied may concern one key only.
+const accessDenied = "AccessDeniedException"
 
 // throttled are the exceptions of an overloaded table.
 var throttled = map[string]bool{
@@ -52,7 +60,7 @@ func (t *Table) advise(r awssdk.Refusal) (words string, hopeless bool) {
 	switch {
 	case r.Code == "ResourceNotFoundException":
 		return fmt.Sprintf("there is no table %s in %s, or it is not ready yet", t.name, t.aws.Config.Region), true
-	case r.Code == "AccessDeniedException": // it may concern one key only
+	case r.Code == accessDenied:
 		return "access denied, the role of the function must allow it for this table and key: " + r.Message, false
 	case r.IsCredentials():
 		return "the credentials are refused (" + r.Code + ")", true

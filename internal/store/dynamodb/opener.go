@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"fmt"
 	"time"
 
 	"sotercall/internal/accesstoken"
@@ -8,10 +9,13 @@ import (
 	"sotercall/internal/store"
 )
 
-// Opener opens the store that DYNAMODB_TABLE names; now is the wall clock.
+// Opener opens the table that DYNAMODB_TABLE or a program's setting names; now is the wall clock.
 func Opener(now func() time.Time) store.Opener {
-	return store.Opener{Variable: "DYNAMODB_TABLE", Open: func(name string, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
-		table, err := Open(name, environment)
+	return store.Opener{Variable: "DYNAMODB_TABLE", Open: func(place store.Place, environment map[string]string, redactor *redact.Redactor) (*store.Store, error) {
+		if err := checkName(place.Address); err != nil {
+			return nil, fmt.Errorf("%s %w", place.Setting, err)
+		}
+		table, err := Open(place.Address, environment)
 		if err != nil {
 			return nil, err
 		}
@@ -21,7 +25,7 @@ func Opener(now func() time.Time) store.Opener {
 			Ledger:   NewLedger(table),
 			AuthKeys: NewAuthKeys(table),
 			Close:    table.Close,
-			Hopeless: table.Hopeless,
+			Hopeless: place.Hopeless(table.Hopeless),
 		}, nil
 	}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/accesstoken/storetest"
 	"sotercall/internal/secret"
 	"sotercall/internal/store/dynamodb/dynalite"
 )
@@ -48,14 +49,14 @@ func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
 			if item != nil {
 				server.Put(tokenItem, item)
 			}
-			requireStored(t, accesstoken.State{}, d)
-			next := lease(t, d)
+			storetest.RequireKept(t, accesstoken.State{}, d)
+			next := storetest.Lease(t, d)
 			require.Positive(t, next.Number)
-			require.NoError(t, d.Save(t.Context(), next, stateOf("after")))
+			require.NoError(t, d.Save(t.Context(), next, storetest.StateOf("after")))
 			state, err := d.Load(t.Context())
 			require.NoError(t, err)
 			require.True(t, state.Current.Value.Matches("after"))
-			require.Greater(t, lease(t, d).Number, next.Number)
+			require.Greater(t, storetest.Lease(t, d).Number, next.Number)
 		})
 	}
 }
@@ -64,12 +65,12 @@ func TestDynamoDBContentThatIsNotOursCountsAsNone(t *testing.T) {
 func TestDynamoDBThatHasLostItsItemStillFences(t *testing.T) {
 	server := dynalite.Start(t)
 	d := openTokens(t, server)
-	frozen := lease(t, d)
+	frozen := storetest.Lease(t, d)
 	server.Delete(tokenItem)
 	d.now = func() time.Time { return time.Now().Add(time.Millisecond) }
-	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newer")))
-	require.ErrorIs(t, d.Save(t.Context(), frozen, stateOf("older")), accesstoken.ErrOutrun)
-	require.NoError(t, d.Save(t.Context(), lease(t, d), stateOf("newest")))
+	require.NoError(t, d.Save(t.Context(), storetest.Lease(t, d), storetest.StateOf("newer")))
+	require.ErrorIs(t, d.Save(t.Context(), frozen, storetest.StateOf("older")), accesstoken.ErrOutrun)
+	require.NoError(t, d.Save(t.Context(), storetest.Lease(t, d), storetest.StateOf("newest")))
 }
 
 // An instance whose clock is ahead leaves high numbers behind, and blocks nobody.
@@ -80,10 +81,10 @@ func TestDynamoDBNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	behind.now = func() time.Time { return time.Time{} }
 	var last accesstoken.Lease
 	for n, d := range []*Tokens{behind, ahead, behind, ahead, behind} {
-		next := lease(t, d)
+		next := storetest.Lease(t, d)
 		require.Greater(t, next.Number, last.Number)
 		if n < 3 { // of the others nobody has given the lease back
-			require.NoError(t, d.Save(t.Context(), next, stateOf("token")))
+			require.NoError(t, d.Save(t.Context(), next, storetest.StateOf("token")))
 		}
 		last = next
 	}
@@ -97,11 +98,11 @@ func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	expires := func() time.Duration {
 		return time.Unix(numberOf(server.Items()[tokenItem], "expires"), 0).Sub(clock.now())
 	}
-	held := lease(t, d)
+	held := storetest.Lease(t, d)
 	assert.InDelta(t, accesstoken.Keep, expires(), float64(10*time.Second), "the number of a lease is not kept for ever either")
-	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
+	require.NoError(t, d.Save(t.Context(), held, storetest.StateOf("token")))
 	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, expires(), float64(10*time.Second))
-	lease(t, d)
+	storetest.Lease(t, d)
 	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, expires(), float64(10*time.Second), "a lease does not shorten it")
 
 	clock.forward(2*time.Hour + accesstoken.Keep - time.Minute)
@@ -110,12 +111,12 @@ func TestDynamoDBForgetsADayAfterTheToken(t *testing.T) {
 	assert.False(t, state.Current.Value.IsZero(), "the twin: not yet")
 	clock.forward(2 * time.Minute)
 	assert.Contains(t, server.Items(), tokenItem, "it is still there")
-	requireStored(t, accesstoken.State{}, d)
-	require.NoError(t, d.Release(t.Context(), lease(t, d)))
-	requireStored(t, accesstoken.State{}, d) // a lease brings nothing back
+	storetest.RequireKept(t, accesstoken.State{}, d)
+	require.NoError(t, d.Release(t.Context(), storetest.Lease(t, d)))
+	storetest.RequireKept(t, accesstoken.State{}, d) // a lease brings nothing back
 
-	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
-	require.NoError(t, d.Save(t.Context(), lease(t, d), expired))
+	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: time.Now().AddDate(-1, 0, 0)}}
+	require.NoError(t, d.Save(t.Context(), storetest.Lease(t, d), expired))
 	assert.InDelta(t, accesstoken.Keep, expires(), float64(10*time.Second))
 }
 
@@ -123,14 +124,14 @@ func TestDynamoDBLeaseIsTwoRequestsAndLoadIsOne(t *testing.T) {
 	server := dynalite.Start(t)
 	d := openTokens(t, server)
 	server.Requests()
-	held := lease(t, d)
+	held := storetest.Lease(t, d)
 	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
-	_, _, err := d.Acquire(t.Context(), longLife, false)
+	_, _, err := d.Acquire(t.Context(), storetest.Life, false)
 	require.ErrorIs(t, err, accesstoken.ErrLeased)
 	assert.Equal(t, []string{"GetItem"}, server.Requests(), "who waits for another's lease writes nothing")
-	requireStored(t, accesstoken.State{}, d)
+	storetest.RequireKept(t, accesstoken.State{}, d)
 	assert.Equal(t, []string{"GetItem"}, server.Requests())
-	require.NoError(t, d.Save(t.Context(), held, stateOf("token")))
+	require.NoError(t, d.Save(t.Context(), held, storetest.StateOf("token")))
 	assert.Equal(t, []string{"GetItem", "PutItem"}, server.Requests())
 }
 
@@ -146,18 +147,18 @@ func TestDynamoDBThatLosesRepliesCostsNothing(t *testing.T) {
 			d := openTokens(t, server)
 			fault.Action, fault.Times = "PutItem", 1
 			server.Break(fault)
-			first := lease(t, d)
-			_, _, err := d.Acquire(t.Context(), longLife, false)
+			first := storetest.Lease(t, d)
+			_, _, err := d.Acquire(t.Context(), storetest.Life, false)
 			require.ErrorIs(t, err, accesstoken.ErrLeased)
-			state := stateOf("token")
+			state := storetest.StateOf("token")
 			server.Break(fault)
 			require.NoError(t, d.Save(t.Context(), first, state))
-			requireStored(t, state, d)
-			second := lease(t, d)
+			storetest.RequireKept(t, state, d)
+			second := storetest.Lease(t, d)
 			require.Greater(t, second.Number, first.Number)
 			server.Break(fault)
 			require.NoError(t, d.Release(t.Context(), second))
-			lease(t, d)
+			storetest.Lease(t, d)
 		})
 	}
 }
@@ -184,7 +185,7 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 			t.Parallel()
 			server := dynalite.Start(t)
 			d := openTokens(t, server)
-			held, state := lease(t, d), stateOf("s3cret-token")
+			held, state := storetest.Lease(t, d), storetest.StateOf("s3cret-token")
 			server.Break(fault)
 			var calls sync.WaitGroup // side by side: a server that is silent takes its time
 			calls.Go(func() {
@@ -192,7 +193,7 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 				check(t, err, "load", why)
 			})
 			calls.Go(func() {
-				_, _, err := d.Acquire(t.Context(), longLife, false)
+				_, _, err := d.Acquire(t.Context(), storetest.Life, false)
 				check(t, err, "lease", why)
 			})
 			calls.Go(func() { check(t, d.Save(t.Context(), held, state), "save", why) })
@@ -204,12 +205,12 @@ func TestDynamoDBErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 			}
 			server.Break(fault)
 			check(t, d.Save(t.Context(), held, state), "save", why)
-			requireStored(t, accesstoken.State{}, d)
+			storetest.RequireKept(t, accesstoken.State{}, d)
 		})
 	}
 	server := dynalite.Start(t)
 	d := openTokens(t, server)
-	held, state := lease(t, d), stateOf("s3cret-token")
+	held, state := storetest.Lease(t, d), storetest.StateOf("s3cret-token")
 	require.NoError(t, d.Save(t.Context(), held, state), "the twin")
 	state.Current.Value = secret.New("s3cret-token\xff")
 	err := d.Save(t.Context(), held, state)

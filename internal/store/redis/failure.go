@@ -1,9 +1,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -69,11 +71,11 @@ func withoutQuotes(err error) error {
 	return errors.New("the server refuses: " + text)
 }
 
-// Hopeless returns why this REDIS_URL can never work, as far as the servers have said so;
+// Hopeless returns why this address can never work, as far as the servers have said so;
 // nil otherwise. A server that is unreachable, busy or full is not hopeless.
 func (s *Server) Hopeless() error {
 	if reason := s.hopeless.Load(); reason != nil {
-		return errors.New("REDIS_URL: " + *reason)
+		return errors.New(*reason)
 	}
 	return nil
 }
@@ -100,8 +102,8 @@ func (s *Server) EvictionPolicy(ctx context.Context) (string, error) {
 const probes = 8
 
 // Connect opens a connection for the first call, and checks whether the configuration can
-// work: see [Server.Hopeless].
-func (s *Server) Connect(ctx context.Context) {
+// work: see [Server.Hopeless]. The error holds no secret.
+func (s *Server) Connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	answers, err := s.client.Pipelined(ctx, func(pipeline redis.Pipeliner) error {
@@ -114,12 +116,18 @@ func (s *Server) Connect(ctx context.Context) {
 	for _, answer := range answers {
 		errs = append(errs, answer.Err())
 	}
+	var failed error
 	for _, err := range errs {
 		// These keys may be forbidden when ours are not.
 		if err != nil && err != redis.Nil && !redis.IsPermissionError(err) {
 			s.note(err)
+			failed = cmp.Or(failed, err)
 		}
 	}
+	if failed == nil {
+		return nil
+	}
+	return fmt.Errorf("redis: connect: %w", s.redact.Error(withoutQuotes(failed)))
 }
 
 // errNotOne says that a Cluster is configured as one server. It is sticky: the asked node

@@ -51,7 +51,7 @@ func TestStoreThatCannotWorkAsConfigured(t *testing.T) {
 func TestCertificateThatIsNotTrusted(t *testing.T) {
 	server, _ := redistest.StartTLS(t)
 	connected, _ := hopeless(t, server.URL.Reveal())
-	assert.EqualError(t, connected, "REDIS_URL: the certificate of the server is not trusted: this machine has no CA roots for it "+
+	assert.EqualError(t, connected, "the certificate of the server is not trusted: this machine has no CA roots for it "+
 		"(SSL_CERT_FILE), the server does not send its intermediate certificate, or a proxy inspects TLS")
 }
 

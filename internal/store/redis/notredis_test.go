@@ -73,7 +73,7 @@ func TestServerThatIsNotRedisIsNamed(t *testing.T) {
 	behindTLS := tlstest.Own().Serve(handler, tlstest.Common...)
 	defer behindTLS.Close()
 	of := func(server *httptest.Server) string { return ":s3cret@" + server.Listener.Addr().String() }
-	const isNot = "REDIS_URL: the server at this address is not Redis: "
+	const isNot = "the server at this address is not Redis: "
 	const noALPN = "\x15\x03\x03\x00\x02\x02\x78" // a fatal alert, no_application_protocol
 	const handshakeFailure = "\x15\x03\x03\x00\x02\x02\x28"
 	for name, c := range map[string]struct{ address, want string }{
@@ -82,8 +82,8 @@ func TestServerThatIsNotRedisIsNamed(t *testing.T) {
 		"HTTP/2 behind TLS":   {"rediss://" + strings.TrimPrefix(tlstest.ServeHTTP2Only(t, false), "https://"), isNot + "it answers in HTTP/2"},
 		"refused by ALPN":     {"rediss://" + answeringBytes(t, noALPN), isNot + "it refuses a TLS connection without a protocol that it knows (ALPN), as HTTP/2 servers do"},
 		"SSH":                 {"redis://" + answeringBytes(t, "SSH-2.0-OpenSSH_9.6\r\n"), isNot + "it answers in another protocol"},
-		"TLS, asked in clear": {"redis://" + answeringBytes(t, handshakeFailure), "REDIS_URL: the server speaks TLS: the address begins with redis://, and should with rediss://"},
-		"no TLS":              {"rediss://" + of(plain), "REDIS_URL: the server does not speak TLS: the address begins with rediss://, and should with redis://, or is not one of Redis"},
+		"TLS, asked in clear": {"redis://" + answeringBytes(t, handshakeFailure), "the server speaks TLS: the address begins with redis://, and should with rediss://"},
+		"no TLS":              {"rediss://" + of(plain), "the server does not speak TLS: the address begins with rediss://, and should with redis://, or is not one of Redis"},
 	} {
 		connected, used := connected(t, c.address, tlstest.Own().Pool())
 		assert.EqualError(t, connected, c.want, name)
@@ -99,7 +99,7 @@ func TestCertificateOfRedisIsExplained(t *testing.T) {
 	server := redistest.Start(t)
 	password := ":" + redistest.Password + "@"
 	host := terminateTLS(t, server.Addr())
-	const untrusted = "REDIS_URL: the certificate of the server is not trusted: this machine has no CA roots for it (SSL_CERT_FILE), " +
+	const untrusted = "the certificate of the server is not trusted: this machine has no CA roots for it (SSL_CERT_FILE), " +
 		"the server does not send its intermediate certificate, or a proxy inspects TLS"
 	for name, roots := range map[string]*x509.CertPool{"no roots": x509.NewCertPool(), "other roots": tlstest.New().Pool()} {
 		connected, used := connected(t, "rediss://"+password+host, roots)

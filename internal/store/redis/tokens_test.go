@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sotercall/internal/accesstoken"
+	"sotercall/internal/accesstoken/storetest"
 	"sotercall/internal/secret"
 	"sotercall/internal/store/redis/redistest"
 )
@@ -44,20 +45,20 @@ func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
 		"the numbers are deeper": func() { doOn(t, r, "HSET", r.state, "saved", "1.5", "issued", "0x10") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("before")))
+			require.NoError(t, r.Save(t.Context(), storetest.Lease(t, r), storetest.StateOf("before")))
 			spoil()
 			state, err := r.Load(t.Context())
 			require.NoError(t, err)
 			if !state.Current.Value.IsZero() {
 				require.True(t, state.Current.Value.Matches("before"))
 			}
-			next := lease(t, r)
+			next := storetest.Lease(t, r)
 			require.Positive(t, next.Number)
-			require.NoError(t, r.Save(t.Context(), next, stateOf("after")))
+			require.NoError(t, r.Save(t.Context(), next, storetest.StateOf("after")))
 			state, err = r.Load(t.Context())
 			require.NoError(t, err)
 			require.True(t, state.Current.Value.Matches("after"))
-			require.Greater(t, lease(t, r).Number, next.Number)
+			require.Greater(t, storetest.Lease(t, r).Number, next.Number)
 			doOn(t, r, "FLUSHALL")
 		})
 	}
@@ -67,15 +68,15 @@ func TestRedisContentThatIsNotOursCountsAsNone(t *testing.T) {
 func TestRedisThatHasLostItsDataStillFences(t *testing.T) {
 	server := redistest.Start(t)
 	r := openTokens(t, server)
-	frozen := lease(t, r)
+	frozen := storetest.Lease(t, r)
 	server.Kill()
 	server.Run()
 	r = openTokens(t, server)
 	r.now = func() time.Time { return time.Now().Add(time.Millisecond) }
 
-	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newer")))
-	require.ErrorIs(t, r.Save(t.Context(), frozen, stateOf("older")), accesstoken.ErrOutrun)
-	require.NoError(t, r.Save(t.Context(), lease(t, r), stateOf("newest")))
+	require.NoError(t, r.Save(t.Context(), storetest.Lease(t, r), storetest.StateOf("newer")))
+	require.ErrorIs(t, r.Save(t.Context(), frozen, storetest.StateOf("older")), accesstoken.ErrOutrun)
+	require.NoError(t, r.Save(t.Context(), storetest.Lease(t, r), storetest.StateOf("newest")))
 }
 
 // An instance whose clock is ahead leaves high numbers behind.
@@ -86,13 +87,13 @@ func TestRedisNumbersGrowWhateverTheClocksSay(t *testing.T) {
 	behind.now = func() time.Time { return time.Time{} }
 	var last accesstoken.Lease
 	for _, r := range []*Tokens{behind, ahead, behind, ahead, behind} {
-		next := lease(t, r)
+		next := storetest.Lease(t, r)
 		require.Greater(t, next.Number, last.Number)
-		require.NoError(t, r.Save(t.Context(), next, stateOf("token")))
+		require.NoError(t, r.Save(t.Context(), next, storetest.StateOf("token")))
 		last = next
 	}
 	doOn(t, ahead, "HDEL", ahead.state, "issued")
-	require.Greater(t, lease(t, behind).Number, last.Number)
+	require.Greater(t, storetest.Lease(t, behind).Number, last.Number)
 }
 
 func TestRedisForgetsADayAfterTheToken(t *testing.T) {
@@ -100,27 +101,27 @@ func TestRedisForgetsADayAfterTheToken(t *testing.T) {
 	life := func(key string) time.Duration {
 		return time.Duration(doOn(t, r, "PTTL", key).(int64)) * time.Millisecond
 	}
-	held := lease(t, r)
-	assert.InDelta(t, longLife, life(r.lease), float64(10*time.Second))
+	held := storetest.Lease(t, r)
+	assert.InDelta(t, storetest.Life, life(r.lease), float64(10*time.Second))
 	assert.InDelta(t, accesstoken.Keep, life(r.state), float64(10*time.Second), "the number of a lease is not kept for ever either")
-	require.NoError(t, r.Save(t.Context(), held, stateOf("token")))
+	require.NoError(t, r.Save(t.Context(), held, storetest.StateOf("token")))
 	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, life(r.state), float64(10*time.Second))
-	lease(t, r)
+	storetest.Lease(t, r)
 	assert.InDelta(t, 2*time.Hour+accesstoken.Keep, life(r.state), float64(10*time.Second), "a lease does not shorten it")
 
-	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: noon.AddDate(-1, 0, 0)}}
+	expired := accesstoken.State{Current: accesstoken.Token{Value: secret.New("x"), Expires: time.Now().AddDate(-1, 0, 0)}}
 	doOn(t, r, "DEL", r.lease)
-	require.NoError(t, r.Save(t.Context(), lease(t, r), expired))
+	require.NoError(t, r.Save(t.Context(), storetest.Lease(t, r), expired))
 	assert.InDelta(t, accesstoken.Keep, life(r.state), float64(10*time.Second))
 }
 
 func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
 	one := openTokens(t, redistest.Start(t))
 	other := NewTokens(one.store, "wxother", time.Now)
-	require.NoError(t, one.Save(t.Context(), lease(t, one), stateOf("one")))
-	held := lease(t, one)
-	requireStored(t, accesstoken.State{}, other)
-	require.NoError(t, other.Save(t.Context(), lease(t, other), stateOf("other")))
+	require.NoError(t, one.Save(t.Context(), storetest.Lease(t, one), storetest.StateOf("one")))
+	held := storetest.Lease(t, one)
+	storetest.RequireKept(t, accesstoken.State{}, other)
+	require.NoError(t, other.Save(t.Context(), storetest.Lease(t, other), storetest.StateOf("other")))
 	require.NoError(t, one.Release(t.Context(), held))
 	for _, key := range []string{one.state, one.lease} {
 		assert.True(t, strings.HasPrefix(key, "sotercall:token:{wx0123456789abcdef}"), key)
@@ -130,7 +131,7 @@ func TestRedisKeepsAppidsApartAndTheirKeysTogether(t *testing.T) {
 func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 	server := redistest.Start(t)
 	r := openTokens(t, server)
-	held := lease(t, r)
+	held := storetest.Lease(t, r)
 	check := func(err error, what string) {
 		t.Helper()
 		require.ErrorContains(t, err, what)
@@ -139,7 +140,7 @@ func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 		assert.NotContains(t, err.Error(), "s3cret-token")
 		assert.NotContains(t, err.Error(), redistest.Password)
 	}
-	state := stateOf("s3cret-token")
+	state := storetest.StateOf("s3cret-token")
 	doOn(t, r, "ACL", "SETUSER", "default", "-evalsha", "-eval")
 	check(r.Save(t.Context(), held, state), "save the token: redis: EVALSHA: the server refuses: NOPERM")
 	_, err := r.Load(t.Context())
@@ -149,7 +150,7 @@ func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 	check(r.Save(t.Context(), held, state), "save the token: redis: ")
 	_, err = r.Load(t.Context())
 	check(err, "load the token: redis: EVALSHA: dial tcp ")
-	_, _, err = r.Acquire(t.Context(), longLife, false)
+	_, _, err = r.Acquire(t.Context(), storetest.Life, false)
 	check(err, "lease the token: redis: EVALSHA: dial tcp ")
 	check(r.Release(t.Context(), held), "release the token: redis: EVALSHA: dial tcp ")
 
@@ -162,7 +163,7 @@ func TestRedisErrorsSayWhatFailedAndHoldNoSecret(t *testing.T) {
 func TestRedisGivesALeaseAgainToTheSameRequest(t *testing.T) {
 	r := openTokens(t, redistest.Start(t))
 	acquire := func(nonce string) any {
-		reply, err := r.store.Run(t.Context(), acquireScript, r.state, r.lease, 5, longLife.Milliseconds(), accesstoken.Keep.Milliseconds(), nonce, 0)
+		reply, err := r.store.Run(t.Context(), acquireScript, r.state, r.lease, 5, storetest.Life.Milliseconds(), accesstoken.Keep.Milliseconds(), nonce, 0)
 		require.NoError(t, err)
 		return reply.([]any)[0]
 	}
@@ -178,23 +179,23 @@ func TestRedisGivesALeaseAgainToTheSameRequest(t *testing.T) {
 func TestRedisReadsWhatEarlierVersionsWrite(t *testing.T) {
 	r := openTokens(t, redistest.Start(t))
 	doOn(t, r, "SET", r.lease, "7", "PX", 60000)
-	_, _, err := r.Acquire(t.Context(), longLife, true)
+	_, _, err := r.Acquire(t.Context(), storetest.Life, true)
 	require.ErrorIs(t, err, accesstoken.ErrLeased)
 	require.NoError(t, r.Release(t.Context(), accesstoken.Lease{Number: 8}))
-	_, _, err = r.Acquire(t.Context(), longLife, true)
+	_, _, err = r.Acquire(t.Context(), storetest.Life, true)
 	require.ErrorIs(t, err, accesstoken.ErrLeased, "it is another one's")
 	require.NoError(t, r.Release(t.Context(), accesstoken.Lease{Number: 7}))
 
-	state := stateOf("token")
-	require.NoError(t, r.Save(t.Context(), lease(t, r), state))
-	_, _, err = r.Acquire(t.Context(), longLife, true)
+	state := storetest.StateOf("token")
+	require.NoError(t, r.Save(t.Context(), storetest.Lease(t, r), state))
+	_, _, err = r.Acquire(t.Context(), storetest.Life, true)
 	require.ErrorIs(t, err, accesstoken.ErrFresh, "the twin")
 	doOn(t, r, "HSET", r.state, "saved", doOn(t, r, "HGET", r.state, "saved").(string)+"0")
-	found, held, err := r.Acquire(t.Context(), longLife, true)
+	found, held, err := r.Acquire(t.Context(), storetest.Life, true)
 	require.NoError(t, err, "when that state is due is not known")
-	requireSame(t, state, found)
+	storetest.RequireSame(t, state, found)
 	require.NoError(t, r.Release(t.Context(), held))
 	// They compare a lease with its number, and have none of ours.
-	held = lease(t, r)
+	held = storetest.Lease(t, r)
 	require.NotEqual(t, strconv.FormatInt(held.Number, 10), doOn(t, r, "GET", r.lease))
 }

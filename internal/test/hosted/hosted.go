@@ -127,12 +127,6 @@ func Serve(t testing.TB, handler http.Handler) (url string) {
 	return server.URL
 }
 
-// ServePlain serves s in the clear as well, until the test ends.
-func (s Sandbox) ServePlain(t testing.TB) (url string) {
-	t.Helper()
-	return Serve(t, s.Sandbox)
-}
-
 // With returns variables with others added or replaced.
 func With(variables, others map[string]string) map[string]string {
 	all := maps.Clone(variables)
@@ -143,19 +137,19 @@ func With(variables, others map[string]string) map[string]string {
 // Lambda hosts a function on AWS Lambda until the test ends.
 func Lambda(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.Lambda {
 	t.Helper()
-	return run(t, emulator.StartLambda, definition(function, forLambda(variables), timeout, log))
+	return Run(t, emulator.StartLambda, definition(function, forLambda(variables), timeout, log))
 }
 
 // SCF hosts a function on Tencent SCF until the test ends.
 func SCF(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.SCF {
 	t.Helper()
-	return run(t, emulator.StartSCF, definition(function, variables, timeout, log))
+	return Run(t, emulator.StartSCF, definition(function, variables, timeout, log))
 }
 
 // HTTP hosts a function behind a port until the test ends.
 func HTTP(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) *emulator.HTTPServer {
 	t.Helper()
-	return run(t, emulator.StartHTTP, definition(function, variables, timeout, log))
+	return Run(t, emulator.StartHTTP, definition(function, variables, timeout, log))
 }
 
 // Container hosts service in WeChat Cloud Hosting, in front of s, until the test ends.
@@ -164,7 +158,7 @@ func Container(t testing.TB, s Sandbox, variables map[string]string, timeout tim
 	start := func(ctx context.Context, f emulator.Function) (*hosting.Container, error) {
 		return hosting.StartContainer(ctx, s.Sandbox, f)
 	}
-	return run(t, start, definition("service", variables, timeout, log))
+	return Run(t, start, definition("service", variables, timeout, log))
 }
 
 // Both hosts a function on every platform, by their names.
@@ -180,13 +174,13 @@ func Both(t testing.TB, function string, variables map[string]string, timeout ti
 			}
 			own = forLambda(variables)
 		}
-		all[platform.Name] = run(t, platform.Start, definition(function, own, timeout, log))
+		all[platform.Name] = Run(t, platform.Start, definition(function, own, timeout, log))
 	}
 	return all
 }
 
-// run starts a function, which runs until the test ends.
-func run[R emulator.Runtime](t testing.TB, start func(context.Context, emulator.Function) (R, error), f emulator.Function) R {
+// Run starts a function of any kind, which runs until the test ends.
+func Run[R emulator.Runtime](t testing.TB, start func(context.Context, emulator.Function) (R, error), f emulator.Function) R {
 	t.Helper()
 	runtime, err := start(t.Context(), f)
 	require.NoError(t, err)
@@ -235,9 +229,5 @@ func Sample(testing.TB) sandbox.Signed { return sandbox.Signed(events.Direct()) 
 // Verified is the Cloud Call's answer to a genuine signature.
 const Verified = hosting.Verified
 
-// PageCaller returns the variables that Tencent's platform adds to an invocation by a
-// user's page.
-func PageCaller(openid string) map[string]string {
-	return map[string]string{"WX_OPENID": openid, "WX_APPID": sandbox.DefaultAppID, "TCB_SOURCE": "wx_client",
-		"WX_CONTEXT_KEYS": "WX_OPENID,WX_APPID"}
-}
+// PageCaller is [hosting.PageCaller].
+func PageCaller(openid string) map[string]string { return hosting.PageCaller(openid) }

@@ -43,7 +43,7 @@ type rie struct {
 func RIE(t testing.TB, function string, variables map[string]string, timeout time.Duration, log io.Writer) emulator.Runtime {
 	t.Helper()
 	program := need.GoTool(t, riePackage)
-	address, api := freeAddress(t), freeAddress(t)
+	address, api := fmt.Sprintf("127.0.0.1:%d", need.Port(t)), fmt.Sprintf("127.0.0.1:%d", need.Port(t))
 	r := &rie{address: address, turn: make(chan struct{}, 1)}
 	r.command = exec.Command(program, "--runtime-interface-emulator-address", address, "--runtime-api-address", api,
 		"--log-level", "info", Binary(function)) // otherwise it reads the function's LOG_LEVEL
@@ -81,15 +81,6 @@ func SkipOnRIE(t testing.TB, why string) {
 	if OnRIE() {
 		t.Skip("AWS's emulator " + why)
 	}
-}
-
-// freeAddress returns a free address of loopback.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // Invoke implements [emulator.Runtime]. The emulator marks no failure: a response with

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,6 +102,17 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
+// Port returns a port of loopback that is free.
+func Port(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
 // Time skips a test that takes seconds when go test is called with -short. Such a test
 // builds programs, installs packages, or meets a server that is really silent.
 func Time(t testing.TB) {
@@ -135,12 +147,21 @@ func OrLong[T any](short, long T) T {
 // patience bounds one installation.
 const patience = 10 * time.Minute
 
-// Python returns the path of a Python program at the version that scripts/tools pins. The
-// first use installs all of them, which takes half a minute: with -short the test is
-// skipped.
-func Python(t testing.TB, name string) string {
+// CI skips a test unless the variable CI is set. It is for other people's large tools, and
+// for what compiles the functions for many platforms.
+func CI(t testing.TB) {
 	t.Helper()
 	Time(t)
+	if os.Getenv("CI") == "" {
+		skip(t, errors.New("CI is not set"))
+	}
+}
+
+// Python returns the path of a Python program at the version that scripts/tools pins. The
+// first use installs all of them, which takes half a minute: only CI runs the test.
+func Python(t testing.TB, name string) string {
+	t.Helper()
+	CI(t)
 	Program(t, "python3")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -150,10 +171,10 @@ func Python(t testing.TB, name string) string {
 }
 
 // GoTool returns the path of a package's program, at the version that scripts/tools pins.
-// With -short the test is skipped.
+// Only CI runs the test.
 func GoTool(t testing.TB, pkg string) string {
 	t.Helper()
-	Time(t)
+	CI(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	program, err := tools.Go(ctx, pkg)
@@ -161,11 +182,10 @@ func GoTool(t testing.TB, pkg string) string {
 	return program
 }
 
-// Jars returns the folder of the Java libraries in a pom.xml. With -short the test is
-// skipped.
+// Jars returns the folder of the Java libraries in a pom.xml. Only CI runs the test.
 func Jars(t testing.TB, pom string) string {
 	t.Helper()
-	Time(t)
+	CI(t)
 	Program(t, "mvn")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -39,6 +39,20 @@ func TestWhatIsMissingSkipsAndFailsInCI(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyCIRuns(t *testing.T) {
+	t.Setenv(SkippedFile, "")
+	for ci, ended := range map[string]string{"": "skipped", "1": ""} {
+		t.Setenv("CI", ci)
+		var r recorder
+		CI(&r)
+		want := ended
+		if testing.Short() {
+			want = "skipped"
+		}
+		assert.Equal(t, want, r.ended, "CI=%q", ci)
+	}
+}
+
 func TestEngineIsRequiredOnlyIfAsked(t *testing.T) {
 	t.Setenv(SkippedFile, "")
 	t.Setenv("CI", "true")

@@ -3,6 +3,7 @@
 package tlstest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -31,7 +33,7 @@ var Common = []string{"h2", "http/1.1"}
 // machine although it is no loopback address.
 type Authority struct {
 	PEM  []byte
-	leaf tls.Certificate
+	Leaf tls.Certificate // the server's, with its chain
 }
 
 // Own returns the authority of this process. The first call makes it.
@@ -40,25 +42,55 @@ var Own = sync.OnceValue(func() Authority { return New() })
 // New returns a new authority, with names in its server certificate as well. It panics on
 // an error.
 func New(names ...string) Authority {
+	return issue(append([]string{"localhost", "*.sotercall.test"}, names...), net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero)
+}
+
+// NewForAddress is New with a server certificate for 127.0.0.1 alone.
+func NewForAddress() Authority { return issue(nil, net.IPv4(127, 0, 0, 1)) }
+
+func issue(names []string, addresses ...net.IP) Authority {
 	caKey, leafKey := newKey(), newKey()
-	now := time.Now()
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "sotercall tests"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	ca := Sign(AuthorityTemplate(pkix.Name{CommonName: "sotercall tests"}), nil, caKey, caKey)
+	leaf := Sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: names, IPAddresses: addresses,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, ca, leafKey, caKey)
+	return Authority{PEM: PEM(ca), Leaf: tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: leafKey}}
+}
+
+// AuthorityTemplate returns the template of a certificate authority, for [Sign].
+func AuthorityTemplate(subject pkix.Name) *x509.Certificate {
+	return &x509.Certificate{Subject: subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+}
+
+// Sign returns a certificate for a day, signed by its issuer; without one it is self-signed.
+// It panics on an error.
+func Sign(template, issuer *x509.Certificate, key, issuerKey crypto.Signer) *x509.Certificate {
+	template.SerialNumber = must(rand.Int(rand.Reader, big.NewInt(1<<62)))
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+	if issuer == nil {
+		issuer = template
 	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    append([]string{"localhost", "*.sotercall.test"}, names...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4zero},
+	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), issuerKey))))
+}
+
+// PEM returns the PEM of a certificate.
+func PEM(c *x509.Certificate) []byte { return encode("CERTIFICATE", c.Raw) }
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// WriteFiles writes PEM files for a server that is another program: the authority, the
+// server's certificate, and its key. It panics on an error.
+func (a Authority) WriteFiles(folder string) (authority, certificate, key string) {
+	write := func(name string, content []byte) string {
+		file := filepath.Join(folder, name)
+		must(0, os.WriteFile(file, content, 0o600))
+		return file
 	}
-	caDER := must(x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey))
-	leafDER := must(x509.CreateCertificate(rand.Reader, leaf, must(x509.ParseCertificate(caDER)), leafKey.Public(), caKey))
-	return Authority{
-		PEM:  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER}),
-		leaf: tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey},
-	}
+	return write("authority.pem", a.PEM), write("server.pem", encode("CERTIFICATE", a.Leaf.Certificate[0])),
+		write("server.key", encode("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(a.Leaf.PrivateKey))))
 }
 
 func newKey() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
@@ -80,7 +112,7 @@ func (a Authority) Pool() *x509.CertPool {
 // Config returns the configuration of a server that negotiates one of protocols by ALPN;
 // without protocols it does no ALPN.
 func (a Authority) Config(protocols ...string) *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.leaf}, NextProtos: protocols}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.Leaf}, NextProtos: protocols}
 }
 
 // Serve starts a server that negotiates one of protocols by ALPN; without protocols
@@ -92,7 +124,7 @@ func (a Authority) Serve(handler http.Handler, protocols ...string) *httptest.Se
 	// StartTLS would add http/1.1, which a server without ALPN does not negotiate.
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		return a.Config(protocols...), nil
-	}, Certificates: []tls.Certificate{a.leaf}}
+	}, Certificates: []tls.Certificate{a.Leaf}}
 	server.StartTLS()
 	return server
 }

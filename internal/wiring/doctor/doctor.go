@@ -63,7 +63,7 @@ type Store struct {
 	Variable string // the one that names it, such as REDIS_URL
 	// Connect finds out what Hopeless returns: why nothing can work as it is configured.
 	// Connect may be nil.
-	Connect  func(ctx context.Context)
+	Connect  func(ctx context.Context) error
 	Hopeless func() error
 	Uses     []Use
 	// EvictionPolicy returns the server's policy for a full memory; nil if the store has

@@ -21,6 +21,7 @@ import (
 	"sotercall/internal/secrets/secretsmanagertest"
 	"sotercall/internal/store/redis/redistest"
 	"sotercall/internal/test/hosted"
+	"sotercall/internal/test/need"
 	"sotercall/internal/test/tlstest"
 	"sotercall/internal/wiring/deployed"
 	"sotercall/internal/wiring/doctor"
@@ -177,10 +178,7 @@ func TestNamesThatCannotBeLookedUp(t *testing.T) {
 }
 
 func TestConnectionsThatFail(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closed := "https://" + free.Addr().String()
-	require.NoError(t, free.Close())
+	closed := fmt.Sprintf("https://127.0.0.1:%d", need.Port(t))
 	stranger := tlstest.New().Serve(http.NotFoundHandler(), tlstest.Common...)
 	t.Cleanup(stranger.Close)
 	for _, c := range []struct{ base, text, do string }{
@@ -303,7 +301,7 @@ func TestClassicTokenIsNotFetched(t *testing.T) {
 // A token server answers with tokens of its own; here it is the sandbox at another address.
 func TestTokenServer(t *testing.T) {
 	p := newPatient(t)
-	p.variables["WECHAT_TOKEN_BASE"] = p.ServePlain(t)
+	p.variables["WECHAT_TOKEN_BASE"] = hosted.Serve(t, p.Sandbox)
 	report := p.check(t)
 	assert.True(t, report.Good(), "%+v", report.Lines)
 	assert.Contains(t, line(t, report, ": token").Text, "the token server accepts the client secret")

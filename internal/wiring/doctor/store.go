@@ -9,10 +9,8 @@ func (e *examination) store(ctx context.Context) {
 	}
 	s := e.Store
 	if s.Connect != nil {
-		_, _ = step(ctx, func(ctx context.Context) (struct{}, error) {
-			s.Connect(ctx)
-			return struct{}{}, nil
-		})
+		// what Connect finds is in Hopeless, or each use says it
+		_, _ = step(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.Connect(ctx) })
 	}
 	if e.hopeless() {
 		return

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 )
 
@@ -23,9 +23,7 @@ func newEvent(t *testing.T, w *world, openid string) []byte {
 	require.NoError(t, err)
 	signed, err := phone.Sign("call")
 	require.NoError(t, err)
-	event, err := json.Marshal(signed)
-	require.NoError(t, err)
-	return event
+	return hosting.Event(signed)
 }
 
 func TestCall(t *testing.T) {

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, std streams) error {
 	case args[0] == "help":
 		return help(args[1:], std.out, table)
 	}
-	c, err := commandNamed(args[0])
+	c, err := commandNamed(args[0], table)
 	if err != nil {
 		return err
 	}
@@ -78,10 +78,10 @@ func leadingLanguage(args []string) []string {
 	return args
 }
 
-func commandNamed(name string) (command, error) {
+func commandNamed(name string, table texts.Table) (command, error) {
 	i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
 	if i < 0 {
-		return command{}, &usageError{fmt.Sprintf("there is no command %q: see %s help", name, program)}
+		return command{}, &usageError{table.Say("usage.command", name, program)}
 	}
 	return commands[i], nil
 }
@@ -120,18 +120,10 @@ func (i invocation) parse(atMost int) (arguments []string, err error) {
 			return arguments, nil
 		}
 		if len(arguments) == atMost {
-			return nil, i.wrong(fmt.Errorf("unexpected argument %q", i.flags.Arg(0)))
+			return nil, i.wrong(errors.New(i.Say("usage.argument", i.flags.Arg(0))))
 		}
 		arguments, rest = append(arguments, i.flags.Arg(0)), i.flags.Args()[1:]
 	}
-}
-
-// wrong returns the error for an invalid command line, with the command that prints help.
-func (i invocation) wrong(err error) error {
-	if errors.Is(err, flag.ErrHelp) {
-		return &helpError{i.flags}
-	}
-	return &usageError{fmt.Sprintf("%s: %v: see %s %s -h", i.flags.Name(), err, program, i.flags.Name())}
 }
 
 // help prints all commands, or explains one.
@@ -148,7 +140,7 @@ func help(args []string, out io.Writer, table texts.Table) error {
 		}
 		return nil
 	}
-	c, err := commandNamed(names[0])
+	c, err := commandNamed(names[0], table)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func TestHelpInChinese(t *testing.T) {
 	_, want, _ := status(t, nil, "help", "-lang", "zh")
 	assert.Contains(t, want, "用法："+program+" [命令] [参数]")
 	assert.Contains(t, want, "在每个平台上演示验签通过与不通过的情形")
+	assert.Contains(t, want, "（报告为英文）", "of doctor: its texts are those of the deployed functions")
 	for _, args := range [][]string{{"-lang", "zh", "help"}, {"-lang=zh", "help"}, {"help", "--lang=zh"}, {"-h", "-lang", "zh"}} {
 		code, out, log := status(t, nil, args...)
 		assert.Equal(t, 0, code, "%v: %s", args, log)
@@ -95,7 +96,7 @@ func TestWrongUseIsNamed(t *testing.T) {
 		{2, `there is no command "dance"`, []string{"help", "dance"}},
 		{2, `there is no command "dance"`, []string{"--help", "dance"}},
 		{2, `unexpected argument "more"`, []string{"help", "demo", "more"}},
-		{2, "there is en, zh", []string{"demo", "-lang", "de"}},
+		{2, "want one of en, zh", []string{"demo", "-lang", "de"}},
 		{2, "not defined: -dance", []string{"-dance"}},
 		{2, `demo: flag provided but not defined: -dance: see go run ./scripts/local demo -h`, []string{"demo", "-dance"}},
 		{2, `demo: unexpected argument "lambda"`, []string{"demo", "lambda"}},
@@ -103,9 +104,9 @@ func TestWrongUseIsNamed(t *testing.T) {
 		{2, `serve: unexpected argument "9001"`, []string{"serve", "9001"}},
 		{2, `sign: unexpected argument "hello"`, []string{"sign", "hello"}},
 		{2, "-challenge is missing", []string{"sign"}},
-		{2, "there is " + strings.Join(platformNames(), ", "), []string{"invoke", "-platform", "azure", event}},
-		{2, "there is verify, challenge, token", []string{"invoke", "-function", "nothing", event}},
-		{2, "there is android, ", []string{"sign", "-challenge", "c", "-device", "nokia"}},
+		{2, "want one of " + strings.Join(platformNames(), ", "), []string{"invoke", "-platform", "azure", event}},
+		{2, "want one of verify, challenge, token", []string{"invoke", "-function", "nothing", event}},
+		{2, "want one of android, ", []string{"sign", "-challenge", "c", "-device", "nokia"}},
 		{2, `unexpected argument "second.json"`, []string{"invoke", event, "second.json"}},
 		{2, "one event", []string{"invoke", "-e", event, event}},
 		{2, "want NAME=VALUE", []string{"invoke", "-env", "WX_OPENID", event}},
@@ -128,6 +129,41 @@ func TestWrongUseIsNamed(t *testing.T) {
 		assert.Equal(t, c.status == 0, out != "", "%v: %s", c.args, out)
 		assert.Contains(t, log, c.says, c.args)
 		assert.LessOrEqual(t, strings.Count(log, "\n"), 1, log)
+	}
+}
+
+// In Chinese, the errors of a command line are Chinese, and those of package flag as well.
+func TestWrongUseIsNamedInChinese(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	const event = "../../../deploy/events/direct.json"
+	for _, c := range []struct {
+		status int
+		says   string
+		args   []string
+	}{
+		{2, `没有命令 "dance"。全部命令见 go run ./scripts/local help -lang zh`, []string{"dance"}},
+		{2, `没有命令 "dance"`, []string{"help", "dance"}},
+		{2, `demo：没有参数 -dance。用法见 go run ./scripts/local demo -h -lang zh`, []string{"demo", "-dance"}},
+		{2, `demo：多余的参数 "lambda"`, []string{"demo", "lambda"}},
+		{2, `值 "de" 不能用于参数 -lang：可选的值：en, zh`, []string{"demo", "-lang", "de"}},
+		{2, `值 "a\"b" 不能用于参数 -platform：可选的值：lambda, scf, http`, []string{"invoke", "-platform", `a"b`, event}},
+		{2, `值 "perhaps" 不能用于参数 -v：无法解析`, []string{"demo", "-v=perhaps"}},
+		{2, `值 "ten" 不能用于参数 -timeout：无法解析`, []string{"invoke", "-timeout", "ten", event}},
+		{2, "格式应为 名称=值", []string{"invoke", "-env", "WX_OPENID", event}},
+		{2, "参数缺少值：-timeout", []string{"invoke", "-timeout"}},
+		{2, "参数格式不正确：---v", []string{"demo", "---v"}},
+		{2, "只能指定一个事件文件", []string{"invoke", "-e", event, event}},
+		{2, "缺少 -challenge", []string{"sign"}},
+		{2, "格式如 127.0.0.1:9001", []string{"-addr", "9001"}},
+		{1, "请用 -addr 指定其他地址", []string{"-addr", busy.Addr().String(), "-phones", t.TempDir()}},
+		{1, "请用 -phones 指定其他文件夹", []string{"sign", "-challenge", "c", "-phones", filepath.Join("commands_test.go", "phones")}},
+	} {
+		t.Setenv("LANG", "zh_CN.UTF-8")
+		code, _, log := status(t, strings.NewReader("{}"), c.args...)
+		assert.Equal(t, c.status, code, c.args)
+		assert.Contains(t, log, c.says, c.args)
 	}
 }
 

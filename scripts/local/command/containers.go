@@ -29,9 +29,9 @@ func containersHere(wanted bool, warnings io.Writer) (*loopback.Containers, erro
 // guard keeps everybody else away.
 func (s settings) guard(next http.Handler) http.Handler {
 	if s.containers == nil {
-		return loopback.Only(next)
+		return loopback.Only(next, s.pages...)
 	}
-	return s.containers.Only(next)
+	return s.containers.Only(next, s.pages...)
 }
 
 // serveContainers serves them on the port of the listener for this computer.

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/challenge"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 	"sotercall/internal/secret"
 	"sotercall/scripts/local/texts"
@@ -71,11 +72,7 @@ func (c demoCase) ask(ctx context.Context, w *world, on platform, table texts.Ta
 	if err != nil {
 		return cell{}, err
 	}
-	event, err := json.Marshal(signed)
-	if err != nil {
-		return cell{}, err
-	}
-	got, err := w.call(ctx, call{platform: on.name, function: c.function, event: event})
+	got, err := w.call(ctx, call{platform: on.name, function: c.function, event: hosting.Event(signed)})
 	if err != nil {
 		return cell{}, err
 	}

@@ -31,7 +31,7 @@ func explain(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}

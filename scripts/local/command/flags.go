@@ -70,7 +70,7 @@ func (o *oneOf) String() string { return o.value }
 // Set implements flag.Value.
 func (o *oneOf) Set(text string) error {
 	if !slices.Contains(o.all, text) {
-		return fmt.Errorf("there is %s", strings.Join(o.all, ", "))
+		return fmt.Errorf("want one of %s", strings.Join(o.all, ", "))
 	}
 	o.value = text
 	return nil

@@ -23,7 +23,7 @@ func invoke(ctx context.Context, i invocation) (err error) {
 	case err != nil:
 		return err
 	case len(files) > 0 && *file != "":
-		return i.wrong(errors.New("one event, either by -e or without"))
+		return i.wrong(errors.New(i.Say("usage.event")))
 	case len(files) > 0:
 		*file = files[0]
 	}
@@ -31,7 +31,7 @@ func invoke(ctx context.Context, i invocation) (err error) {
 	if err != nil {
 		return err
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}

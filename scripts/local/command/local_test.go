@@ -201,6 +201,13 @@ func TestServe(t *testing.T) {
 	assert.Contains(t, others[3], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
+	for path, status := range map[string]int{"/?mistake=replay": http.StatusOK, "/admin": http.StatusForbidden} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+		require.NoError(t, err)
+		r.Header = http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}
+		resp, body := do(t, r)
+		assert.Equal(t, status, resp.StatusCode, "a link on another site: %s", body)
+	}
 	require.NoError(t, stop())
 	_, err := http.Get(base)
 	assert.Error(t, err, "nobody listens any more")

@@ -24,11 +24,6 @@ const (
 // errFailed says that the error has been printed already.
 var errFailed = errors.New("failed")
 
-// usageError says that a command line is invalid.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string { return e.text }
-
 func main() {
 	// The reader of the output may leave early, as in demo | head. Without this the process
 	// would die there, and leave its folder behind.

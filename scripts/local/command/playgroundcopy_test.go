@@ -109,7 +109,7 @@ func TestPermalinks(t *testing.T) {
 	assert.Equal(t, "No request yet.", tab.text("#word"), "the functions are not ready")
 	ready()
 	done()
-	assert.Equal(t, "Genuine, and should not be", tab.text("#word"))
+	assert.Equal(t, "Genuine, but should be refused", tab.text("#word"))
 	assert.Equal(t, "/?lang=en&mistake=replay&challenges=off", address())
 	assert.False(t, value[bool](tab, `document.getElementById("challenges").checked`))
 

@@ -14,7 +14,7 @@ func TestAttackWithoutChallenges(t *testing.T) {
 	base, _, ready := servePlayground(t)
 	ready()
 	for language, w := range map[string]struct{ offer, word, happened string }{
-		"en": {"Attack without challenges", "Genuine, and should not be", "Without challenges, a recorded signature is genuine for ever."},
+		"en": {"Attack without challenges", "Genuine, but should be refused", "Without challenges, a recorded signature stays valid forever."},
 		"zh": {"不用挑战因子，试试重放攻击", "验证通过，但不应通过", "不启用挑战因子，签名一旦被截获即可无限重放。"},
 	} {
 		for _, width := range []int64{390, 1280} {
@@ -57,11 +57,11 @@ func TestAnotherOrder(t *testing.T) {
 	tab.do(chromedp.Click(chromedp.CSS("#purpose")))
 	assert.Contains(t, tab.text("#purpose-text"), "any order")
 	tab.press(`[data-mistake="another-order"]`)
-	assert.Equal(t, "Genuine, and should not be", tab.text("#word"))
+	assert.Equal(t, "Genuine, but should be refused", tab.text("#word"))
 	assert.Contains(t, tab.text("#do"), "Send a purpose")
 	assert.NotContains(t, tab.text("#panel"), "purpose")
 	tab.do(chromedp.Click(chromedp.CSS("#challenges")))
 	tab.press(`[data-mistake="another-order"]`)
-	assert.Equal(t, "Genuine, and should not be", tab.text("#word"))
+	assert.Equal(t, "Genuine, but should be refused", tab.text("#word"))
 	assert.Contains(t, tab.text("#do"), "Turn challenges on")
 }

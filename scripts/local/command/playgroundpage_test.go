@@ -182,7 +182,7 @@ func TestTheChoicesAreAsked(t *testing.T) {
 	)
 	tab.press(`[data-mistake=replay]`)
 	assert.Contains(t, tab.text("#signs"), "rsa_pss_saltlen")
-	assert.Equal(t, "Genuine, and should not be", tab.text("#word"), "without challenges, a signature counts twice")
+	assert.Equal(t, "Genuine, but should be refused", tab.text("#word"), "without challenges, a signature counts twice")
 	assert.Contains(t, tab.text("#do"), "Turn challenges on")
 	assert.Contains(t, tab.text("#panel"), "oPlay-Bob")
 	tab.do(chromedp.Click(chromedp.CSS("#tab-log")))

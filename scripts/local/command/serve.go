@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sotercall/internal/upstream"
+	"sotercall/scripts/local/playground"
 )
 
 // serve keeps everything running until ctx ends.
@@ -23,9 +24,9 @@ func serve(ctx context.Context, i invocation) (err error) {
 		return err
 	}
 	if _, _, err := net.SplitHostPort(*addr); err != nil {
-		return i.wrong(fmt.Errorf("-addr: %w: want one such as 127.0.0.1:9001", err))
+		return i.wrong(errors.New(i.Say("usage.addr", err)))
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -35,13 +36,13 @@ func serve(ctx context.Context, i invocation) (err error) {
 			return fmt.Errorf("-config: %w", err)
 		}
 	}
-	s := settings{addr: *addr, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err, i.Table)}
+	s := settings{addr: *addr, pages: playground.Pages, config: config, phones: folder, log: i.err, timeout: *timeout, challenges: *challenges, progress: newProgress(i.err, i.Table)}
 	if s.containers, err = containersHere(*containers, i.err); err != nil {
 		return err
 	}
 	w, err := listen(s)
 	if taken := (*net.OpError)(nil); errors.As(err, &taken) && taken.Op == "listen" {
-		return fmt.Errorf("cannot listen there (%w): choose another address with -addr, such as -addr 127.0.0.1:9001", err)
+		return errors.New(i.Say("usage.listen", err))
 	}
 	if err != nil {
 		return err

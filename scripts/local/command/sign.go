@@ -7,9 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/go-json-experiment/json"
-
 	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/dev/hosting"
 	"sotercall/internal/dev/sandbox"
 )
 
@@ -23,9 +22,9 @@ func sign(ctx context.Context, i invocation) error {
 		return err
 	}
 	if *challenge == "" {
-		return i.wrong(errors.New("-challenge is missing"))
+		return i.wrong(errors.New(i.Say("usage.challenge")))
 	}
-	folder, err := phonesFolder(ctx, *phones)
+	folder, err := i.phonesFolder(ctx, *phones)
 	if err != nil {
 		return err
 	}
@@ -41,17 +40,13 @@ func sign(ctx context.Context, i invocation) error {
 	if err != nil {
 		return err
 	}
-	event, err := json.Marshal(signed)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(i.out, "%s\n", event)
+	fmt.Fprintf(i.out, "%s\n", hosting.Event(signed))
 	return nil
 }
 
 // phonesFolder returns the folder that keeps phones between commands. It creates the folder
 // if needed, and returns an error if it is not writable.
-func phonesFolder(ctx context.Context, given string) (string, error) {
+func (i invocation) phonesFolder(ctx context.Context, given string) (string, error) {
 	folder := given
 	if folder == "" {
 		root, err := gobuild.ModuleRoot(ctx)
@@ -69,7 +64,7 @@ func phonesFolder(ctx context.Context, given string) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("phones cannot be kept in %s (%w): choose another folder with -phones", folder, err)
+		return "", errors.New(i.Say("usage.phones", folder, err))
 	}
 	return folder, nil
 }

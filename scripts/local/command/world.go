@@ -45,6 +45,7 @@ type settings struct {
 	timeout    time.Duration
 	challenges bool                 // verify accepts only challenges of the challenge function
 	containers *loopback.Containers // that are served as well; nil for none
+	pages      []string             // paths that links on other sites may open
 	progress   *progress            // of building; nil reports nothing
 	binaries   string               // of another world, to reuse; "" builds them
 }

@@ -108,7 +108,7 @@ func New(project fs.FS, phones string) (*Playground, error) {
 	p.watcher = newWatcher(p.sandbox, http.HandlerFunc(p.serveToken))
 	p.internal = &http.Server{Handler: loopback.Only(p.watcher), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = p.internal.Serve(listener) }()
-	p.handler = loopback.Only(p.routes())
+	p.handler = loopback.Only(p.routes(), Pages...)
 	return p, nil
 }
 
@@ -201,7 +201,12 @@ func (p *Playground) serveToken(w http.ResponseWriter, r *http.Request) {
 	emulator.HTTPAPI(runtime).ServeHTTP(w, r)
 }
 
-// ServeHTTP implements http.Handler. It refuses web pages of other sites.
+// Pages are the paths that a link on another site may open, such as a copied link to a run
+// in an issue. The page cannot be framed, and its opener cannot reach it: see headers.
+var Pages = []string{"/"}
+
+// ServeHTTP implements http.Handler. It refuses web pages of other sites, but for links to
+// Pages.
 func (p *Playground) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
 // Paths returns the patterns, as http.ServeMux takes them, under which a server

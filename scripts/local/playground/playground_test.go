@@ -79,6 +79,24 @@ func TestOtherWebPagesAreRefused(t *testing.T) {
 	}
 }
 
+// A copied link works where it is pasted, in an issue for example. It opens the page alone.
+func TestLinkOnAnotherSiteOpensThePage(t *testing.T) {
+	p := newPlayground(t)
+	link := func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+	}
+	resp := ask(p, "GET", "/?mistake=replay&challenges=off", "", link)
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.Contains(t, resp.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	assert.Equal(t, "same-origin", resp.Header.Get("Cross-Origin-Opener-Policy"), "the other site keeps no hold of the page")
+	for _, path := range []string{"/playground/app.js", "/playground/state", "/playground/read/docs/call.md"} {
+		assert.Equal(t, http.StatusForbidden, ask(p, "GET", path, "", link).StatusCode, path)
+	}
+	assert.Equal(t, http.StatusForbidden, ask(p, "POST", "/playground/run", question, link).StatusCode)
+}
+
 func TestThePageKeepsToItsServer(t *testing.T) {
 	p := newPlayground(t)
 	for _, path := range []string{"/", "/playground/style.css", "/playground/run", "/playground/read/README.md"} {

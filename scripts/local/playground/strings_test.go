@@ -58,8 +58,8 @@ func TestTheLifetimeIsThatOfTheProduct(t *testing.T) {
 	require.NoError(t, err)
 	lifetime, age := fmt.Sprint(challenge.DefaultTTL.Minutes()), fmt.Sprint(old.Minutes())
 	for lang, want := range map[string]string{
-		"en": "issued " + age + " minutes ago. A challenge lives for " + lifetime + ",",
-		"zh": age + " 分钟前下发的，有效期只有 " + lifetime + " 分钟",
+		"en": "issued " + age + " minutes ago. A challenge expires after " + lifetime + " minutes",
+		"zh": age + " 分钟前下发的。挑战因子 " + lifetime + " 分钟后过期",
 	} {
 		assert.Contains(t, p.texts[lang]["happened.expired"], want)
 		for key, text := range texts.Page(lang).All() {

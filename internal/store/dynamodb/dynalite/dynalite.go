@@ -5,17 +5,14 @@
 package dynalite
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +21,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"sotercall/internal/dev/gobuild"
+	"sotercall/internal/test/child"
 	"sotercall/internal/test/need"
 )
 
@@ -66,12 +64,12 @@ func Start(t testing.TB) *Table {
 		t.Fatal(err)
 	}
 	folder := need.NodeModules(t, filepath.Join(root, "internal/store/dynamodb/dynalite"))
-	backend, err := serve(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return StartOn(t, backend)
+	command := exec.Command("node", "serve.js")
+	command.Dir = folder
+	return StartOn(t, shared.Start(t, command))
 }
+
+var shared child.Shared
 
 // StartOn makes a table on another server with DynamoDB's API, until the test ends.
 func StartOn(t testing.TB, backend string) *Table {
@@ -87,41 +85,6 @@ func StartOn(t testing.TB, backend string) *Table {
 	t.Cleanup(table.proxy.Close)
 	table.create()
 	return table
-}
-
-// process is the server of this process. It ends when its standard input is closed, at the
-// latest when this process ends.
-var process struct {
-	mu      sync.Mutex
-	address string // guarded by mu; "" until it is started
-	input   io.WriteCloser
-}
-
-// serve returns the server's address. The first test starts it.
-func serve(folder string) (address string, err error) {
-	process.mu.Lock()
-	defer process.mu.Unlock()
-	if process.address != "" {
-		return process.address, nil
-	}
-	command := exec.Command("node", "serve.js")
-	command.Dir, command.Stderr = folder, os.Stderr
-	if process.input, err = command.StdinPipe(); err != nil {
-		return "", err
-	}
-	output, err := command.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	if err := command.Start(); err != nil {
-		return "", err
-	}
-	port, err := bufio.NewReader(output).ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("dynalite has not started: %w", err)
-	}
-	process.address = "http://127.0.0.1:" + strings.TrimSpace(port)
-	return process.address, nil
 }
 
 // Environment returns the variables of a function that uses the table.

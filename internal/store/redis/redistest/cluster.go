@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotercall/internal/secret"
+	"sotercall/internal/test/need"
 )
 
 const (
@@ -34,7 +35,7 @@ func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
 	for range 2 * masters {
-		c.Nodes = append(c.Nodes, Start(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)),
+		c.Nodes = append(c.Nodes, Start(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(need.Port(t)),
 			"--cluster-node-timeout", patient, "--cluster-replica-validity-factor", "0", "--masterauth", Password, "--repl-diskless-sync-delay", "0"))
 	}
 	c.URL = secret.New(fmt.Sprintf("redis://:%s@%s?addr=%s&addr=%s", Password, c.Nodes[0].Addr(), c.Nodes[1].Addr(), c.Nodes[2].Addr()))

@@ -21,6 +21,7 @@ import (
 
 	"sotercall/internal/secret"
 	"sotercall/internal/test/need"
+	"sotercall/internal/test/tlstest"
 )
 
 // Password is the password of every [Server].
@@ -47,23 +48,22 @@ type Server struct {
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	need.Program(t, "redis-server")
-	s := &Server{t: t, port: freePort(t), folder: t.TempDir(), options: options}
+	s := &Server{t: t, port: need.Port(t), folder: t.TempDir(), options: options}
 	s.URL = secret.New(fmt.Sprintf("redis://:%s@%s/0", Password, s.Addr()))
 	t.Cleanup(s.Kill)
 	s.Run()
 	return s
 }
 
-// StartTLS is Start with a server that speaks TLS on the port of URL. Its
-// certificate is valid for 127.0.0.1; authority is the path of a PEM file with
-// the authority that vouches for it.
+// StartTLS is Start with a server that speaks TLS on the port of URL. Its certificate is
+// valid for 127.0.0.1 alone; authority is the PEM file of the authority that issued it.
 func StartTLS(t testing.TB) (s *Server, authority string) {
 	t.Helper()
-	c := makeCertificate(t)
-	s = Start(t, "--tls-port", strconv.Itoa(freePort(t)), "--tls-auth-clients", "no",
-		"--tls-cert-file", c.certificate, "--tls-key-file", c.key, "--tls-ca-cert-file", c.authority)
+	authority, certificate, key := tlstest.NewForAddress().WriteFiles(t.TempDir())
+	s = Start(t, "--tls-port", strconv.Itoa(need.Port(t)), "--tls-auth-clients", "no",
+		"--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", authority)
 	s.URL = secret.New(fmt.Sprintf("rediss://:%s@127.0.0.1:%s/0", Password, s.options[1]))
-	return s, c.authority
+	return s, authority
 }
 
 // Run starts the server, empty, on its port; after Kill it is a restart.
@@ -192,16 +192,6 @@ func (s *Server) Pause() (goOn func()) {
 
 // Addr returns its host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 func read(name string) string {
 	text, _ := os.ReadFile(name)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sotercall/internal/secret"
+	"sotercall/internal/test/need"
 )
 
 // Sentinels are three Sentinels that watch a master and its replica.
@@ -51,7 +52,7 @@ func StartSentinels(t testing.TB) *Sentinels {
 
 func startSentinel(t testing.TB, master int) *Server {
 	t.Helper()
-	s := &Server{t: t, port: freePort(t), folder: t.TempDir(), password: Password}
+	s := &Server{t: t, port: need.Port(t), folder: t.TempDir(), password: Password}
 	t.Cleanup(s.Kill)
 	config, log := filepath.Join(s.folder, "sentinel.conf"), filepath.Join(s.folder, "redis.log")
 	content := fmt.Sprintf(`bind 127.0.0.1
