@@ -5,7 +5,21 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sotercall/internal/adapter/platforms"
 )
+
+// What can run a function has a stand-in, and the other way round.
+func TestEachPlatformHasAStandIn(t *testing.T) {
+	var run, simulated []string
+	for _, kind := range platforms.Platforms {
+		run = append(run, string(kind.Name))
+	}
+	for _, platform := range All() {
+		simulated = append(simulated, platform.Name)
+	}
+	assert.ElementsMatch(t, run, simulated)
+}
 
 func TestFunctionThatCannotRunIsRefused(t *testing.T) {
 	for want, f := range map[string]Function{

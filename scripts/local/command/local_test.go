@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,7 +181,8 @@ func TestServe(t *testing.T) {
 	need.Program(t, "curl")
 	out, stop := serveAll(t, "-phones", t.TempDir())
 	lines := regexp.MustCompile(`(?m)^  (curl .*)$`).FindAllStringSubmatch(out.String(), -1)
-	require.Len(t, lines, 9)
+	verifies := len(platforms) + 1 // and the gateway
+	require.Len(t, lines, 1+verifies+4)
 	folder := t.TempDir()
 	var answers []string
 	for _, line := range lines {
@@ -190,11 +192,13 @@ func TestServe(t *testing.T) {
 		require.NoError(t, err, line[1])
 		answers = append(answers, string(answer))
 	}
-	assert.Equal(t, []string{"", verified, verified, verified, verified}, answers[:5])
-	assert.Contains(t, answers[5], `"errMsg":"openapi.soter.issueChallenge:ok"`)
-	assert.Contains(t, answers[6], `"access_token":"`+sandbox.EventToken+`","expires_in":`)
-	assert.Contains(t, answers[7], `"expires_in":`)
-	assert.Contains(t, answers[8], `"errcode":-1`)
+	signed, verdicts, others := answers[0], answers[1:1+verifies], answers[1+verifies:]
+	assert.Empty(t, signed)
+	assert.Equal(t, slices.Repeat([]string{verified}, verifies), verdicts)
+	assert.Contains(t, others[0], `"errMsg":"openapi.soter.issueChallenge:ok"`)
+	assert.Contains(t, others[1], `"access_token":"`+sandbox.EventToken+`","expires_in":`)
+	assert.Contains(t, others[2], `"expires_in":`)
+	assert.Contains(t, others[3], `"errcode":-1`)
 
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
 	for path, status := range map[string]int{"/?mistake=replay": http.StatusOK, "/admin": http.StatusForbidden} {

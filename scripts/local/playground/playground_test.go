@@ -114,6 +114,13 @@ func TestThePageKeepsToItsServer(t *testing.T) {
 	}
 }
 
+func TestThePageOffersEachPlatform(t *testing.T) {
+	page := bodyOf(t, ask(newPlayground(t), "GET", "/", "", nil))
+	for _, platform := range emulator.All() {
+		assert.Regexp(t, `name="platform" value="`+platform.Name+`"[^<]*><span>`+platform.Title+`</span>`, page)
+	}
+}
+
 func TestBeforeTheFunctionsAreBuilt(t *testing.T) {
 	p := newPlayground(t)
 	page := ask(p, "GET", "/", "", nil)
