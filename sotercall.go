@@ -107,7 +107,7 @@ func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault
 	s := &Service{embedding: embedding, life: embedding.Life}
 	s.handler = function.NewLogging("service", embedding.Builder(), log)
 	s.handler.SetVault(vault)
-	s.http = &adapter.Requests{Handler: s.handler, Timeout: requestTimeout, Life: s.life}
+	s.http = &adapter.Requests{Function: s.handler, Timeout: requestTimeout, Life: s.life}
 	if err := s.handler.Configured(); err != nil {
 		_ = s.Close()
 		return nil, errors.New("sotercall: " + err.Error())

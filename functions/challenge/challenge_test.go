@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -24,6 +25,9 @@ const (
 	bob        = "oBob___000000000000000000002"
 	verifyPath = "/cgi-bin/soter/verify_signature"
 	refused    = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:ok","errCode":0}`
+
+	notConsumed = `{"isOk":false,"errMsg":"openapi.soter.verifySignature:fail -604103 call open API system error. ` +
+		`the challenge could not be consumed: try again, or have a new challenge signed","errCode":-604103}`
 )
 
 // fleet is the challenge function, and instances of verify that take only its
@@ -79,6 +83,17 @@ func (f *fleet) sign(t *testing.T, openid, challenge string) []byte {
 	return hosted.JSON(t, signed)
 }
 
+// decided invokes verify until the store has answered in time.
+func (f *fleet) decided(t *testing.T, event []byte) string {
+	t.Helper()
+	for began := time.Now(); ; {
+		answer := hosted.Invoke(t, f.verify[0], event, nil)
+		if answer != notConsumed || time.Since(began) > time.Minute {
+			return answer
+		}
+	}
+}
+
 func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
 	for name, start := range hosted.Stores {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +109,16 @@ func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
 			for _, answer := range answers {
 				counts[answer]++
 			}
-			assert.Equal(t, map[string]int{hosted.Verified: 1, refused: 199}, counts)
+			// A store that a busy machine keeps from answering leaves a call undecided, and
+			// perhaps the challenge unused.
+			undecided := len(answers) - counts[hosted.Verified] - counts[refused]
+			assert.Equal(t, undecided, counts[notConsumed], counts)
+			if counts[hosted.Verified] == 0 && undecided > 0 {
+				f.decided(t, event)
+			} else {
+				assert.Equal(t, 1, counts[hosted.Verified])
+			}
+			assert.Equal(t, refused, f.decided(t, event))
 			assert.Contains(t, f.logs.String(), "the challenge was used before")
 		})
 	}

@@ -54,14 +54,14 @@ func startBalancer(t *testing.T) *balancer {
 }
 
 // add puts an instance behind the port, which is ready now, and takes it away when
-// it is no more.
+// it is no more. Like a balancer with a failure threshold, it does not mind one slow answer.
 func (b *balancer) add(url string) {
 	address := strings.TrimPrefix(url, "http://")
 	b.mu.Lock()
 	b.ready = append(b.ready, address)
 	b.mu.Unlock()
 	b.instances.Go(func() {
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 		for {
 			select {
 			case <-b.probing:

@@ -69,11 +69,19 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 			}
 			for _, h := range []*pair{logged, enforced} {
 				for platform, runtime := range h.on {
-					require.Equal(t, hosted.Verified, hosted.Invoke(t, runtime, sign(h), nil), platform)
+					// On a busy machine the store may answer too late at first.
+					for began := time.Now(); ; {
+						logged := len(h.logs.String())
+						answer := hosted.Invoke(t, runtime, sign(h), nil)
+						if answer == hosted.Verified && !strings.Contains(h.logs.String()[logged:], "counter_unchecked") {
+							break
+						}
+						require.Less(t, time.Since(began), time.Minute, "the twin: %s: %s", platform, answer)
+					}
 				}
-				require.NotContains(t, h.logs.String(), "counter_unchecked", "the twin")
 			}
 
+			before := len(logged.logs.String())
 			spoil()
 			for platform, runtime := range logged.on {
 				for range calls {
@@ -81,7 +89,7 @@ func TestStoreThatFailsCostsNoAnswerWhereCountersAreLogged(t *testing.T) {
 				}
 				require.NoError(t, runtime.Close())
 			}
-			assert.Equal(t, len(logged.on)*calls, strings.Count(logged.logs.String(), `"counter_unchecked":"`))
+			assert.Equal(t, len(logged.on)*calls, strings.Count(logged.logs.String()[before:], `"counter_unchecked":"`))
 			for _, secret := range secrets {
 				assert.NotContains(t, logged.logs.String(), secret)
 			}

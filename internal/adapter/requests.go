@@ -22,12 +22,12 @@ const HealthPath = "/healthz"
 // that is too long.
 const MaxRequestBody = 256 << 10
 
-// Requests passes the requests of an HTTP server to Handler, each with a deadline after
+// Requests passes the requests of an HTTP server to Function, each with a deadline after
 // Timeout, less the [Reserve]. Set the fields before the first request.
 type Requests struct {
-	Handler Function
-	Timeout time.Duration
-	Life    *upstream.Life // ends the work on a request, too; nil: as long as the process
+	Function Function
+	Timeout  time.Duration
+	Life     *upstream.Life // ends the work on a request, too; nil: as long as the process
 	// Stopping says that the server will end: each response then ends its connection, and
 	// [HealthPath] reports it.
 	Stopping atomic.Bool
@@ -55,19 +55,19 @@ func (s *Requests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, stop := s.Life.Bound(ctx)
 	defer stop()
 	r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
-	s.Handler.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
+	s.Function.Serve(ctx, Invocation{Platform: HTTP, RequestID: requestID(r)}, w, r)
 }
 
 func (s *Requests) health(w http.ResponseWriter, r *http.Request, stopping bool) {
-	err := s.Handler.Configured()
+	err := s.Function.Configured()
 	if stopping {
 		err = errors.New("stopping")
 	}
 	WriteHealth(w, err)
-	if dropped := s.Handler.LogDropped(); dropped > 0 {
+	if dropped := s.Function.LogDropped(); dropped > 0 {
 		_, _ = fmt.Fprintf(w, "log lines dropped: %d\n", dropped)
 	}
-	for _, notice := range s.Handler.Notices() {
+	for _, notice := range s.Function.Notices() {
 		_, _ = fmt.Fprintln(w, notice)
 	}
 }

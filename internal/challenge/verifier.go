@@ -63,11 +63,11 @@ var _ openapi.Verifier = (*Verifier)(nil)
 // a new challenge. Under LogCounter, a Ledger that fails to raise a counter costs half a
 // second at most, then nothing for some seconds, and changes no verdict.
 func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdict, error) {
-	answer, err := soter.ParseClaims(r.JSONString)
+	claims, err := soter.ParseClaims(r.JSONString)
 	var ticket Ticket
 	if v.Issuer != nil {
 		if err == nil {
-			ticket, err = v.Issuer.Check(answer.Raw, User{OpenID: r.OpenID, AppID: r.AppID, OneOfSeveral: v.SeveralApps, Purpose: r.Purpose})
+			ticket, err = v.Issuer.Check(claims.Raw, User{OpenID: r.OpenID, AppID: r.AppID, OneOfSeveral: v.SeveralApps, Purpose: r.Purpose})
 		}
 		if err != nil {
 			return wrong("", err), nil
@@ -75,10 +75,10 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 	} else if r.Purpose != "" { // never ignored
 		return openapi.Verdict{}, openapi.RefusePurpose.Check(r.Purpose)
 	} else if err != nil {
-		answer.Uncounted = err
+		claims.Uncounted = err
 	}
-	if answer.Uncounted != nil && v.Policy != LogCounter {
-		return wrong(uncounted, answer.Uncounted), nil
+	if claims.Uncounted != nil && v.Policy != LogCounter {
+		return wrong(uncounted, claims.Uncounted), nil
 	}
 
 	if v.Issuer != nil && v.isSpent(ctx, ticket) {
@@ -100,7 +100,7 @@ func (v *Verifier) Verify(ctx context.Context, r openapi.Request) (openapi.Verdi
 			return verdict, err
 		}
 	}
-	return v.count(ctx, r.OpenID, answer, nonce)
+	return v.count(ctx, r.OpenID, claims, nonce)
 }
 
 // wrong returns a refusal. The error may hold text of the sender, of any length.
@@ -135,11 +135,11 @@ func because(err error) string {
 }
 
 // count applies the policy to the counter of a genuine result.
-func (v *Verifier) count(ctx context.Context, openid string, answer soter.Claims, nonce string) (openapi.Verdict, error) {
-	if answer.Uncounted != nil {
-		return v.uncounted(ctx, answer.Uncounted), nil
+func (v *Verifier) count(ctx context.Context, openid string, claims soter.Claims, nonce string) (openapi.Verdict, error) {
+	if claims.Uncounted != nil {
+		return v.uncounted(ctx, claims.Uncounted), nil
 	}
-	reading := Reading{Device: DevicePseudonym(answer.CPUID), Counter: answer.Counter, Nonce: nonce}
+	reading := Reading{Device: DevicePseudonym(claims.CPUID), Counter: claims.Counter, Nonce: nonce}
 	highest, err := v.raise(ctx, reading)
 	switch {
 	case err != nil && v.Policy == LogCounter:

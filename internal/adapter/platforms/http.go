@@ -95,7 +95,7 @@ type httpServer struct {
 }
 
 func newHTTPServer(h adapter.Function, timeout, idle time.Duration) *httpServer {
-	s := &httpServer{Requests: adapter.Requests{Handler: h, Timeout: timeout}}
+	s := &httpServer{Requests: adapter.Requests{Function: h, Timeout: timeout}}
 	s.server = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: readTimeout,
