@@ -148,7 +148,7 @@ func TestWrongUseIsNamedInChinese(t *testing.T) {
 		{2, `demo：没有参数 -dance。用法见 go run ./scripts/local demo -h -lang zh`, []string{"demo", "-dance"}},
 		{2, `demo：多余的参数 "lambda"`, []string{"demo", "lambda"}},
 		{2, `值 "de" 不能用于参数 -lang：可选的值：en, zh`, []string{"demo", "-lang", "de"}},
-		{2, `值 "a\"b" 不能用于参数 -platform：可选的值：lambda, scf, http`, []string{"invoke", "-platform", `a"b`, event}},
+		{2, `值 "a\"b" 不能用于参数 -platform：可选的值：` + strings.Join(platformNames(), ", "), []string{"invoke", "-platform", `a"b`, event}},
 		{2, `值 "perhaps" 不能用于参数 -v：无法解析`, []string{"demo", "-v=perhaps"}},
 		{2, `值 "ten" 不能用于参数 -timeout：无法解析`, []string{"invoke", "-timeout", "ten", event}},
 		{2, "格式应为 名称=值", []string{"invoke", "-env", "WX_OPENID", event}},
