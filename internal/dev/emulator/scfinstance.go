@@ -79,11 +79,15 @@ func freeAddress() (*net.TCPAddr, error) {
 	return listener.Addr().(*net.TCPAddr), nil
 }
 
+// maxRefusals bounds how often the key is presented in vain. Another program that looks for
+// a free port may hold this one for a moment, and break the connection.
+const maxRefusals = 50
+
 // connect dials until the process listens. A ping shows that the function listens, and no
 // other program.
 func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 	var dialer net.Dialer
-	for {
+	for refusals := 0; ; {
 		conn, err := dialer.DialContext(ctx, "tcp", i.address)
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -91,12 +95,14 @@ func (i *instance) connect(ctx context.Context, key scfguard.Key) error {
 			if !stop() {
 				return context.Cause(ctx)
 			}
-			if err != nil {
-				_ = conn.Close() // only the key was sent
+			if err == nil {
+				i.client = rpc.NewClient(conn)
+				return i.call(ctx, "Function.Ping", &messages.PingRequest{}, &messages.PingResponse{})
+			}
+			_ = conn.Close() // only the key was sent
+			if refusals++; refusals == maxRefusals {
 				return err
 			}
-			i.client = rpc.NewClient(conn)
-			return i.call(ctx, "Function.Ping", &messages.PingRequest{}, &messages.PingResponse{})
 		}
 		select {
 		// a Go function is ready after about 4 ms: a longer pause would distort
