@@ -67,8 +67,8 @@ type Service struct {
 }
 
 // Open returns a Service. It connects to nothing: [Service.Prepare] or the first call
-// fetches the access_token.
-// The error names each field of config that cannot work, and holds no secret.
+// fetches the access_token. The error names each field of config that cannot work, and holds
+// no secret.
 func Open(config Config) (*Service, error) {
 	settings := wiring.Embedded{
 		OpenAPIService: config.OpenAPIService, APIBases: config.APIBases, CleartextHosts: config.CleartextHosts,
@@ -120,9 +120,9 @@ func start(embedding *wiring.Embedding, log *slog.Logger, vault secret.OpenVault
 // which app is first. With OpenAPIService it connects to the Store only.
 //
 // No call needs it. Call it when the program starts, or in its readiness probe: after a nil
-// error it sends nothing any more. The error is an [*Error] that says what calls would fail
-// of at this moment, and the next Prepare tries again. Prepare takes as long as ctx allows,
-// or 10 seconds.
+// error it sends nothing any more. The error is an [*Error] that says why calls would fail
+// at this moment, and the next Prepare tries again. Prepare takes as long as ctx allows, or
+// 10 seconds.
 func (s *Service) Prepare(ctx context.Context) error {
 	ctx, done, err := s.begin(ctx)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Service) Prepare(ctx context.Context) error {
 		return nil
 	}
 	err = s.handler.Warm(ctx)
-	if never := s.handler.Configured(); never != nil {
+	if never := s.handler.Hopeless(); never != nil {
 		failed := ofError(openapi.NewError(openapi.CodeSystem, "the configuration cannot work: "+never.Error(), err))
 		failed.Temporary = false
 		return failed

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,9 @@ func (f *fleet) sign(t *testing.T, openid, challenge string) []byte {
 	return hosted.JSON(t, signed)
 }
 
+// lateStore is how the errors of the stores say that no reply came in time.
+var lateStore = regexp.MustCompile(`no answer in time|deadline exceeded|i/o timeout`)
+
 // decided invokes verify until the store has answered in time.
 func (f *fleet) decided(t *testing.T, event []byte) string {
 	t.Helper()
@@ -109,10 +113,17 @@ func TestChallengeIsAnsweredOnceInTheWholeFleet(t *testing.T) {
 			for _, answer := range answers {
 				counts[answer]++
 			}
-			// A store that a busy machine keeps from answering leaves a call undecided, and
-			// perhaps the challenge unused.
+			// A store that a busy machine keeps from answering in time, and nothing else,
+			// leaves a call undecided, and perhaps the challenge unused.
 			undecided := len(answers) - counts[hosted.Verified] - counts[refused]
 			assert.Equal(t, undecided, counts[notConsumed], counts)
+			late := 0
+			for line := range strings.Lines(f.logs.String()) {
+				if strings.Contains(line, "could not be consumed") && lateStore.MatchString(line) {
+					late++
+				}
+			}
+			assert.Equal(t, undecided, late, "what the log says of them")
 			if counts[hosted.Verified] == 0 && undecided > 0 {
 				f.decided(t, event)
 			} else {

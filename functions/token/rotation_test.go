@@ -229,20 +229,34 @@ func TestRedisThatTakesNoWrites(t *testing.T) {
 	}
 }
 
-// Redis stops answering while the token is fetched: it is in hand, and used. How long the
-// call waits for Redis is the subject of accesstoken's tests, whose clock no load moves.
+// Redis stops answering while the token is fetched: it is in hand, and used in the second
+// that the function has, although Redis would use it up. A busy machine may use up that
+// second as well, but not each time.
 func TestRedisThatHangsAfterAFetch(t *testing.T) {
+	lost := lostToAHangingRedis(t)
+	for attempt := 1; attempt < 5 && lost > 0; attempt++ {
+		t.Log("lost:", lost)
+		lost = lostToAHangingRedis(t)
+	}
+	assert.Zero(t, lost)
+}
+
+func lostToAHangingRedis(t *testing.T) int {
+	t.Helper()
 	server := redistest.Start(t)
 	s := hosted.NewSandbox(t, sandbox.Options{})
 	require.NoError(t, s.Inject(sandbox.Fault{Path: tokenPath, Kind: sandbox.FaultDelay, DelayMS: 300, Times: 1}))
-	token := hosted.SCF(t, "token", hosted.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), 5*time.Second, new(hosted.Log))
+	token := hosted.SCF(t, "token", hosted.With(s.Variables(), map[string]string{"REDIS_URL": server.URL.Reveal()}), time.Second, new(hosted.Log))
 	var wg sync.WaitGroup
 	wg.Go(func() { whenAsked(t, s, tokenPath, func() { tell(t, server, "CLIENT", "PAUSE", "60000", "ALL") }) })
 	ten := slices.Repeat([]emulator.Runtime{token}, 10)
-	assert.Zero(t, askAll(t, ten), "in the time that the function has, although Redis would use it up")
+	lost := askAll(t, ten)
 	wg.Wait()
-	assert.Zero(t, askAll(t, ten))
-	assert.Equal(t, 1, s.Requests(tokenPath))
+	lost += askAll(t, ten)
+	if lost == 0 {
+		assert.Equal(t, 1, s.Requests(tokenPath))
+	}
+	return lost
 }
 
 // whenAsked does something while the first request to a path is being answered.

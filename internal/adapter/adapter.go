@@ -1,7 +1,7 @@
 // Package adapter is the interface between a function and its platform, whichever it is. An
 // event or a request goes to a [Function], with the platform's description of the invocation
 // in one form. It needs none of the platforms' own libraries; package platforms has those,
-// and runs a Handler on each.
+// and runs a Function on each.
 //
 // [Requests] serves the requests of any HTTP server.
 package adapter
@@ -66,8 +66,8 @@ func InvocationFrom(ctx context.Context) Invocation {
 	return i
 }
 
-// Function is a deployed function. Invoke may be called concurrently; ctx always has a deadline,
-// which leaves time to respond before the platform's own. An error is a function error to
+// Function is a deployed function. Invoke may be called concurrently; ctx always has a
+// deadline, which leaves time to respond before the platform's own. An error is a function error to
 // the platform and leaves the function verbatim: it must hold no secret.
 type Function interface {
 	Invoke(ctx context.Context, invocation Invocation, event []byte) ([]byte, error)

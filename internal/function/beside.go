@@ -29,7 +29,7 @@ const MetricsVariable = "METRICS_PORT"
 // Option changes what [Main] hosts.
 type Option func(h *Host)
 
-// WithMetrics makes a Handler report each invocation to m, and serve m.
+// WithMetrics makes a Host report each invocation to m, and serve m.
 func WithMetrics(m Metrics) Option { return func(h *Host) { h.metrics = m } }
 
 // Accompany implements [adapter.Function]: it serves the metrics, if there are any.

@@ -142,9 +142,21 @@ func (h *Host) Warm(ctx context.Context) error {
 func (h *Host) Configured() error {
 	ctx, cancel := context.WithTimeout(context.Background(), warmTimeout)
 	defer cancel()
-	function := h.configure(ctx, nil)
-	if function.err == nil && function.Health != nil {
-		return function.Health()
+	return h.configure(ctx, nil).hopeless()
+}
+
+// Hopeless is [Host.Configured] as far as is known by now. It asks nobody, and does not wait.
+func (h *Host) Hopeless() error {
+	if function := h.function.Load(); function != nil {
+		return function.hopeless()
 	}
-	return function.err
+	return nil
+}
+
+// hopeless returns why f cannot work; nil if it can, as far as is known.
+func (f *Function) hopeless() error {
+	if f.err == nil && f.Health != nil {
+		return f.Health()
+	}
+	return f.err
 }

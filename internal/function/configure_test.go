@@ -145,6 +145,25 @@ func TestOneCallReadsTheSecretsForAll(t *testing.T) {
 	assert.Equal(t, 1, server.Asked()-asked)
 }
 
+// What is known of a configuration is known without waiting for a vault that must be read anew.
+func TestHopelessAsksNobody(t *testing.T) {
+	server := secretsmanagertest.Start(t)
+	server.Put("app", "bad")
+	var ahead time.Duration
+	var log bytes.Buffer
+	h, environment, _ := keeping(server, func() time.Time { return time.Now().Add(ahead) }, &log)
+	require.NoError(t, h.Hopeless(), "nothing is known yet")
+	require.Zero(t, server.Asked())
+	_, err := h.Invoke(t.Context(), adapter.Invocation{Environment: environment}, []byte(`{}`))
+	require.NoError(t, err)
+	asked := server.Asked()
+	ahead = 24 * time.Hour
+	require.EqualError(t, h.Hopeless(), "WECHAT_APPSECRET is bad")
+	assert.Equal(t, asked, server.Asked())
+	require.EqualError(t, h.Configured(), "WECHAT_APPSECRET is bad")
+	assert.Greater(t, server.Asked(), asked, "the twin reads the secrets again")
+}
+
 // What is done early never costs the first call its answer.
 func TestFirstCallReadsSecretsThatCouldNotBeReadEarly(t *testing.T) {
 	server := secretsmanagertest.Start(t)

@@ -90,7 +90,7 @@ type Host struct {
 
 var _ adapter.Function = (*Host)(nil)
 
-// New returns a Handler that logs to w, as JSON. If w is a [journal.Queue], the response to
+// New returns a Host that logs to w, as JSON. If w is a [journal.Queue], the response to
 // an event waits until its line has left the queue, for flushTime. build is called when the
 // variables are known, on SCF with the first invocation. When a secret in a vault has
 // changed, the function's own Rebuild is called, or build if it has none. Variables that
@@ -101,7 +101,7 @@ func New(name string, build Builder, w io.Writer) *Host {
 	return &Host{name: name, build: build, log: newLog(w, level), level: level, queue: queue, now: time.Now, openVault: secret.NoVault}
 }
 
-// NewLogging returns a Handler that logs to log, at the level that log has.
+// NewLogging returns a Host that logs to log, at the level that log has.
 func NewLogging(name string, build Builder, log *slog.Logger) *Host {
 	return &Host{name: name, build: build, log: log, level: new(slog.LevelVar), now: time.Now, openVault: secret.NoVault}
 }

@@ -68,7 +68,7 @@ func (a Response) explanation() string {
 	return " hint: " + a.Hint
 }
 
-// outcome returns the log's word for an answer.
+// outcome returns the log's word for a response.
 func (a Response) outcome() string {
 	if a.IsOK() {
 		return "genuine"

@@ -50,10 +50,10 @@ type API struct {
 	pause     func(ctx context.Context, d time.Duration) error
 }
 
-// New returns a Client; now is the wall clock. It sends nothing before the first call.
+// New returns an API; now is the wall clock. It sends nothing before the first call.
 func New(now func() time.Time) *API { return NewFor(nil, now) }
 
-// NewFor returns a Client whose fetches and dials are canceled when life ends.
+// NewFor returns an API whose fetches and dials are canceled when life ends.
 func NewFor(life *upstream.Life, now func() time.Time) *API {
 	return &API{
 		http:      upstream.New(life.NewTransport(connectionLife, now), now),

@@ -88,7 +88,7 @@ func duration(name string, standard, most time.Duration) (time.Duration, error) 
 	return d, nil
 }
 
-// httpServer is a [adapter.Function] behind a port.
+// httpServer is an [adapter.Function] behind a port.
 type httpServer struct {
 	adapter.Requests
 	server *http.Server

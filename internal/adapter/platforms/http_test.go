@@ -21,7 +21,7 @@ import (
 	"sotercall/internal/version"
 )
 
-// serving is a Handler that answers requests by serve.
+// serving is a Function that answers requests by serve.
 type serving struct {
 	seen
 	serve func(ctx context.Context, i adapter.Invocation, w http.ResponseWriter, r *http.Request)

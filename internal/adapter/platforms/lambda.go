@@ -16,7 +16,7 @@ import (
 // environment").
 const initPreparation = time.Second
 
-// onLambda is a Handler as a lambda.Handler of aws-lambda-go.
+// onLambda is a Function as a lambda.Handler of aws-lambda-go.
 type onLambda struct{ handler adapter.Function }
 
 func (f onLambda) Invoke(ctx context.Context, event []byte) ([]byte, error) {

@@ -16,7 +16,7 @@ import (
 	"sotercall/internal/adapter"
 )
 
-// seen is a Handler that remembers what it was given.
+// seen is a Function that remembers what it was given.
 type seen struct {
 	invocation adapter.Invocation
 	event      string

@@ -12,7 +12,7 @@ import (
 	"sotercall/internal/trigger"
 )
 
-// onSCF is a Handler as a cloudfunction.Handler of scf-go-lib.
+// onSCF is a Function as a cloudfunction.Handler of scf-go-lib.
 type onSCF struct {
 	handler adapter.Function
 	// cloudBase says that the process was started with variables of CloudBase. Later they

@@ -53,8 +53,8 @@ type Table struct {
 }
 
 // Open returns the Table of that name, with the region, the credentials and the endpoint
-// that package awssdk finds. It connects on first use. An error
-// about the region or the endpoint names its variable.
+// that package awssdk finds. It connects on first use. An error about the region or the
+// endpoint names its variable.
 func Open(name string, environment map[string]string) (*Table, error) {
 	if err := checkName(name); err != nil {
 		return nil, err

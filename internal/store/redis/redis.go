@@ -67,7 +67,7 @@ type Server struct {
 
 func init() { logging.Disable() } // the errors have everything
 
-// Open returns the Store of an address; see parse for its forms. With rediss:// it trusts
+// Open returns the Server of an address; see parse for its forms. With rediss:// it trusts
 // the authorities of the operating system (on Linux, as all Go programs, also those of
 // SSL_CERT_FILE and SSL_CERT_DIR). It connects on first use.
 func Open(address secret.Text) (*Server, error) {

@@ -25,9 +25,10 @@ func Start(t testing.TB, command *exec.Cmd) (url string) {
 
 // Shared is one program for all tests of a process.
 type Shared struct {
-	mu    sync.Mutex
-	url   string         // guarded by mu; "" until it is started
-	input io.WriteCloser // guarded by mu; kept open
+	mu      sync.Mutex
+	url     string         // guarded by mu; "" until it is started
+	input   io.WriteCloser // guarded by mu; kept open
+	command *exec.Cmd      // guarded by mu; kept, because its pipe of the output is closed with it
 }
 
 // Start returns the URL of the program. The first call starts it.
@@ -37,6 +38,7 @@ func (s *Shared) Start(t testing.TB, command *exec.Cmd) (url string) {
 	defer s.mu.Unlock()
 	if s.url == "" {
 		s.url, s.input = start(t, command)
+		s.command = command
 	}
 	return s.url
 }

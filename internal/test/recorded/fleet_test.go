@@ -61,6 +61,7 @@ func onEach(t *testing.T, name string, platforms []string, test func(f *fleet)) 
 			t.Parallel()
 			f := record(t, platform, test)
 			for attempt := 1; attempt < 5 && f.isStarved(); attempt++ {
+				t.Log("a function was killed at its limit: recorded anew")
 				f = record(t, platform, test)
 			}
 			f.compare(name + "-" + platform)
